@@ -1,0 +1,20 @@
+"""Bring the database schema up to date: one Alembic tree, one PostgreSQL schema and role per room."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+
+
+def migrate(superuser_url: str) -> None:
+    """Run every migration that the database has not seen. Safe to call at each start.
+
+    Args:
+        superuser_url: SQLAlchemy URL of a role that may create roles and schemas.
+    """
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent.parent / "migrations"))
+    config.set_main_option("sqlalchemy.url", superuser_url.replace("%", "%%"))
+    command.upgrade(config, "head")

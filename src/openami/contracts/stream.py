@@ -1,0 +1,76 @@
+"""Streams and subjects of the durable bus, in one place. No subject carries an identity.
+
+`dmz` subjects are written by the gateway alone; core sources from them. Partition ``p`` is
+``crc32(system title) mod 64``, so every message of one device is in one partition, in order of arrival.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from zlib import crc32
+
+from openami.kernel.ids import SystemTitle
+
+PARTITIONS = 64
+DAY_S = 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class StreamSpec:
+    """A durable stream: its name, the subjects it keeps and for how long.
+
+    ``dedup_window_s`` is how far back an equal ``Nats-Msg-Id`` is recognised as the same message.
+    """
+
+    name: str
+    subjects: tuple[str, ...]
+    max_age_s: int
+    dedup_window_s: int = 120
+
+
+DMZ_FRAME = StreamSpec("DMZ_FRAME", ("dmz.frame.v1.*", "dmz.mark.v1.*"), 7 * DAY_S)
+CORE_READING = StreamSpec("CORE_READING", ("core.reading.v1.*",), 7 * DAY_S)
+CORE_EVENT = StreamSpec("CORE_EVENT", ("core.event.v1.*",), 14 * DAY_S)
+CORE_DEADLETTER = StreamSpec("CORE_DEADLETTER", ("core.deadletter.v1",), 45 * DAY_S)
+CORE_CHANGED = StreamSpec("CORE_CHANGED", ("core.changed.v1.*",), 2 * DAY_S)
+ALL_STREAMS = (DMZ_FRAME, CORE_READING, CORE_EVENT, CORE_DEADLETTER, CORE_CHANGED)
+
+DEADLETTER_SUBJECT = "core.deadletter.v1"
+
+
+def partition_of(title: SystemTitle) -> int:
+    """Return the partition, 0 to 63, of every message of this device.
+
+    >>> partition_of(SystemTitle(bytes.fromhex("4f414d0000000001")))
+    1
+    """
+    return crc32(title.octets) % PARTITIONS
+
+
+def frame_subject(partition: int) -> str:
+    """Subject of sealed frame batches of one partition."""
+    return f"dmz.frame.v1.{partition}"
+
+
+def mark_subject(collector_id: int) -> str:
+    """Subject of a collector's position: the last sequence of it that is in the stream.
+
+    The gateway publishes a mark in the same atomic batch as the frames it speaks of, so on reconnection the newest
+    mark tells exactly where the collector must resume.
+    """
+    return f"dmz.mark.v1.{collector_id}"
+
+
+def reading_subject(partition: int) -> str:
+    """Subject of decoded reading batches of one partition."""
+    return f"core.reading.v1.{partition}"
+
+
+def event_subject(partition: int) -> str:
+    """Subject of device events of one partition."""
+    return f"core.event.v1.{partition}"
+
+
+def changed_subject(kind: str) -> str:
+    """Subject that announces what a room has stored or altered: ``raw``, ``day``, ``registry`` or ``bill``."""
+    return f"core.changed.v1.{kind}"

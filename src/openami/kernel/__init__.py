@@ -1,0 +1,1 @@
+"""Values that every room shares: time, ids, quantities, money, findings. Knows no room and no library."""

@@ -1,0 +1,98 @@
+"""Shared fixtures: real engines started once for a whole run, and the folder of data made by others."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from openami.app.engines.migrate import migrate
+from openami.app.engines.nats import NatsEngine, ensure_streams
+from openami.app.engines.postgres import SUPERUSER, PostgresEngine
+
+ROOT = Path(__file__).parent.parent
+SHARED_DATA = Path(os.environ.get("OPENAMI_TEST_DATA", ROOT.parent / "shared" / "data"))
+
+
+def free_port() -> int:
+    """Return a TCP port that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Folder of telegrams, tariffs and Green Button files made by others."""
+    if not SHARED_DATA.is_dir():
+        pytest.skip(f"conformance data made by others is not at {SHARED_DATA} (set OPENAMI_TEST_DATA)")
+    return SHARED_DATA
+
+
+@pytest.fixture
+def short_tmp() -> Iterator[Path]:
+    """A temporary folder whose path is short enough for Unix sockets."""
+    folder = Path(tempfile.mkdtemp(prefix="oa-"))
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresEngine]:
+    """A PostgreSQL server with every migration run; its data are thrown away at the end."""
+    folder = Path(tempfile.mkdtemp(prefix="oa-pg-"))
+    folder.chmod(0o755)
+    engine = PostgresEngine(folder / "data", folder / "s")
+    engine.prepare()
+    with (folder / "log").open("wb") as log:
+        child = subprocess.Popen(engine.command(), user=engine.user(), stdout=log, stderr=log, cwd="/")
+    try:
+        engine.wait_ready(60)
+        engine.ensure_database()
+        migrate(engine.url(SUPERUSER))
+        yield engine
+    finally:
+        child.terminate()
+        child.wait(30)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def postgres(postgres_server: PostgresEngine) -> Iterator[PostgresEngine]:
+    """The server with all rows of all rooms removed after the test."""
+    yield postgres_server
+    import psycopg
+
+    with psycopg.connect(f"host={postgres_server.sockets} user={SUPERUSER} dbname=openami", autocommit=True) as c:
+        tables = c.execute(
+            "select quote_ident(schemaname) || '.' || quote_ident(tablename) from pg_tables where schemaname not in "
+            "('pg_catalog', 'information_schema', 'public')"
+        ).fetchall()
+        if tables:
+            c.execute(f"truncate {', '.join(t for (t,) in tables)} restart identity cascade")
+
+
+@pytest.fixture
+async def nats_server(short_tmp: Path) -> AsyncIterator[NatsEngine]:
+    """A JetStream server with every stream made."""
+    engine = NatsEngine(short_tmp / "nats", "127.0.0.1", free_port())
+    engine.prepare()
+    with (short_tmp / "nats.log").open("wb") as log:
+        child = subprocess.Popen(engine.command(), stdout=log, stderr=log)
+    try:
+        deadline = time.monotonic() + 20
+        while not engine.is_ready():
+            assert time.monotonic() < deadline, "nats-server did not start"
+            time.sleep(0.05)
+        await ensure_streams(dmz_url=engine.url("dmz_admin"), core_url=engine.url("core_admin"))
+        yield engine
+    finally:
+        child.terminate()
+        child.wait(10)
