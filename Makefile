@@ -1,13 +1,77 @@
-# The same commands for people and for the build machine. Nothing else needs to be set up by hand.
+# The same commands for people and for the build machine: each does all the set-up that it needs.
 SHELL := /bin/bash
 PYTHON ?= python3
+HOME_FOLDER ?= .openami
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
+export OPENAMI_HOME ?= $(HOME_FOLDER)
+
+.PHONY: help
+help: ## Show the targets.
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+.PHONY: demo
+demo: setup web ## Start the platform with a simulated territory; Ctrl-C stops it.
+	openami demo $(ARGS)
+
+.PHONY: up
+up: setup web ## Start the platform without simulated meters.
+	openami up $(ARGS)
 
 .PHONY: setup
-setup: .venv/.ready
+setup: .venv/.ready ## Make the Python environment from the lock file.
 
-.venv/.ready: pyproject.toml uv.lock
-	$(PYTHON) -m venv .venv
-	.venv/bin/pip install --quiet --disable-pip-version-check uv
+.venv/.ready: pyproject.toml uv.lock scripts/system-packages
+	scripts/system-packages $(PYTHON)
+	test -x .venv/bin/python || $(PYTHON) -m venv .venv
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check 'uv>=0.5'
 	.venv/bin/uv sync --quiet --locked --all-extras
-	touch $@
+	@touch $@
+
+.PHONY: web
+web: src/openami/portal/static/index.html ## Build the web application.
+
+src/openami/portal/static/index.html: web/node_modules/.ready $(shell find web/src web/index.html web/*.ts web/openapi.json 2>/dev/null)
+	cd web && npm run --silent build
+
+web/node_modules/.ready: web/package.json web/package-lock.json
+	cd web && npm ci --silent --no-audit --no-fund
+	@touch $@
+
+.PHONY: test
+test: setup web lint test-web test-python ## Everything that must hold before a commit lands.
+
+.PHONY: lint
+lint: setup ## Format, lint, types and import contracts of the Python code.
+	ruff format --check --quiet
+	ruff check --quiet
+	mypy src tests
+	lint-imports --no-logo
+
+.PHONY: test-web
+test-web: web/node_modules/.ready ## Lint, types and unit tests of the web application.
+	cd web && npm run --silent check && npm run --silent test
+
+.PHONY: test-python
+test-python: setup ## Doctests and tests: unit, property, golden, pair, contract, simulation, engines, browser.
+	pytest -q -m "not soak" $(PYTEST_ARGS)
+
+.PHONY: soak
+soak: setup ## The long runs: a thousand kills, long fuzzing.
+	pytest -q -m soak --timeout 14400 $(PYTEST_ARGS)
+
+.PHONY: pictures
+pictures: setup web ## Take the README's pictures from a running demonstration.
+	python scripts/pictures.py
+
+.PHONY: wheel
+wheel: setup web ## Build the wheel, with the web application inside.
+	uv build --wheel --quiet
+
+.PHONY: format
+format: setup ## Format the Python code.
+	ruff format --quiet
+	ruff check --fix --quiet
+
+.PHONY: clean
+clean: ## Remove the environment and everything built; keeps your home folder.
+	rm -rf .venv web/node_modules web/dist src/openami/portal/static dist

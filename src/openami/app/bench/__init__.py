@@ -1,0 +1,1 @@
+"""Benchmarks that anyone can run: ``openami bench NAME``. They print machine, durability and ratio; no test times."""

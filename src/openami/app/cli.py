@@ -1,0 +1,80 @@
+"""The command line. Every command takes ``--json``; it exits 0 on success, 1 on a refusal it reports, 2 on misuse."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from openami import __version__
+from openami.kernel.errors import MisuseError, OpenAmiError
+
+app = typer.Typer(
+    name="openami",
+    help="From the sealed meter reading to the customer's bill: run a utility's metering, or use one tool of it.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+)
+
+PLATFORM = "Run the platform"
+TOOLS = "Use one tool, without the platform"
+WORK = "Work with a running platform"
+_COMMANDS = (
+    # module below openami.app.commands, function, command name, help panel
+    ("platform", "demo", "demo", PLATFORM),
+    ("platform", "up", "up", PLATFORM),
+    ("platform", "status", "status", PLATFORM),
+    ("platform", "stop", "stop", PLATFORM),
+    ("decode", "decode", "decode", TOOLS),
+    ("vee", "vee", "vee", TOOLS),
+    ("bill", "bill", "bill", TOOLS),
+    ("compare", "compare", "compare", TOOLS),
+    ("import_", "import_files", "import", WORK),
+    ("export", "export", "export", WORK),
+    ("meters", "meters", "meters", WORK),
+    ("bench", "bench", "bench", TOOLS),
+)
+_GROUPS = (("audit", "app", "audit", WORK), ("keys", "app", "keys", WORK))
+
+
+def _register() -> None:
+    """Attach the commands. Each module is light to import: engines are loaded by the command that needs them."""
+    for module, function, name, panel in _COMMANDS:
+        command = getattr(importlib.import_module(f"openami.app.commands.{module}"), function)
+        app.command(name, rich_help_panel=panel)(command)
+    for module, attribute, name, panel in _GROUPS:
+        group = getattr(importlib.import_module(f"openami.app.commands.{module}"), attribute)
+        app.add_typer(group, name=name, rich_help_panel=panel)
+
+
+def _version(value: bool) -> None:
+    if value:
+        print(f"openami {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """From the sealed meter reading to the customer's bill."""
+
+
+def main() -> None:
+    """Run the command line; an anticipated error is one sentence on stderr, never a traceback."""
+    _register()
+    try:
+        app()
+    except MisuseError as error:
+        Console(stderr=True).print(f"[red]{error}[/red]", highlight=False, markup=True)
+        sys.exit(2)
+    except OpenAmiError as error:
+        Console(stderr=True).print(f"openami: {error}", style="red", highlight=False, markup=False)
+        sys.exit(1)

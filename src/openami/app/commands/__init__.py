@@ -1,0 +1,1 @@
+"""The commands of the command line: parse, call a room, print. No rule of the field lives here."""
