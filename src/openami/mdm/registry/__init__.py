@@ -1,1 +1,1 @@
-"""Room under construction."""
+"""The registry: which meter hung at which service point, when, with which reads at both ends. Knows no person."""

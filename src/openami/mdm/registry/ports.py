@@ -1,0 +1,101 @@
+"""Port of the registry. Its adapter keeps it in PostgreSQL, schema ``mdm``."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from typing import Protocol
+from uuid import UUID
+
+from openami.contracts.channel import Channel
+from openami.kernel.time import Period
+from openami.mdm.ports import MeterSpan
+from openami.mdm.registry.records import Affected, Installation, InstalledMeter, Meter, ServicePoint
+
+
+class Registry(Protocol):
+    """Who is installed where and when. Every write takes the domain instant at which it is entered.
+
+    Writes raise :class:`~openami.mdm.registry.records.RegistryError` and change nothing when one row is refused.
+    Those that alter history return the local days whose validation must run again, already on its queue.
+    """
+
+    async def add_service_points(self, rows: Sequence[ServicePoint]) -> None:
+        """Enter service points; any number in one call. A repeat of an id already there is left as it is."""
+        ...
+
+    async def add_meters(self, rows: Sequence[Meter]) -> None:
+        """Enter meters; any number in one call. A repeat of an id already there is left as it is."""
+        ...
+
+    async def install(self, rows: Sequence[Installation], *, at: datetime) -> list[Affected]:
+        """Enter installations, back-dated ones too.
+
+        Raises:
+            OverlapError: a point would have two meters, or a meter two points, at one time.
+            UnknownRecordError: no such service point or meter.
+        """
+        ...
+
+    async def remove(
+        self, meter_id: UUID, *, removed_at: datetime, out_reads: Mapping[Channel, int], at: datetime
+    ) -> list[Affected]:
+        """End the installation that the meter is in at ``removed_at``.
+
+        Raises:
+            UnknownRecordError: it is installed nowhere then.
+        """
+        ...
+
+    async def exchange(
+        self, new: Installation, *, removed_at: datetime, out_reads: Mapping[Channel, int], at: datetime
+    ) -> list[Affected]:
+        """End what hangs at ``new.service_point_id`` at ``removed_at`` and install ``new``, in one step.
+
+        Raises:
+            UnknownRecordError: nothing hangs there, or the new meter is not known.
+            OverlapError: the new installation begins before the old one ends, or the meter hangs elsewhere.
+        """
+        ...
+
+    async def service_point(self, service_point_id: UUID) -> ServicePoint:
+        """Return one service point.
+
+        Raises:
+            UnknownRecordError: no such service point.
+        """
+        ...
+
+    async def service_points(self, ids: Collection[UUID] | None = None) -> list[ServicePoint]:
+        """Return these service points (all without ids), by id; unknown ids are absent."""
+        ...
+
+    async def meter(self, meter_id: UUID) -> Meter:
+        """Return one meter.
+
+        Raises:
+            UnknownRecordError: no such meter.
+        """
+        ...
+
+    async def meters(self, ids: Collection[UUID] | None = None) -> list[Meter]:
+        """Return these meters (all without ids), by id."""
+        ...
+
+    async def installed(
+        self,
+        service_points: Collection[UUID] | None,
+        period: Period,
+        *,
+        meters: Collection[UUID] | None = None,
+    ) -> list[InstalledMeter]:
+        """Return installations that overlap the period, by (service point, start); all service points for None."""
+        ...
+
+    async def spans(self, service_points: Collection[UUID] | None, period: Period) -> list[MeterSpan]:
+        """Return which raw rows belong to which service point in the period: installations cut to it."""
+        ...
+
+    async def meters_unassigned(self, known_meter_ids: Collection[UUID]) -> list[UUID]:
+        """Return those of the ids (meters that send) which hang nowhere and never did."""
+        ...
