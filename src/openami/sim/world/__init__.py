@@ -1,0 +1,1 @@
+"""The seeded world: weather, homes and what they draw, day by day."""
