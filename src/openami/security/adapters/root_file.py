@@ -1,0 +1,69 @@
+"""The root key as a file of the installation: 32 random octets, mode 0400, our own user's.
+
+Losing this file loses every key in the vault; a copy of it opens them all. Back it up apart from the database.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from openami.security.keys.envelope import WRAPPING_KEY_OCTETS
+from openami.security.keys.ports import RootKeyError
+from openami.security.keys.secret import Secret
+
+
+@dataclass(frozen=True, slots=True)
+class FileRootKey:
+    """A :class:`~openami.security.keys.ports.RootKey` in a file."""
+
+    path: Path
+
+    def ensure(self, dice: Callable[[int], bytes] = os.urandom) -> None:
+        """Make the file if it is not there. Two processes at once make one key."""
+        if self.path.exists():
+            return
+        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        fresh = self.path.with_name(f"{self.path.name}.{os.getpid()}.new")
+        fresh.unlink(missing_ok=True)
+        handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o400)
+        try:
+            os.write(handle, dice(WRAPPING_KEY_OCTETS))
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+        try:
+            # A link fails where the name is taken; a rename would replace another's key.
+            os.link(fresh, self.path)
+        except FileExistsError:
+            pass
+        finally:
+            fresh.unlink()
+        folder = os.open(self.path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+    def fetch(self) -> Secret:
+        """Return the root key.
+
+        Raises:
+            RootKeyError: no such file, another length, another owner, or readable by group or others.
+        """
+        try:
+            with self.path.open("rb") as file:
+                status = os.fstat(file.fileno())
+                octets = file.read(WRAPPING_KEY_OCTETS + 1)
+        except OSError as error:
+            raise RootKeyError(f"the root key {self.path} cannot be read: {error.strerror}") from error
+        if status.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+            raise RootKeyError(f"the root key {self.path} is open to group or others: chmod 0400 it")
+        if status.st_uid != os.geteuid():
+            raise RootKeyError(f"the root key {self.path} belongs to user {status.st_uid}, not to us")
+        if len(octets) != WRAPPING_KEY_OCTETS:
+            raise RootKeyError(f"the root key {self.path} does not have {WRAPPING_KEY_OCTETS} octets")
+        return Secret(octets)

@@ -1,0 +1,53 @@
+"""What a wrapped key is bound to. A row copied to another meter, use or generation does not unwrap.
+
+Source: DESIGN section 5, the vault's context ``installation|meter|use|generation|suite``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from uuid import UUID
+
+
+class KeyUse(StrEnum):
+    """What a key is for. Source: IEC 62056-5-3, key types of a security setup."""
+
+    ENCRYPTION = "encryption"
+    AUTHENTICATION = "authentication"
+
+
+class KeyState(StrEnum):
+    """Where a key is in its life.
+
+    NEW is known to us and not proved by the meter yet; ACTIVE is in use; EXPIRED still opens late frames;
+    WITHDRAWN opens nothing and is kept for its counter window alone.
+    """
+
+    NEW = "new"
+    ACTIVE = "active"
+    EXPIRED = "expired"
+    WITHDRAWN = "withdrawn"
+
+
+@dataclass(frozen=True, slots=True)
+class KeyContext:
+    """The context that authenticates a wrapped key.
+
+    Args:
+        installation: id of this installation, made with its first key.
+        meter: the meter's id in the vault.
+        use: what the key is for.
+        generation: 1 for the factory's key, one more after each rotation.
+        suite: DLMS security suite, 0 to 2.
+    """
+
+    installation: UUID
+    meter: UUID
+    use: KeyUse
+    generation: int
+    suite: int
+
+    def octets(self) -> bytes:
+        """Return the additional authenticated data."""
+        return f"{self.installation}|{self.meter}|{self.use}|{self.generation}|{self.suite}".encode("ascii")

@@ -1,0 +1,150 @@
+"""The vault keeps a shipment whole, gives its keys back, and notices a row that was moved."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import psycopg
+import pytest
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from openami.app.engines.postgres import SUPERUSER, PostgresEngine
+from openami.security.adapters.root_file import FileRootKey
+from openami.security.adapters.vault_postgres import PostgresVault
+from openami.security.keys.envelope import KeyBindingError
+from openami.security.keys.ports import VaultUnavailableError
+from openami.security.keys.shipment import Shipment, ShipmentError, parse_shipment
+from openami.security.keys.table import KeyTable
+
+pytestmark = pytest.mark.engines
+AT = datetime(2026, 1, 6, tzinfo=UTC)
+
+
+def shipment(name: str = "S-1", *, first: int = 1, count: int = 3, key: str | None = None) -> Shipment:
+    meters = [
+        {
+            "system_title": f"4f414d{n:010x}",
+            "serial": str(1000 + n),
+            "encryption_key": key or os.urandom(16).hex(),
+            "authentication_key": os.urandom(16).hex(),
+        }
+        for n in range(first, first + count)
+    ]
+    head = {"shipment_id": name, "made_at": "2026-01-05T08:00:00Z", "maker": "OAM", "profile": "oam-1"}
+    return parse_shipment(json.dumps({**head, "meters": meters}).encode())
+
+
+@pytest.fixture
+async def engine(postgres: PostgresEngine) -> AsyncIterator[AsyncEngine]:
+    made = create_async_engine(postgres.url("openami_security"), hide_parameters=True)
+    yield made
+    await made.dispose()
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> FileRootKey:
+    made = FileRootKey(tmp_path / "root.key")
+    made.ensure()
+    return made
+
+
+def superuser(postgres: PostgresEngine) -> psycopg.Connection:
+    return psycopg.connect(f"host={postgres.sockets} user={SUPERUSER} dbname=openami", autocommit=True)
+
+
+async def test_keys_come_back_as_they_were_shipped(engine: AsyncEngine, root: FileRootKey) -> None:
+    vault, sent = PostgresVault(engine, root), shipment()
+    report = await vault.import_shipment(sent, at=AT)
+    table = KeyTable()
+    table.merge(await PostgresVault(engine, root).load())
+    assert len(table) == 3
+    for row in range(3):
+        meter = sent.meters[
+            [m.system_title.octets for m in sent.meters].index(int(table.title[row]).to_bytes(8, "big"))
+        ]
+        assert table.key_pair(row) == (meter.encryption_key.reveal(), meter.authentication_key.reveal())
+    assert [m.system_title for m in report.meters] == [m.system_title for m in sent.meters]
+    assert await vault.meters() == sorted(report.meters, key=lambda m: m.system_title)
+
+
+async def test_the_same_shipment_again_changes_nothing(engine: AsyncEngine, root: FileRootKey) -> None:
+    vault, sent = PostgresVault(engine, root), shipment()
+    first = await vault.import_shipment(sent, at=AT)
+    revision = await vault.revision()
+    again = await vault.import_shipment(sent, at=AT)
+    assert (again.already_taken, again.meters, await vault.revision()) == (True, first.meters, revision)
+
+
+async def test_a_shipment_that_repeats_a_title_or_a_key_is_refused_whole(
+    engine: AsyncEngine, root: FileRootKey
+) -> None:
+    vault, sent = PostgresVault(engine, root), shipment()
+    await vault.import_shipment(sent, at=AT)
+    with pytest.raises(ShipmentError) as caught:
+        await vault.import_shipment(shipment("S-2", first=3, count=2), at=AT)
+    assert [(f.rule, f.subject) for f in caught.value.findings] == [("duplicate_title", "meters[0]")]
+    stolen = sent.meters[0].authentication_key.reveal().hex()
+    with pytest.raises(ShipmentError) as caught:
+        await vault.import_shipment(shipment("S-3", first=9, count=1, key=stolen), at=AT)
+    assert [f.rule for f in caught.value.findings] == ["duplicate_key"]
+    with pytest.raises(ShipmentError, match="other content"):
+        await vault.import_shipment(shipment("S-1", first=20), at=AT)
+    assert len(await vault.meters()) == 3
+
+
+async def test_only_what_changed_since_a_revision_is_loaded(engine: AsyncEngine, root: FileRootKey) -> None:
+    vault = PostgresVault(engine, root)
+    await vault.import_shipment(shipment(), at=AT)
+    seen = await vault.load()
+    await vault.import_shipment(shipment("S-2", first=10, count=2), at=AT)
+    later = await vault.load(after_revision=seen.revision)
+    assert (len(seen), len(later), later.revision) == (3, 2, await vault.revision())
+    assert len(await vault.load(after_revision=later.revision)) == 0
+
+
+async def test_a_wrapped_key_copied_to_another_meter_is_noticed(
+    engine: AsyncEngine, root: FileRootKey, postgres: PostgresEngine
+) -> None:
+    vault = PostgresVault(engine, root)
+    await vault.import_shipment(shipment(count=2), at=AT)
+    with superuser(postgres) as connection:
+        connection.execute(
+            "update security.meter_key k set wrapped = o.wrapped from security.meter_key o "
+            "where k.use = 'encryption' and o.use = 'encryption' and k.meter_id <> o.meter_id"
+        )
+    with pytest.raises(KeyBindingError, match="encryption key of meter"):
+        await vault.load()
+
+
+async def test_another_root_key_opens_nothing_and_says_why(
+    engine: AsyncEngine, root: FileRootKey, tmp_path: Path
+) -> None:
+    await PostgresVault(engine, root).import_shipment(shipment(), at=AT)
+    other = FileRootKey(tmp_path / "other.key")
+    other.ensure()
+    with pytest.raises(KeyBindingError, match="not the one this vault was made with"):
+        await PostgresVault(engine, other).load()
+
+
+async def test_no_plain_key_lies_in_the_database(
+    engine: AsyncEngine, root: FileRootKey, postgres: PostgresEngine
+) -> None:
+    sent = shipment(count=1)
+    await PostgresVault(engine, root).import_shipment(sent, at=AT)
+    with superuser(postgres) as connection:
+        rows = connection.execute(
+            "select k.*::text, h.*::text from security.meter_key k, security.key_holder h"
+        ).fetchall()
+    assert len(rows) == 2
+    assert sent.meters[0].encryption_key.reveal().hex() not in str(rows)
+
+
+async def test_a_database_that_is_away_is_a_declared_error(root: FileRootKey, tmp_path: Path) -> None:
+    away = create_async_engine(f"postgresql+psycopg://openami_security@/openami?host={tmp_path}")
+    with pytest.raises(VaultUnavailableError):
+        await PostgresVault(away, root).revision()
+    await away.dispose()
