@@ -31,7 +31,7 @@ def columns(rows: list[tuple[bytes, int, int]], revision: int = 1) -> KeyColumns
 
 def asked(table: KeyTable, title: bytes) -> list[int]:
     first, count = table.candidates(np.array([title_number(title)], np.uint64))
-    return table.row_at(first[0] + np.arange(count[0])).tolist()
+    return [int(row) for row in table.row_at(first[0] + np.arange(count[0]))]
 
 
 def test_an_empty_table_knows_no_title() -> None:
