@@ -1,1 +1,4 @@
-"""Room under construction."""
+"""HTTP for customers, staff and third parties. Translation only: it asks the rooms and words the answer.
+
+The OpenAPI document is the contract of the web application (``scripts/openapi.py`` prints it).
+"""

@@ -1,0 +1,282 @@
+"""What the portal needs from the rooms. The wiring fills each port; where the portal adds nothing, a port speaks views.
+
+Every method may raise :class:`SourceUnavailableError`; the page then says so instead of showing half a truth.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+from uuid import UUID
+
+import numpy as np
+import numpy.typing as npt
+
+from openami.contracts.channel import Channel
+from openami.kernel.errors import OpenAmiError
+from openami.kernel.time import Period
+from openami.portal.views.bill import BillSummaryView, BillView
+from openami.portal.views.staff import (
+    AttachedView,
+    CompletenessView,
+    DeadLetterView,
+    FrameView,
+    InstallationView,
+    ProcessView,
+    ReasonCountView,
+    ServicePointHitView,
+    UnassignedMeterView,
+)
+from openami.portal.views.usage import BillSoFarView
+from openami.security.access.role import Principal
+from openami.security.access.scope import Scope
+from openami.security.audit.entry import AuditEntry
+
+I64 = npt.NDArray[np.int64]
+U8 = npt.NDArray[np.uint8]
+
+
+class SourceUnavailableError(OpenAmiError):
+    """A room behind the portal does not answer now: try again."""
+
+
+class RefusedError(OpenAmiError):
+    """A room refused a change; the text is for the person who asked, and holds no identity."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Series:
+    """Intervals of one service point and channel, ascending, all columns of length n.
+
+    Args:
+        start_s: (n,) interval start, epoch seconds.
+        value: (n,) counts in the channel's unit and power of ten; 0 where missing.
+        quality: (n,) :class:`~openami.contracts.quality.QualityState`.
+        low, high: (n,) edges of the uncertainty band.
+        preliminary: (n,) bool, True where validation has not run yet.
+        interval_s: interval length [s].
+    """
+
+    start_s: I64
+    value: I64
+    quality: U8
+    low: I64
+    high: I64
+    preliminary: npt.NDArray[np.bool_]
+    interval_s: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PricedIntervals:
+    """What intervals cost under the service point's rate; for display, bills are exact.
+
+    Args:
+        currency: ISO 4217 letters.
+        period_names: names of the rate's price periods.
+        period: (n,) index into period_names.
+        cost: (n,) in currency, or None where the price depends on more than time (blocks).
+    """
+
+    currency: str
+    period_names: tuple[str, ...]
+    period: U8
+    cost: npt.NDArray[np.float64] | None
+
+
+class UsageData(Protocol):
+    """Readings by service point (mdm)."""
+
+    async def intervals(self, scope: Scope, service_point_id: UUID, channel: Channel, period: Period) -> Series:
+        """Return validated intervals where there are some, and the raw tail as preliminary.
+
+        Raises:
+            ScopeError: the scope does not hold the service point.
+        """
+        ...
+
+    async def last_reading_end(self, scope: Scope, service_point_id: UUID) -> datetime | None:
+        """Return the end of the newest interval received."""
+        ...
+
+    async def zone_of(self, service_point_id: UUID) -> str | None:
+        """Return the IANA zone of the service point, or None for an unknown one."""
+        ...
+
+
+class Bills(Protocol):
+    """Bills and prices (billing)."""
+
+    async def so_far(self, scope: Scope, service_point_id: UUID, now: datetime) -> BillSoFarView | None:
+        """Return the open bill, or None where no rate is assigned."""
+        ...
+
+    async def bills(self, scope: Scope, service_point_id: UUID) -> Sequence[BillSummaryView]:
+        """Return the bills of the service point within the scope's time, newest first."""
+        ...
+
+    async def bill(self, scope: Scope, service_point_id: UUID, bill_id: UUID) -> BillView | None:
+        """Return one bill, or None where this service point has no such bill within the scope's time."""
+        ...
+
+    async def rate_name(self, service_point_id: UUID) -> str | None:
+        """Return the name of the rate in force."""
+        ...
+
+    async def price(self, service_point_id: UUID, start_s: I64, value_wh: I64) -> PricedIntervals | None:
+        """Price delivered energy by interval, or None where the rate cannot."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One agreement of a customer, in the customer's words.
+
+    Args:
+        service_point_id: where.
+        label: the customer's name for it.
+        address: as on the bill.
+        period: time of the agreement.
+        is_open: whether it runs on.
+        has_received: whether energy sent back is counted.
+    """
+
+    service_point_id: UUID
+    label: str
+    address: str
+    period: Period
+    is_open: bool
+    has_received: bool
+
+
+class Customers(Protocol):
+    """Who lives where (customer). The only port that knows a name."""
+
+    async def name_of(self, principal: Principal) -> str:
+        """Return how to address the signed-in person, or the staff account's name."""
+        ...
+
+    async def places_of(self, principal: Principal) -> Sequence[Place]:
+        """Return the customer's own agreements, newest first."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class TreeHead:
+    """The newest signed tree head: number of entries, root hash and real time of signing."""
+
+    size: int
+    root: bytes
+    signed_at: datetime
+
+
+class AccessLog(Protocol):
+    """The audit log, read side."""
+
+    async def who_looked(self, scope: Scope, service_point_id: UUID, *, limit: int) -> Sequence[AuditEntry]:
+        """Return looks at this service point within the scope's time, newest first."""
+        ...
+
+    async def head(self) -> TreeHead | None:
+        """Return the newest signed tree head."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A live session. ``secret`` is the opaque id that the cookie carries; it is stored only as a hash."""
+
+    secret: str
+    csrf_token: str
+    principal: Principal
+    name: str
+    expires_at: datetime
+    idle_limit_s: int
+
+
+class Sessions(Protocol):
+    """Local accounts and server-side sessions (security)."""
+
+    async def sign_in(self, *, login: str, password: str, address: str) -> Session | None:
+        """Return a new session, or None: wrong, unknown and locked look and take the same.
+
+        Raises:
+            TooManyAttemptsError: wait; the error says how long.
+        """
+        ...
+
+    async def resume(self, secret: str, *, touch: bool = True) -> Session | None:
+        """Return the live session of a cookie, or None. ``touch`` counts as activity."""
+        ...
+
+    async def sign_out(self, secret: str) -> None:
+        """End the session now, on every process."""
+        ...
+
+
+class OperationsView(Protocol):
+    """The state of the chain, from the head-end's and the registry's figures. No usage, no identity."""
+
+    async def completeness(self, period: Period) -> CompletenessView:
+        """Return expected and received intervals by cell and hour."""
+        ...
+
+    async def frames(self, limit: int) -> Sequence[FrameView]:
+        """Return the newest accepted frame of each of the meters heard last."""
+        ...
+
+    async def frame_rate(self) -> tuple[float, int]:
+        """Return accepted frames per real second lately, and all accepted frames so far."""
+        ...
+
+    async def dead_letter_counts(self) -> Sequence[ReasonCountView]:
+        """Return refused frames by reason, most first."""
+        ...
+
+    async def dead_letters(
+        self, *, limit: int, before: str | None, system_title: str | None = None
+    ) -> Sequence[DeadLetterView]:
+        """Return refused frames, newest first."""
+        ...
+
+    async def unassigned(self, limit: int) -> Sequence[UnassignedMeterView]:
+        """Return meters with keys and no installation."""
+        ...
+
+    async def meters_installed(self) -> int:
+        """Return how many meters hang at a service point now."""
+        ...
+
+    async def meter(self, meter_id: UUID) -> MeterFacts | None:
+        """Return what the registry and the head-end know of one meter."""
+        ...
+
+    async def search(self, text: str, *, limit: int) -> Sequence[ServicePointHitView]:
+        """Find service points by the start of an id, cell, transformer, serial or system title."""
+        ...
+
+    async def attach(self, *, meter_id: UUID, service_point_id: UUID, installed_at: datetime) -> AttachedView:
+        """Install a meter at a service point.
+
+        Raises:
+            RefusedError: it hangs elsewhere, or another meter hangs there.
+        """
+        ...
+
+    async def processes(self) -> Sequence[ProcessView]:
+        """Return the supervised processes and their health."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class MeterFacts:
+    """One meter as the registry and the head-end know it."""
+
+    meter_id: UUID
+    system_title: str
+    serial: str | None
+    profile: str
+    installations: tuple[InstallationView, ...]
+    last_frame: FrameView | None
+    last_reading_at: datetime | None

@@ -1,0 +1,72 @@
+"""Server-sent events: the domain clock, and what has just arrived."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import timedelta
+
+import orjson
+from fastapi import APIRouter
+from fastapi.responses import StreamingResponse
+
+from openami.kernel.time import epoch_s
+from openami.portal.config import Ports
+from openami.portal.door import ConfigOf, PortsOf, SessionOf, open_gate
+from openami.portal.live import LiveEvent
+from openami.portal.ports import Session
+from openami.portal.routes import ERRORS, policy
+from openami.security.access.policy import Kind
+
+router = APIRouter(tags=["live"])
+HEARTBEAT_S = 5.0
+_DESCRIPTION = """Event stream. `clock` every five seconds: `{now, real_now, speed}`. `reading` for a customer's own
+service point: `{service_point_id, newest_end}`. `counts` for staff: `{meters, meters_total, newest_end}`. `lagged` when
+events were dropped: load the page's data again. `ended` when the session is over."""
+
+
+@router.get(
+    "/events",
+    response_class=StreamingResponse,
+    responses={**ERRORS, 200: {"content": {"text/event-stream": {}}, "description": _DESCRIPTION}},
+    openapi_extra=policy(Kind.LIVE_EVENTS),
+)
+async def events(session: SessionOf, ports: PortsOf, config: ConfigOf) -> StreamingResponse:
+    """Stream events until the browser leaves or the session ends."""
+    await open_gate(ports, session, query="events", kind=Kind.LIVE_EVENTS)
+    headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+    return StreamingResponse(_stream(session, ports, config.speed), media_type="text/event-stream", headers=headers)
+
+
+async def _stream(session: Session, ports: Ports, speed: float) -> AsyncIterator[bytes]:
+    now = ports.domain.now()
+    loop = asyncio.get_running_loop()
+    # Announcements come hours late at most; a place left a day ago has nothing live to say.
+    mine = {g.service_point_id for g in session.principal.grants if g.period.end > now - timedelta(days=1)}
+    async with ports.live.subscribe(None if session.principal.is_staff else frozenset(mine)) as subscription:
+        yield b"retry: 2000\n\n" + _clock(ports, speed)
+        next_beat = loop.time() + HEARTBEAT_S
+        while not ports.live.closed.is_set():
+            try:
+                event = await asyncio.wait_for(subscription.queue.get(), max(0.0, next_beat - loop.time()))
+            except TimeoutError:
+                # The stream itself is no activity: an idle session ends beneath it.
+                if await ports.sessions.resume(session.secret, touch=False) is None:
+                    yield _line(LiveEvent("ended", {}))
+                    return
+                yield _clock(ports, speed)
+                next_beat = loop.time() + HEARTBEAT_S
+                continue
+            if subscription.lagged:
+                subscription.lagged = False
+                yield _line(LiveEvent("lagged", {}))
+            yield _line(event)
+
+
+def _clock(ports: Ports, speed: float) -> bytes:
+    data = {"now": epoch_s(ports.domain.now()), "real_now": epoch_s(ports.real.now()), "speed": speed}
+    return _line(LiveEvent("clock", data))
+
+
+def _line(event: LiveEvent) -> bytes:
+    return b"event: " + event.name.encode() + b"\ndata: " + orjson.dumps(dict(event.data)) + b"\n\n"

@@ -1,0 +1,143 @@
+"""The decision: a table of what is allowed. Whatever the table does not name is denied.
+
+Pure: no clock, no database. ``decide`` answers for one action on one kind of thing, for one purpose, and says why; the
+gate (:mod:`openami.security.access.gate`) writes the answer to the audit log before anything is returned.
+
+Source: research on access control (two layers, deny by default); roles of IEC 62351-8.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from uuid import UUID
+
+from openami.security.access.role import Principal, Role
+from openami.security.access.scope import Purpose
+
+
+class Action(StrEnum):
+    """What is done."""
+
+    READ = "read"
+    EXPORT = "export"
+    CHANGE = "change"
+
+
+class Kind(StrEnum):
+    """What it is done to."""
+
+    SESSION = "session"
+    OWN_SERVICE_POINTS = "own_service_points"
+    INTERVALS = "intervals"
+    BILL = "bill"
+    ACCESS_LOG = "access_log"
+    LIVE_EVENTS = "live_events"
+    OPERATIONS = "operations"
+    DEAD_LETTERS = "dead_letters"
+    METER = "meter"
+    INSTALLATION = "installation"
+
+
+class Relation(StrEnum):
+    """What ties the actor to the thing."""
+
+    NONE = "none"
+    """The thing belongs to nobody in particular: totals, worklists of devices, the actor's own session."""
+    OWN = "own"
+    """Service points granted to the actor, for the granted time only."""
+    ANY = "any"
+    """Every service point of the utility, for a stated purpose."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One row of the table: these roles may do this to that, so related, for one of these purposes."""
+
+    roles: frozenset[Role]
+    action: Action
+    kind: Kind
+    relation: Relation
+    purposes: frozenset[Purpose]
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Allowed or not, and why. ``relation`` is the widest that the allowing rule gives."""
+
+    allowed: bool
+    reason: str
+    relation: Relation = Relation.NONE
+
+
+def _rule(
+    roles: tuple[Role, ...], action: Action, kind: Kind, relation: Relation, purposes: tuple[Purpose, ...]
+) -> Rule:
+    return Rule(frozenset(roles), action, kind, relation, frozenset(purposes))
+
+
+_OWNER = (Role.CUSTOMER,)
+_DESK = (Role.OPERATOR, Role.ENGINEER)
+_CONSOLE = (Role.VIEWER, Role.OPERATOR, Role.ENGINEER, Role.INSTALLER, Role.SECADM, Role.SECAUD)
+_OWN_DATA = (Purpose.OWN_DATA,)
+_DESK_WORK = (Purpose.CUSTOMER_SERVICE, Purpose.OPERATIONS)
+_OPERATIONS = (Purpose.OPERATIONS,)
+
+TABLE: tuple[Rule, ...] = (
+    _rule(tuple(Role), Action.READ, Kind.SESSION, Relation.NONE, _OWN_DATA),
+    _rule(tuple(Role), Action.CHANGE, Kind.SESSION, Relation.NONE, _OWN_DATA),
+    # A customer sees what is theirs, and nothing of anyone else's.
+    _rule(_OWNER, Action.READ, Kind.OWN_SERVICE_POINTS, Relation.NONE, _OWN_DATA),
+    _rule(_OWNER, Action.READ, Kind.INTERVALS, Relation.OWN, _OWN_DATA),
+    _rule(_OWNER, Action.EXPORT, Kind.INTERVALS, Relation.OWN, _OWN_DATA),
+    _rule(_OWNER, Action.READ, Kind.BILL, Relation.OWN, _OWN_DATA),
+    _rule(_OWNER, Action.READ, Kind.ACCESS_LOG, Relation.OWN, _OWN_DATA),
+    _rule(_OWNER, Action.READ, Kind.LIVE_EVENTS, Relation.NONE, _OWN_DATA),
+    # The desk looks at a customer's data for stated work; each look is in the log that the customer reads.
+    _rule(_DESK, Action.READ, Kind.INTERVALS, Relation.ANY, _DESK_WORK),
+    _rule((Role.OPERATOR,), Action.READ, Kind.BILL, Relation.ANY, (Purpose.CUSTOMER_SERVICE,)),
+    _rule((Role.SECAUD,), Action.READ, Kind.ACCESS_LOG, Relation.ANY, _OPERATIONS),
+    # Figures of devices and totals: no usage of a single home.
+    _rule(_CONSOLE, Action.READ, Kind.LIVE_EVENTS, Relation.NONE, _OPERATIONS),
+    _rule(_CONSOLE, Action.READ, Kind.OPERATIONS, Relation.NONE, _OPERATIONS),
+    _rule((*_DESK, Role.SECADM, Role.SECAUD), Action.READ, Kind.DEAD_LETTERS, Relation.NONE, _OPERATIONS),
+    _rule((*_DESK, Role.INSTALLER), Action.READ, Kind.METER, Relation.NONE, _OPERATIONS),
+    _rule((*_DESK, Role.INSTALLER), Action.CHANGE, Kind.INSTALLATION, Relation.NONE, _OPERATIONS),
+)
+
+
+def decide(
+    principal: Principal, *, action: Action, kind: Kind, purpose: Purpose, service_points: frozenset[UUID] = frozenset()
+) -> Decision:
+    """Tell whether the actor may do this, and why.
+
+    Args:
+        principal: who asks.
+        action: what is to be done.
+        kind: to what kind of thing.
+        purpose: the stated reason.
+        service_points: the things themselves where they belong to somebody; empty for totals and devices.
+
+    >>> from uuid import uuid4
+    >>> viewer = Principal(uuid4(), frozenset({Role.VIEWER}))
+    >>> decide(viewer, action=Action.READ, kind=Kind.BILL, purpose=Purpose.CUSTOMER_SERVICE).allowed
+    False
+    """
+    rules = [
+        r
+        for r in TABLE
+        if r.action is action and r.kind is kind and purpose in r.purposes and not r.roles.isdisjoint(principal.roles)
+    ]
+    if not rules:
+        return Decision(allowed=False, reason="no rule allows this role, action, kind and purpose")
+    relations = {r.relation for r in rules}
+    if Relation.ANY in relations:
+        return Decision(allowed=True, reason="staff rule for a stated purpose", relation=Relation.ANY)
+    if Relation.OWN in relations:
+        own = {g.service_point_id for g in principal.grants}
+        if service_points and service_points <= own:
+            return Decision(allowed=True, reason="own service point", relation=Relation.OWN)
+        return Decision(allowed=False, reason="not a service point of this account")
+    if service_points:
+        return Decision(allowed=False, reason="the rule gives totals and devices, not a service point")
+    return Decision(allowed=True, reason="rule without a subject", relation=Relation.NONE)
