@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy as np
 import psycopg
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
@@ -66,7 +67,7 @@ async def test_keys_come_back_as_they_were_shipped(engine: AsyncEngine, root: Fi
         meter = sent.meters[
             [m.system_title.octets for m in sent.meters].index(int(table.title[row]).to_bytes(8, "big"))
         ]
-        assert table.key_pair(row) == (meter.encryption_key.reveal(), meter.authentication_key.reveal())
+        assert table.key_pairs(np.array([row])) == [meter.encryption_key.reveal() + meter.authentication_key.reveal()]
     assert [m.system_title for m in report.meters] == [m.system_title for m in sent.meters]
     assert await vault.meters() == sorted(report.meters, key=lambda m: m.system_title)
 

@@ -55,7 +55,10 @@ def test_rows_keep_their_numbers_when_others_are_added_or_change_state() -> None
     table.merge(columns([(TITLES[0], 1, 0), (TITLES[1], 1, 2), (TITLES[1], 2, 0)], revision=7))
     assert asked(table, TITLES[1]) == [2, 0]
     assert asked(table, TITLES[0]) == [1]
-    assert table.key_pair(2) == (bytes([2]) * 16, bytes([102]) * 16)
+    assert table.key_pairs(np.array([2, 0])) == [
+        bytes([2]) * 16 + bytes([102]) * 16,
+        bytes([1]) * 16 + bytes([101]) * 16,
+    ]
     assert table.revision == 7
     assert table.find(np.array([title_number(TITLES[1])] * 2, np.uint64), np.array([2, 9], np.uint32)).tolist() == [
         2,

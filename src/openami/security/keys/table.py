@@ -24,6 +24,7 @@ U64 = npt.NDArray[np.uint64]
 Rows = npt.NDArray[np.int64]
 
 NO_ROW = -1
+PAIR_OCTETS = 2 * KEY_OCTETS
 STATES = (KeyState.ACTIVE, KeyState.NEW, KeyState.EXPIRED, KeyState.WITHDRAWN)
 """In the order in which keys are tried; the number in ``KeyColumns.state`` is the place in this tuple."""
 _WITHDRAWN = STATES.index(KeyState.WITHDRAWN)
@@ -78,8 +79,7 @@ class KeyTable:
         self.profile: list[str] = []
         self.zone: list[str] = []
         self.revision = 0
-        self._encryption = bytearray()
-        self._authentication = bytearray()
+        self._keys: U8 = np.zeros((0, PAIR_OCTETS), np.uint8)
         self._order: Rows = np.zeros(0, np.int64)
         self._sorted: U64 = np.zeros(0, np.uint64)
         self._every_row: Rows = np.zeros(0, np.int64)
@@ -136,17 +136,19 @@ class KeyTable:
             row[here] = np.where(self.generation[candidate] == generations[here], candidate, NO_ROW)
         return row
 
-    def key_pair(self, row: int) -> tuple[bytes, bytes]:
-        """Return (encryption key, authentication key) of a row, 16 octets each."""
-        at = KEY_OCTETS * row
-        return bytes(self._encryption[at : at + KEY_OCTETS]), bytes(self._authentication[at : at + KEY_OCTETS])
+    def key_pairs(self, rows: Rows) -> list[bytes]:
+        """Return encryption key and authentication key of each row, joined, 32 octets.
+
+        Args:
+            rows: (n,) row numbers.
+        """
+        octets = self._keys[rows].tobytes()
+        return [octets[at : at + PAIR_OCTETS] for at in range(0, len(octets), PAIR_OCTETS)]
 
     def _overwrite(self, row: int, columns: KeyColumns, i: int) -> None:
         self.state[row] = columns.state[i]
         self.profile[row], self.zone[row] = columns.profile[i], columns.zone[i]
-        mine, theirs = slice(KEY_OCTETS * row, KEY_OCTETS * (row + 1)), slice(KEY_OCTETS * i, KEY_OCTETS * (i + 1))
-        self._encryption[mine] = columns.encryption_keys[theirs]
-        self._authentication[mine] = columns.authentication_keys[theirs]
+        self._keys[row] = _joined(columns)[i]
 
     def _append(self, columns: KeyColumns, new: list[int]) -> None:
         titles = columns.title[new]
@@ -159,9 +161,7 @@ class KeyTable:
         self.partition = np.concatenate([self.partition, np.array(partitions, np.uint8)])
         self.profile.extend(columns.profile[i] for i in new)
         self.zone.extend(columns.zone[i] for i in new)
-        for i in new:
-            self._encryption += columns.encryption_keys[KEY_OCTETS * i : KEY_OCTETS * (i + 1)]
-            self._authentication += columns.authentication_keys[KEY_OCTETS * i : KEY_OCTETS * (i + 1)]
+        self._keys = np.concatenate([self._keys, _joined(columns)[new]])
 
     def _sort(self) -> None:
         usable = np.flatnonzero(self.state != _WITHDRAWN)
@@ -171,3 +171,9 @@ class KeyTable:
         self._sorted = self.title[self._order]
         self._every_row = np.argsort(self.title, kind="stable").astype(np.int64)
         self._every_title = self.title[self._every_row]
+
+
+def _joined(columns: KeyColumns) -> U8:
+    encryption = np.frombuffer(columns.encryption_keys, np.uint8).reshape(len(columns), KEY_OCTETS)
+    authentication = np.frombuffer(columns.authentication_keys, np.uint8).reshape(len(columns), KEY_OCTETS)
+    return np.hstack([encryption, authentication])
