@@ -60,7 +60,7 @@ def day_slots(day: date, zone: ZoneInfo) -> DaySlots:
     offsets = [_offset_s(int(s), zone) for s in start_s[::SLOTS_PER_HOUR]]
     wall_s = start_s + np.repeat(np.array(offsets, dtype=np.int64), SLOTS_PER_HOUR)[: len(start_s)]
     hour = ((wall_s % 86_400) + QUARTER_HOUR_S / 2) / 3600.0
-    return DaySlots(day, day_number(day), start_s, hour, day.weekday())
+    return DaySlots(day, day_number(day), start_s, hour.astype(np.float64), day.weekday())
 
 
 def _offset_s(second: int, zone: ZoneInfo) -> int:

@@ -1,0 +1,79 @@
+"""Energy registers A+ and A- of one meter or of a thousand, and the intervals that are differences of them.
+
+Energy is integrated as integer millijoules (milliwatt-seconds), so nothing is lost below a watt-hour. What a meter
+shows is whole watt-hours modulo its capacity; an interval is the difference of what the register showed at its two
+ends. The remainder below a watt-hour is carried into the next interval, so intervals add up to the register exactly.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from openami.kernel.errors import MisuseError
+
+I64 = npt.NDArray[np.int64]
+MJ_PER_WH = 3_600_000
+DEFAULT_CAPACITY_WH = 100_000_000
+"""Eight digits of watt-hours; after 99,999,999 the register shows 0."""
+MAX_CAPACITY_WH = 1 << 32
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CapturedEnergy:
+    """Interval energy: (meters, intervals) int64 [Wh] each way."""
+
+    delivered_wh: I64
+    received_wh: I64
+
+
+@dataclass(slots=True, eq=False)
+class RegisterBank:
+    """Registers of m meters.
+
+    Args:
+        delivered_mj: (m,) int64 energy to the customers since the registers stood at 0 [mJ].
+        received_mj: (m,) int64 energy from the customers [mJ].
+        capacity_wh: (m,) int64 count at which each register rolls over to 0, at most 2**32.
+
+    Raises:
+        MisuseError: a negative total or a capacity that 32 bits cannot show.
+    """
+
+    delivered_mj: I64
+    received_mj: I64
+    capacity_wh: I64 = field(default_factory=lambda: np.array([DEFAULT_CAPACITY_WH], dtype=np.int64))
+
+    def __post_init__(self) -> None:
+        if (self.delivered_mj < 0).any() or (self.received_mj < 0).any():
+            raise MisuseError("a register begins at 0 or above")
+        if (self.capacity_wh < 1).any() or (self.capacity_wh > MAX_CAPACITY_WH).any():
+            raise MisuseError(f"a register capacity is 1 to {MAX_CAPACITY_WH} Wh")
+
+    def integrate(self, delivered_mj: I64, received_mj: I64) -> CapturedEnergy:
+        """Add the energy of consecutive intervals and return them as captured.
+
+        Args:
+            delivered_mj: (m, n) int64, not negative [mJ].
+            received_mj: (m, n) int64, not negative [mJ].
+
+        Raises:
+            MisuseError: negative energy.
+        """
+        if (delivered_mj < 0).any() or (received_mj < 0).any():
+            raise MisuseError("energy flows one way at a time: neither direction is negative")
+        delivered, self.delivered_mj = _captured(self.delivered_mj, delivered_mj)
+        received, self.received_mj = _captured(self.received_mj, received_mj)
+        return CapturedEnergy(delivered, received)
+
+    def shown_wh(self) -> tuple[I64, I64]:
+        """Return what the registers show now: (m,) delivered, (m,) received [Wh]."""
+        return self.delivered_mj // MJ_PER_WH % self.capacity_wh, self.received_mj // MJ_PER_WH % self.capacity_wh
+
+
+def _captured(total_mj: I64, added_mj: I64) -> tuple[I64, I64]:
+    running = np.concatenate([total_mj[:, None], total_mj[:, None] + np.cumsum(added_mj, axis=1)], axis=1)
+    # The difference of whole watt-hours carries the remainder; rounding each interval by itself would lose it.
+    return np.diff(running // MJ_PER_WH, axis=1), running[:, -1].copy()
