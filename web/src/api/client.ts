@@ -1,0 +1,67 @@
+// One door to the server: the session cookie, the CSRF token on unsafe methods, and errors as documents.
+import type { ErrorDocument } from './types';
+
+export class ApiError extends Error {
+  readonly status: number;
+  readonly document: ErrorDocument;
+
+  constructor(status: number, document: ErrorDocument) {
+    super(document.message);
+    this.status = status;
+    this.document = document;
+  }
+}
+
+const offline: ErrorDocument = {
+  code: 'offline',
+  message: 'The utility’s server does not answer.',
+  mend: 'Check your connection, then try again. Nothing is lost.',
+  reference: '',
+};
+
+let csrfToken = '';
+
+export function setCsrfToken(token: string): void {
+  csrfToken = token;
+}
+
+function isDocument(body: unknown): body is ErrorDocument {
+  return typeof body === 'object' && body !== null && 'message' in body && 'mend' in body;
+}
+
+async function send<T>(method: string, path: string, body?: unknown): Promise<T> {
+  const headers: Record<string, string> = { Accept: 'application/json' };
+  if (body !== undefined) headers['Content-Type'] = 'application/json';
+  if (method !== 'GET' && csrfToken) headers['X-CSRF-Token'] = csrfToken;
+  let response: Response;
+  try {
+    response = await fetch(`/api/v1${path}`, {
+      method,
+      headers,
+      credentials: 'same-origin',
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+  } catch {
+    throw new ApiError(0, offline);
+  }
+  const text = await response.text();
+  const parsed: unknown = text ? safeParse(text) : null;
+  if (!response.ok) {
+    throw new ApiError(response.status, isDocument(parsed) ? parsed : { ...offline, code: `http_${response.status}` });
+  }
+  return parsed as T;
+}
+
+function safeParse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}
+
+export const api = {
+  get: <T>(path: string): Promise<T> => send<T>('GET', path),
+  post: <T>(path: string, body: unknown): Promise<T> => send<T>('POST', path, body),
+  delete: <T>(path: string): Promise<T> => send<T>('DELETE', path),
+};

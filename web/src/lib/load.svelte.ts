@@ -1,0 +1,33 @@
+// A value that is loading, here, or failed; loading again keeps the old value on the screen.
+import { ApiError } from '../api/client';
+import { session } from './session.svelte';
+
+export class Loaded<T> {
+  value = $state.raw<T | undefined>(undefined);
+  error = $state.raw<ApiError | undefined>(undefined);
+  busy = $state(false);
+  private turn = 0;
+  private readonly fetch: () => Promise<T>;
+
+  constructor(fetch: () => Promise<T>) {
+    this.fetch = fetch;
+  }
+
+  async load(): Promise<void> {
+    const mine = ++this.turn;
+    this.busy = true;
+    try {
+      const value = await this.fetch();
+      if (mine !== this.turn) return;
+      this.value = value;
+      this.error = undefined;
+    } catch (error) {
+      if (mine !== this.turn) return;
+      if (!(error instanceof ApiError)) throw error;
+      if (error.status === 401) session.forget();
+      this.error = error;
+    } finally {
+      if (mine === this.turn) this.busy = false;
+    }
+  }
+}
