@@ -1,0 +1,29 @@
+"""What the pushes of each meter model mean, as data: layouts in TOML files, one small interpreter, one fast path.
+
+Source of the layouts: captured telegrams and the makers' interface descriptions, see each file in ``data``;
+our own meter's are in ``docs/protocol/push-layouts.md``.
+"""
+
+from openami.headend.profiles.fast import LoadProfileColumns, decode_load_profile_batch
+from openami.headend.profiles.interpret import Push, PushObject, PushRow, interpret
+from openami.headend.profiles.registry import MeterProfile, PushKind, UnknownProfileError, profile_names, profile_of
+from openami.headend.profiles.rows import EventRow, IntervalRow, PushRows, RegisterRow, rows_of
+
+__all__ = [
+    "EventRow",
+    "IntervalRow",
+    "LoadProfileColumns",
+    "MeterProfile",
+    "Push",
+    "PushKind",
+    "PushObject",
+    "PushRow",
+    "PushRows",
+    "RegisterRow",
+    "UnknownProfileError",
+    "decode_load_profile_batch",
+    "interpret",
+    "profile_names",
+    "profile_of",
+    "rows_of",
+]

@@ -1,0 +1,130 @@
+"""Named objects become rows for columns: intervals by their start, register reads, events.
+
+DLMS stamps an interval at its end; here, and nowhere else, that becomes the start.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from openami.contracts.channel import CHANNELS, Channel
+from openami.headend.profiles.interpret import BODY_OFFSET, Push, PushObject, PushRow
+from openami.headend.profiles.registry import PushKind, profile_of
+from openami.kernel.obis import Obis
+from openami.protocol.cosem import CosemDateTime
+from openami.protocol.errors import PeerError
+
+STATUS_OBIS = Obis.from_text("0.0.96.10.1.255")
+EVENT_CODE_OBIS = Obis.from_text("0.0.96.11.0.255")
+EVENT_LOG_OBIS = Obis.from_text("0.0.99.98.0.255")
+MAX_COUNT = 2**63 - 1
+CHANNEL_BY_INTERVAL = {s.interval_obis: s.channel for s in CHANNELS.values()}
+
+
+@dataclass(frozen=True, slots=True)
+class IntervalRow:
+    """One interval of one meter; values in the counts of their channel."""
+
+    start: datetime
+    interval_s: int
+    status: int
+    values: tuple[tuple[Channel, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RegisterRow:
+    """What a register showed, in the counts of its channel."""
+
+    at: datetime
+    channel: Channel
+    value: int
+
+
+@dataclass(frozen=True, slots=True)
+class EventRow:
+    """One event: when, in which log, which code."""
+
+    at: datetime
+    log: int
+    code: int
+
+
+@dataclass(frozen=True, slots=True)
+class PushRows:
+    """All that a push puts into columns; usually one of the three is filled."""
+
+    intervals: tuple[IntervalRow, ...] = ()
+    registers: tuple[RegisterRow, ...] = ()
+    events: tuple[EventRow, ...] = ()
+
+
+def rows_of(push: Push, *, zone: ZoneInfo | None = None) -> PushRows:
+    """Return the rows of a push.
+
+    Args:
+        push: from :func:`openami.headend.profiles.interpret`.
+        zone: the meter's zone, used only where a stamp has no deviation.
+
+    Raises:
+        PeerError: a stamp that names no instant (``no_zone``: give the zone), or a value its channel cannot hold.
+    """
+    if push.kind is PushKind.LOAD_PROFILE:
+        return PushRows(intervals=tuple(_interval(r, push.interval_s, zone) for r in push.rows))
+    if push.kind is PushKind.EVENTS:
+        return PushRows(events=tuple(_event(r, zone) for r in push.rows))
+    return PushRows(registers=tuple(read for row in push.rows for read in _registers(push, row, zone)))
+
+
+def _instant(clock: CosemDateTime | None, zone: ZoneInfo | None) -> datetime:
+    if clock is None:
+        raise PeerError("no_time", "registers without any date-time", BODY_OFFSET)
+    return clock.to_utc(zone, offset=BODY_OFFSET)
+
+
+def _count(item: PushObject, channel: Channel) -> int | None:
+    """Return the value in the channel's counts; None where its unit is not the channel's or is not known."""
+    spec = CHANNELS[channel]
+    if item.raw is None or item.scale is None or item.scale.unit != spec.unit:
+        return None
+    shift = item.scale.scaler - spec.power_of_ten
+    value: int
+    rest: int
+    value, rest = (item.raw * 10**shift, 0) if shift >= 0 else divmod(item.raw, 10**-shift)
+    if rest:
+        raise PeerError("too_fine", f"{item.obis} is finer than its channel's counts", BODY_OFFSET)
+    if abs(value) > MAX_COUNT:
+        raise PeerError("too_large", f"{item.obis} does not fit 64 bits", BODY_OFFSET)
+    return value
+
+
+def _interval(row: PushRow, interval_s: int, zone: ZoneInfo | None) -> IntervalRow:
+    status, values = 0, []
+    for item in row.objects:
+        if item.obis == STATUS_OBIS:
+            status = item.raw or 0
+        elif item.obis in CHANNEL_BY_INTERVAL:
+            channel = CHANNEL_BY_INTERVAL[item.obis]
+            count = _count(item, channel)
+            if count is not None:
+                values.append((channel, count))
+    start = _instant(row.clock, zone) - timedelta(seconds=interval_s)
+    return IntervalRow(start, interval_s, status, tuple(values))
+
+
+def _event(row: PushRow, zone: ZoneInfo | None) -> EventRow:
+    numbers = {item.obis: item.raw or 0 for item in row.objects}
+    return EventRow(_instant(row.clock, zone), numbers[EVENT_LOG_OBIS], numbers[EVENT_CODE_OBIS])
+
+
+def _registers(push: Push, row: PushRow, zone: ZoneInfo | None) -> list[RegisterRow]:
+    channels = profile_of(push.profile).registers
+    found = []
+    for item in row.objects:
+        channel = channels.get(item.obis) if item.obis else None
+        count = _count(item, channel) if channel else None
+        if channel is not None and count is not None:
+            found.append((channel, count))
+    # A push without registers needs no date: nothing of it goes into a column.
+    return [RegisterRow(_instant(row.clock, zone), channel, count) for channel, count in found]
