@@ -8,9 +8,12 @@ from datetime import date, datetime
 from typing import Protocol
 from uuid import UUID
 
+import numpy as np
+import numpy.typing as npt
+
 from openami.contracts.channel import Channel
 from openami.contracts.day import DayTable
-from openami.contracts.reading import ReadingBatch, RegisterBatch
+from openami.contracts.reading import UUIDS, ReadingBatch, RegisterBatch
 from openami.kernel.errors import OpenAmiError
 from openami.kernel.time import Period
 from openami.security.access.scope import Scope
@@ -81,4 +84,110 @@ class IntervalStore(Protocol):
         as_known_at: datetime | None = None,
     ) -> DayTable:
         """Return the latest version of each day from first to last (both included), or the latest known then."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DailyTotals:
+    """Sums of the latest version of each local day, as columns of one length n, by (service point, day).
+
+    Args:
+        service_point_id: (n,) V16.
+        local_day: (n,) int32 days since 1970-01-01 in the service point's zone.
+        total: (n,) int64 sum of the day's values, in the channel's unit and power of ten (0 where missing).
+        intervals: (n,) int32 intervals of the day.
+        estimated: (n,) int32 of them, those in state ESTIMATED.
+        missing: (n,) int32 of them, those in state MISSING.
+        version: (n,) uint64 the version summed.
+        known_at: (n,) int64 when it was written, seconds since the epoch, domain time.
+    """
+
+    service_point_id: UUIDS
+    local_day: npt.NDArray[np.int32]
+    total: npt.NDArray[np.int64]
+    intervals: npt.NDArray[np.int32]
+    estimated: npt.NDArray[np.int32]
+    missing: npt.NDArray[np.int32]
+    version: npt.NDArray[np.uint64]
+    known_at: npt.NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.service_point_id)
+
+
+@dataclass(frozen=True, slots=True)
+class LastReading:
+    """The newest raw interval of a meter in some period, and when it was stored (domain time)."""
+
+    meter_id: UUID
+    start: datetime
+    ingested_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """One of several raw readings of one interval that disagree in value; all of them are kept."""
+
+    meter_id: UUID
+    channel: Channel
+    start: datetime
+    interval_s: int
+    value: int
+    source: int
+    message_id: int
+    ingested_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class TableSize:
+    """How much a table holds: rows as stored (replays not yet merged away included), octets on disk, parts."""
+
+    table: str
+    rows: int
+    octets: int
+    parts: int
+
+
+class IntervalSummaries(Protocol):
+    """Roll-ups and oversight over the same tables. Errors are those of :class:`IntervalStore`."""
+
+    async def daily_totals(
+        self,
+        scope: Scope,
+        service_points: Sequence[UUID],
+        channel: Channel,
+        first: date,
+        last: date,
+        *,
+        as_known_at: datetime | None = None,
+    ) -> DailyTotals:
+        """Return each local day's sum and its estimated and missing intervals, from first to last (both included)."""
+        ...
+
+    async def completeness(
+        self, scope: Scope, spans: Sequence[MeterSpan] | None, channel: Channel, period: Period
+    ) -> dict[datetime, int]:
+        """Return how many intervals (each counted once) arrived by hour of their start; hours with none are absent.
+
+        ``spans`` None is the whole fleet, for a process's scope alone.
+        """
+        ...
+
+    async def last_readings(
+        self, scope: Scope, spans: Sequence[MeterSpan] | None, period: Period
+    ) -> dict[UUID, LastReading]:
+        """Return the newest raw interval of each meter that has one in the period, on any channel.
+
+        ``spans`` None is every meter, assigned or not, for a process's scope alone.
+        """
+        ...
+
+    async def conflicts(
+        self, scope: Scope, spans: Sequence[MeterSpan] | None, channel: Channel, period: Period
+    ) -> list[Conflict]:
+        """Return the raw readings of intervals whose readings disagree in value, by (meter, start); at most 10,000."""
+        ...
+
+    async def table_sizes(self, scope: Scope) -> list[TableSize]:
+        """Return what each table holds, for a process's scope alone."""
         ...

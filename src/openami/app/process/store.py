@@ -1,0 +1,71 @@
+"""The store process: owns the interval engine, ingests from the bus, answers named queries on its socket."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from typing import Any
+
+import structlog
+
+from openami.app.engines.nats import BusError, connect
+from openami.app.process import ready
+from openami.app.settings import Settings
+from openami.app.supervisor.platform import nats_url
+from openami.mdm.adapters.store_engine import StoreEngine
+from openami.mdm.adapters.store_ingest import Ingest
+from openami.mdm.adapters.store_server import StoreServer
+from openami.mdm.adapters.store_service import StoreService
+
+_LOG = structlog.get_logger()
+BUS_RETRY_SECONDS = 1.0
+
+
+async def run(settings: Settings, stop: asyncio.Event) -> None:
+    """Serve until ``stop``; then drain: rows fetched are kept, answers under way are finished.
+
+    Raises:
+        StoreOwnedError: another process owns this home's store.
+        StoreError: the engine does not open.
+    """
+    folder = settings.home.folder("store")
+    # The engine's own libraries look here too, so it is set before they load.
+    os.environ["TMPDIR"] = str(folder.resolve() / "tmp")
+    engine = await asyncio.to_thread(_open, settings)
+    service = StoreService(engine, settings.clock())
+    server = StoreServer(service, settings.home.store_socket)
+    try:
+        await server.start()
+        ready()
+        _LOG.info("store.serves")
+        client = await _bus(settings, stop)
+        if client is not None:
+            ingest = Ingest(client, service)
+            try:
+                await ingest.run(stop)
+            finally:
+                await client.close()
+            _LOG.info("store.ingested", messages=ingest.counts.messages, rows=ingest.counts.rows)
+    finally:
+        await server.close()
+        await asyncio.to_thread(engine.close)
+
+
+def _open(settings: Settings) -> StoreEngine:
+    if settings.clickhouse_url:
+        return StoreEngine.by_url(settings.clickhouse_url)
+    return StoreEngine.embedded(settings.home.folder("store"))
+
+
+async def _bus(settings: Settings, stop: asyncio.Event) -> Any:
+    """Connect to the core bus, waiting for it as long as it takes; None when told to stop first."""
+    while not stop.is_set():
+        try:
+            # Prepared anew at each attempt: the supervisor may write the passwords after this process has started.
+            return await connect(nats_url(settings, "core"), name="openami-store")
+        except (BusError, FileNotFoundError):
+            try:
+                await asyncio.wait_for(stop.wait(), BUS_RETRY_SECONDS)
+            except TimeoutError:
+                continue
+    return None

@@ -1,0 +1,264 @@
+"""The engine beneath the store: chDB inside this process, or a ClickHouse server by URL. Same client, same SQL.
+
+What went wrong with chDB in measurements is guarded here (docs/adr/0005):
+
+* A query that fails after it began to answer leaves its octets in its handle, and the *next* answer on that handle
+  begins with them. A handle whose call raised is closed and never used again.
+* A forked child that uses the engine hangs. A call from another process than the opener's is refused.
+* The engine takes one process at a time: an exclusive lock beside its folder says who, before the engine is touched.
+* Insert files that a killed process left behind fill the disk: they go to a private folder, wiped at each opening.
+* The first insert takes a second: opening ends with one.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import queue
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any
+
+import pyarrow as pa
+import structlog
+
+from openami.mdm.ports import StoreError, StoreUnavailableError
+from openami.mdm.store.schema import Table, embedded_ddl
+from openami.mdm.store.wire import encode_columns
+
+_LOG = structlog.get_logger()
+MEMORY_LIMIT_OCTETS = 800_000_000
+MARK_CACHE_OCTETS = 64 * 1024 * 1024
+QUERY_MEMORY_OCTETS = 400_000_000
+QUERY_SECONDS = 60
+READ_HANDLES = 4
+WRITE_HANDLES = 2
+_BLOCK_ROWS = 2_100_000
+"""More than the largest batch, so one batch is one block and its token names all of it."""
+READ_SETTINGS = {
+    "max_threads": 1,
+    "max_execution_time": QUERY_SECONDS,
+    "max_memory_usage": QUERY_MEMORY_OCTETS,
+    "do_not_merge_across_partitions_select_final": 1,
+    "output_format_arrow_compression_method": "none",
+}
+WRITE_SETTINGS = {
+    "max_threads": 1,
+    "max_insert_threads": 1,
+    "max_insert_block_size": _BLOCK_ROWS,
+    "min_insert_block_size_rows": _BLOCK_ROWS,
+    "max_partitions_per_insert_block": 0,
+    "optimize_on_insert": 0,
+}
+_TRANSIENT = frozenset({"MEMORY_LIMIT_EXCEEDED", "TIMEOUT_EXCEEDED", "TOO_MANY_SIMULTANEOUS_QUERIES", "NETWORK_ERROR"})
+
+
+class StoreOwnedError(StoreError):
+    """Another process owns the store's folder."""
+
+
+@dataclass(slots=True)
+class _Pool:
+    """Open handles of one kind, with the settings they are opened with."""
+
+    settings: Mapping[str, Any]
+    idle: queue.LifoQueue[Any] = field(default_factory=queue.LifoQueue)
+
+
+@dataclass(slots=True)
+class StoreEngine:
+    """An open engine with its handles. Every method may be called from any thread of the opening process."""
+
+    _open_handle: Any
+    _lock_file: IO[str] | None
+    _owner_pid: int = field(default_factory=os.getpid)
+    _readers: _Pool = field(default_factory=lambda: _Pool(READ_SETTINGS))
+    _writers: _Pool = field(default_factory=lambda: _Pool(WRITE_SETTINGS))
+    handles_discarded: int = 0
+
+    @classmethod
+    def embedded(cls, folder: Path) -> StoreEngine:
+        """Open the embedded engine over a folder, made if missing, and bring its tables up to date.
+
+        Sets this process's folder for temporary files.
+
+        Raises:
+            StoreOwnedError: another process has it open; the text says which.
+            StoreError: the engine does not open.
+        """
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock_file = _lock(folder / "owner.lock")
+        temporary = folder / "tmp"
+        shutil.rmtree(temporary, ignore_errors=True)
+        temporary.mkdir(mode=0o700)
+        tempfile.tempdir = str(temporary)
+        options = {
+            "max_server_memory_usage": str(MEMORY_LIMIT_OCTETS),
+            "mark_cache_size": str(MARK_CACHE_OCTETS),
+        }
+
+        def open_handle() -> Any:
+            from clickhouse_connect import get_client
+
+            place = str(folder.resolve() / "engine")
+            return get_client(interface="chdb", path=place, chdb_options=options, show_clickhouse_errors="scrub")
+
+        engine = cls(open_handle, lock_file)
+        engine.prepare()
+        return engine
+
+    @classmethod
+    def by_url(cls, url: str) -> StoreEngine:
+        """Connect to a ClickHouse server or cluster whose tables :mod:`openami.mdm.store.schema` describes.
+
+        Raises:
+            StoreError: it does not answer.
+        """
+
+        def open_handle() -> Any:
+            from clickhouse_connect import get_client
+
+            return get_client(dsn=url, show_clickhouse_errors="scrub", autogenerate_session_id=False)
+
+        engine = cls(open_handle, None)
+        engine.prepare()
+        return engine
+
+    def fetch(self, sql: str, parameters: Mapping[str, Any]) -> pa.Table:
+        """Run a query and return its columns.
+
+        Raises:
+            StoreUnavailableError: a limit of time or memory was reached: ask for less, or try again.
+            StoreError: the engine refused.
+        """
+        with self._handle(self._readers) as handle:
+            octets = handle.raw_query(sql, parameters=dict(parameters), fmt="ArrowStream")
+            if not octets:
+                raise StoreError("the engine gave no columns")
+            with pa.ipc.open_stream(octets) as reader:
+                return reader.read_all()
+
+    def insert(self, table: Table, batch: pa.RecordBatch, *, token: str) -> None:
+        """Keep rows, on disk before this returns. A token seen before is dropped.
+
+        Raises:
+            StoreUnavailableError: a limit was reached: try again.
+            StoreError: the engine refused.
+        """
+        settings = {"insert_deduplication_token": token}
+        with self._handle(self._writers) as handle:
+            handle.raw_insert(
+                str(table), batch.schema.names, encode_columns(batch), settings=settings, fmt="ArrowStream"
+            )
+
+    def execute(self, sql: str) -> None:
+        """Run a statement that answers nothing (tables, maintenance).
+
+        Raises:
+            StoreError: the engine refused.
+        """
+        with self._handle(self._writers) as handle:
+            handle.command(sql)
+
+    def close(self) -> None:
+        """Close every idle handle and let go of the folder."""
+        for pool in (self._readers, self._writers):
+            while not pool.idle.empty():
+                pool.idle.get_nowait().close()
+        if self._lock_file is not None:
+            self._lock_file.close()
+
+    def prepare(self) -> None:
+        """Open the handles, make the tables of an embedded engine and warm it up. Called once, by the openers.
+
+        Raises:
+            StoreError: the engine does not open.
+        """
+        try:
+            for pool, count in ((self._writers, WRITE_HANDLES), (self._readers, READ_HANDLES)):
+                for _ in range(count):
+                    pool.idle.put(self._opened(pool))
+            for statement in embedded_ddl() if self._lock_file is not None else ():
+                self.execute(statement)
+            self._warm_up()
+        except StoreError:
+            self.close()
+            raise
+
+    def _warm_up(self) -> None:
+        if self._lock_file is None:
+            return
+        self.execute("CREATE TABLE IF NOT EXISTS warm_up (n Int64) ENGINE = MergeTree ORDER BY n")
+        with self._handle(self._writers) as handle:
+            handle.raw_insert("warm_up", ["n"], encode_columns(pa.record_batch({"n": [1]})), fmt="ArrowStream")
+        self.execute("TRUNCATE TABLE warm_up")
+        for table in Table:
+            self.fetch(f"SELECT count() FROM {table}", {})  # noqa: S608 - a constant of the schema
+
+    def _opened(self, pool: _Pool) -> Any:
+        from clickhouse_connect.driver.exceptions import ClickHouseError
+
+        try:
+            handle = self._open_handle()
+            for name, value in pool.settings.items():
+                handle.set_client_setting(name, value)
+        except (ClickHouseError, OSError) as error:
+            raise StoreUnavailableError(f"the engine does not open: {type(error).__name__}") from error
+        return handle
+
+    @contextmanager
+    def _handle(self, pool: _Pool) -> Iterator[Any]:
+        """Lend a handle; one whose use raised is closed and replaced, whatever the reason."""
+        from clickhouse_connect.driver.exceptions import ClickHouseError
+
+        if os.getpid() != self._owner_pid:
+            raise StoreError("the engine was opened by another process: spawn processes, never fork after opening")
+        try:
+            handle = pool.idle.get(timeout=QUERY_SECONDS)
+        except queue.Empty:
+            raise StoreUnavailableError("every handle of the store is busy: try again") from None
+        sound = False
+        try:
+            yield handle
+            sound = True
+        except ClickHouseError as error:
+            # The engine's own text may quote rows, so only the name of the error leaves this function.
+            name = str(getattr(error, "name", None) or type(error).__name__)
+            kind = StoreUnavailableError if name in _TRANSIENT else StoreError
+            raise kind(f"the engine refused: {name}") from None
+        except (pa.ArrowException, OSError) as error:
+            raise StoreError(f"the engine's answer cannot be read: {type(error).__name__}") from error
+        finally:
+            if sound:
+                pool.idle.put(handle)
+            else:
+                self.handles_discarded += 1
+                # The new handle opens first: closing the last one would shut the engine down.
+                pool.idle.put(self._opened(pool))
+                handle.close()
+
+
+def _lock(place: Path) -> IO[str]:
+    """Take the exclusive lock of the store's folder for the life of this process.
+
+    Raises:
+        StoreOwnedError: another process has it.
+    """
+    file = place.open("a+")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.seek(0)
+        holder = file.read().strip() or "unknown"
+        file.close()
+        raise StoreOwnedError(
+            f"{place.parent} is owned by process {holder}: stop it first, one store owns it"
+        ) from None
+    file.truncate(0)
+    file.write(str(os.getpid()))
+    file.flush()
+    return file

@@ -1,0 +1,201 @@
+"""Named queries over an open engine: what the store process answers, apart from how it is asked.
+
+Every method blocks and runs in a thread of the store. Reads yield record batches, each from one bounded query, so an
+answer of any size needs the memory of one part.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from openami.contracts.errors import ContractError
+from openami.contracts.reading import ReadingBatch, RegisterBatch
+from openami.kernel.clock import Clock
+from openami.kernel.time import EPOCH
+from openami.mdm.adapters.store_engine import StoreEngine
+from openami.mdm.ports import StoreError
+from openami.mdm.store import queries
+from openami.mdm.store.day_columns import STORED_DAY_SCHEMA
+from openami.mdm.store.rows import require_storable_days, stamped, storable
+from openami.mdm.store.schema import Table
+from openami.mdm.store.spans import SpanRow, meter_chunks, require_granted, spans_of_columns
+from openami.mdm.store.wire import Request, decode_columns
+from openami.security.access.scope import Scope, ScopeError
+
+PART_ROWS = 1_000_000
+"""About 48 MB of raw readings; the same number of interval values is one part of day versions."""
+POINTS_PER_PART = 5_000
+_Parts = Iterator[pa.RecordBatch]
+
+
+@dataclass(frozen=True, slots=True)
+class StoreService:
+    """The queries by name. ``clock`` gives the domain time that stamps what is kept."""
+
+    engine: StoreEngine
+    clock: Clock
+
+    def answer(self, request: Request, body: bytes | bytearray | None) -> _Parts:
+        """Yield the parts of the answer to a request; a write has none.
+
+        Raises:
+            StoreError: unknown query, wrong parameters, or the engine refused.
+            ScopeError: no scope, or something outside it.
+            ContractError: a body that is not the columns it must be.
+        """
+        reads: dict[str, Callable[[Scope, dict[str, Any], pa.RecordBatch | None], _Parts]] = {
+            "readings": self._readings,
+            "registers": self._registers,
+            "days": self._days,
+            "daily_totals": self._totals,
+            "completeness": self._completeness,
+            "last_readings": self._last,
+            "conflicts": self._conflicts,
+            "table_sizes": self._sizes,
+        }
+        columns = None if body is None else decode_columns(body)
+        try:
+            if request.query == "write":
+                self._write(request.parameters, columns)
+                return
+            read = reads.get(request.query)
+            if read is None:
+                raise StoreError("no query of that name")
+            if request.scope is None:
+                raise ScopeError("a query for readings needs a scope")
+            yield from read(request.scope, request.parameters, columns)
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
+            raise StoreError(f"query {request.query[:40]!r}: wrong parameters ({type(error).__name__})") from error
+
+    def keep(self, batch: ReadingBatch | RegisterBatch, *, token: str) -> None:
+        """Keep raw rows; every instant must be storable.
+
+        Raises:
+            ContractError: an instant before 2000 or after 2099.
+            StoreError: the engine refused.
+        """
+        if not len(batch):
+            return
+        if not storable(batch).all():
+            raise ContractError("a reading before 2000 or after 2099: the meter's clock is wrong")
+        table = Table.READING_RAW if isinstance(batch, ReadingBatch) else Table.REGISTER_READ
+        ingested_at_ms = int((self.clock.now() - EPOCH).total_seconds() * 1000)
+        rows = stamped(batch.to_arrow(), token=token, ingested_at_ms=ingested_at_ms)
+        self.engine.insert(table, rows, token=token)
+
+    def _write(self, parameters: dict[str, Any], columns: pa.RecordBatch | None) -> None:
+        token, table = str(parameters["token"]), Table(parameters["table"])
+        if columns is None or not token:
+            raise StoreError("a write needs a token and rows")
+        if table is Table.READING_DAY:
+            require_storable_days(columns)
+            if columns.num_rows:
+                self.engine.insert(table, columns, token=token)
+        elif table is Table.READING_RAW:
+            self.keep(ReadingBatch.from_arrow(columns), token=token)
+        else:
+            self.keep(RegisterBatch.from_arrow(columns), token=token)
+
+    def _readings(self, scope: Scope, parameters: dict[str, Any], columns: pa.RecordBatch | None) -> _Parts:
+        channel = _channel(parameters)
+        for chunk in meter_chunks(_granted(scope, columns), max_rows=PART_ROWS):
+            yield queries.latest_readings(self._fetch(queries.select_readings(channel, chunk)), chunk)
+
+    def _registers(self, scope: Scope, parameters: dict[str, Any], columns: pa.RecordBatch | None) -> _Parts:
+        channel = _channel(parameters)
+        for chunk in meter_chunks(_granted(scope, columns), max_rows=PART_ROWS):
+            yield queries.latest_registers(self._fetch(queries.select_registers(channel, chunk)), chunk)
+
+    def _days(self, scope: Scope, parameters: dict[str, Any], columns: pa.RecordBatch | None) -> _Parts:
+        return self._versions(scope, parameters, columns, queries.select_days, STORED_DAY_SCHEMA)
+
+    def _totals(self, scope: Scope, parameters: dict[str, Any], columns: pa.RecordBatch | None) -> _Parts:
+        return self._versions(scope, parameters, columns, queries.select_totals, queries.TOTALS_SCHEMA)
+
+    def _versions(
+        self,
+        scope: Scope,
+        parameters: dict[str, Any],
+        columns: pa.RecordBatch | None,
+        select: Callable[..., queries.Statement],
+        schema: pa.Schema,
+    ) -> _Parts:
+        channel, first, last = _channel(parameters), int(parameters["first"]), int(parameters["last"])
+        known_at = parameters["known_at"]
+        points = queries.granted_points(scope, columns)
+        days = max(1, last - first + 1)
+        values_per_point = days * (96 if schema is STORED_DAY_SCHEMA else 1)
+        step = max(1, min(POINTS_PER_PART, PART_ROWS // values_per_point))
+        for at in range(0, len(points), step):
+            statement = select(channel, points[at : at + step], first, last, known_at)
+            batch = queries.one_batch(self._fetch(statement), schema)
+            yield queries.days_in_scope(batch, scope)
+
+    def _completeness(self, scope: Scope, parameters: dict[str, Any], columns: pa.RecordBatch | None) -> _Parts:
+        channel = _channel(parameters)
+        if columns is None:
+            _require_fleet(scope)
+            statement = queries.select_fleet_hours(channel, int(parameters["from_s"]), int(parameters["to_s"]))
+            yield queries.one_batch(self._fetch(statement), queries.HOUR_SCHEMA)
+            return
+        for part in self._readings(scope, parameters, columns):
+            yield queries.hours_of(part)
+
+    def _last(self, scope: Scope, parameters: dict[str, Any], columns: pa.RecordBatch | None) -> _Parts:
+        if columns is None:
+            _require_fleet(scope)
+            statement = queries.select_last(None, int(parameters["from_s"]), int(parameters["to_s"]))
+            yield queries.one_batch(self._fetch(statement), queries.LAST_SCHEMA)
+            return
+        # Spans of one length share a query; a meter that moved in or out within the period has one of its own.
+        groups: dict[tuple[int, int], list[SpanRow]] = {}
+        for row in _granted(scope, columns):
+            groups.setdefault((row.from_s, row.to_s), []).append(row)
+        for (from_s, to_s), rows in groups.items():
+            for at in range(0, len(rows), POINTS_PER_PART):
+                statement = queries.select_last(rows[at : at + POINTS_PER_PART], from_s, to_s)
+                yield queries.one_batch(self._fetch(statement), queries.LAST_SCHEMA)
+
+    def _conflicts(self, scope: Scope, parameters: dict[str, Any], columns: pa.RecordBatch | None) -> _Parts:
+        channel = _channel(parameters)
+        if columns is None:
+            _require_fleet(scope)
+            statement = queries.select_conflicts(channel, None, int(parameters["from_s"]), int(parameters["to_s"]))
+            yield queries.one_batch(self._fetch(statement), queries.CONFLICT_SCHEMA)
+            return
+        for chunk in meter_chunks(_granted(scope, columns), max_rows=PART_ROWS):
+            from_s, to_s = min(s.from_s for s in chunk), max(s.to_s for s in chunk)
+            statement = queries.select_conflicts(channel, chunk, from_s, to_s)
+            yield queries.in_spans(queries.one_batch(self._fetch(statement), queries.CONFLICT_SCHEMA), chunk)
+
+    def _sizes(self, scope: Scope, _parameters: dict[str, Any], _columns: pa.RecordBatch | None) -> _Parts:
+        _require_fleet(scope)
+        yield queries.one_batch(self._fetch(queries.select_sizes()), queries.SIZE_SCHEMA)
+
+    def _fetch(self, statement: queries.Statement) -> pa.Table:
+        return self.engine.fetch(statement.sql, statement.parameters)
+
+
+def _channel(parameters: dict[str, Any]) -> int:
+    channel = int(parameters["channel"])
+    if not 0 <= channel <= np.iinfo(np.uint8).max:
+        raise StoreError("channel: not a channel number")
+    return channel
+
+
+def _granted(scope: Scope, columns: pa.RecordBatch | None) -> list[SpanRow]:
+    if columns is None:
+        raise StoreError("this query needs spans")
+    rows = spans_of_columns(columns)
+    require_granted(scope, rows)
+    return rows
+
+
+def _require_fleet(scope: Scope) -> None:
+    if scope.service_points is not None:
+        raise ScopeError("the whole fleet is for a process's scope alone")

@@ -1,0 +1,83 @@
+"""Columns of the store's answers as the values that the ports promise. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from openami.contracts.channel import Channel
+from openami.contracts.day import DayTable
+from openami.kernel.time import instant_from_epoch_s
+from openami.mdm.ports import Conflict, DailyTotals, LastReading
+from openami.mdm.store.queries import TOTALS_SCHEMA
+
+_DAY_COLUMNS = ("service_point_id", "channel", "local_day", "interval_s", "start_utc", "version", "known_at", "run_id")
+_VALUE_COLUMNS = ("values", "quality", "method", "band_low", "band_high")
+
+
+def joined_days(tables: Sequence[DayTable]) -> DayTable:
+    """Return all rows of the tables in order."""
+    if not tables:
+        return DayTable.from_rows([])
+    if len(tables) == 1:
+        return tables[0]
+    columns: dict[str, Any] = {
+        name: np.concatenate([getattr(t, name) for t in tables]) for name in (*_DAY_COLUMNS, *_VALUE_COLUMNS)
+    }
+    lengths = np.concatenate([np.diff(t.offsets) for t in tables])
+    columns["offsets"] = np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths, dtype=np.int64)])
+    return DayTable(**columns)
+
+
+def daily_totals(parts: Sequence[pa.RecordBatch]) -> DailyTotals:
+    """Return the rows of all parts as columns."""
+    whole = pa.Table.from_batches(parts, schema=TOTALS_SCHEMA).combine_chunks()
+
+    def numbers(name: str) -> npt.NDArray[Any]:
+        column: npt.NDArray[Any] = whole.column(name).to_numpy()
+        return column
+
+    ids = b"".join(whole.column("service_point_id").to_pylist())
+    return DailyTotals(
+        service_point_id=np.frombuffer(ids, dtype="V16"),
+        local_day=numbers("local_day"),
+        total=numbers("total"),
+        intervals=numbers("intervals"),
+        estimated=numbers("estimated"),
+        missing=numbers("missing"),
+        version=numbers("version"),
+        known_at=numbers("known_at"),
+    )
+
+
+def last_readings(parts: Sequence[pa.RecordBatch]) -> dict[UUID, LastReading]:
+    """Return the newest reading of each meter in the parts; a meter may occur in several."""
+    newest: dict[UUID, LastReading] = {}
+    for part in parts:
+        for row in part.to_pylist():
+            meter, start = UUID(bytes=row["meter_id"]), instant_from_epoch_s(row["start"])
+            if meter not in newest or newest[meter].start < start:
+                newest[meter] = LastReading(meter, start, instant_from_epoch_s(row["ingested_at"] // 1000))
+    return newest
+
+
+def conflicts(part: pa.RecordBatch) -> list[Conflict]:
+    """Return rows of conflicting readings as values."""
+    return [
+        Conflict(
+            meter_id=UUID(bytes=row["meter_id"]),
+            channel=Channel(row["channel"]),
+            start=instant_from_epoch_s(row["start"]),
+            interval_s=row["interval_s"],
+            value=row["value"],
+            source=row["source"],
+            message_id=row["message_id"],
+            ingested_at=instant_from_epoch_s(row["ingested_at"] // 1000),
+        )
+        for row in part.to_pylist()
+    ]

@@ -1,0 +1,135 @@
+"""Validated days as the store keeps them: sparse where a day was measured whole, full when read.
+
+Most days are measured from end to end. Their quality is all ACTUAL (0), their method all MEASURED (0) and their band
+is the value itself; such columns are stored as empty arrays. Elsewhere the band is kept as two distances from the
+value, which are 0 at measured intervals. Nothing is lost: :func:`full_days` returns what :func:`sparse_days` took.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from openami.contracts.day import DayTable
+from openami.contracts.errors import ContractError
+
+STORED_DAY_SCHEMA = pa.schema(
+    [
+        ("service_point_id", pa.binary(16)),
+        ("channel", pa.uint8()),
+        ("local_day", pa.int32()),
+        ("interval_s", pa.uint32()),
+        ("start_utc", pa.int64()),
+        ("version", pa.uint64()),
+        ("known_at", pa.int64()),
+        ("run_id", pa.binary(16)),
+        ("values", pa.list_(pa.int64())),
+        ("quality", pa.list_(pa.uint8())),
+        ("method", pa.list_(pa.uint8())),
+        ("below", pa.list_(pa.int64())),
+        ("above", pa.list_(pa.int64())),
+    ]
+)
+_PLAIN = ("service_point_id", "channel", "local_day", "interval_s", "start_utc", "version", "known_at", "run_id")
+_Flat = npt.NDArray[Any]
+_Offsets = npt.NDArray[np.int64]
+
+
+def sparse_days(days: DayTable) -> pa.RecordBatch:
+    """Return the day versions with all-zero quality, method and band columns left out row by row.
+
+    Raises:
+        ContractError: offsets that do not rise from 0 to the number of values, or columns of unequal length.
+    """
+    lengths = _checked_lengths(days)
+    arrays: list[pa.Array] = []
+    for name in _PLAIN:
+        column = np.ascontiguousarray(getattr(days, name))
+        kind = STORED_DAY_SCHEMA.field(name).type
+        if kind == pa.binary(16):
+            arrays.append(pa.FixedSizeBinaryArray.from_buffers(kind, len(column), [None, pa.py_buffer(column)]))
+        else:
+            arrays.append(pa.array(column, type=kind))
+    arrays.append(_list_array(days.values, days.offsets, pa.int64()))
+    arrays.append(_sparse(days.quality, days.offsets, lengths, pa.uint8()))
+    arrays.append(_sparse(days.method, days.offsets, lengths, pa.uint8()))
+    arrays.append(_sparse(days.values - days.band_low, days.offsets, lengths, pa.int64()))
+    arrays.append(_sparse(days.band_high - days.values, days.offsets, lengths, pa.int64()))
+    return pa.record_batch(arrays, schema=STORED_DAY_SCHEMA)
+
+
+def full_days(batch: pa.RecordBatch) -> DayTable:
+    """Return stored day versions with every column at full length.
+
+    Raises:
+        ContractError: another schema, nulls, or a sparse column that is neither empty nor as long as the values.
+    """
+    if batch.schema.names != STORED_DAY_SCHEMA.names:
+        raise ContractError(f"stored days: columns {batch.schema.names} are not {STORED_DAY_SCHEMA.names}")
+    if any(column.null_count for column in batch.columns):
+        raise ContractError("stored days: a null")
+    columns: dict[str, Any] = {}
+    for name in _PLAIN:
+        column, kind = batch.column(name), STORED_DAY_SCHEMA.field(name).type
+        if kind == pa.binary(16):
+            whole = np.frombuffer(column.buffers()[1], dtype="V16", count=column.offset + len(column))
+            columns[name] = whole[column.offset :]
+        else:
+            columns[name] = column.cast(kind).to_numpy(zero_copy_only=False)
+    lengths, values = _lists(batch.column("values"))
+    columns["offsets"] = np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths, dtype=np.int64)])
+    columns["values"] = values.astype(np.int64, copy=False)
+    columns["quality"] = _filled(batch, "quality", lengths).astype(np.uint8, copy=False)
+    columns["method"] = _filled(batch, "method", lengths).astype(np.uint8, copy=False)
+    columns["band_low"] = values - _filled(batch, "below", lengths)
+    columns["band_high"] = values + _filled(batch, "above", lengths)
+    return DayTable(**columns)
+
+
+def _checked_lengths(days: DayTable) -> _Offsets:
+    offsets, total = days.offsets, len(days.values)
+    if len(offsets) != len(days) + 1 or offsets[0] != 0 or offsets[-1] != total:
+        raise ContractError(f"day table: offsets of {len(days)} rows do not run from 0 to {total}")
+    lengths = np.diff(offsets)
+    if len(lengths) and int(lengths.min()) < 0:
+        raise ContractError("day table: offsets fall")
+    if any(len(getattr(days, name)) != total for name in ("quality", "method", "band_low", "band_high")):
+        raise ContractError("day table: value columns of unequal length")
+    return lengths
+
+
+def _list_array(flat: _Flat, offsets: _Offsets, kind: pa.DataType) -> pa.Array:
+    return pa.ListArray.from_arrays(pa.array(offsets.astype(np.int32)), pa.array(np.ascontiguousarray(flat), type=kind))
+
+
+def _sparse(flat: _Flat, offsets: _Offsets, lengths: _Offsets, kind: pa.DataType) -> pa.Array:
+    """Return a list column in which rows of nothing but zeros are empty."""
+    positions = np.flatnonzero(flat)
+    kept = np.zeros(len(lengths), dtype=bool)
+    # side="right" finds the row that owns a position even when empty rows share its offset.
+    kept[np.searchsorted(offsets, positions, side="right") - 1] = True
+    kept_lengths = np.where(kept, lengths, 0)
+    out_offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(kept_lengths, dtype=np.int64)])
+    return _list_array(flat[np.repeat(kept, lengths)] if len(positions) else flat[:0], out_offsets, kind)
+
+
+def _lists(column: pa.ListArray) -> tuple[_Offsets, _Flat]:
+    lengths = column.value_lengths().to_numpy(zero_copy_only=False).astype(np.int64)
+    flat: _Flat = column.flatten().to_numpy(zero_copy_only=False)
+    return lengths, flat
+
+
+def _filled(batch: pa.RecordBatch, name: str, lengths: _Offsets) -> _Flat:
+    """Return a sparse column at full length, zeros where the row was empty."""
+    own, flat = _lists(batch.column(name))
+    present = own > 0
+    if not np.array_equal(own[present], lengths[present]):
+        raise ContractError(f"stored days: column {name} is neither empty nor as long as the values")
+    if len(flat) == int(lengths.sum()):
+        return flat
+    full = np.zeros(int(lengths.sum()), dtype=flat.dtype)
+    full[np.repeat(present, lengths)] = flat
+    return full

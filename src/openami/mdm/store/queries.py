@@ -1,0 +1,305 @@
+"""The store's named queries: SQL with typed parameters, and what is done to the columns that come back. Pure.
+
+Ids go to the engine as an array of hexadecimal text and are turned into a set there, which its primary index uses.
+``FINAL`` collapses exact replays. Which of several *different* readings of one interval is the latest is decided here,
+on the few rows concerned, because asking the engine for it costs every query a half more (docs/adr/0005).
+"""
+
+# ruff: noqa: S608 - the only texts put into SQL are constants of this room; values go in as typed parameters.
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from openami.contracts.errors import ContractError
+from openami.contracts.reading import READING_SCHEMA, REGISTER_SCHEMA, UUIDS
+from openami.kernel.time import Period, epoch_s
+from openami.mdm.store.day_columns import STORED_DAY_SCHEMA
+from openami.mdm.store.schema import READING_DAY, READING_RAW, REGISTER_READ, Table
+from openami.mdm.store.spans import LATEST_S, SpanRow, rows_in_spans, run_starts
+from openami.security.access.scope import Scope
+
+MAX_CONFLICTS = 10_000
+_METERS = "meter_id IN (SELECT toFixedString(unhex(arrayJoin({ids:Array(String)})), 16))"
+_POINTS = "service_point_id IN (SELECT toFixedString(unhex(arrayJoin({ids:Array(String)})), 16))"
+_TIME = "{column} >= toDateTime({{from_s:UInt32}}, 'UTC') AND {column} <= toDateTime({{to_s:UInt32}}, 'UTC')"
+_START = _TIME.format(column="start")
+_DAYS = "local_day >= toDate({first:UInt16}) AND local_day <= toDate({last:UInt16})"
+_LATEST_DAY = (
+    "ORDER BY service_point_id, channel, local_day, version DESC, known_at DESC, run_id DESC "
+    "LIMIT 1 BY service_point_id, channel, local_day"
+)
+TOTALS_SCHEMA = pa.schema(
+    [
+        ("service_point_id", pa.binary(16)),
+        ("local_day", pa.int32()),
+        ("interval_s", pa.uint32()),
+        ("start_utc", pa.int64()),
+        ("version", pa.uint64()),
+        ("known_at", pa.int64()),
+        ("total", pa.int64()),
+        ("intervals", pa.int32()),
+        ("estimated", pa.int32()),
+        ("missing", pa.int32()),
+    ]
+)
+POINT_SCHEMA = pa.schema([("service_point_id", pa.binary(16))])
+HOUR_SCHEMA = pa.schema([("hour", pa.int64()), ("readings", pa.int64())])
+LAST_SCHEMA = pa.schema([("meter_id", pa.binary(16)), ("start", pa.int64()), ("ingested_at", pa.int64())])
+CONFLICT_SCHEMA = pa.schema([*READING_SCHEMA.remove_metadata(), ("ingested_at", pa.int64())])
+SIZE_SCHEMA = pa.schema([("table", pa.string()), ("rows", pa.int64()), ("octets", pa.int64()), ("parts", pa.int64())])
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """SQL text and the values of its typed parameters."""
+
+    sql: str
+    parameters: dict[str, Any]
+
+
+def select_readings(channel: int, spans: Sequence[SpanRow]) -> Statement:
+    """Return every raw reading of the spans' meters within the spans' outer times, by (meter, start)."""
+    return Statement(
+        "SELECT meter_id, channel, start, interval_s, value, quality, source, message_id, ingested_at "
+        f"FROM {Table.READING_RAW} FINAL WHERE {_METERS} AND channel = {{channel:UInt8}} AND {_START} "
+        f"ORDER BY {READING_RAW.order_by}",
+        _span_parameters(channel, spans),
+    )
+
+
+def select_registers(channel: int, spans: Sequence[SpanRow]) -> Statement:
+    """Return every register read of the spans' meters within the spans' outer times, by (meter, at)."""
+    return Statement(
+        "SELECT meter_id, channel, at, value, source, message_id, ingested_at "
+        f"FROM {Table.REGISTER_READ} FINAL WHERE {_METERS} AND channel = {{channel:UInt8}} "
+        f"AND {_TIME.format(column='at')} ORDER BY {REGISTER_READ.order_by}",
+        _span_parameters(channel, spans),
+    )
+
+
+def select_days(channel: int, points: Sequence[bytes], first: int, last: int, known_at_s: int | None) -> Statement:
+    """Return the latest version (known at an instant, if one is given) of each day, first to last day number."""
+    known = "" if known_at_s is None else "AND known_at <= toDateTime({known_at:UInt32}, 'UTC') "
+    return Statement(
+        f"SELECT {', '.join(STORED_DAY_SCHEMA.names)} FROM {Table.READING_DAY} FINAL "
+        f"WHERE {_POINTS} AND channel = {{channel:UInt8}} AND {_DAYS} {known}{_LATEST_DAY}",
+        _day_parameters(channel, points, first, last, known_at_s),
+    )
+
+
+def select_totals(channel: int, points: Sequence[bytes], first: int, last: int, known_at_s: int | None) -> Statement:
+    """Return the sums of what :func:`select_days` would return, without reading a value array."""
+    known = "" if known_at_s is None else "AND known_at <= toDateTime({known_at:UInt32}, 'UTC') "
+    return Statement(
+        f"SELECT {', '.join(TOTALS_SCHEMA.names)} FROM {Table.READING_DAY} FINAL "
+        f"WHERE {_POINTS} AND channel = {{channel:UInt8}} AND {_DAYS} {known}{_LATEST_DAY}",
+        _day_parameters(channel, points, first, last, known_at_s),
+    )
+
+
+def select_fleet_hours(channel: int, from_s: int, to_s: int) -> Statement:
+    """Return how many distinct (meter, start) fall in each hour, over every meter."""
+    return Statement(
+        "SELECT toStartOfHour(start) AS hour, count() AS readings FROM "
+        f"(SELECT meter_id, start FROM {Table.READING_RAW} WHERE channel = {{channel:UInt8}} AND {_START} "
+        "GROUP BY meter_id, start) GROUP BY hour ORDER BY hour",
+        {"channel": channel, "from_s": from_s, "to_s": to_s},
+    )
+
+
+def select_last(spans: Sequence[SpanRow] | None, from_s: int, to_s: int) -> Statement:
+    """Return the newest start of each meter (of the spans' meters, or of all) within the times."""
+    meters = ""
+    parameters: dict[str, Any] = {"from_s": from_s, "to_s": to_s}
+    if spans is not None:
+        meters, parameters = f"{_METERS} AND ", {**parameters, "ids": _meter_ids(spans)}
+    return Statement(
+        "SELECT meter_id, max(start) AS newest, argMax(ingested_at, (start, ingested_at)) AS stored "
+        f"FROM {Table.READING_RAW} WHERE {meters}{_START} GROUP BY meter_id ORDER BY meter_id",
+        parameters,
+    )
+
+
+def select_conflicts(channel: int, spans: Sequence[SpanRow] | None, from_s: int, to_s: int) -> Statement:
+    """Return the readings of intervals with more than one value."""
+    meters = ""
+    parameters: dict[str, Any] = {"channel": channel, "from_s": from_s, "to_s": to_s, "most": MAX_CONFLICTS}
+    if spans is not None:
+        meters, parameters = f"{_METERS} AND ", {**parameters, "ids": _meter_ids(spans)}
+    where = f"{meters}channel = {{channel:UInt8}} AND {_START}"
+    return Statement(
+        f"SELECT {', '.join(CONFLICT_SCHEMA.names)} FROM {Table.READING_RAW} FINAL WHERE {where} "
+        f"AND (meter_id, start) IN (SELECT meter_id, start FROM {Table.READING_RAW} WHERE {where} "
+        "GROUP BY meter_id, start HAVING min(value) != max(value)) "
+        f"ORDER BY {READING_RAW.order_by} LIMIT {{most:UInt32}}",
+        parameters,
+    )
+
+
+def select_sizes() -> Statement:
+    """Return rows, octets on disk and parts of each of our tables."""
+    names = ", ".join(f"'{t.name}'" for t in (READING_RAW, REGISTER_READ, READING_DAY))
+    return Statement(
+        "SELECT table, sum(rows) AS all_rows, sum(bytes_on_disk) AS octets, count() AS parts FROM system.parts "
+        f"WHERE active AND database = currentDatabase() AND table IN ({names}) GROUP BY table ORDER BY table",
+        {},
+    )
+
+
+def latest_readings(table: pa.Table, spans: Sequence[SpanRow]) -> pa.RecordBatch:
+    """Return one row per (meter, start) that lies in a span: the last ingested, then the highest message id."""
+    batch = one_batch(table, CONFLICT_SCHEMA)
+    return _latest(batch, spans, "start").cast(READING_SCHEMA)
+
+
+def latest_registers(table: pa.Table, spans: Sequence[SpanRow]) -> pa.RecordBatch:
+    """Return one row per (meter, at) that lies in a span, chosen as :func:`latest_readings` chooses."""
+    batch = one_batch(table, pa.schema([*REGISTER_SCHEMA.remove_metadata(), ("ingested_at", pa.int64())]))
+    return _latest(batch, spans, "at").cast(REGISTER_SCHEMA)
+
+
+def hours_of(readings: pa.RecordBatch) -> pa.RecordBatch:
+    """Return how many rows start in each hour."""
+    hours, counts = np.unique(readings.column("start").to_numpy() // 3600, return_counts=True)
+    return pa.record_batch([pa.array(hours * 3600, pa.int64()), pa.array(counts, pa.int64())], schema=HOUR_SCHEMA)
+
+
+def in_spans(batch: pa.RecordBatch, spans: Sequence[SpanRow]) -> pa.RecordBatch:
+    """Return the rows, sorted by (meter, start), that lie in a span of their meter."""
+    mask = rows_in_spans(spans, _ids(batch), batch.column("start").to_numpy())
+    return batch if mask is None else batch.filter(pa.array(mask))
+
+
+def granted_points(scope: Scope, columns: pa.RecordBatch | None) -> list[bytes]:
+    """Return the service points asked for, sorted, each once.
+
+    Raises:
+        ContractError: not a column of ids.
+        ScopeError: one is outside the scope.
+    """
+    if columns is None or not columns.schema.equals(POINT_SCHEMA) or columns.column(0).null_count:
+        raise ContractError("service points: not a column of ids")
+    points = sorted(set(columns.column(0).to_pylist()))
+    if scope.service_points is not None:
+        scope.require(frozenset(UUID(bytes=p) for p in points))
+    return points
+
+
+def days_in_scope(batch: pa.RecordBatch, scope: Scope) -> pa.RecordBatch:
+    """Return the days that lie whole in a period of the scope; a day half another occupant's is left out."""
+    if scope.periods is None or not batch.num_rows:
+        return batch
+    lengths = batch.column("values").value_lengths() if "values" in batch.schema.names else batch.column("intervals")
+    ends = batch.column("start_utc").to_numpy() + batch.column("interval_s").to_numpy() * lengths.to_numpy()
+    rows = zip(batch.column("service_point_id").to_pylist(), batch.column("start_utc").to_pylist(), ends, strict=True)
+    mask = [
+        any(p.start_s <= start and end <= p.end_s for p in scope.periods.get(UUID(bytes=point), ()))
+        for point, start, end in rows
+    ]
+    return batch.filter(pa.array(mask, pa.bool_()))
+
+
+def one_batch(table: pa.Table, schema: pa.Schema) -> pa.RecordBatch:
+    """Return what the engine gave as one record batch of the schema, column by column in order.
+
+    Raises:
+        ContractError: another number of columns, or a value the schema cannot hold.
+    """
+    if table.num_columns != len(schema):
+        raise ContractError(f"the engine gave {table.num_columns} columns, expected {len(schema)}")
+    columns = []
+    for chunked, wanted in zip(table.columns, schema, strict=True):
+        column = chunked.combine_chunks()
+        if isinstance(column, pa.ChunkedArray):
+            column = column.chunk(0) if column.num_chunks else pa.array([], type=column.type)
+        columns.append(_as(column, wanted.type))
+    return pa.record_batch(columns, schema=schema)
+
+
+def _as(column: pa.Array, kind: pa.DataType) -> pa.Array:
+    if column.type.equals(kind):
+        return column
+    if pa.types.is_timestamp(column.type):
+        column = column.cast(pa.timestamp("ms", column.type.tz)).cast(pa.int64())
+    return column.cast(kind)
+
+
+def _latest(batch: pa.RecordBatch, spans: Sequence[SpanRow], instant: str) -> pa.RecordBatch:
+    if not batch.num_rows:
+        return batch.drop_columns(["ingested_at"])
+    ids, instants = _ids(batch), batch.column(instant).to_numpy()
+    mask = rows_in_spans(spans, ids, instants)
+    last = _last_of_each(batch, ids, instants)
+    if last is not None:
+        mask = last if mask is None else mask & last
+    kept = batch.drop_columns(["ingested_at"])
+    return kept if mask is None or mask.all() else kept.filter(pa.array(mask))
+
+
+def _last_of_each(batch: pa.RecordBatch, ids: UUIDS, instants: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_] | None:
+    """Tell which rows are the latest of their (meter, instant); None where every row is the only one."""
+    begins = np.zeros(len(ids), dtype=bool)
+    begins[run_starts(ids)] = True
+    same = ~begins[1:] & (instants[1:] == instants[:-1])
+    if not same.any():
+        return None
+    group = np.concatenate([np.zeros(1, np.int64), np.cumsum(~same)])
+    order = np.lexsort((batch.column("message_id").to_numpy(), batch.column("ingested_at").to_numpy(), group))
+    last = np.append(group[order][1:] != group[order][:-1], True)
+    mask = np.zeros(len(ids), dtype=bool)
+    mask[order[last]] = True
+    return mask
+
+
+def _ids(batch: pa.RecordBatch) -> UUIDS:
+    column = batch.column("meter_id")
+    return np.frombuffer(column.buffers()[1], dtype="V16", count=column.offset + len(column))[column.offset :]
+
+
+def _meter_ids(spans: Sequence[SpanRow]) -> list[str]:
+    return sorted({s.meter_id.hex() for s in spans})
+
+
+def _span_parameters(channel: int, spans: Sequence[SpanRow]) -> dict[str, Any]:
+    return {
+        "ids": _meter_ids(spans),
+        "channel": channel,
+        "from_s": min(s.from_s for s in spans),
+        "to_s": max(s.to_s for s in spans),
+    }
+
+
+def _day_parameters(
+    channel: int, points: Sequence[bytes], first: int, last: int, known_at_s: int | None
+) -> dict[str, Any]:
+    parameters: dict[str, Any] = {"ids": [p.hex() for p in points], "channel": channel, "first": first, "last": last}
+    if known_at_s is not None:
+        parameters["known_at"] = known_at_s
+    return parameters
+
+
+def day_bounds(first: date, last: date) -> tuple[int, int]:
+    """Return day numbers, cut to what the engine's date type holds (1970 to 2149)."""
+    epoch = date(1970, 1, 1).toordinal()
+    return max(0, first.toordinal() - epoch), min(65_535, last.toordinal() - epoch)
+
+
+def known_second(as_known_at: datetime | None) -> int | None:
+    """Return the instant as whole seconds within the engine's time type, or None."""
+    return None if as_known_at is None else max(0, min(LATEST_S, epoch_s(as_known_at)))
+
+
+def second_bounds(period: Period) -> tuple[int, int]:
+    """Return the first and last whole second in the period, within the engine's time type."""
+    after_end = epoch_s(period.end) + (1 if period.end.microsecond else 0)
+    from_s = epoch_s(period.start) + (1 if period.start.microsecond else 0)
+    return max(0, min(LATEST_S, from_s)), max(0, min(LATEST_S, after_end - 1))
