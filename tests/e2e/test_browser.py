@@ -1,0 +1,143 @@
+"""What a customer and an operator see, in a real browser; axe finds nothing to mend."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+from tests.conftest import ROOT
+from tests.e2e.conftest import Demo
+
+CHROMIUM = shutil.which("chromium")
+AXE = ROOT / "web" / "node_modules" / "axe-core" / "axe.min.js"
+PHONE = {"width": 390, "height": 844}
+DESKTOP = {"width": 1360, "height": 900}
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
+FLAGS += ["--disable-component-update", "--disable-sync"]
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.e2e,
+    pytest.mark.enable_socket,
+    pytest.mark.timeout(420),
+    pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed: apt-get install chromium"),
+]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield running
+        running.close()
+
+
+def opened(browser: Browser, demo: Demo, who: str, *, phone: bool = False, dark: bool = False) -> Page:
+    """Return a page on which that person has signed in by typing."""
+    context = browser.new_context(
+        viewport=PHONE if phone else DESKTOP,  # type: ignore[arg-type] # a plain dict is what it wants
+        color_scheme="dark" if dark else "light",
+        reduced_motion="reduce",
+        bypass_csp=True,  # axe is put into the page by the test
+    )
+    page = context.new_page()
+    page.set_default_timeout(20_000)
+    page.goto(demo.portal)
+    page.get_by_label("E-mail address").fill(demo.people[who]["login"])
+    page.get_by_label("Password").fill(demo.people[who]["password"])
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("navigation", name="Pages")).to_be_visible()
+    return page
+
+
+def violations(page: Page) -> list[str]:
+    """Return what axe finds, one line each."""
+    page.evaluate(AXE.read_text())
+    found = page.evaluate("async () => (await axe.run(document, {resultTypes: ['violations']})).violations")
+    return [f"{v['id']}: {[n['html'][:160] for n in v['nodes'][:3]]}" for v in found]
+
+
+def test_a_customer_signs_in_sees_today_and_signs_out(browser: Browser, demo: Demo) -> None:
+    page = opened(browser, demo, "customer")
+    expect(page.get_by_role("heading", level=1)).to_contain_text("You have used")
+    assert page.locator("svg rect.bar").count() > 0
+    expect(page.get_by_test_id("bill-so-far")).to_have_text(re.compile(r"^\$\d+\.\d\d$"))
+    page.get_by_role("button", name="Sign out").click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Sign in")
+    assert page.request.get(f"{demo.portal}/api/v1/me/service-points").status == 401
+    page.context.close()
+
+
+def test_a_wrong_password_says_what_to_do_and_not_who_exists(browser: Browser, demo: Demo) -> None:
+    page = browser.new_page()
+    said = []
+    for login in (demo.people["customer"]["login"], "nobody@example.org"):
+        page.goto(demo.portal)
+        page.get_by_label("E-mail address").fill(login)
+        page.get_by_label("Password").fill("not the password")
+        page.keyboard.press("Enter")
+        alert = page.get_by_role("alert")
+        expect(alert).to_be_visible()
+        said.append(alert.inner_text())
+    assert said[0] == said[1]
+    page.close()
+
+
+@pytest.mark.parametrize(("day", "hours", "bars"), [("2026-03-08", 23, 92), ("2026-11-01", 25, 100)])
+def test_a_day_on_which_clocks_change_has_its_real_length(
+    browser: Browser, demo: Demo, day: str, hours: int, bars: int
+) -> None:
+    page = opened(browser, demo, "customer")
+    page.goto(f"{demo.portal}/usage?level=day&day={day}")
+    expect(page.get_by_test_id("day-length")).to_contain_text(f"{hours} hours")
+    expect(page.get_by_test_id("day-length")).to_contain_text(f"{bars} quarter-hours")
+    page.get_by_role("button", name="Show as table").click()
+    assert page.locator("tbody tr").count() == bars
+    page.context.close()
+
+
+def test_the_chart_zooms_from_a_year_to_a_day_by_keyboard(browser: Browser, demo: Demo) -> None:
+    page = opened(browser, demo, "customer")
+    page.goto(f"{demo.portal}/usage?level=year&day=2026-11-15")
+    chart = page.get_by_role("application")
+    expect(chart).to_be_visible()
+    expect(page.locator("svg path").first).to_be_visible()
+    chart.focus()
+    page.keyboard.press("End")
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile("level=month&day=2026-10-01"))
+    chart.focus()
+    page.keyboard.press("Home")
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile("level=day&day=2026-10-01"))
+    page.context.close()
+
+
+PAGES = {
+    "customer": ["/", "/usage?level=month&day=2026-10-15", "/usage?level=day&day=2026-10-15", "/bills", "/my-data"],
+    "staff": ["/", "/dead-letters", "/unassigned"],
+}
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("phone", [False, True], ids=["desktop", "phone"])
+@pytest.mark.parametrize("who", ["customer", "staff"])
+def test_axe_finds_no_violation(browser: Browser, demo: Demo, who: str, phone: bool, dark: bool) -> None:
+    page = opened(browser, demo, who, phone=phone, dark=dark)
+    problems: dict[str, list[str]] = {}
+    for address in PAGES[who]:
+        page.goto(f"{demo.portal}{address}")
+        expect(page.get_by_role("heading", level=1)).to_be_visible()
+        page.wait_for_load_state("load")
+        page.wait_for_timeout(600)
+        wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        found = violations(page) + ([f"the page is {wide} px wider than the screen"] if wide > 1 else [])
+        if found:
+            problems[address] = found
+    page.context.close()
+    assert not problems, json.dumps(problems, indent=1)
