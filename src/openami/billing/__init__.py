@@ -1,1 +1,1 @@
-"""Room under construction."""
+"""Bills: rates as data, rating as pure functions, bills that keep what they were computed from. Knows no meter."""

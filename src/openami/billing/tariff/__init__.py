@@ -1,1 +1,7 @@
-"""Room under construction."""
+"""Rates as data. See :mod:`openami.billing.tariff.model`."""
+
+from openami.billing.tariff.errors import TariffError
+from openami.billing.tariff.load import parse_rate, shipped_rates
+from openami.billing.tariff.model import RateSchedule, Tariff
+
+__all__ = ["RateSchedule", "Tariff", "TariffError", "parse_rate", "shipped_rates"]

@@ -1,0 +1,116 @@
+"""``openami bill``: price a file of intervals by a file of prices, one bill a calendar month or by a cycle file."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
+IntervalsOption = Annotated[Path, typer.Option("--intervals", help="Interval file: CSV, Parquet, Green Button, NEM12.")]
+FromOption = Annotated[str, typer.Option("--from", help="First day billed, YYYY-MM-DD.")]
+ToOption = Annotated[str, typer.Option("--to", help="The day after the last day billed, YYYY-MM-DD.")]
+ZoneOption = Annotated[str, typer.Option("--tz", help="IANA zone of the rate's clock, for example America/Chicago.")]
+CycleOption = Annotated[Path | None, typer.Option("--cycle", help="CSV of from,to for each bill.")]
+UnitOption = Annotated[str, typer.Option("--unit", help="Unit of the file's values: Wh, kWh or MWh.")]
+MeterOption = Annotated[str | None, typer.Option("--meter", help="Which meter, if the file holds several.")]
+
+
+def bill(
+    tariff: Annotated[Path, typer.Option("--tariff", help="Rate file: URDB v8 JSON or openami-rate/1.")],
+    intervals: IntervalsOption,
+    first: FromOption,
+    end: ToOption,
+    tz: ZoneOption,
+    cycle: CycleOption = None,
+    unit: UnitOption = "Wh",
+    meter: MeterOption = None,
+    json_output: JsonOption = False,
+) -> None:
+    """Price interval energy by a rate, exactly. Exits 1 where intervals are missing or a clause is refused."""
+    document = bill_intervals(
+        tariff=tariff, intervals=intervals, first=first, end=end, tz=tz, cycle=cycle, unit=unit, meter=meter
+    )
+    if json_output:
+        print(json.dumps(document))
+    else:
+        _show(document)
+    raise typer.Exit(1 if document["findings"] else 0)
+
+
+def bill_intervals(
+    *,
+    tariff: Path,
+    intervals: Path,
+    first: str,
+    end: str,
+    tz: str,
+    cycle: Path | None = None,
+    unit: str = "Wh",
+    meter: str | None = None,
+) -> dict[str, Any]:
+    """Return the document that ``openami bill --json`` prints.
+
+    Raises:
+        MisuseError: an argument cannot be read.
+        TariffError: a clause of the rate cannot be billed.
+        FileRefusedError, UsageError: the intervals cannot be read or rated.
+    """
+    from openami.app.commands.intervals import day_of, load_rate, load_spans, load_usage, zone_of
+    from openami.billing.document import bill_document, money
+    from openami.billing.rating import determinants, rate
+
+    zone = zone_of(tz)
+    spans = load_spans(day_of(first, "--from"), day_of(end, "--to"), cycle)
+    schedule, notes = load_rate(tariff)
+    usage = load_usage(intervals, zone=zone, unit=unit, meter=meter)
+    bills = [rate(schedule, d) for d in determinants(schedule, usage, spans, zone)]
+    findings = [
+        {
+            "rule": "missing",
+            "severity": "fail",
+            "from": b.span.first.isoformat(),
+            "to": b.span.end.isoformat(),
+            "evidence": {"missing_intervals": b.determinants.missing, "expected_intervals": b.determinants.expected},
+        }
+        for b in bills
+        if b.determinants.missing
+    ]
+    return {
+        "tariff": schedule.name,
+        "currency": schedule.currency,
+        "zone": tz,
+        "bills": [bill_document(b, zone) for b in bills],
+        "total": money(sum((b.total for b in bills[1:]), bills[0].total)),
+        "findings": findings,
+        "notes": notes,
+    }
+
+
+def _show(document: dict[str, Any]) -> None:
+    console = Console()
+    for found in document["bills"]:
+        title = f"{document['tariff']}: {found['from']} to {found['to']}, {found['usage_wh'] / 1000:,.3f} kWh"
+        table = Table(title=title, title_justify="left")
+        table.add_column("line")
+        for column in ("quantity", "unit", "price", f"amount {document['currency']}"):
+            table.add_column(column, justify="left" if column == "unit" else "right")
+        for line in found["lines"]:
+            table.add_row(line["name"], line["quantity"], line["unit"], line["price"], line["amount"])
+        table.add_section()
+        table.add_row("Total", "", "", "", found["total"], style="bold")
+        console.print(table)
+    for finding in document["findings"]:
+        evidence = finding["evidence"]
+        console.print(
+            f"{finding['from']} to {finding['to']}: {evidence['missing_intervals']} of "
+            f"{evidence['expected_intervals']} intervals are missing; the bill holds what is there",
+            style="yellow",
+        )
+    for note in document["notes"]:
+        console.print(note, style="dim")
+    console.print(f"All bills: {document['total']} {document['currency']}", style="bold")

@@ -1,0 +1,144 @@
+"""Local wall time of many instants at once, and the price period that each falls in.
+
+The period index depends only on rate, zone and range, so it is made once and used for every service point.
+Minutes are of the wall clock: on the autumn day one hour of minutes comes twice, on the spring day one is absent.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import numpy.typing as npt
+
+from openami.billing.rating.usage import I64, BillSpan
+from openami.billing.tariff.errors import TariffError
+from openami.billing.tariff.model import HOLIDAY, MINUTES_PER_DAY, RateSchedule, SeasonRule, Tariff, WeekPlan
+from openami.kernel.time import instant_from_epoch_s
+
+DAY_S = 86_400
+KEY_STRIDE = 256
+"""A price key is ``version * KEY_STRIDE + period``: far more periods than any rate has (at most 64)."""
+_EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
+I32 = npt.NDArray[np.int32]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LocalTimes:
+    """Wall time of instants: days since 1970-01-01, minute of the day, and offset from UTC [s]; all (n,)."""
+
+    day: I64
+    minute: I64
+    offset_s: I64
+
+
+def local_times(start_s: I64, zone: ZoneInfo) -> LocalTimes:
+    """Return the wall time of each instant, exactly as ``datetime.astimezone`` gives it."""
+    offset = _offsets(start_s, zone)
+    local = start_s + offset
+    return LocalTimes(local // DAY_S, local % DAY_S // 60, offset)
+
+
+def _offset_at(second: int, zone: ZoneInfo) -> int:
+    shift = datetime.astimezone(instant_from_epoch_s(second), zone).utcoffset()
+    return 0 if shift is None else int(shift.total_seconds())
+
+
+def _offsets(start_s: I64, zone: ZoneInfo) -> I64:
+    """Offsets change at few instants: find those by halving each day at whose ends the offset differs."""
+    if not len(start_s):
+        return np.zeros(0, np.int64)
+    low, high = int(start_s.min()), int(start_s.max())
+    edges, values = [low], [_offset_at(low, zone)]
+    for day_start in range(low, high, DAY_S):
+        day_end = min(day_start + DAY_S, high)
+        after = _offset_at(day_end, zone)
+        if after != values[-1]:
+            before_s, after_s = day_start, day_end
+            while after_s - before_s > 1:
+                middle = (before_s + after_s) // 2
+                if _offset_at(middle, zone) == values[-1]:
+                    before_s = middle
+                else:
+                    after_s = middle
+            edges.append(after_s)
+            values.append(after)
+    found = np.searchsorted(np.array(edges), start_s, side="right") - 1
+    return np.array(values, dtype=np.int64)[found]
+
+
+@dataclass(frozen=True, slots=True)
+class DayRate:
+    """How one local day is priced: which version, whose month's season, and which of a week's eight plans."""
+
+    version: int
+    month: int
+    kind: int
+
+
+def day_rates(schedule: RateSchedule, span: BillSpan) -> list[DayRate]:
+    """Return how each day of a bill is priced.
+
+    Raises:
+        TariffError: a day has no version in force.
+    """
+    found = []
+    holidays = [v.holidays.between(span.first, span.last) for v in schedule.versions]
+    for ordinal in range(span.first.toordinal(), span.end.toordinal()):
+        day = date.fromordinal(ordinal)
+        index = schedule.version_on(day)
+        by_bill = schedule.versions[index].season_rule is SeasonRule.BILLING_MONTH
+        month = span.last.month if by_bill else day.month
+        found.append(DayRate(index, month, HOLIDAY if day in holidays[index] else day.weekday()))
+    return found
+
+
+def week_of(tariff: Tariff, month: int, charge: int | None) -> WeekPlan:
+    """Return the weekly plan of energy prices (``charge`` None) or of a demand charge in a month."""
+    season = tariff.season_of(month)
+    return season.energy if charge is None else season.demand[charge]
+
+
+def minute_keys(schedule: RateSchedule, rates: list[DayRate], charge: int | None) -> I32:
+    """Return the price key of every minute of every day: (days, 1440) int32; -1 where a version lacks the charge."""
+    cache: dict[DayRate, I32] = {}
+    for rate in set(rates):
+        row = np.full(MINUTES_PER_DAY, -1, np.int32)
+        tariff = schedule.versions[rate.version]
+        if charge is None or charge < len(tariff.demand):
+            for window in week_of(tariff, rate.month, charge)[rate.kind]:
+                row[window.start_minute : window.end_minute] = rate.version * KEY_STRIDE + window.period
+        cache[rate] = row
+    return np.stack([cache[r] for r in rates])
+
+
+def price_keys(
+    schedule: RateSchedule, start_s: I64, interval_s: int, spans: list[BillSpan], zone: ZoneInfo
+) -> tuple[I64, I64]:
+    """Return for each interval the bill it belongs to (-1: none) and its price key; both (n,) int64.
+
+    Raises:
+        TariffError: an interval crosses the edge of a price period, so its energy cannot be split exactly.
+    """
+    bill = np.full(len(start_s), -1, np.int64)
+    key = np.full(len(start_s), -1, np.int64)
+    times = local_times(start_s, zone)
+    ends = local_times(start_s + (interval_s - 1), zone)
+    for index, span in enumerate(spans):
+        first = span.first.toordinal() - _EPOCH_ORDINAL
+        table = minute_keys(schedule, day_rates(schedule, span), None)
+        inside = np.flatnonzero((times.day >= first) & (times.day < first + span.days))
+        found = table[times.day[inside] - first, times.minute[inside]]
+        last_day = np.minimum(ends.day[inside] - first, span.days - 1)
+        at_end = table[last_day, ends.minute[inside]]
+        same_bill = ends.day[inside] - first < span.days
+        crossing = np.flatnonzero((found != at_end) & same_bill)
+        if len(crossing):
+            where = instant_from_epoch_s(int(start_s[inside[crossing[0]]])).isoformat()
+            raise TariffError(
+                f"{schedule.code}.seasons", f"the interval of {interval_s} s at {where} crosses a price period's edge"
+            )
+        bill[inside], key[inside] = index, found
+    return bill, key

@@ -1,0 +1,122 @@
+"""Billing determinants: what a rate multiplies by prices. Energy by price period, and peaks by demand period.
+
+Two engines give the same determinants: this one in columns, and the one in
+:mod:`openami.billing.rating.reference`, which reads like the rate sheet. A property test holds them equal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from zoneinfo import ZoneInfo
+
+import numpy as np
+
+from openami.billing.rating.calendar import KEY_STRIDE, day_rates, price_keys
+from openami.billing.rating.demand import Peak, peaks_of
+from openami.billing.rating.pool import Pool, pools
+from openami.billing.rating.usage import I64, BillSpan, Usage
+from openami.billing.tariff.model import BlockScope, RateSchedule
+
+
+@dataclass(frozen=True, slots=True)
+class Determinants:
+    """What one bill is computed from.
+
+    Args:
+        span: days billed.
+        usage_wh: delivered energy.
+        energy_wh: by (version, price period).
+        blocks_wh: by (version, price period, block), where blocks fill in order of time; empty otherwise.
+        peaks: by (version, demand charge, demand period).
+        received_wh: energy received from the customer.
+        intervals: how many intervals were there.
+        expected: how many the days have.
+        estimated: how many of them were estimated.
+        estimated_wh: energy in those.
+        left_out_windows: demand windows with a missing or estimated interval: they set no peak.
+    """
+
+    span: BillSpan
+    usage_wh: int
+    energy_wh: Mapping[tuple[int, int], int]
+    blocks_wh: Mapping[tuple[int, int, int], int] = field(default_factory=dict)
+    peaks: Mapping[tuple[int, int, int], Peak] = field(default_factory=dict)
+    received_wh: int = 0
+    intervals: int = 0
+    expected: int = 0
+    estimated: int = 0
+    estimated_wh: int = 0
+    left_out_windows: int = 0
+
+    @property
+    def missing(self) -> int:
+        """Intervals that the days have and the usage has not."""
+        return max(0, self.expected - self.intervals)
+
+
+def determinants(schedule: RateSchedule, usage: Usage, spans: list[BillSpan], zone: ZoneInfo) -> list[Determinants]:
+    """Return the determinants of each bill.
+
+    Args:
+        schedule: the rate.
+        usage: interval energy; what lies outside the spans is left alone.
+        spans: the bills' days.
+        zone: the service point's zone.
+
+    Raises:
+        TariffError: no version in force, an interval crosses a price period, or a demand window does not fit.
+    """
+    bills, keys = price_keys(schedule, usage.start_s, usage.interval_s, spans, zone)
+    found = []
+    for index, span in enumerate(spans):
+        rows = np.flatnonzero(bills == index)
+        rates = day_rates(schedule, span)
+        wh, key = usage.wh[rows], keys[rows]
+        peaks, left_out = peaks_of(schedule, _taken(usage, rows), span, rates, zone)
+        estimated = np.zeros(len(rows), np.bool_) if usage.estimated is None else usage.estimated[rows]
+        found.append(
+            Determinants(
+                span=span,
+                usage_wh=int(wh.sum()),
+                energy_wh=_by_key(key, wh),
+                blocks_wh=_running(schedule, pools(schedule, span, rates), key, wh),
+                peaks=peaks,
+                received_wh=0 if usage.received_wh is None else int(usage.received_wh[rows].sum()),
+                intervals=len(rows),
+                expected=span.expected_intervals(zone, usage.interval_s),
+                estimated=int(estimated.sum()),
+                estimated_wh=int(wh[estimated].sum()),
+                left_out_windows=left_out,
+            )
+        )
+    return found
+
+
+def _taken(usage: Usage, rows: I64) -> Usage:
+    estimated = None if usage.estimated is None else usage.estimated[rows]
+    return Usage(usage.start_s[rows], usage.wh[rows], usage.interval_s, estimated)
+
+
+def _by_key(key: I64, wh: I64) -> dict[tuple[int, int], int]:
+    # A double holds every integer below 2**53, and Usage keeps sums below that.
+    sums = np.bincount(key, weights=wh.astype(np.float64)) if len(key) else np.zeros(0)
+    return {divmod(int(k), KEY_STRIDE): int(sums[k]) for k in np.unique(key)}
+
+
+def _running(schedule: RateSchedule, all_pools: list[Pool], key: I64, wh: I64) -> dict[tuple[int, int, int], int]:
+    """Split each interval over the blocks that the running total passes in it."""
+    found: dict[tuple[int, int, int], int] = {}
+    for pool in all_pools:
+        if schedule.versions[pool.version].scope is not BlockScope.RUNNING:
+            continue
+        inside = np.isin(key, np.array([pool.version * KEY_STRIDE + p for p in pool.periods]))
+        after = np.cumsum(wh[inside])
+        before = after - wh[inside]
+        low = 0
+        for block, high in enumerate((*pool.ends_wh, None)):
+            part = np.clip(after, low, high) - np.clip(before, low, high)
+            for (version, period), amount in _by_key(key[inside], part).items():
+                found[version, period, block] = amount
+            low = 0 if high is None else high
+    return found

@@ -1,0 +1,126 @@
+"""The engine that reads like the rate sheet: one interval at a time, in local wall time. Slow and plain on purpose.
+
+It shares no calendar code with the columnar engine of :mod:`openami.billing.rating.determinant`; a property test
+holds the two equal.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from openami.billing.rating.calendar import day_rates
+from openami.billing.rating.demand import Peak, window_minutes
+from openami.billing.rating.determinant import Determinants
+from openami.billing.rating.pool import Pool, pools
+from openami.billing.rating.usage import BillSpan, Usage
+from openami.billing.tariff.model import BlockScope, RateSchedule, SeasonRule, Tariff, WeekPlan
+from openami.kernel.time import instant_from_epoch_s
+
+
+def determinants_by_hand(schedule: RateSchedule, usage: Usage, span: BillSpan, zone: ZoneInfo) -> Determinants:
+    """Return one bill's determinants by looking every interval up in the rate sheet.
+
+    Raises:
+        TariffError: no version in force, or a demand window does not fit the intervals.
+    """
+    ladder = pools(schedule, span, day_rates(schedule, span))
+    energy: dict[tuple[int, int], int] = {}
+    blocks: dict[tuple[int, int, int], int] = {}
+    filled: dict[Pool, int] = {}
+    total = received = count = estimated = estimated_wh = 0
+    for index, second in enumerate(usage.start_s.tolist()):
+        wall = instant_from_epoch_s(second).astimezone(zone)
+        if not span.first <= wall.date() < span.end:
+            continue
+        wh = int(usage.wh[index])
+        version, period = _price_of(schedule, wall, span, None)
+        energy[version, period] = energy.get((version, period), 0) + wh
+        total += wh
+        count += 1
+        received += 0 if usage.received_wh is None else int(usage.received_wh[index])
+        if usage.estimated is not None and usage.estimated[index]:
+            estimated += 1
+            estimated_wh += wh
+        if schedule.versions[version].scope is BlockScope.RUNNING:
+            pool = next(p for p in ladder if p.version == version and period in p.periods)
+            for block, part in _climb(filled.get(pool, 0), wh, pool.ends_wh):
+                blocks[version, period, block] = blocks.get((version, period, block), 0) + part
+            filled[pool] = filled.get(pool, 0) + wh
+    peaks, left_out = _peaks(schedule, usage, span, zone)
+    expected = span.expected_intervals(zone, usage.interval_s)
+    return Determinants(
+        span, total, energy, blocks, peaks, received, count, expected, estimated, estimated_wh, left_out
+    )
+
+
+def _price_of(schedule: RateSchedule, wall: datetime, span: BillSpan, charge: int | None) -> tuple[int, int]:
+    """Look up the version in force that day, its season, its plan for that kind of day, and the minute's window."""
+    version = schedule.version_on(wall.date())
+    tariff = schedule.versions[version]
+    month = span.last.month if tariff.season_rule is SeasonRule.BILLING_MONTH else wall.month
+    season = tariff.season_of(month)
+    week: WeekPlan = season.energy if charge is None else season.demand[charge]
+    is_holiday = wall.date() in tariff.holidays.between(wall.date(), wall.date())
+    plan = week[7] if is_holiday else week[wall.weekday()]
+    minute = wall.hour * 60 + wall.minute
+    return version, next(w.period for w in plan if w.start_minute <= minute < w.end_minute)
+
+
+def _climb(before: int, wh: int, ends_wh: tuple[int, ...]) -> list[tuple[int, int]]:
+    """Split one interval's energy over the blocks that the running total passes, a block edge inside included."""
+    parts, low = [], before
+    for block, end in enumerate((*ends_wh, before + wh)):
+        high = min(end, before + wh) if block < len(ends_wh) else before + wh
+        parts.append((block, max(0, high - low)))
+        low = max(low, high)
+    return parts
+
+
+def _peaks(
+    schedule: RateSchedule, usage: Usage, span: BillSpan, zone: ZoneInfo
+) -> tuple[dict[tuple[int, int, int], Peak], int]:
+    peaks: dict[tuple[int, int, int], Peak] = {}
+    left_out = 0
+    days = [span.first + timedelta(days=n) for n in range(span.days)]
+    for version in sorted({schedule.version_on(d) for d in days}):
+        for charge in range(len(schedule.versions[version].demand)):
+            minutes = window_minutes(schedule, charge, version, usage.interval_s)
+            for (day, minute, _), rows in _windows(usage, span, zone, minutes).items():
+                found, period = _price_of(schedule, _wall(day, minute, zone), span, charge)
+                if found != version:
+                    continue
+                is_estimated = usage.estimated is not None and bool(usage.estimated[rows].any())
+                if len(rows) != minutes * 60 // usage.interval_s or is_estimated:
+                    left_out += 1
+                    continue
+                watts = int(usage.wh[rows].sum()) * (60 // minutes)
+                best = peaks.get((version, charge, period))
+                if best is None or watts > best.watts:
+                    peaks[version, charge, period] = Peak(watts, int(usage.start_s[rows[0]]))
+    return peaks, left_out
+
+
+def _wall(day: date, minute: int, zone: ZoneInfo) -> datetime:
+    return datetime(day.year, day.month, day.day, minute // 60, minute % 60, tzinfo=zone)
+
+
+def _windows(
+    usage: Usage, span: BillSpan, zone: ZoneInfo, minutes: int
+) -> dict[tuple[date, int, timedelta | None], list[int]]:
+    """Group intervals by wall-clock window; the offset keeps the repeated autumn hour's two windows apart."""
+    found: dict[tuple[date, int, timedelta | None], list[int]] = {}
+    for index, second in enumerate(usage.start_s.tolist()):
+        wall = instant_from_epoch_s(second).astimezone(zone)
+        if span.first <= wall.date() < span.end:
+            minute = (wall.hour * 60 + wall.minute) // minutes * minutes
+            found.setdefault((wall.date(), minute, wall.utcoffset()), []).append(index)
+    return found
+
+
+def price_at(tariff: Tariff, wall: datetime) -> tuple[object, ...]:
+    """Return the blocks of the energy price at a wall time: for comparing two files of one rate."""
+    season = tariff.season_of(wall.month)
+    minute = wall.hour * 60 + wall.minute
+    plan = season.energy[wall.weekday()]
+    return tariff.periods[next(w.period for w in plan if w.start_minute <= minute < w.end_minute)].blocks
