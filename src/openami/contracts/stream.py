@@ -44,7 +44,12 @@ def partition_of(title: SystemTitle) -> int:
     >>> partition_of(SystemTitle(bytes.fromhex("4f414d0000000001")))
     1
     """
-    return crc32(title.octets) % PARTITIONS
+    return partition_of_octets(title.octets)
+
+
+def partition_of_octets(title: bytes) -> int:
+    """Return the partition of the device whose system title has these eight octets (hot paths hold no objects)."""
+    return crc32(title) % PARTITIONS
 
 
 def frame_subject(partition: int) -> str:

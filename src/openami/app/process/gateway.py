@@ -1,0 +1,43 @@
+"""The gateway process: wires certificates, the DMZ's bus and the network room's gateway."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import date
+
+from openami.app.engines.nats import NatsEngine, connect
+from openami.app.process import ready
+from openami.app.settings import Settings, real_now
+from openami.network.adapters.jetstream import JetStreamFrames
+from openami.network.gateway import Gateway, ListedTitles
+from openami.security.pki import RevocationList, Role, ensure_identity, server_context
+
+
+async def run(settings: Settings, stop: asyncio.Event) -> None:
+    """Serve collectors until ``stop`` is set."""
+    home = settings.home
+    pki = home.folder("pki")
+    identity = ensure_identity(pki, role=Role.GATEWAY, number=settings.gateway_id, now=real_now())
+    url = settings.nats_dmz_url or NatsEngine(home.folder("nats"), "127.0.0.1", settings.nats_port).url("gateway")
+    client = await connect(url, name=f"openami-gateway-{settings.gateway_id}")
+    try:
+        gateway = Gateway(
+            gateway_id=settings.gateway_id,
+            folder=home.folder("gateway"),
+            stream=JetStreamFrames(client),
+            ssl_context=server_context(
+                certificate=identity.certificate, key=identity.key, authority=identity.authority
+            ),
+            clock=settings.clock(),
+            real_today=_real_today,
+            run_name=f"g{settings.gateway_id}-{int(real_now().timestamp() * 1e6):x}",
+            revoked=RevocationList(pki / "revoked"),
+            titles=ListedTitles(home.folder("dmz") / "known_titles"),
+        )
+        await gateway.run(stop, host=settings.host, port=settings.gateway_port, ready=lambda _port: ready())
+    finally:
+        await client.close()
+
+
+def _real_today() -> date:
+    return real_now().date()

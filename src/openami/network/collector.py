@@ -1,0 +1,386 @@
+"""A collector: takes sealed frames from meters, keeps them on disk, and hands them to the gateway.
+
+It cannot open what it carries. :meth:`Collector.offer` returns when the frames are on this collector's disk; from
+then on they reach the stream exactly once, whatever is killed when. Order and numbering are the spool's
+(:mod:`openami.network.spool`), the conversation is link v1's (:mod:`openami.network.link`); this module moves octets
+between them and connects again, with growing and jittered waits, for as long as it runs.
+
+A frame gets its link sequence when it is planned for sending, not when it is offered: see the spool. All times here
+are real time; the frames' own ``collected_at_ms`` is given by the caller.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ssl
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from secrets import SystemRandom
+from typing import cast
+
+import structlog
+
+from openami.contracts.frame import FrameClass
+from openami.kernel.errors import OpenAmiError
+from openami.kernel.ids import SystemTitle
+from openami.network.link import (
+    CollectorLink,
+    Hello,
+    LinkError,
+    LinkMessage,
+    MessageType,
+    encode_message,
+    skip_messages,
+    stamp_sequences,
+)
+from openami.network.spool import MAX_SPOOL_OCTETS, Run, Spool
+from openami.security.pki import ALPN, PeerRefusedError, Role, peer_identity
+
+PLAN_OCTETS = 256 * 1024
+"""What is planned at once: a last gasp waits behind at most this and the window."""
+WINDOW_OCTETS = 4 * 1024 * 1024
+"""Sent and not acknowledged: two of the gateway's largest batches."""
+CONNECT_TIMEOUT_S = 15.0
+RESUME_TIMEOUT_S = 30.0
+HEARTBEAT_S = 30.0
+SILENCE_S = 90.0
+"""Three heartbeats without a word: the connection is dead."""
+FIRST_WAIT_S = 0.2
+LONGEST_WAIT_S = 30.0
+
+_log = structlog.get_logger(__name__)
+OfferedFrame = tuple[FrameClass, SystemTitle, int, bytes]
+"""Class, system title, collected_at_ms (the collector's clock) and the wrapper frame."""
+
+
+class ConnectionLostError(OpenAmiError):
+    """The gateway cannot be reached or ended the connection. The collector tries again."""
+
+
+@dataclass(frozen=True, slots=True)
+class CollectorStatus:
+    """Where a collector stands.
+
+    Args:
+        connected: whether frames can flow now.
+        offered: frames that :meth:`Collector.offer` took since start.
+        acked_seq: everything to this sequence is in the stream.
+        next_seq: sequence of the next frame to be planned.
+        waiting: frames on disk without a sequence.
+        connections: how often a connection was opened.
+    """
+
+    connected: bool
+    offered: int
+    acked_seq: int
+    next_seq: int
+    waiting: int
+    connections: int
+
+
+class Collector:
+    """One collector.
+
+    Args:
+        collector_id: its number, as in its certificate.
+        spool_folder: its files; no other process uses them.
+        host, port: the gateway.
+        ssl_context: as :func:`openami.security.pki.client_context` makes it.
+        dice: numbers in [0, 1) that spread reconnections.
+        max_spool_octets: bound of the spool.
+        on_down: takes a command's number, title and sealed octets.
+
+    Raises:
+        SpoolError: the spool's disk does not hold what was safe on it.
+    """
+
+    def __init__(
+        self,
+        collector_id: int,
+        *,
+        spool_folder: Path,
+        host: str,
+        port: int,
+        ssl_context: ssl.SSLContext,
+        dice: Callable[[], float] | None = None,
+        max_spool_octets: int = MAX_SPOOL_OCTETS,
+        on_down: Callable[[int, bytes, bytes], None] | None = None,
+    ) -> None:
+        self.collector_id = collector_id
+        self._address = (host, port)
+        self._ssl_context = ssl_context
+        self._dice = dice or SystemRandom().random
+        self._on_down = on_down
+        self._spool = Spool(spool_folder, max_octets=max_spool_octets)
+        self._connection: _Connection | None = None
+        self._offered = 0
+        self._connections = 0
+        self._wake = asyncio.Event()
+        self._sync_turn = asyncio.Lock()
+        self._next_sync: asyncio.Task[None] | None = None
+        self._failure: Exception | None = None
+
+    async def offer(self, frames: Sequence[OfferedFrame]) -> int:
+        """Put frames on disk and return how many were offered since start. They are safe when this returns.
+
+        Raises:
+            SpoolFullError: no room; none was taken.
+            SpoolError: the disk refused; they may or may not arrive.
+        """
+        self._spool.append([(int(c), title.octets, at_ms, octets) for c, title, at_ms, octets in frames])
+        # Everyone who offers while a sync runs shares the next one.
+        if self._next_sync is None:
+            self._next_sync = asyncio.create_task(self._sync())
+        await asyncio.shield(self._next_sync)
+        self._offered += len(frames)
+        return self._offered
+
+    def status(self) -> CollectorStatus:
+        """Tell where the collector stands."""
+        spool = self._spool
+        connected = self._connection is not None and self._connection.is_open
+        return CollectorStatus(
+            connected, self._offered, spool.acked_seq, spool.next_seq, spool.waiting_frames, self._connections
+        )
+
+    async def drained(self) -> None:
+        """Wait until the stream has every frame that is on disk now or comes meanwhile; bound the wait yourself."""
+        while self._spool.unacked_frames or self._spool.waiting_frames:  # noqa: ASYNC110 - a file module has no event
+            await asyncio.sleep(0.01)
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Hand frames to the gateway until ``stop`` is set; what is left stays on disk.
+
+        Raises:
+            SpoolError: the spool's disk failed.
+        """
+        waiter = asyncio.create_task(stop.wait())
+        waiter.add_done_callback(lambda _: self._wake.set())
+        tries = 0
+        try:
+            while not stop.is_set():
+                try:
+                    await self._session(stop)
+                except (ConnectionLostError, LinkError, PeerRefusedError, OSError, TimeoutError) as error:
+                    _log.info("collector.link_lost", collector=self.collector_id, cause=type(error).__name__)
+                tries = 0 if self._connection is not None and self._connection.has_resumed else tries + 1
+                self._drop_connection()
+                if not stop.is_set():
+                    await self._rest(waiter, tries)
+        finally:
+            waiter.cancel()
+            self._drop_connection()
+            async with self._sync_turn:
+                self._spool.close()
+
+    async def _rest(self, stopped: asyncio.Task[bool], tries: int) -> None:
+        longest = min(LONGEST_WAIT_S, FIRST_WAIT_S * 2 ** min(tries, 16))
+        await asyncio.wait([stopped], timeout=longest * (0.5 + 0.5 * self._dice()))
+
+    async def _sync(self) -> None:
+        async with self._sync_turn:
+            self._next_sync = None
+            if self._failure is not None:
+                raise self._failure
+            sync = self._spool.begin_sync()
+            try:
+                await asyncio.get_running_loop().run_in_executor(None, sync.run)
+            except Exception as error:
+                # After a failed fsync nobody knows what is on disk: only a restart, which reads it, can tell.
+                self._failure = error
+                self._wake.set()
+                raise
+            self._spool.end_sync(sync)
+        self._wake.set()
+
+    def _drop_connection(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    # -- one connection
+
+    async def _session(self, stop: asyncio.Event) -> None:
+        loop = asyncio.get_running_loop()
+        self._connections += 1
+        async with asyncio.timeout(CONNECT_TIMEOUT_S):
+            _, connection = await loop.create_connection(
+                lambda: _Connection(self._wake, self._take), *self._address, ssl=self._ssl_context
+            )
+        self._connection = connection
+        connection.send(
+            connection.link.hello(Hello(self.collector_id, self._spool.next_seq - 1, self._spool.lowest_seq))
+        )
+        deadline = loop.time() + RESUME_TIMEOUT_S
+        while not connection.is_open:
+            if stop.is_set():
+                return
+            await self._pause(connection, deadline - loop.time())
+            if loop.time() > deadline:
+                raise ConnectionLostError("the gateway did not say where to resume")
+        for run in self._spool.runs_after(self._spool.acked_seq):
+            await self._send(connection, run, stop)
+        while not stop.is_set():
+            await self._room(connection, stop)
+            if self._spool.has_unplanned and not stop.is_set():
+                runs = self._spool.plan(max_octets=PLAN_OCTETS)
+                await loop.run_in_executor(None, self._spool.sync_order)
+                for run in runs:
+                    await self._send(connection, run, stop)
+            else:
+                await self._pause(connection, HEARTBEAT_S)
+                connection.keep_alive(loop.time())
+
+    async def _pause(self, connection: _Connection, timeout_s: float) -> None:
+        """Wait until something happened; raise if it is the end of the connection or of the disk."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._wake.wait(), max(0.0, timeout_s))
+        self._wake.clear()
+        if self._failure is not None:
+            raise self._failure
+        if connection.lost is not None:
+            raise connection.lost
+
+    async def _room(self, connection: _Connection, stop: asyncio.Event) -> None:
+        """Wait until the window and the socket take more."""
+        loop = asyncio.get_running_loop()
+        if connection.lost is not None:
+            raise connection.lost
+        while connection.is_full and not stop.is_set():
+            await self._pause(connection, HEARTBEAT_S)
+            connection.keep_alive(loop.time())
+
+    async def _send(self, connection: _Connection, run: Run, stop: asyncio.Event) -> None:
+        await self._room(connection, stop)
+        if stop.is_set():
+            return
+        messages = self._spool.read(run)
+        stamp_sequences(messages, first_seq=run.first_seq)
+        already = max(0, self._spool.acked_seq - run.first_seq + 1)
+        if already:
+            del messages[: skip_messages(messages, count=already)]
+        connection.send_frames(messages, last_seq=run.last_seq)
+
+    def _take(self, connection: _Connection, message: LinkMessage) -> None:
+        """Take one message of the gateway."""
+        if message.type == MessageType.DOWN:
+            if self._on_down is not None:
+                self._on_down(message.seq, message.title, message.body)
+        elif message.type == MessageType.ACK:
+            if connection.is_open:
+                self._spool.acknowledge(message.seq)
+                connection.acknowledged(message.seq)
+            else:
+                self._resume(message.seq)
+                connection.has_resumed = True
+
+    def _resume(self, mark_seq: int) -> None:
+        if mark_seq >= self._spool.next_seq:
+            _log.warning("collector.renumbered", collector=self.collector_id, from_seq=mark_seq + 1)
+            self._spool.renumber(mark_seq + 1)
+        else:
+            self._spool.acknowledge(mark_seq)
+
+
+class _Connection(asyncio.Protocol):
+    """One TCP connection to the gateway: octets in both directions and how much is under way."""
+
+    def __init__(self, wake: asyncio.Event, take: Callable[[_Connection, LinkMessage], None]) -> None:
+        self.link = CollectorLink()
+        self.has_resumed = False
+        self.lost: Exception | None = None
+        self._wake = wake
+        self._take = take
+        self._transport: asyncio.Transport | None = None
+        self._is_paused = False
+        self._in_flight: deque[tuple[int, int]] = deque()
+        self._in_flight_octets = 0
+        self._heard_at = asyncio.get_running_loop().time()
+        self._asked_at = self._heard_at
+
+    @property
+    def is_open(self) -> bool:
+        """Whether frames can flow."""
+        return self.has_resumed and self.lost is None
+
+    @property
+    def is_full(self) -> bool:
+        """Whether the window or the socket takes no more now."""
+        return self._is_paused or self._in_flight_octets >= WINDOW_OCTETS
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+        try:
+            _check_gateway(transport.get_extra_info("ssl_object"))
+        except PeerRefusedError as error:
+            self._end(error)
+
+    def data_received(self, data: bytes) -> None:
+        if self.lost is not None:
+            return
+        self._heard_at = asyncio.get_running_loop().time()
+        try:
+            for message in self.link.receive(data):
+                self._take(self, message)
+        except OpenAmiError as error:
+            self._end(error)
+        self._wake.set()
+
+    def pause_writing(self) -> None:
+        self._is_paused = True
+
+    def resume_writing(self) -> None:
+        self._is_paused = False
+        self._wake.set()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self.lost is None:
+            self.lost = ConnectionLostError(f"the gateway ended the connection ({type(exc).__name__})")
+        self._wake.set()
+
+    def send(self, octets: bytes) -> None:
+        """Hand octets to the socket."""
+        if self._transport is not None and self.lost is None:
+            self._transport.write(octets)
+
+    def send_frames(self, messages: bytearray, *, last_seq: int) -> None:
+        """Send frames and count them as under way."""
+        self.link.sent(last_seq)
+        self._in_flight.append((last_seq, len(messages)))
+        self._in_flight_octets += len(messages)
+        self.send(bytes(messages))
+
+    def acknowledged(self, seq: int) -> None:
+        """Count what the stream has as no longer under way."""
+        while self._in_flight and self._in_flight[0][0] <= seq:
+            self._in_flight_octets -= self._in_flight.popleft()[1]
+
+    def keep_alive(self, now: float) -> None:
+        """Send a heartbeat when it is due; end a connection that has been silent for too long."""
+        if now - self._heard_at >= SILENCE_S:
+            self._end(ConnectionLostError(f"the gateway was silent for {SILENCE_S:.0f} s"))
+        elif now - max(self._asked_at, self._heard_at) >= HEARTBEAT_S:
+            self._asked_at = now
+            self.send(encode_message(MessageType.HEARTBEAT))
+
+    def close(self) -> None:
+        """End the connection."""
+        if self.lost is None:
+            self.lost = ConnectionLostError("this side ended the connection")
+        if self._transport is not None:
+            self._transport.abort()
+
+    def _end(self, cause: Exception) -> None:
+        self.lost = cause
+        self.close()
+        self._wake.set()
+
+
+def _check_gateway(tls: ssl.SSLObject) -> None:
+    if tls.selected_alpn_protocol() != ALPN:
+        raise PeerRefusedError("the peer does not speak link v1")
+    if peer_identity(tls.getpeercert()).role is not Role.GATEWAY:
+        raise PeerRefusedError("the peer's certificate is not a gateway's")

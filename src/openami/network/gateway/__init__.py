@@ -1,0 +1,9 @@
+"""The gateway: ends the collectors' TLS, checks envelopes, and moves sealed frames into the durable stream.
+
+It holds no meter key and cannot read a frame. What it refuses is counted and kept with the reason.
+"""
+
+from openami.network.gateway.server import Gateway, GatewayLimits
+from openami.network.gateway.titles import EveryTitle, ListedTitles
+
+__all__ = ["EveryTitle", "Gateway", "GatewayLimits", "ListedTitles"]

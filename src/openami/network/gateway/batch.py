@@ -1,0 +1,114 @@
+"""Gathers checked frames into batches for the stream. Pure: takes the time, returns messages.
+
+A batch becomes one message per partition that has frames and one mark per collector that sent any, refused or not.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from openami.contracts.deadletter import RefusalReason
+from openami.contracts.frame import encode_packed_frames, pack_frame
+from openami.contracts.stream import frame_subject, mark_subject, partition_of_octets
+from openami.network.link import LinkMessage
+from openami.network.ports import StreamMessage
+
+MAX_BATCH_OCTETS = 2 * 1024 * 1024
+"""A batch is closed at this size, so a message of one partition stays under the bus's 4 MiB."""
+MAX_BATCH_FRAMES = 8_000
+MAX_BATCH_COLLECTORS = 500
+"""The bus takes 1,000 messages a batch: 64 partitions and a mark for each collector fit well."""
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedFrame:
+    """A frame that may not pass, on its way to the quarantine."""
+
+    collector_id: int
+    seq: int
+    reason: RefusalReason
+    title: bytes
+    collected_at_ms: int
+    octets: bytes
+
+
+@dataclass(slots=True)
+class Batch:
+    """Frames that go into the stream together.
+
+    Args:
+        partitions: packed frames by partition.
+        last_seq: by collector, the last sequence of it in this batch.
+        refused: frames that go to the quarantine instead.
+    """
+
+    partitions: dict[int, list[bytes]] = field(default_factory=dict)
+    last_seq: dict[int, int] = field(default_factory=dict)
+    refused: list[RefusedFrame] = field(default_factory=list)
+    octets: int = 0
+    frames: int = 0
+
+    @property
+    def is_full(self) -> bool:
+        """Whether the batch takes no more."""
+        return (
+            self.octets >= MAX_BATCH_OCTETS
+            or self.frames >= MAX_BATCH_FRAMES
+            or len(self.last_seq) >= MAX_BATCH_COLLECTORS
+        )
+
+    def add(self, collector_id: int, message: LinkMessage) -> None:
+        """Add a frame that passed."""
+        title, octets = message.title, message.body
+        packed = pack_frame(
+            collector_id=collector_id,
+            seq=message.seq,
+            frame_class=message.frame_class,
+            title=title,
+            collected_at_ms=message.collected_at_ms,
+            octets=octets,
+        )
+        partition = partition_of_octets(title)
+        try:
+            self.partitions[partition].append(packed)
+        except KeyError:
+            self.partitions[partition] = [packed]
+        self.last_seq[collector_id] = message.seq
+        self.octets += len(packed)
+        self.frames += 1
+
+    def refuse(self, collector_id: int, message: LinkMessage, reason: RefusalReason) -> None:
+        """Add a frame that may not pass: it takes its place in the sequence and goes to the quarantine."""
+        self.refused.append(
+            RefusedFrame(collector_id, message.seq, reason, message.title, message.collected_at_ms, message.body)
+        )
+        self.last_seq[collector_id] = message.seq
+        self.octets += len(message.body)
+        self.frames += 1
+
+    def payloads(self, *, gateway_id: int, received_at_ms: int) -> list[tuple[int, bytes]]:
+        """Return partition and octets of each frame message."""
+        return [
+            (partition, encode_packed_frames(gateway_id=gateway_id, received_at_ms=received_at_ms, packed=packed))
+            for partition, packed in self.partitions.items()
+        ]
+
+
+def stream_messages(
+    payloads: list[tuple[int, bytes]], last_seq: Mapping[int, int], marks: Mapping[int, int]
+) -> list[StreamMessage]:
+    """Return the messages of one commit: frames first, marks last in the order of ``last_seq``.
+
+    Args:
+        payloads: partition and octets of each frame message.
+        last_seq: by collector, what its mark says.
+        marks: by collector, the stream sequence of its present mark, 0 if it has none.
+    """
+    messages = [StreamMessage(frame_subject(partition), octets) for partition, octets in payloads]
+    messages += [
+        StreamMessage(mark_subject(collector_id), json.dumps({"seq": seq}).encode(), marks[collector_id])
+        for collector_id, seq in last_seq.items()
+    ]
+    return messages

@@ -1,0 +1,316 @@
+"""The gateway as a server: connections, the publisher, a look around every second, and a status file.
+
+Real time only, but for the stamp on batches. Memory is bounded by ``GatewayLimits``: connections times what one may
+hold, and what is gathered for the stream.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import ssl
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import structlog
+
+from openami.kernel.clock import Clock
+from openami.network.gateway.connection import CollectorConnection
+from openami.network.gateway.publisher import Publisher
+from openami.network.gateway.quarantine import Quarantine
+from openami.network.gateway.segment import SegmentWriter
+from openami.network.gateway.titles import EveryTitle
+from openami.network.link import LinkMessage, LinkState
+from openami.network.ports import FrameStream, FrameStreamError, KnownTitles, RateLimit
+from openami.security.pki import PeerIdentity, PeerRefusedError, PkiError, RevocationList
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayLimits:
+    """Named limits.
+
+    Args:
+        max_connections: more are refused.
+        max_gathered_octets: at this much unpublished, all collectors wait.
+        max_partial_octets: unfinished frames of all connections together; the largest go first.
+        gather_s: how long frames wait for company.
+        handshake_s, hello_s: to finish TLS; to say HELLO.
+        frame_s: from a frame's first octet to its last (requirement R6.2).
+        silence_s: three heartbeats.
+        marks_at_once: marks that are looked up at the same time.
+        drain_s: how long a shutdown waits for what is gathered.
+    """
+
+    max_connections: int = 20_000
+    max_gathered_octets: int = 8 * 1024 * 1024
+    max_partial_octets: int = 64 * 1024 * 1024
+    gather_s: float = 0.02
+    handshake_s: float = 10.0
+    hello_s: float = 10.0
+    frame_s: float = 10.0
+    silence_s: float = 90.0
+    marks_at_once: int = 64
+    drain_s: float = 10.0
+
+
+class Gateway:
+    """One gateway process.
+
+    Args:
+        gateway_id: its number.
+        folder: its files: ``segments/``, ``quarantine/`` and ``status.json``.
+        stream: the durable stream.
+        ssl_context: as :func:`openami.security.pki.server_context` makes it.
+        clock: domain time, for stamps.
+        real_today: today's date in real time.
+        run_name: unlike that of any other run; begins batch ids.
+        revoked: certificates that are refused.
+        titles: devices that may send.
+        rate_limit: makes the rate limit of a collector, given its number and the monotonic time; None: no limit.
+        on_result: takes collector, number, title and octets of a command's result.
+        limits: named limits.
+
+    Raises:
+        SegmentError: the disk refused.
+    """
+
+    def __init__(
+        self,
+        *,
+        gateway_id: int,
+        folder: Path,
+        stream: FrameStream,
+        ssl_context: ssl.SSLContext,
+        clock: Clock,
+        real_today: Callable[[], date],
+        run_name: str,
+        revoked: RevocationList,
+        titles: KnownTitles | None = None,
+        rate_limit: Callable[[int, float], RateLimit] | None = None,
+        on_result: Callable[[int, int, bytes, bytes], None] | None = None,
+        limits: GatewayLimits | None = None,
+    ) -> None:
+        self.titles: KnownTitles = titles or EveryTitle()
+        self.counts: Counter[str] = Counter()
+        self._folder = folder
+        self._ssl_context = ssl_context
+        self._real_today = real_today
+        self._revoked = revoked
+        self._rate_limit = rate_limit
+        self._on_result = on_result
+        self._limits = limits or GatewayLimits()
+        self._connections: dict[int, CollectorConnection] = {}
+        self._acked: dict[int, int] = {}
+        self._resuming: set[asyncio.Task[None]] = set()
+        self._mark_turns = asyncio.Semaphore(self._limits.marks_at_once)
+        self._segments = SegmentWriter(folder / "segments")
+        self._swept: date | None = None
+        self.publisher = Publisher(
+            gateway_id=gateway_id,
+            stream=stream,
+            segments=self._segments,
+            quarantine=Quarantine(folder / "quarantine"),
+            clock=clock,
+            real_today=real_today,
+            batch_prefix=run_name,
+            gather_s=self._limits.gather_s,
+            max_octets=self._limits.max_gathered_octets,
+            on_committed=self._committed,
+            on_failed=self._failed,
+        )
+
+    async def run(self, stop: asyncio.Event, *, host: str, port: int, ready: Callable[[int], None]) -> None:
+        """Serve until ``stop`` is set, then put what is gathered into the stream and return.
+
+        Args:
+            stop: ends the service.
+            host: address to listen on.
+            port: TCP port; 0 takes any.
+            ready: called with the port once collectors can connect.
+
+        Raises:
+            OSError: the address is taken.
+        """
+        loop = asyncio.get_running_loop()
+        publishing = asyncio.create_task(self.publisher.run())
+        looking = asyncio.create_task(self._look_around())
+        stopping = asyncio.create_task(stop.wait())
+        server = await loop.create_server(
+            lambda: CollectorConnection(self),
+            host,
+            port,
+            ssl=self._ssl_context,
+            ssl_handshake_timeout=self._limits.handshake_s,
+            backlog=4096,
+            reuse_address=True,
+        )
+        try:
+            ready(server.sockets[0].getsockname()[1])
+            done, _ = await asyncio.wait({publishing, looking, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            for task in done - {stopping}:
+                task.result()
+        finally:
+            server.close()
+            await self._finish([publishing, looking, stopping])
+
+    async def _finish(self, tasks: list[asyncio.Task[None] | asyncio.Task[bool]]) -> None:
+        for connection in list(self._connections.values()):
+            connection.stop_reading()
+        if not tasks[0].done():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self.publisher.drain(), self._limits.drain_s)
+        self._end_all("shutdown")
+        for task in [*tasks, *self._resuming]:
+            task.cancel()
+        await asyncio.gather(*tasks, *self._resuming, return_exceptions=True)
+        self._segments.close()
+        self._write_status()
+
+    # -- what connections ask
+
+    def admit(self, connection: CollectorConnection, peer: PeerIdentity) -> RateLimit | None:
+        """Take a connection. The newest of a collector wins: the older one is a line that died unnoticed."""
+        if peer.serial in self._revoked:
+            self.count("refused_revoked")
+            raise PeerRefusedError("the certificate is revoked")
+        if len(self._connections) >= self._limits.max_connections:
+            self.count("refused_full")
+            raise PeerRefusedError("no room for another connection")
+        older = self._connections.get(peer.number)
+        self._connections[peer.number] = connection
+        self.count("accepted")
+        if older is not None:
+            older.end("replaced")
+        return self._rate_limit(peer.number, connection.opened_at_s) if self._rate_limit else None
+
+    def introduced(self, connection: CollectorConnection) -> None:
+        """Look up the mark beside everything else."""
+        task = asyncio.create_task(self._resume(connection))
+        self._resuming.add(task)
+        task.add_done_callback(self._resuming.discard)
+
+    async def _resume(self, connection: CollectorConnection) -> None:
+        async with self._mark_turns:
+            if connection.is_closed:
+                return
+            try:
+                mark = await self.publisher.read_mark(connection.collector_id)
+            except FrameStreamError:
+                connection.end("no_mark")
+                return
+        hello = connection.link.hello
+        if hello is not None and mark.seq and mark.seq < hello.lowest_seq - 1:
+            # The stream does not have what the collector was told it has. Nothing can bring that back: say it.
+            self.count("sequence_gaps")
+            _log.error(
+                "gateway.sequence_gap", collector=connection.collector_id, mark=mark.seq, lowest=hello.lowest_seq
+            )
+        self._acked[connection.collector_id] = mark.seq
+        connection.resume_at(mark.seq)
+
+    def received(self, connection: CollectorConnection, message: LinkMessage) -> None:
+        """Hand a command's result on."""
+        if self._on_result is not None:
+            self._on_result(connection.collector_id, message.seq, message.title, message.body)
+
+    def left(self, connection: CollectorConnection) -> None:
+        """Forget a connection, unless a newer one of the same collector took its place."""
+        if self._connections.get(connection.collector_id) is connection:
+            del self._connections[connection.collector_id]
+
+    def count(self, event: str, amount: int = 1) -> None:
+        """Count something for the status file."""
+        self.counts[event] += amount
+
+    # -- what the publisher says
+
+    def _committed(self, last_seq: dict[int, int]) -> None:
+        for collector_id, seq in last_seq.items():
+            self._acked[collector_id] = seq
+            connection = self._connections.get(collector_id)
+            # A newer connection that has not resumed reads its mark for itself.
+            if connection is not None and connection.link.state is LinkState.OPEN:
+                connection.acknowledge(seq)
+        if not self.publisher.is_full:
+            self._go_on()
+
+    def _failed(self) -> None:
+        self._end_all("not_committed")
+
+    def _end_all(self, cause: str) -> None:
+        for connection in list(self._connections.values()):
+            connection.end(cause)
+
+    def _go_on(self) -> None:
+        now_s = asyncio.get_running_loop().time()
+        for connection in self._connections.values():
+            if not connection.is_reading:
+                connection.go_on_reading(now_s)
+
+    # -- every second
+
+    async def _look_around(self) -> None:
+        while True:
+            self._refresh()
+            self._end_overdue()
+            if not self.publisher.is_full:
+                self._go_on()
+            self._write_status()
+            today = self._real_today()
+            if today != self._swept:
+                self._swept = today
+                await asyncio.to_thread(self._segments.sweep, today=today)
+            await asyncio.sleep(1.0)
+
+    def _refresh(self) -> None:
+        self.titles.refresh()
+        try:
+            changed = self._revoked.refresh()
+        except PkiError as error:
+            _log.warning("gateway.revocation_list_unreadable", problem=str(error))
+            return
+        if changed:
+            for connection in list(self._connections.values()):
+                if connection.serial in self._revoked:
+                    connection.end("revoked")
+
+    def _end_overdue(self) -> None:
+        now_s, limits = asyncio.get_running_loop().time(), self._limits
+        partial = []
+        for connection in list(self._connections.values()):
+            if not connection.is_reading:
+                continue
+            if connection.link.state is LinkState.AWAIT_HELLO and now_s - connection.opened_at_s > limits.hello_s:
+                connection.end("no_hello")
+            elif connection.partial_since_s is not None and now_s - connection.partial_since_s > limits.frame_s:
+                connection.end("slow_frame")
+            elif now_s - connection.heard_at_s > limits.silence_s:
+                connection.end("silent")
+            elif connection.link.partial_octets:
+                partial.append((connection.link.partial_octets, connection.collector_id, connection))
+        held = sum(octets for octets, _, _ in partial)
+        for octets, _, connection in sorted(partial, reverse=True):
+            if held <= limits.max_partial_octets:
+                break
+            connection.end("partial_frames")
+            held -= octets
+
+    def _write_status(self) -> None:
+        status = {
+            "connections": len(self._connections),
+            "gathered_octets": self.publisher.octets,
+            "counts": dict(sorted((self.counts + self.publisher.counts).items())),
+            "acked_seq": self._acked,
+        }
+        temporary = self._folder / "status.new"
+        try:
+            temporary.write_text(json.dumps(status))
+            temporary.replace(self._folder / "status.json")
+        except OSError as error:
+            _log.warning("gateway.status_unwritable", cause=type(error).__name__)

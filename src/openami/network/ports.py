@@ -1,0 +1,95 @@
+"""What the network room asks of the world around it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from openami.kernel.errors import OpenAmiError
+
+
+class FrameStreamError(OpenAmiError):
+    """The durable stream did not say that it has a batch. It may have it or not: read the marks again."""
+
+
+class FrameStreamConflictError(FrameStreamError):
+    """The stream refused a batch: another gateway, or an earlier batch of ours, moved a collector's mark."""
+
+
+@dataclass(frozen=True, slots=True)
+class StreamMessage:
+    """One message of a batch.
+
+    Args:
+        subject: where it goes.
+        payload: octets.
+        expected_sequence: the stream's last sequence on this subject must still be this (0: none yet); None: any.
+    """
+
+    subject: str
+    payload: bytes
+    expected_sequence: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A collector's position in the stream.
+
+    Args:
+        seq: last link sequence of it that the stream has.
+        stream_sequence: where in the stream that is said.
+    """
+
+    seq: int
+    stream_sequence: int
+
+
+NO_MARK = Mark(0, 0)
+
+
+class FrameStream(Protocol):
+    """The durable stream between DMZ and core, as the gateway sees it."""
+
+    async def read_mark(self, collector_id: int) -> Mark:
+        """Return a collector's newest mark, or ``NO_MARK``.
+
+        Raises:
+            FrameStreamError: the stream does not answer.
+        """
+        ...
+
+    async def commit(self, messages: Sequence[StreamMessage], *, batch_id: str) -> int:
+        """Put all messages into the stream and on disk, or none; return the stream sequence of the last.
+
+        The messages of a batch have consecutive sequences.
+
+        Args:
+            messages: 1 to 1,000, each payload under 4 MiB.
+            batch_id: a name that no other batch has.
+
+        Raises:
+            FrameStreamConflictError: an expected sequence was not the last one; nothing was kept.
+            FrameStreamError: no answer; all or none of the batch is in the stream.
+        """
+        ...
+
+
+class KnownTitles(Protocol):
+    """Which devices may send."""
+
+    def __contains__(self, title: object) -> bool:
+        """Tell whether a device with this system title (8 octets) may send."""
+        ...
+
+    def refresh(self) -> None:
+        """Look whether the list has changed. Called every second; does not wait."""
+        ...
+
+
+class RateLimit(Protocol):
+    """How fast one collector may send."""
+
+    def delay_s(self, *, octets: int, now_s: float) -> float:
+        """Count octets that came now and return for how long to read no more, 0 for on and on."""
+        ...
