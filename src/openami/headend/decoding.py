@@ -1,0 +1,222 @@
+"""Verified pushes become columns: our own load profile thousands at a time, everything else by its profile's layout.
+
+A push that cannot be read is a refusal, never an exception: one bad meter must not stop a partition.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cache
+from uuid import UUID, uuid5
+from zoneinfo import ZoneInfo
+
+import numpy as np
+
+from openami.contracts.channel import Channel
+from openami.contracts.deadletter import RefusalReason
+from openami.contracts.event import DeviceEvent
+from openami.contracts.quality import RawQuality, Source
+from openami.contracts.reading import I64, U64, UUIDS, ReadingBatch, RegisterBatch
+from openami.headend.envelope import Refusal
+from openami.headend.event_codes import event_kind
+from openami.headend.profiles import (
+    LoadProfileColumns,
+    PushRows,
+    UnknownProfileError,
+    decode_load_profile_batch,
+    interpret,
+    rows_of,
+)
+from openami.kernel.time import UnknownZoneError, epoch_s, zone_named
+from openami.protocol import apdu
+from openami.protocol.errors import PeerError
+
+OWN_PROFILE = "oam-1"
+EARLIEST_S, LATEST_S = 946_684_800, 4_102_444_800
+"""2000-01-01 to 2100-01-01: a stamp outside is no clock, and would make a partition of its own in the store."""
+_UNKNOWN_LAYOUT = frozenset({"not_a_push", "nothing_stored", "bad_layout"})
+AHEAD_S = 86_400
+"""A stamp further ahead of our clock than a day is kept and marked: the meter's clock cannot be trusted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pushes:
+    """Verified and accepted pushes. Columns of one length n.
+
+    Args:
+        index: place of each in the input batch, for refusals.
+        plaintext: DataNotification APDUs.
+        meter_id: (n,) V16.
+        message_id: (n,) number of the frame.
+        profile: name of the meter's profile.
+        zone: IANA zone of a clock without deviation.
+    """
+
+    index: list[int]
+    plaintext: list[bytes]
+    meter_id: UUIDS
+    message_id: U64
+    profile: list[str]
+    zone: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """What pushes said."""
+
+    readings: ReadingBatch
+    registers: RegisterBatch
+    events: list[DeviceEvent]
+    refusals: list[Refusal]
+
+
+@dataclass(slots=True)
+class _Rows:
+    """Rows of the generic path, gathered one by one: (place in Pushes, ...)."""
+
+    intervals: list[tuple[int, int, int, int, int, int]] = field(default_factory=list)
+    registers: list[tuple[int, int, int, int]] = field(default_factory=list)
+    events: list[DeviceEvent] = field(default_factory=list)
+
+
+def decode_pushes(pushes: Pushes, *, now_s: int) -> Decoded:
+    """Decode verified pushes.
+
+    Args:
+        pushes: what the windows accepted.
+        now_s: domain time, seconds since the epoch.
+    """
+    refusals: list[Refusal] = []
+    own = [i for i, name in enumerate(pushes.profile) if name == OWN_PROFILE]
+    columns, generic = decode_load_profile_batch([pushes.plaintext[i] for i in own])
+    places = np.array(own, np.int64)
+    slow = sorted({*range(len(pushes.index))} - {*places[~generic].tolist()})
+    readings = [_fast_readings(pushes, places, columns, refusals, now_s)]
+    rows = _Rows()
+    for place in slow:
+        refusal = _decode_one(pushes, place, rows, now_s)
+        if refusal is not None:
+            refusals.append(refusal)
+    if rows.intervals:
+        readings.append(_slow_readings(pushes, rows))
+    return Decoded(ReadingBatch.concatenate(readings), _registers(pushes, rows), rows.events, refusals)
+
+
+def _fast_readings(
+    pushes: Pushes, places: I64, columns: LoadProfileColumns, refusals: list[Refusal], now_s: int
+) -> ReadingBatch:
+    outside = (columns.start < EARLIEST_S) | (columns.start >= LATEST_S)
+    keep = np.ones(len(columns), np.bool_)
+    for message in np.unique(columns.message[outside]).tolist():
+        keep &= columns.message != message
+        refusals.append(_bad_content(pushes.index[int(places[message])], "a stamp outside the years 2000 to 2099"))
+    place, start = places[columns.message[keep]], columns.start[keep]
+    quality = columns.status[keep].astype(np.uint16)
+    quality[start > now_s + AHEAD_S] |= np.uint16(RawQuality.CLOCK_INVALID)
+    values = (
+        (Channel.DELIVERED, columns.delivered_wh[keep]),
+        (Channel.RECEIVED, columns.received_wh[keep]),
+        (Channel.VOLTAGE, columns.voltage_dv[keep]),
+    )
+    width, count = len(values), len(start)
+    return ReadingBatch(
+        meter_id=np.tile(pushes.meter_id[place], width),
+        channel=np.repeat(np.array([c for c, _ in values], np.uint8), count),
+        start=np.tile(start, width),
+        interval_s=np.full(width * count, columns.interval_s, np.uint32),
+        value=np.concatenate([v for _, v in values]),
+        quality=np.tile(quality, width),
+        source=np.full(width * count, Source.PUSH, np.uint8),
+        message_id=np.tile(pushes.message_id[place], width),
+    )
+
+
+def _decode_one(pushes: Pushes, place: int, rows: _Rows, now_s: int) -> Refusal | None:
+    try:
+        found = _read(pushes, place)
+    except UnknownProfileError as error:
+        return Refusal(pushes.index[place], RefusalReason.UNKNOWN_LAYOUT, str(error))
+    except PeerError as error:
+        unknown = error.code in _UNKNOWN_LAYOUT
+        reason = RefusalReason.UNKNOWN_LAYOUT if unknown else RefusalReason.BAD_CONTENT
+        return Refusal(pushes.index[place], reason, f"{error.code} at octet {error.offset}")
+    except UnknownZoneError as error:
+        return _bad_content(pushes.index[place], str(error))
+    _gather(pushes, place, found, rows, now_s)
+    return None
+
+
+def _read(pushes: Pushes, place: int) -> PushRows:
+    """Return the rows of one push.
+
+    Raises:
+        PeerError: its octets or its content are not what they should be.
+        UnknownProfileError: the meter's profile is none of ours.
+        UnknownZoneError: the meter's zone is none.
+    """
+    notification = apdu.decode(pushes.plaintext[place])
+    if not isinstance(notification, apdu.DataNotification):
+        raise PeerError("not_a_push", f"a {type(notification).__name__}, not a push", 0)
+    found = rows_of(interpret(notification, profile=pushes.profile[place]), zone=_zone(pushes.zone[place]))
+    instants = [r.start for r in found.intervals] + [r.at for r in found.registers] + [r.at for r in found.events]
+    if not instants:
+        raise PeerError("nothing_stored", "a push of which nothing is stored", 0)
+    if any(not EARLIEST_S <= epoch_s(at) < LATEST_S for at in instants):
+        raise PeerError("stamp_outside_years_2000_to_2099", "no clock shows that", 0)
+    return found
+
+
+def _gather(pushes: Pushes, place: int, found: PushRows, rows: _Rows, now_s: int) -> None:
+    for interval in found.intervals:
+        start = epoch_s(interval.start)
+        quality = interval.status | (RawQuality.CLOCK_INVALID if start > now_s + AHEAD_S else 0)
+        rows.intervals += [(place, c, start, interval.interval_s, value, quality) for c, value in interval.values]
+    rows.registers += [(place, r.channel, epoch_s(r.at), r.value) for r in found.registers]
+    for number, event in enumerate(found.events):
+        rows.events.append(_event(pushes, place, number, event.at, event.log, event.code))
+
+
+def _event(pushes: Pushes, place: int, number: int, at: datetime, log: int, code: int) -> DeviceEvent:
+    meter_id, profile = UUID(bytes=bytes(pushes.meter_id[place].tobytes())), pushes.profile[place]
+    event_id = uuid5(meter_id, f"{int(pushes.message_id[place])}-{number}")
+    return DeviceEvent(event_id, meter_id, event_kind(profile, log, code), at, profile, log, code)
+
+
+def _slow_readings(pushes: Pushes, rows: _Rows) -> ReadingBatch:
+    place, channel, start, interval_s, value, quality = zip(*rows.intervals, strict=True)
+    at = np.array(place, np.int64)
+    return ReadingBatch(
+        meter_id=pushes.meter_id[at],
+        channel=np.array(channel, np.uint8),
+        start=np.array(start, np.int64),
+        interval_s=np.array(interval_s, np.uint32),
+        value=np.array(value, np.int64),
+        quality=np.array(quality, np.uint16),
+        source=np.full(len(at), Source.PUSH, np.uint8),
+        message_id=pushes.message_id[at],
+    )
+
+
+def _registers(pushes: Pushes, rows: _Rows) -> RegisterBatch:
+    if not rows.registers:
+        return RegisterBatch.empty()
+    place, channel, at_s, value = zip(*rows.registers, strict=True)
+    at = np.array(place, np.int64)
+    return RegisterBatch(
+        meter_id=pushes.meter_id[at],
+        channel=np.array(channel, np.uint8),
+        at=np.array(at_s, np.int64),
+        value=np.array(value, np.int64),
+        source=np.full(len(at), Source.PUSH, np.uint8),
+        message_id=pushes.message_id[at],
+    )
+
+
+def _bad_content(index: int, detail: str) -> Refusal:
+    return Refusal(index, RefusalReason.BAD_CONTENT, detail)
+
+
+@cache
+def _zone(name: str) -> ZoneInfo:
+    return zone_named(name)
