@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 import pytest
-from network_support import delivered, expect_exactly, offered, running_gateway, stream_frames
+from tests.integration.network.support import delivered, expect_exactly, offered, running_gateway, stream_frames
 
 from openami.app.engines.nats import NatsEngine
 from openami.contracts.frame import FrameClass

@@ -102,7 +102,7 @@ async def running_gateway(
     stop = asyncio.Event()
     listening: asyncio.Future[int] = asyncio.get_running_loop().create_future()
     task = asyncio.create_task(gateway.run(stop, host="127.0.0.1", port=port, ready=listening.set_result))
-    await asyncio.wait({task, listening}, return_when=asyncio.FIRST_COMPLETED, timeout=10)
+    await asyncio.wait_for(asyncio.shield(listening), 10)
     try:
         yield RunningGateway(gateway, listening.result(), server, folder / "pki", task, stop)
     finally:
