@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+import subprocess
+import sys
 import time
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -14,6 +16,7 @@ from pathlib import Path
 from nats.js.errors import NotFoundError
 
 from openami.app.engines.nats import NatsEngine, connect
+from openami.app.settings import Home, Settings
 from openami.contracts.frame import FrameClass, SealedFrame, decode_frame_batch
 from openami.contracts.stream import DMZ_FRAME
 from openami.kernel.clock import FixedClock
@@ -24,6 +27,7 @@ from openami.network.gateway import Gateway, GatewayLimits
 from openami.network.ports import KnownTitles
 from openami.security.pki import RevocationList, Role, client_context, ensure_identity, server_context
 
+BATCH = 20
 NOW = datetime(2026, 7, 1, tzinfo=UTC)
 
 
@@ -109,6 +113,46 @@ async def running_gateway(
         stop.set()
         await asyncio.wait_for(task, 20)
         await client.close()
+
+
+@dataclass
+class Child:
+    """A program of its own that a test may kill and start again."""
+
+    command: list[str]
+    log: Path
+    process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(self.command, stdout=log, stderr=log)
+
+    def kill(self) -> None:
+        """Kill -9 and wait."""
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait(10)
+
+
+@contextmanager
+def children(*programs: Child) -> Iterator[None]:
+    """Start these programs; kill what is left of them at the end."""
+    try:
+        for program in programs:
+            program.start()
+        yield
+    finally:
+        for program in programs:
+            if program.process is not None:
+                program.kill()
+
+
+def gateway_child(engine: NatsEngine, home: Path, port: int) -> Child:
+    """The gateway process as the supervisor would start it."""
+    now = datetime.now(UTC)
+    Settings(home=Home(home), gateway_port=port, nats_port=engine.port, real_origin=now, domain_origin=now).save()
+    command = [sys.executable, "-m", "openami.app.process", "gateway", "--home", str(home)]
+    return Child(command, home / "gateway.log")
 
 
 async def stream_frames(engine: NatsEngine) -> list[SealedFrame]:
