@@ -109,4 +109,5 @@ FINDING = Table(
     Column("end_at", _INSTANT),
     Column("evidence", JSONB),
     Column("known_at", _INSTANT),
+    Column("superseded_at", _INSTANT),
 )

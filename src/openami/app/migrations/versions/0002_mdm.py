@@ -109,10 +109,11 @@ _STATEMENTS = (
         end_at timestamptz not null,
         evidence jsonb not null,
         known_at timestamptz not null,
+        superseded_at timestamptz,
         primary key (service_point_id, channel, local_day, version, ordinal)
     )
     """,
-    "create index finding_day on mdm.finding (local_day)",
+    "create index finding_day on mdm.finding (local_day) where superseded_at is null",
 )
 
 

@@ -1,0 +1,364 @@
+"""The face of meter data management: what billing, the portal and imports may ask. Nothing else of the room is theirs.
+
+Every read takes a scope. Values are integer counts; the channel's table gives unit and power of ten. Local days are
+those of the service point's zone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Protocol
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import numpy as np
+
+from openami.contracts.channel import Channel
+from openami.contracts.day import DayTable, day_number
+from openami.contracts.quality import QualityState
+from openami.contracts.reading import ReadingBatch, RegisterBatch, uuids_of
+from openami.kernel.time import Period, instant_from_epoch_s, local_date, local_day, zone_named
+from openami.mdm.ports import (
+    DailyTotals,
+    IntervalStore,
+    IntervalSummaries,
+    LastReading,
+    MeterSpan,
+    StoreError,
+    StoreUnavailableError,
+)
+from openami.mdm.registry.ports import Registry
+from openami.mdm.registry.records import (
+    Affected,
+    Installation,
+    InstalledMeter,
+    Meter,
+    OverlapError,
+    RegistryError,
+    ServicePoint,
+    UnknownRecordError,
+)
+from openami.mdm.usage.series import (
+    IntervalSeries,
+    UsageTotal,
+    cut_series,
+    daily_totals,
+    estimated_share,
+    joined_series,
+    monthly_totals,
+    raw_tail,
+    series_of_days,
+)
+from openami.mdm.validation.ports import DayFinding, ValidationBook
+from openami.mdm.vee.grid import I64, grid_of
+from openami.security.access.scope import Scope
+
+__all__ = [
+    "Affected", "Completeness", "DailyTotals", "DayFinding", "Installation", "InstalledMeter", "IntervalSeries",
+    "Meter", "MeterData", "OverlapError", "Register", "RegistryError", "ServicePoint", "StoreError",
+    "StoreUnavailableError", "UnknownRecordError", "UsageMatrix", "UsageTotal", "daily_totals", "estimated_share",
+    "monthly_totals",
+]  # fmt: skip
+
+
+class Store(IntervalStore, IntervalSummaries, Protocol):
+    """What the store's adapter offers: intervals and their summaries."""
+
+
+@dataclass(frozen=True, slots=True)
+class Register:
+    """One register read of one meter: counts before the multiplier, as the display shows it."""
+
+    meter_id: UUID
+    serial: str
+    at: datetime
+    value: int
+    multiplier: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class UsageMatrix:
+    """Validated intervals of many service points on one grid, for fleet billing.
+
+    Args:
+        service_points: S ids, the order of the rows.
+        zone: the grid's zone.
+        interval_s: [s].
+        start_s: (N,) start of each interval.
+        day_at: (D + 1,) column at which each local day begins.
+        values: (S, N) int64 counts; 0 where there is no version or the state is MISSING.
+        quality: (S, N) uint8 states; MISSING where there is no version.
+        versions: (S, D) uint64 version of each day; 0 where there is none.
+    """
+
+    service_points: tuple[UUID, ...]
+    zone: ZoneInfo
+    interval_s: int
+    start_s: I64
+    day_at: I64
+    values: I64
+    quality: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]
+    versions: np.ndarray[tuple[int, ...], np.dtype[np.uint64]]
+
+
+@dataclass(frozen=True, slots=True)
+class Completeness:
+    """Readings that came, against those expected, of one hour.
+
+    Args:
+        hour: its start.
+        received, expected: intervals of one channel.
+    """
+
+    hour: datetime
+    received: int
+    expected: int
+
+
+class MeterData:
+    """Questions about meter data.
+
+    Args:
+        registry: who hung where.
+        store: readings, versions and their summaries.
+        book: validation's findings and queue.
+    """
+
+    def __init__(self, *, registry: Registry, store: Store, book: ValidationBook) -> None:
+        self.registry = registry
+        self.store = store
+        self.book = book
+
+    async def service_point(self, scope: Scope, service_point_id: UUID) -> ServicePoint:
+        """Return a service point.
+
+        Raises:
+            ScopeError: outside the scope.
+            UnknownRecordError: there is none.
+        """
+        scope.require(frozenset({service_point_id}))
+        return await self.registry.service_point(service_point_id)
+
+    async def service_points(self, scope: Scope) -> list[ServicePoint]:
+        """Return every service point of the scope."""
+        return await self.registry.service_points(scope.service_points)
+
+    async def installed(self, scope: Scope, service_point_id: UUID, period: Period) -> list[InstalledMeter]:
+        """Return the meters that hung at a service point in the period, by start."""
+        scope.require(frozenset({service_point_id}))
+        return await self.registry.installed({service_point_id}, period)
+
+    async def days(
+        self,
+        scope: Scope,
+        service_points: Sequence[UUID],
+        channel: Channel,
+        first: date,
+        last: date,
+        *,
+        as_known_at: datetime | None = None,
+    ) -> DayTable:
+        """Return the latest version of each local day, or the latest known then."""
+        return await self.store.days(scope, service_points, channel, first, last, as_known_at=as_known_at)
+
+    async def intervals(self, scope: Scope, service_point_id: UUID, channel: Channel, period: Period) -> IntervalSeries:
+        """Return a service point's intervals that start in the period: validated days, then the raw tail.
+
+        Days without a version give their raw readings, marked preliminary; intervals that never came are absent there.
+
+        Raises:
+            ScopeError: outside the scope.
+            UnknownRecordError: no such service point.
+            StoreError: the store refused or did not answer.
+        """
+        point = await self.service_point(scope, service_point_id)
+        zone = zone_named(point.zone)
+        first, last = local_date(period.start, zone), local_date(period.end - timedelta(microseconds=1), zone)
+        table = await self.store.days(scope, [service_point_id], channel, first, last)
+        installed = await self.registry.installed({service_point_id}, period)
+        interval_s = installed[-1].meter.interval_s if installed else 900
+        series = series_of_days(table, service_point_id=service_point_id, channel=channel, interval_s=interval_s)
+        done = set(table.local_day.tolist())
+        open_days = [d for d in range(day_number(first), day_number(last) + 1) if d not in done]
+        if open_days and installed:
+            begin = local_day(date.fromordinal(open_days[0] + date(1970, 1, 1).toordinal()), zone).start
+            tail = await self._raw(scope, installed, series, Period(max(begin, period.start), period.end))
+            series = joined_series(series, tail)
+        return cut_series(series, period)
+
+    async def daily_totals(
+        self, scope: Scope, service_points: Sequence[UUID], channel: Channel, first: date, last: date
+    ) -> DailyTotals:
+        """Return sums of validated days with their estimated and missing intervals: month and year charts."""
+        return await self.store.daily_totals(scope, service_points, channel, first, last)
+
+    async def registers(self, scope: Scope, service_point_id: UUID, channel: Channel, period: Period) -> list[Register]:
+        """Return register reads in the period (its end included), installers' reads too, by instant."""
+        scope.require(frozenset({service_point_id}))
+        wider = Period(period.start, period.end + timedelta(seconds=1))
+        installed = await self.registry.installed({service_point_id}, wider)
+        spans = _spans(installed, wider)
+        batch = await self.store.registers(scope, spans, channel, period) if spans else RegisterBatch.empty()
+        meters = {i.meter.id: i for i in installed}
+        found = {
+            (meter, int(at)): int(value)
+            for meter, at, value in zip(uuids_of(batch.meter_id), batch.at, batch.value, strict=True)
+        }
+        for one in installed:
+            i = one.installation
+            for instant, reads in ((i.start, i.in_reads), (i.end, i.out_reads)):
+                if instant is not None and channel in reads and period.start <= instant <= period.end:
+                    found[one.meter.id, int(instant.timestamp())] = reads[channel]
+        return [
+            Register(
+                meter,
+                meters[meter].meter.serial,
+                instant_from_epoch_s(at),
+                value,
+                meters[meter].installation.multiplier,
+            )
+            for (meter, at), value in sorted(found.items(), key=lambda item: item[0][1])
+        ]
+
+    async def matrix(
+        self, scope: Scope, service_points: Sequence[UUID], channel: Channel, first: date, last: date
+    ) -> list[UsageMatrix]:
+        """Return validated intervals of many service points: one matrix for each zone and interval length.
+
+        Days without a version are zero with state MISSING and version 0. Service points that have no version in the
+        span are in no matrix.
+        """
+        table = await self.store.days(scope, service_points, channel, first, last)
+        zones = {p.id: p.zone for p in await self.registry.service_points(set(service_points))}
+        points = uuids_of(table.service_point_id)
+        groups: dict[tuple[str, int], list[int]] = {}
+        for index, point in enumerate(points):
+            groups.setdefault((zones[point], int(table.interval_s[index])), []).append(index)
+        return [
+            _matrix(table, points, rows, zone=zone_named(zone), interval_s=interval_s, first=first, last=last)
+            for (zone, interval_s), rows in groups.items()
+        ]
+
+    async def completeness(
+        self, scope: Scope, period: Period, *, channel: Channel = Channel.DELIVERED
+    ) -> list[Completeness]:
+        """Return, by hour, how many of the expected raw intervals came; for a process's scope the whole fleet."""
+        installed = await self.registry.installed(scope.service_points, period)
+        spans = _spans([i for i in installed if channel in i.meter.channels and not i.meter.is_virtual], period)
+        intervals = {i.meter.id: i.meter.interval_s for i in installed}
+        received = await self.store.completeness(scope, spans, channel, period) if spans else {}
+        hour = period.start.replace(minute=0, second=0, microsecond=0)
+        hours = []
+        while hour < period.end:
+            expected = sum(_expected(s.period, hour, intervals[s.meter_id]) for s in spans)
+            hours.append(Completeness(hour, received.get(hour, 0), expected))
+            hour += timedelta(hours=1)
+        return hours
+
+    async def findings(
+        self, scope: Scope, service_points: Collection[UUID] | None, first: date, last: date, *, limit: int = 1000
+    ) -> list[DayFinding]:
+        """Return open findings, newest day first; None asks for all of the scope."""
+        asked = scope.service_points if service_points is None else frozenset(service_points)
+        if asked is not None:
+            scope.require(asked)
+        return await self.book.findings(asked, first, last, limit=limit)
+
+    async def unassigned(self, scope: Scope, period: Period) -> list[LastReading]:
+        """Return meters that sent readings in the period and hang nowhere; for a process's scope alone."""
+        seen = await self.store.last_readings(scope, None, period)
+        loose = await self.registry.meters_unassigned(seen)
+        return [seen[meter] for meter in loose]
+
+    async def attach_import(
+        self,
+        *,
+        service_point: ServicePoint,
+        meter: Meter,
+        installation: Installation,
+        readings: ReadingBatch,
+        registers: RegisterBatch | None = None,
+        token: str,
+        at: datetime,
+    ) -> list[Affected]:
+        """Bring an imported file in: its virtual meter at its service point, then its rows, then validation's queue.
+
+        Every step may be repeated: with the same ids and token nothing is counted twice. Readings are written before
+        the installation is, so a crash between leaves rows that belong to nobody yet.
+
+        Raises:
+            RegistryError: the registry refused.
+            StoreError: the store refused or did not answer; repeating mends it.
+        """
+        await self.registry.add_service_points([service_point])
+        await self.registry.add_meters([meter])
+        await self.store.write_readings(readings, token=token)
+        if registers is not None and len(registers):
+            await self.store.write_registers(registers, token=f"{token}-registers")
+        whole = Period(installation.start, installation.end or max(at, installation.start + timedelta(seconds=1)))
+        there = await self.registry.installed({service_point.id}, whole)
+        if any(i.installation.id == installation.id for i in there):
+            return []
+        return await self.registry.install([installation], at=at)
+
+    async def request_validation(
+        self, service_points: Collection[UUID] | None, first: date, last: date, *, reason: str, at: datetime
+    ) -> None:
+        """Put local days on validation's queue: bulk-loaded history, corrected master data."""
+        await self.book.ask(service_points, first, last, reason=reason, at=at)
+
+    async def _raw(
+        self, scope: Scope, installed: Sequence[InstalledMeter], series: IntervalSeries, period: Period
+    ) -> IntervalSeries:
+        """Return raw readings of the period after the multiplier."""
+        spans = _spans([i for i in installed if i.meter.interval_s == series.interval_s], period)
+        batch = await self.store.readings(scope, spans, series.channel, period) if spans else ReadingBatch.empty()
+        factors = {i.meter.id.bytes: i.installation.multiplier for i in installed}
+        multiplier = np.array([factors[bytes(m)] for m in batch.meter_id.tolist()], dtype=np.int64)
+        order = np.argsort(batch.start, kind="stable")
+        value = batch.value * multiplier if len(batch) else batch.value
+        return raw_tail(series, start_s=batch.start[order], value=value[order], flags=batch.quality[order])
+
+
+def _spans(installed: Sequence[InstalledMeter], period: Period) -> list[MeterSpan]:
+    spans = []
+    for one in installed:
+        i = one.installation
+        cut = Period(i.start, i.end or max(period.end, i.start + timedelta(seconds=1))).intersection(period)
+        if cut is not None:
+            spans.append(MeterSpan(i.service_point_id, i.meter_id, cut))
+    return spans
+
+
+def _expected(span: Period, hour: datetime, interval_s: int) -> int:
+    """Return how many intervals of a span start in an hour."""
+    part = span.intersection(Period(hour, hour + timedelta(hours=1)))
+    return part.duration_s // interval_s if part is not None else 0
+
+
+def _matrix(
+    table: DayTable,
+    points: Sequence[UUID],
+    rows: Sequence[int],
+    *,
+    zone: ZoneInfo,
+    interval_s: int,
+    first: date,
+    last: date,
+) -> UsageMatrix:
+    grid = grid_of(zone, first, last, interval_s)
+    order = tuple(dict.fromkeys(points[i] for i in rows))
+    row_of = {point: row for row, point in enumerate(order)}
+    shape = (len(order), grid.columns)
+    values, quality = np.zeros(shape, np.int64), np.full(shape, QualityState.MISSING, np.uint8)
+    versions = np.zeros((len(order), grid.days), np.uint64)
+    base = day_number(first)
+    for i in rows:
+        row, day = row_of[points[i]], int(table.local_day[i]) - base
+        span = slice(int(grid.day_at[day]), int(grid.day_at[day + 1]))
+        own = slice(int(table.offsets[i]), int(table.offsets[i + 1]))
+        values[row, span], quality[row, span] = table.values[own], table.quality[own]
+        versions[row, day] = table.version[i]
+    return UsageMatrix(order, zone, interval_s, grid.start_s, grid.day_at, values, quality, versions)

@@ -1,0 +1,181 @@
+"""From the store's rows and the registry's installations to what the kernel takes. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import pairwise
+from uuid import UUID
+
+import numpy as np
+
+from openami.contracts.channel import CHANNELS, Channel
+from openami.contracts.reading import UUIDS, ReadingBatch, RegisterBatch
+from openami.kernel.time import epoch_s
+from openami.mdm.registry.records import InstalledMeter
+from openami.mdm.vee.brackets import Brackets, Chains, Reads, RegisterFault, brackets_of
+from openami.mdm.vee.grid import BOOLS, I64, Grid
+from openami.mdm.vee.kernel import Coverage
+from openami.mdm.vee.matrix import Matrix, placed
+
+_ANY_VOLTAGE = 10_000_000
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Inputs:
+    """All that the kernel needs to know of S service points on one grid.
+
+    Args:
+        points: (S,) the service point of each row.
+        matrix, coverage, brackets, limit: see :func:`openami.mdm.vee.kernel.validated`.
+        faults: registers that cannot be.
+        has_data: (S,) a reading or a register read came.
+    """
+
+    points: Sequence[UUID]
+    matrix: Matrix
+    coverage: Coverage
+    brackets: Brackets
+    limit: I64
+    faults: list[RegisterFault]
+    has_data: BOOLS
+
+
+def inputs_of(
+    grid: Grid,
+    points: Sequence[UUID],
+    installed: Sequence[InstalledMeter],
+    channel: Channel,
+    *,
+    readings: ReadingBatch,
+    registers: RegisterBatch,
+    until: datetime,
+) -> Inputs:
+    """Lay readings and reads out by service point.
+
+    Args:
+        grid: the columns.
+        points: S service points, in the order of rows.
+        installed: their installations; those of other points are ignored.
+        channel: what is validated.
+        readings: raw rows, those of one meter together.
+        registers: register reads, those of one meter together.
+        until: nothing is expected after this instant.
+    """
+    row_of = {point: row for row, point in enumerate(points)}
+    mine = [i for i in installed if i.installation.service_point_id in row_of]
+    chains = _chains(mine, row_of, until)
+    by_meter: dict[UUID, list[int]] = {}
+    for index, one in enumerate(mine):
+        by_meter.setdefault(one.meter.id, []).append(index)
+    chain = _chain_of(readings.meter_id, readings.start, by_meter, chains, end_included=False)
+    held = chain >= 0
+    kept = chain[held]
+    matrix = placed(
+        grid,
+        len(points),
+        row=chains.row[kept],
+        start_s=readings.start[held],
+        value=readings.value[held] * chains.multiplier[kept],
+        quality=readings.quality[held],
+    )
+    reads = _reads(mine, channel, registers, by_meter, chains)
+    brackets, faults = brackets_of(grid, chains, reads)
+    has_data: BOOLS = np.asarray(matrix.present.any(axis=1))
+    has_data[chains.row[np.unique(reads.chain)]] = True
+    return Inputs(
+        points, matrix, _coverage(grid, len(points), chains), brackets, _limits(grid, len(points), chains, channel),
+        faults, has_data,
+    )  # fmt: skip
+
+
+def _chains(installed: Sequence[InstalledMeter], row_of: Mapping[UUID, int], until: datetime) -> Chains:
+    def column(values: list[int]) -> I64:
+        return np.array(values, dtype=np.int64)
+
+    end = epoch_s(until)
+    ends = [(i.installation.start, i.installation.end or until) for i in installed]
+    return Chains(
+        row=column([row_of[i.installation.service_point_id] for i in installed]),
+        # Rounded up to a second, so that a read of the very instant still belongs.
+        start_s=column([epoch_s(a) for a, _ in ends]),
+        end_s=column([min(end, epoch_s(b)) for _, b in ends]),
+        capacity=column([i.meter.capacity_wh or 0 for i in installed]),
+        resolution=column([i.meter.resolution_wh for i in installed]),
+        multiplier=column([i.installation.multiplier for i in installed]),
+        limit_w=column([i.meter.max_power_w for i in installed]),
+    )
+
+
+def _chain_of(ids: UUIDS, at_s: I64, by_meter: Mapping[UUID, list[int]], chains: Chains, *, end_included: bool) -> I64:
+    """Return the installation that each row falls in, or -1."""
+    chain = np.full(len(ids), -1, np.int64)
+    if not len(ids):
+        return chain
+    halves = np.ascontiguousarray(ids).view(np.uint64).reshape(-1, 2)
+    fresh = np.flatnonzero((halves[1:] != halves[:-1]).any(axis=1)) + 1
+    bounds = [0, *fresh.tolist(), len(ids)]
+    for lo, hi in pairwise(bounds):
+        for index in by_meter.get(UUID(bytes=bytes(ids[lo])), ()):
+            at = at_s[lo:hi]
+            inside = (at >= chains.start_s[index]) & (
+                (at <= chains.end_s[index]) if end_included else (at < chains.end_s[index])
+            )
+            chain[lo:hi][inside] = index
+    return chain
+
+
+def _reads(
+    installed: Sequence[InstalledMeter],
+    channel: Channel,
+    registers: RegisterBatch,
+    by_meter: Mapping[UUID, list[int]],
+    chains: Chains,
+) -> Reads:
+    """Return the meters' own reads and the installers'."""
+    chain = _chain_of(registers.meter_id, registers.at, by_meter, chains, end_included=True)
+    held = chain >= 0
+    by_hand = [
+        (index, epoch_s(instant), reads[channel])
+        for index, one in enumerate(installed)
+        for instant, reads in (
+            (one.installation.start, one.installation.in_reads),
+            (one.installation.end, one.installation.out_reads),
+        )
+        if instant is not None and channel in reads
+    ]
+    extra = np.array(by_hand, dtype=np.int64).reshape(-1, 3)
+    return Reads(
+        chain=np.concatenate([chain[held], extra[:, 0]]),
+        at_s=np.concatenate([registers.at[held], extra[:, 1]]),
+        value=np.concatenate([registers.value[held], extra[:, 2]]),
+        is_end=np.concatenate([np.zeros(int(held.sum()), bool), np.ones(len(extra), bool)]),
+    )
+
+
+def _coverage(grid: Grid, series: int, chains: Chains) -> Coverage:
+    whole, touched = np.zeros((series, grid.columns), bool), np.zeros((series, grid.columns), bool)
+    edge = grid.edge_s
+    bounds = zip(
+        chains.row.tolist(),
+        np.searchsorted(edge, chains.start_s, "left").tolist(),
+        (np.searchsorted(edge, chains.end_s, "right") - 1).tolist(),
+        (np.searchsorted(edge, chains.start_s, "right") - 1).tolist(),
+        np.searchsorted(edge, chains.end_s, "left").tolist(),
+        strict=True,
+    )
+    for row, whole_lo, whole_hi, touch_lo, touch_hi in bounds:
+        whole[row, whole_lo : max(whole_hi, 0)] = True
+        touched[row, max(touch_lo, 0) : touch_hi] = True
+    return Coverage(whole, touched)
+
+
+def _limits(grid: Grid, series: int, chains: Chains, channel: Channel) -> I64:
+    """Return the most that an interval of each row can hold."""
+    if not CHANNELS[channel].is_energy:
+        return np.full(series, _ANY_VOLTAGE, np.int64)
+    limit = np.zeros(series, np.int64)
+    most = -(-chains.limit_w * grid.interval_s // 3600) * chains.multiplier
+    np.maximum.at(limit, chains.row, most)
+    return limit

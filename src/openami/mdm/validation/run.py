@@ -1,0 +1,320 @@
+"""One validation run over service points and local days.
+
+Most days are clean or bracketed by both of their midnight reads: they need the day and a margin. What needs more (a
+long gap that wants like days, a missing midnight read) is loaded again in a wider window, and days outside the asked
+span that share its bracket get a new version too, so that energy is conserved across the whole bracket.
+
+Findings are written before versions: a crash between the two repeats both.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import numpy as np
+
+from openami.contracts.channel import CHANNELS, Channel
+from openami.contracts.day import DayTable, day_number
+from openami.contracts.quality import Method
+from openami.contracts.reading import ReadingBatch, RegisterBatch
+from openami.kernel.time import Period, instant_from_epoch_s, local_date, local_midnight, zone_named
+from openami.mdm.ports import IntervalStore, MeterSpan
+from openami.mdm.registry.ports import Registry
+from openami.mdm.registry.records import InstalledMeter
+from openami.mdm.validation.load import Inputs, inputs_of
+from openami.mdm.validation.ports import ValidationBook
+from openami.mdm.validation.table import Stamp, changed_days, findings_of
+from openami.mdm.vee.brackets import Brackets
+from openami.mdm.vee.estimate import LOOK_BACK_DAYS
+from openami.mdm.vee.grid import BOOLS, Grid, grid_of
+from openami.mdm.vee.kernel import Coverage, Outcome, validated
+from openami.mdm.vee.rules import statements_of
+from openami.security.access.scope import Purpose, Scope, system_scope
+
+POINTS_AT_ONCE = 500
+MAX_DAYS_AT_ONCE = 31
+MAX_BRACKET_DAYS = 92
+"""How far a run looks for the register read before and after a day; beyond, its estimates stay unscaled."""
+CHANNELS_VALIDATED = (Channel.DELIVERED, Channel.RECEIVED, Channel.VOLTAGE)
+
+
+@dataclass(frozen=True, slots=True)
+class RunReport:
+    """What a run did."""
+
+    versions: int = 0
+    findings: int = 0
+
+    def __add__(self, other: RunReport) -> RunReport:
+        return RunReport(self.versions + other.versions, self.findings + other.findings)
+
+
+@dataclass(frozen=True, slots=True)
+class _Span:
+    """Days asked for, of service points that share zone, interval and window."""
+
+    zone: ZoneInfo
+    interval_s: int
+    points: tuple[UUID, ...]
+    first: date
+    last: date
+
+
+class Validation:
+    """Runs validation.
+
+    Args:
+        registry: who hung where.
+        store: readings and versions.
+        book: progress and findings.
+        process: name of the process, for the scope.
+    """
+
+    def __init__(
+        self, *, registry: Registry, store: IntervalStore, book: ValidationBook, process: str = "worker"
+    ) -> None:
+        self._registry = registry
+        self._store = store
+        self._book = book
+        self._scope: Scope = system_scope(process=process, purpose=Purpose.VALIDATION)
+
+    async def run(
+        self,
+        service_points: Collection[UUID] | None,
+        first: date,
+        last: date,
+        *,
+        run_id: UUID,
+        known_at: datetime,
+        channels: Sequence[Channel] = CHANNELS_VALIDATED,
+    ) -> RunReport:
+        """Validate local days from first to last (both included) of these service points, all for None.
+
+        Days that have not ended at ``known_at`` are left out. Only days whose content changes get a new version.
+
+        Raises:
+            StoreError: the store refused or did not answer; running again mends it.
+        """
+        around = Period(_midnight_utc(first) - timedelta(days=2), _midnight_utc(last) + timedelta(days=3))
+        installed = await self._registry.installed(service_points, around)
+        points = await self._registry.service_points({i.installation.service_point_id for i in installed})
+        zones = {p.id: zone_named(p.zone) for p in points}
+        groups: dict[tuple[ZoneInfo, int], dict[UUID, None]] = defaultdict(dict)
+        for one in installed:
+            point = one.installation.service_point_id
+            groups[zones[point], one.meter.interval_s][point] = None
+        report = RunReport()
+        for (zone, interval_s), members in groups.items():
+            ended = min(last, local_date(known_at, zone) - timedelta(days=1))
+            for span in _pieces(zone, interval_s, tuple(members), first, ended):
+                own = [i for i in installed if i.installation.service_point_id in set(span.points)]
+                for channel in channels:
+                    measuring = [i for i in own if channel in i.meter.channels]
+                    if measuring:
+                        report += await self._run_span(span, measuring, Stamp(channel, run_id, known_at))
+        return report
+
+    async def _run_span(self, span: _Span, installed: Sequence[InstalledMeter], stamp: Stamp) -> RunReport:
+        """Validate one span in the narrow window, and in wide ones where that is not enough."""
+        points = tuple(dict.fromkeys(i.installation.service_point_id for i in installed))
+        span = replace(span, points=points)
+        day = timedelta(days=1)
+        grid = grid_of(span.zone, span.first - day, span.last + day, span.interval_s)
+        inputs = await self._load(grid, points, installed, stamp)
+        latest = await self._store.days(self._scope, points, stamp.channel, span.first, span.last)
+        is_energy = CHANNELS[stamp.channel].is_energy
+        outcome = _validate(grid, inputs, is_energy=is_energy)
+        rows = _worth_writing(inputs, stamp.channel, latest)
+        wanted = _wanted(grid, inputs, span.first, span.last)
+        wide = _needs_wide(grid, inputs, outcome, span) & rows if is_energy else np.zeros(len(points), bool)
+        report = await self._write(grid, inputs, outcome, wanted & (rows & ~wide)[:, None], latest, stamp)
+        if wide.any():
+            report += await self._run_wide(replace(span, points=_at(points, wide)), stamp)
+        return report
+
+    async def _run_wide(self, span: _Span, stamp: Stamp) -> RunReport:
+        """Validate service points whose brackets or references lie outside the narrow window."""
+        zone, reach = span.zone, timedelta(days=MAX_BRACKET_DAYS)
+        period = Period(local_midnight(span.first - reach, zone), local_midnight(span.last + reach, zone))
+        installed = [
+            i
+            for i in await self._registry.installed(set(span.points), period)
+            if stamp.channel in i.meter.channels and i.meter.interval_s == span.interval_s
+        ]
+        registers = await self._store.registers(self._scope, _spans(installed, period), stamp.channel, period)
+        grid = grid_of(zone, span.first - reach, span.last + reach, span.interval_s)
+        inputs = inputs_of(
+            grid, span.points, installed, stamp.channel,
+            readings=ReadingBatch.empty(), registers=registers, until=stamp.known_at,
+        )  # fmt: skip
+        by_window: dict[tuple[date, date], list[UUID]] = defaultdict(list)
+        for row, days in enumerate(_windows(grid, inputs.brackets, span)):
+            by_window[days].append(span.points[row])
+        report = RunReport()
+        for (first, last), points in sorted(by_window.items()):
+            own = [i for i in installed if i.installation.service_point_id in set(points)]
+            window = _Span(zone, span.interval_s, tuple(points), first, last)
+            report += await self._run_window(window, asked=span, installed=own, stamp=stamp)
+        return report
+
+    async def _run_window(
+        self, window: _Span, *, asked: _Span, installed: Sequence[InstalledMeter], stamp: Stamp
+    ) -> RunReport:
+        """Validate service points over the whole brackets that the asked days lie in, with like days before them."""
+        grid = grid_of(
+            window.zone,
+            window.first - timedelta(days=LOOK_BACK_DAYS),
+            window.last + timedelta(days=1),
+            window.interval_s,
+        )
+        inputs = _confined(await self._load(grid, window.points, installed, stamp), grid, window)
+        latest = await self._store.days(self._scope, window.points, stamp.channel, window.first, window.last)
+        outcome = _validate(grid, inputs, is_energy=True)
+        wanted = _wanted(grid, inputs, asked.first, asked.last)
+        # Outside the asked days only what had a version is run again: the rest has its first run to come.
+        row_of = {point.bytes: row for row, point in enumerate(window.points)}
+        base = day_number(grid.first)
+        for point, number in zip(latest.service_point_id.tolist(), latest.local_day.tolist(), strict=True):
+            wanted[row_of[bytes(point)], number - base] = True
+        wanted &= inputs.has_data[:, None]
+        return await self._write(grid, inputs, outcome, wanted, latest, stamp)
+
+    async def _load(
+        self, grid: Grid, points: Sequence[UUID], installed: Sequence[InstalledMeter], stamp: Stamp
+    ) -> Inputs:
+        """Fetch what the store has for the grid."""
+        period = Period(instant_from_epoch_s(int(grid.edge_s[0])), instant_from_epoch_s(int(grid.edge_s[-1])))
+        spans = _spans(installed, period)
+        readings = await self._store.readings(self._scope, spans, stamp.channel, period)
+        registers = RegisterBatch.empty()
+        if CHANNELS[stamp.channel].is_energy:
+            registers = await self._store.registers(self._scope, spans, stamp.channel, period)
+        return inputs_of(
+            grid, points, installed, stamp.channel, readings=readings, registers=registers, until=stamp.known_at
+        )
+
+    async def _write(
+        self, grid: Grid, inputs: Inputs, outcome: Outcome, wanted: BOOLS, latest: DayTable, stamp: Stamp
+    ) -> RunReport:
+        """Write changed days and what the rules say about them."""
+        days = changed_days(grid, inputs.points, outcome, wanted, latest=latest, stamp=stamp)
+        if not len(days):
+            return RunReport()
+        statements = statements_of(
+            grid, inputs.matrix, outcome,
+            coverage=inputs.coverage, limit=inputs.limit, faults=inputs.faults, wanted=wanted,
+        )  # fmt: skip
+        findings = findings_of(grid, inputs.points, statements, days, stamp)
+        keys = [
+            (UUID(bytes=bytes(point)), stamp.channel, grid.day(number - day_number(grid.first)), version)
+            for point, number, version in zip(
+                days.service_point_id.tolist(), days.local_day.tolist(), days.version.tolist(), strict=True
+            )
+        ]
+        await self._book.keep_findings(keys, findings, at=stamp.known_at)
+        first = keys[0]
+        token = f"vee-{stamp.run_id}-{int(stamp.channel)}-{first[0]}-{first[2]}-{len(keys)}"
+        await self._store.write_days(days, token=token)
+        return RunReport(len(days), len(findings))
+
+
+def _pieces(zone: ZoneInfo, interval_s: int, points: tuple[UUID, ...], first: date, last: date) -> list[_Span]:
+    """Cut a piece of work into such as fit in memory: some service points, at most a month."""
+    pieces: list[_Span] = []
+    while first <= last:
+        until = min(last, first + timedelta(days=MAX_DAYS_AT_ONCE - 1))
+        starts = range(0, len(points), POINTS_AT_ONCE)
+        pieces += [_Span(zone, interval_s, points[at : at + POINTS_AT_ONCE], first, until) for at in starts]
+        first = until + timedelta(days=1)
+    return pieces
+
+
+def _midnight_utc(day: date) -> datetime:
+    return instant_from_epoch_s(day_number(day) * 86_400)
+
+
+def _spans(installed: Sequence[InstalledMeter], period: Period) -> list[MeterSpan]:
+    """Return the installations cut to the period."""
+    spans = []
+    for one in installed:
+        i = one.installation
+        start, end = max(i.start, period.start), min(i.end or period.end, period.end)
+        if start < end:
+            spans.append(MeterSpan(i.service_point_id, i.meter_id, Period(start, end)))
+    return spans
+
+
+def _at(points: Sequence[UUID], mask: BOOLS) -> tuple[UUID, ...]:
+    return tuple(p for p, here in zip(points, mask.tolist(), strict=True) if here)
+
+
+def _validate(grid: Grid, inputs: Inputs, *, is_energy: bool) -> Outcome:
+    return validated(
+        grid,
+        inputs.matrix,
+        coverage=inputs.coverage,
+        brackets=inputs.brackets,
+        limit=inputs.limit,
+        is_energy=is_energy,
+    )
+
+
+def _wanted(grid: Grid, inputs: Inputs, first: date, last: date) -> BOOLS:
+    """Return the asked days on which a meter hung there."""
+    asked = np.zeros(grid.days, bool)
+    asked[grid.index_of(first) : grid.index_of(last) + 1] = True
+    hung = np.logical_or.reduceat(inputs.coverage.touched, grid.day_at[:-1], axis=1)
+    return np.asarray(hung & asked)
+
+
+def _worth_writing(inputs: Inputs, channel: Channel, latest: DayTable) -> BOOLS:
+    """Return the rows that get versions: all of delivered energy, others where the meter has anything to say."""
+    rows: BOOLS = np.asarray(inputs.matrix.present.any(axis=1))
+    if channel is Channel.DELIVERED:
+        return np.ones(len(rows), bool)
+    if channel is Channel.RECEIVED:
+        rows = np.asarray((inputs.matrix.values != 0).any(axis=1))
+        rows[inputs.brackets.row[inputs.brackets.energy != 0]] = True
+    known = {bytes(p) for p in np.unique(latest.service_point_id).tolist()} if len(latest) else set()
+    return np.asarray(rows | np.array([p.bytes in known for p in inputs.points], dtype=bool))
+
+
+def _needs_wide(grid: Grid, inputs: Inputs, outcome: Outcome, span: _Span) -> BOOLS:
+    """Return the rows that the narrow window cannot settle: a long gap, or an end of a day that no read brackets."""
+    lo, hi = (int(c) for c in (grid.day_at[grid.index_of(span.first)], grid.day_at[grid.index_of(span.last) + 1]))
+    asked = slice(lo, hi)
+    settled = np.isin(outcome.method[:, asked], (Method.MEASURED, Method.POWER_FAIL_ZERO, Method.LINEAR_SCALED))
+    wide: BOOLS = np.asarray((inputs.coverage.touched[:, asked] & ~settled).any(axis=1))
+    held = np.zeros((len(inputs.points), grid.columns + 1), bool)
+    held[inputs.brackets.row, inputs.brackets.lo] = True
+    held[inputs.brackets.row, inputs.brackets.hi] = True
+    hung_first = inputs.coverage.touched[:, lo - 1] & inputs.coverage.touched[:, lo]
+    hung_last = inputs.coverage.touched[:, hi - 1] & inputs.coverage.touched[:, min(hi, grid.columns - 1)]
+    return np.asarray(wide | (hung_first & ~held[:, lo]) | (hung_last & ~held[:, hi]) | ~inputs.has_data)
+
+
+def _windows(grid: Grid, brackets: Brackets, span: _Span) -> list[tuple[date, date]]:
+    """Return for each row the days of all brackets that touch the asked days."""
+    lo, hi = int(grid.day_at[grid.index_of(span.first)]), int(grid.day_at[grid.index_of(span.last) + 1])
+    first = np.full(len(span.points), grid.index_of(span.first))
+    last = np.full(len(span.points), grid.index_of(span.last))
+    touching = (brackets.lo < hi) & (brackets.hi > lo)
+    np.minimum.at(first, brackets.row[touching], grid.day_of[brackets.lo[touching]])
+    np.maximum.at(last, brackets.row[touching], grid.day_of[brackets.hi[touching] - 1])
+    return [(grid.day(a), grid.day(b)) for a, b in zip(first.tolist(), last.tolist(), strict=True)]
+
+
+def _confined(inputs: Inputs, grid: Grid, window: _Span) -> Inputs:
+    """Return inputs in which only the window's days are to be filled; the days around are references."""
+    lo, hi = int(grid.day_at[grid.index_of(window.first)]), int(grid.day_at[grid.index_of(window.last) + 1])
+    touched = inputs.coverage.touched.copy()
+    touched[:, :lo], touched[:, hi:] = False, False
+    b = inputs.brackets
+    inside = (b.lo >= lo) & (b.hi <= hi)
+    kept = Brackets(b.row[inside], b.lo[inside], b.hi[inside], b.energy[inside], b.tolerance[inside])
+    return replace(inputs, coverage=Coverage(inputs.coverage.whole, touched), brackets=kept)
