@@ -1,0 +1,106 @@
+"""The factory that makes the territory's meters: names and random keys, handed over as a shipment file.
+
+The dice for keys and ids are not the world's: they come from the machine's own source of secrets, as an argument.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from openami.kernel.errors import OpenAmiError
+from openami.kernel.ids import SystemTitle
+from openami.meter.sealing import KEY_OCTETS, MeterIdentity
+from openami.protocol.push import PROFILE
+
+MAKER = "OAM"
+_FIRST_SERIAL = 10_000_000
+
+
+class FactoryFileError(OpenAmiError):
+    """The factory's own book of meters cannot be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class FactoryMeter:
+    """A meter as it leaves the factory.
+
+    Args:
+        meter_id: random id that it is registered under.
+        serial: printed on its face.
+        identity: system title and keys.
+    """
+
+    meter_id: UUID
+    serial: str
+    identity: MeterIdentity
+
+
+def make_meters(count: int, *, secret: Callable[[int], bytes]) -> list[FactoryMeter]:
+    """Make meters with keys of their own.
+
+    Args:
+        count: how many.
+        secret: returns that many octets nobody can guess (``secrets.token_bytes``).
+    """
+    # The lot number keeps titles of two territories apart; the running number keeps them apart within one.
+    lot = secret(2)
+    return [
+        FactoryMeter(
+            meter_id=UUID(bytes=secret(16), version=4),
+            serial=f"{MAKER}{_FIRST_SERIAL + k}",
+            identity=MeterIdentity(
+                SystemTitle(MAKER.encode() + lot + (k + 1).to_bytes(3)), secret(KEY_OCTETS), secret(KEY_OCTETS)
+            ),
+        )
+        for k in range(count)
+    ]
+
+
+def shipment_document(meters: Sequence[FactoryMeter], *, shipment_id: str, made_at: datetime) -> str:
+    """Return the shipment as text for the head-end's vault. It holds keys: keep it closed, delete it when imported."""
+    rows = [
+        {
+            "system_title": str(m.identity.title),
+            "serial": m.serial,
+            "encryption_key": m.identity.encryption_key.hex(),
+            "authentication_key": m.identity.authentication_key.hex(),
+            "profile": PROFILE,
+            "meter_id": str(m.meter_id),
+        }
+        for m in meters
+    ]
+    document = {
+        "shipment_id": shipment_id,
+        "made_at": made_at.isoformat(),
+        "maker": MAKER,
+        "profile": PROFILE,
+        "meters": rows,
+    }
+    return json.dumps(document, indent=1) + "\n"
+
+
+def parse_book(text: str) -> list[FactoryMeter]:
+    """Read the meters back from a shipment document: how a territory finds its meters after a restart.
+
+    Raises:
+        FactoryFileError: it is not such a document.
+    """
+    try:
+        return [
+            FactoryMeter(
+                UUID(row["meter_id"]),
+                str(row["serial"]),
+                MeterIdentity(
+                    SystemTitle.from_hex(row["system_title"]),
+                    bytes.fromhex(row["encryption_key"]),
+                    bytes.fromhex(row["authentication_key"]),
+                ),
+            )
+            for row in json.loads(text)["meters"]
+        ]
+    except (ValueError, KeyError, TypeError) as error:
+        raise FactoryFileError(f"the territory's book of meters cannot be read: {type(error).__name__}") from None
