@@ -131,10 +131,12 @@ def price_keys(
         table = minute_keys(schedule, day_rates(schedule, span), None)
         inside = np.flatnonzero((times.day >= first) & (times.day < first + span.days))
         found = table[times.day[inside] - first, times.minute[inside]]
+        # Minutes of one price in a row are one run: both ends of an interval must lie in the same.
+        run = np.cumsum(np.diff(table.ravel(), prepend=table[0, 0]) != 0).reshape(table.shape)
         last_day = np.minimum(ends.day[inside] - first, span.days - 1)
-        at_end = table[last_day, ends.minute[inside]]
+        at_end = run[last_day, ends.minute[inside]]
         same_bill = ends.day[inside] - first < span.days
-        crossing = np.flatnonzero((found != at_end) & same_bill)
+        crossing = np.flatnonzero((run[times.day[inside] - first, times.minute[inside]] != at_end) & same_bill)
         if len(crossing):
             where = instant_from_epoch_s(int(start_s[inside[crossing[0]]])).isoformat()
             raise TariffError(

@@ -7,6 +7,7 @@ holds the two equal.
 from __future__ import annotations
 
 from datetime import date, datetime, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from openami.billing.rating.calendar import day_rates
@@ -14,6 +15,7 @@ from openami.billing.rating.demand import Peak, window_minutes
 from openami.billing.rating.determinant import Determinants
 from openami.billing.rating.pool import Pool, pools
 from openami.billing.rating.usage import BillSpan, Usage
+from openami.billing.tariff.holiday import HolidayList
 from openami.billing.tariff.model import BlockScope, RateSchedule, SeasonRule, Tariff, WeekPlan
 from openami.kernel.time import instant_from_epoch_s
 
@@ -61,10 +63,18 @@ def _price_of(schedule: RateSchedule, wall: datetime, span: BillSpan, charge: in
     month = span.last.month if tariff.season_rule is SeasonRule.BILLING_MONTH else wall.month
     season = tariff.season_of(month)
     week: WeekPlan = season.energy if charge is None else season.demand[charge]
-    is_holiday = wall.date() in tariff.holidays.between(wall.date(), wall.date())
-    plan = week[7] if is_holiday else week[wall.weekday()]
+    plan = week[7] if wall.date() in _holidays(tariff, span) else week[wall.weekday()]
     minute = wall.hour * 60 + wall.minute
     return version, next(w.period for w in plan if w.start_minute <= minute < w.end_minute)
+
+
+@lru_cache(maxsize=64)
+def _holidays_of(holidays: HolidayList, span: BillSpan) -> frozenset[date]:
+    return holidays.between(span.first, span.last)
+
+
+def _holidays(tariff: Tariff, span: BillSpan) -> frozenset[date]:
+    return _holidays_of(tariff.holidays, span)
 
 
 def _climb(before: int, wh: int, ends_wh: tuple[int, ...]) -> list[tuple[int, int]]:
@@ -87,9 +97,9 @@ def _peaks(
         for charge in range(len(schedule.versions[version].demand)):
             minutes = window_minutes(schedule, charge, version, usage.interval_s)
             for (day, minute, _), rows in _windows(usage, span, zone, minutes).items():
-                found, period = _price_of(schedule, _wall(day, minute, zone), span, charge)
-                if found != version:
+                if schedule.version_on(day) != version:
                     continue
+                _, period = _price_of(schedule, _wall(day, minute, zone), span, charge)
                 is_estimated = usage.estimated is not None and bool(usage.estimated[rows].any())
                 if len(rows) != minutes * 60 // usage.interval_s or is_estimated:
                     left_out += 1
