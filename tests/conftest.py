@@ -6,16 +6,21 @@ import os
 import shutil
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from openami.app.engines.migrate import migrate
 from openami.app.engines.nats import NatsEngine, ensure_streams
 from openami.app.engines.postgres import SUPERUSER, PostgresEngine
+from openami.app.settings import Home, Settings
+from openami.kernel.clock import FixedClock
 
 ROOT = Path(__file__).parent.parent
 SHARED_DATA = Path(os.environ.get("OPENAMI_TEST_DATA", ROOT.parent / "shared" / "data"))
@@ -96,3 +101,33 @@ async def nats_server(short_tmp: Path) -> AsyncIterator[NatsEngine]:
     finally:
         child.terminate()
         child.wait(10)
+
+
+@pytest.fixture(scope="session")
+def store_process() -> Iterator[Path]:
+    """The store process over its own home, without a bus; yields the path of its socket. Kept for a whole run."""
+    home = Home(Path(tempfile.mkdtemp(prefix="oa-st-")))
+    Settings(home, nats_port=free_port()).save()
+    ready = home.path / "ready"
+    command = [sys.executable, "-m", "openami.app.process", "store", "--home", str(home.path)]
+    with (home.path / "log").open("wb") as log:
+        child = subprocess.Popen(command, stdout=log, stderr=log, env={**os.environ, "OPENAMI_READY_FILE": str(ready)})
+    try:
+        deadline = time.monotonic() + 60
+        while not ready.exists():
+            assert child.poll() is None, (home.path / "log").read_text()
+            assert time.monotonic() < deadline, "the store did not start"
+            time.sleep(0.05)
+        yield home.store_socket
+    finally:
+        child.terminate()
+        child.wait(30)
+        shutil.rmtree(home.path, ignore_errors=True)
+
+
+@pytest.fixture
+def fake_store() -> Any:
+    """An interval store in memory (both store ports), stamped by a clock that stands at 2026-06-01T00:00Z."""
+    from tests.contract.store.fake_store import FakeStore
+
+    return FakeStore(FixedClock(datetime(2026, 6, 1, tzinfo=UTC)))

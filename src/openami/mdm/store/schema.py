@@ -67,7 +67,7 @@ READING_RAW = TableSpec(
     partition_by="toYYYYMM(start)",
     order_by="meter_id, channel, start, interval_s, source, message_id",
     shard_by="sipHash64(meter_id)",
-    index_granularity=2048,
+    index_granularity=1024,
 )
 REGISTER_READ = TableSpec(
     name=Table.REGISTER_READ,
@@ -84,7 +84,7 @@ REGISTER_READ = TableSpec(
     partition_by="toYYYYMM(at)",
     order_by="meter_id, channel, at, source, message_id",
     shard_by="sipHash64(meter_id)",
-    index_granularity=2048,
+    index_granularity=1024,
 )
 READING_DAY = TableSpec(
     name=Table.READING_DAY,

@@ -1,0 +1,268 @@
+"""An interval store in memory, in plain Python: what the contract means, and a stand-in for other rooms' tests.
+
+It keeps every row in a dictionary by its key and sorts when asked. Slow on purpose; right by being obvious.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from uuid import UUID
+
+import numpy as np
+
+from openami.contracts.channel import Channel
+from openami.contracts.day import DayTable, DayVersion, day_number
+from openami.contracts.quality import QualityState
+from openami.contracts.reading import ReadingBatch, RegisterBatch, uuid_column, uuids_of
+from openami.kernel.clock import Clock
+from openami.kernel.time import EPOCH, Period, epoch_s, instant_from_epoch_s
+from openami.mdm.ports import Conflict, DailyTotals, LastReading, MeterSpan, StoreError, TableSize
+from openami.security.access.scope import Scope, ScopeError
+
+MAX_CONFLICTS = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Raw:
+    """One stored raw row: an interval reading, or a register read with ``interval_s`` 0."""
+
+    meter_id: UUID
+    channel: int
+    start: int
+    interval_s: int
+    value: int
+    quality: int
+    source: int
+    message_id: int
+    ingested_at: datetime
+
+    @property
+    def key(self) -> tuple[UUID, int, int, int, int, int]:
+        return (self.meter_id, self.channel, self.start, self.interval_s, self.source, self.message_id)
+
+
+@dataclass(slots=True)
+class FakeStore:
+    """Both store ports over dictionaries. ``clock`` stamps what is kept."""
+
+    clock: Clock
+    intervals: dict[tuple[UUID, int, int, int, int, int], Raw] = field(default_factory=dict)
+    reads: dict[tuple[UUID, int, int, int, int, int], Raw] = field(default_factory=dict)
+    versions: dict[tuple[UUID, int, date, int, UUID], DayVersion] = field(default_factory=dict)
+    tokens: set[tuple[str, str]] = field(default_factory=set)
+
+    async def write_readings(self, batch: ReadingBatch, *, token: str) -> None:
+        columns = (
+            uuids_of(batch.meter_id), batch.channel.tolist(), batch.start.tolist(), batch.interval_s.tolist(),
+            batch.value.tolist(), batch.quality.tolist(), batch.source.tolist(), batch.message_id.tolist(),
+        )  # fmt: skip
+        now = self.clock.now()
+        rows = [Raw(m, c, at, n, v, q, s, i, now) for m, c, at, n, v, q, s, i in zip(*columns, strict=True)]
+        self._keep(self.intervals, rows, "raw", token)
+
+    async def write_registers(self, batch: RegisterBatch, *, token: str) -> None:
+        columns = (
+            uuids_of(batch.meter_id), batch.channel.tolist(), batch.at.tolist(), batch.value.tolist(),
+            batch.source.tolist(), batch.message_id.tolist(),
+        )  # fmt: skip
+        rows = [Raw(m, c, at, 0, v, 0, s, i, self.clock.now()) for m, c, at, v, s, i in zip(*columns, strict=True)]
+        self._keep(self.reads, rows, "register", token)
+
+    async def write_days(self, days: DayTable, *, token: str) -> None:
+        if self._seen("day", token):
+            return
+        for row in days.rows():
+            self.versions[row.service_point_id, row.channel, row.local_day, row.version, row.run_id] = row
+
+    async def readings(
+        self, scope: Scope, spans: Sequence[MeterSpan], channel: Channel, period: Period
+    ) -> ReadingBatch:
+        rows = _latest(_picked(self.intervals.values(), scope, spans, channel, period))
+        return ReadingBatch(
+            meter_id=uuid_column([r.meter_id for r in rows]),
+            channel=np.array([r.channel for r in rows], np.uint8),
+            start=np.array([r.start for r in rows], np.int64),
+            interval_s=np.array([r.interval_s for r in rows], np.uint32),
+            value=np.array([r.value for r in rows], np.int64),
+            quality=np.array([r.quality for r in rows], np.uint16),
+            source=np.array([r.source for r in rows], np.uint8),
+            message_id=np.array([r.message_id for r in rows], np.uint64),
+        )
+
+    async def registers(
+        self, scope: Scope, spans: Sequence[MeterSpan], channel: Channel, period: Period
+    ) -> RegisterBatch:
+        rows = _latest(_picked(self.reads.values(), scope, spans, channel, period, end_included=True))
+        return RegisterBatch(
+            meter_id=uuid_column([r.meter_id for r in rows]),
+            channel=np.array([r.channel for r in rows], np.uint8),
+            at=np.array([r.start for r in rows], np.int64),
+            value=np.array([r.value for r in rows], np.int64),
+            source=np.array([r.source for r in rows], np.uint8),
+            message_id=np.array([r.message_id for r in rows], np.uint64),
+        )
+
+    async def days(
+        self,
+        scope: Scope,
+        service_points: Sequence[UUID],
+        channel: Channel,
+        first: date,
+        last: date,
+        *,
+        as_known_at: datetime | None = None,
+    ) -> DayTable:
+        return DayTable.from_rows(self._latest_days(scope, service_points, channel, first, last, as_known_at))
+
+    async def daily_totals(
+        self,
+        scope: Scope,
+        service_points: Sequence[UUID],
+        channel: Channel,
+        first: date,
+        last: date,
+        *,
+        as_known_at: datetime | None = None,
+    ) -> DailyTotals:
+        rows = self._latest_days(scope, service_points, channel, first, last, as_known_at)
+        return DailyTotals(
+            service_point_id=uuid_column([r.service_point_id for r in rows]),
+            local_day=np.array([day_number(r.local_day) for r in rows], np.int32),
+            total=np.array([r.values.sum() for r in rows], np.int64),
+            intervals=np.array([len(r.values) for r in rows], np.int32),
+            estimated=np.array([(r.quality == QualityState.ESTIMATED).sum() for r in rows], np.int32),
+            missing=np.array([(r.quality == QualityState.MISSING).sum() for r in rows], np.int32),
+            version=np.array([r.version for r in rows], np.uint64),
+            known_at=np.array([epoch_s(r.known_at) for r in rows], np.int64),
+        )
+
+    async def completeness(
+        self, scope: Scope, spans: Sequence[MeterSpan] | None, channel: Channel, period: Period
+    ) -> dict[datetime, int]:
+        rows = _latest(_picked(self.intervals.values(), scope, spans, channel, period))
+        hours: dict[datetime, int] = {}
+        for row in sorted(rows, key=lambda r: r.start):
+            hour = instant_from_epoch_s(row.start // 3600 * 3600)
+            hours[hour] = hours.get(hour, 0) + 1
+        return hours
+
+    async def last_readings(
+        self, scope: Scope, spans: Sequence[MeterSpan] | None, period: Period
+    ) -> dict[UUID, LastReading]:
+        newest: dict[UUID, LastReading] = {}
+        rows = _picked(self.intervals.values(), scope, spans, None, period)
+        for r in sorted(rows, key=lambda r: (r.meter_id, r.start, r.ingested_at)):
+            newest[r.meter_id] = LastReading(
+                r.meter_id, instant_from_epoch_s(r.start), instant_from_epoch_s(epoch_s(r.ingested_at))
+            )
+        return newest
+
+    async def conflicts(
+        self, scope: Scope, spans: Sequence[MeterSpan] | None, channel: Channel, period: Period
+    ) -> list[Conflict]:
+        rows = _picked(self.intervals.values(), scope, spans, channel, period)
+        values: dict[tuple[UUID, int], set[int]] = {}
+        for r in rows:
+            values.setdefault((r.meter_id, r.start), set()).add(r.value)
+        return [
+            Conflict(
+                r.meter_id,
+                Channel(r.channel),
+                instant_from_epoch_s(r.start),
+                r.interval_s,
+                r.value,
+                r.source,
+                r.message_id,
+                instant_from_epoch_s(epoch_s(r.ingested_at)),
+            )
+            for r in sorted(rows, key=lambda r: (r.meter_id.bytes, *r.key[1:]))
+            if len(values[r.meter_id, r.start]) > 1
+        ][:MAX_CONFLICTS]
+
+    async def table_sizes(self, scope: Scope) -> list[TableSize]:
+        if scope.service_points is not None:
+            raise ScopeError("the whole fleet is for a process's scope alone")
+        sizes = {
+            "reading_day": len(self.versions),
+            "reading_raw": len(self.intervals),
+            "register_read": len(self.reads),
+        }
+        return [TableSize(name, count, count, 1) for name, count in sizes.items() if count]
+
+    def _seen(self, table: str, token: str) -> bool:
+        if not token:
+            raise StoreError("a write needs a token")
+        if (table, token) in self.tokens:
+            return True
+        self.tokens.add((table, token))
+        return False
+
+    def _keep(
+        self, rows: dict[tuple[UUID, int, int, int, int, int], Raw], fresh: list[Raw], table: str, token: str
+    ) -> None:
+        if any(not 946_684_800 <= r.start < 4_102_444_800 for r in fresh):
+            raise StoreError("a reading before 2000 or after 2099: the meter's clock is wrong")
+        if not self._seen(table, token):
+            for row in fresh:
+                rows.setdefault(row.key, row)
+
+    def _latest_days(
+        self,
+        scope: Scope,
+        service_points: Sequence[UUID],
+        channel: Channel,
+        first: date,
+        last: date,
+        as_known_at: datetime | None,
+    ) -> list[DayVersion]:
+        scope.require(frozenset(service_points))
+        found: dict[tuple[bytes, date], DayVersion] = {}
+        known = [r for r in self.versions.values() if as_known_at is None or r.known_at <= as_known_at]
+        for row in sorted(known, key=lambda r: (r.version, r.known_at, r.run_id.bytes)):
+            if row.service_point_id in service_points and row.channel == channel and first <= row.local_day <= last:
+                found[row.service_point_id.bytes, row.local_day] = row
+        return [row for _, row in sorted(found.items(), key=lambda item: item[0]) if _whole_day_granted(scope, row)]
+
+
+def _whole_day_granted(scope: Scope, row: DayVersion) -> bool:
+    if scope.periods is None:
+        return True
+    end = row.start_utc + timedelta(seconds=row.interval_s * len(row.values))
+    return any(p.start <= row.start_utc and end <= p.end for p in scope.periods.get(row.service_point_id, ()))
+
+
+def _picked(
+    rows: object,
+    scope: Scope,
+    spans: Sequence[MeterSpan] | None,
+    channel: Channel | None,
+    period: Period,
+    *,
+    end_included: bool = False,
+) -> list[Raw]:
+    assert hasattr(rows, "__iter__")
+    wanted = [r for r in rows if channel is None or r.channel == channel]
+    if spans is None:
+        if scope.service_points is not None:
+            raise ScopeError("the whole fleet is for a process's scope alone")
+        return [r for r in wanted if period.holds(instant_from_epoch_s(r.start))]
+    scope.require(frozenset(s.service_point_id for s in spans))
+
+    def holds(span: MeterSpan, seconds: int) -> bool:
+        instant = EPOCH + timedelta(seconds=seconds)
+        granted = (period,) if scope.periods is None else scope.periods.get(span.service_point_id, ())
+        within: Callable[[Period], bool] = (
+            (lambda p: p.start <= instant <= p.end) if end_included else (lambda p: p.holds(instant))
+        )
+        return within(span.period) and within(period) and any(within(p) for p in granted)
+
+    return [r for r in wanted if any(s.meter_id == r.meter_id and holds(s, r.start) for s in spans)]
+
+
+def _latest(rows: Sequence[Raw]) -> list[Raw]:
+    best: dict[tuple[bytes, int], Raw] = {}
+    for row in sorted(rows, key=lambda r: (r.ingested_at, r.message_id)):
+        best[row.meter_id.bytes, row.start] = row
+    return [best[key] for key in sorted(best)]
