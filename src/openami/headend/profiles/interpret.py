@@ -271,7 +271,8 @@ def _text_or_clock(obis: Obis | None, octets: bytes, tag: Tag, class_id: int) ->
     if len(octets) == DATE_TIME_OCTETS and (tag is Tag.DATE_TIME or named_clock or _looks_like_clock(octets)):
         return decode_date_time(octets, offset=BODY_OFFSET)
     if tag is Tag.UTF8_STRING:
-        return octets.decode("utf-8", "backslashreplace")
+        text = octets.decode("utf-8", "backslashreplace")
+        return text if text.isprintable() else octets.hex()
     if octets and all(0x20 <= o < 0x7F for o in octets):
         return octets.decode("ascii")
     return octets.hex()

@@ -89,6 +89,8 @@ class WrapperSplitter:
     def receive(self, data: bytes) -> list[bytes]:
         """Take octets as they come and return the frames, header and APDU, that are now whole.
 
+        Frames before a bad header are returned; the next call, or :meth:`finish`, then raises.
+
         Raises:
             PeerError: a header that is none; the offset counts from the start of the stream.
         """
@@ -99,6 +101,8 @@ class WrapperSplitter:
             try:
                 header = parse_header(self._buffer, start)
             except PeerError as error:
+                if frames:
+                    break
                 raise PeerError(error.code, error.message, self._consumed + error.offset) from None
             end = start + HEADER_OCTETS + header.length
             if end > len(self._buffer):
@@ -113,7 +117,8 @@ class WrapperSplitter:
         """Say that the stream has ended.
 
         Raises:
-            PeerError: it ended inside a frame.
+            PeerError: it ended inside a frame, or holds what is none.
         """
+        self.receive(b"")
         if self._buffer:
             raise PeerError("cut", "the stream ends inside a wrapper frame", self._consumed + len(self._buffer))

@@ -1,0 +1,93 @@
+"""``openami decode`` prints one line per telegram and exits as scripts expect."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from openami.app.commands.decode import decode
+from openami.kernel.errors import MisuseError
+
+# Aidon list 1: 280 W. From the amshan test suite.
+AIDON = "e6e7000f40000000000101020309060100010700ff060000011802020f00161b"
+app = typer.Typer()
+app.command()(decode)
+
+
+def run(*arguments: str, given: bytes | None = None) -> tuple[int, list[dict[str, Any]]]:
+    result = CliRunner().invoke(app, [*arguments, "--json"], input=given)
+    if result.exception and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return result.exit_code, [json.loads(line) for line in result.stdout.splitlines()]
+
+
+def test_a_hex_line_gives_a_json_line() -> None:
+    code, (line,) = run("-", given=AIDON.encode())
+    assert code == 0
+    assert line == {
+        "system_title": None,
+        "invocation_counter": None,
+        "encrypted": False,
+        "authenticated": False,
+        "timestamp": None,
+        "profile": "dlms",
+        "objects": [{"obis": "1.0.1.7.0.255", "value": 280, "unit": "W", "scaler": 0, "raw": 280}],
+        "error": None,
+    }
+
+
+def test_a_binary_file_gives_the_same(tmp_path: Path) -> None:
+    capture = tmp_path / "capture.bin"
+    capture.write_bytes(bytes.fromhex(AIDON))
+    assert run(str(capture), "--framing", "hdlc-info") == run("-", given=AIDON.encode())
+
+
+def test_a_file_of_hex_lines_gives_a_line_each_and_exits_1_where_one_is_refused() -> None:
+    text = f"# from the door\n{AIDON}\n\n0x{AIDON.upper()}\nnot hex\n{AIDON[:-2]}\n"
+    code, lines = run("-", given=text.encode())
+    assert code == 1
+    assert [line["error"] and line["error"]["code"] for line in lines] == [None, None, "bad_hex", "cut"]
+    assert lines[3]["error"]["offset"] == len(AIDON) // 2 - 4
+
+
+def test_nothing_at_all_is_refused() -> None:
+    for given in (b"", b"\n\n"):
+        code, (line,) = run("-", given=given)
+        assert code == 1
+        assert line["error"]["code"] == "empty"
+
+
+def test_a_telegram_without_its_key_is_refused_with_its_name(shared_data: Path) -> None:
+    document = json.loads((shared_data / "telegrams" / "telegrams.json").read_text())
+    telegram = next(t for t in document["telegrams"] if t["name"] == "dlms_parser/hdlc_landis_gyr_e450")
+    code, (line,) = run("-", given=telegram["hex"].encode())
+    assert code == 1
+    assert line["system_title"] == "4c475a677370b177"
+    assert line["error"]["code"] == "no_key"
+    keys = ("--key", telegram["keys"]["encryption"], "--auth-key", telegram["keys"]["authentication"])
+    code, (line,) = run("-", *keys, "--zone", "Europe/Vienna", given=telegram["hex"].encode())
+    assert code == 0
+    assert line["authenticated"]
+    assert line["timestamp"] == "2022-02-21T16:37:30+00:00"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("/no/such/file",), ("-", "--key", "12"), ("-", "--auth-key", "zz" * 16), ("-", "--zone", "Mars/Olympus")],
+)
+def test_misuse_is_told_without_repeating_a_key(arguments: tuple[str, ...]) -> None:
+    with pytest.raises(MisuseError) as misuse:
+        run(*arguments, given=b"")
+    assert "zz" not in str(misuse.value)
+
+
+def test_a_table_is_printed_for_people() -> None:
+    result = CliRunner().invoke(app, ["-"], input=AIDON.encode())
+    assert result.exit_code == 0
+    assert "1.0.1.7.0.255" in result.stdout
+    assert "280" in result.stdout
