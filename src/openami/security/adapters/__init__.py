@@ -1,1 +1,1 @@
-"""Room under construction."""
+"""PostgreSQL adapters of the security room, wired in app alone."""

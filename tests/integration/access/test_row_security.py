@@ -1,0 +1,114 @@
+"""Row security as the second layer: read from the catalog, and tried with every role."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from uuid import UUID, uuid4
+
+import psycopg
+import pytest
+from psycopg import sql
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from openami.app.engines.postgres import PostgresEngine
+from openami.security.access.row import RowSettings, seen_as
+from openami.security.adapters.row_security import row_secured_engine
+
+pytestmark = pytest.mark.engines
+GUARDED = ("customer", "billing", "access")
+
+
+def superuser(postgres: PostgresEngine) -> psycopg.Connection[tuple[object, ...]]:
+    return psycopg.connect(f"host={postgres.sockets} user=postgres dbname=openami", autocommit=True)
+
+
+def test_every_table_that_holds_a_customer_is_forced_and_has_policies(postgres: PostgresEngine) -> None:
+    with superuser(postgres) as c:
+        rows = c.execute(
+            "select n.nspname || '.' || c.relname, c.relrowsecurity, c.relforcerowsecurity, c.relowner::regrole::text, "
+            "(select count(*) from pg_policy p where p.polrelid = c.oid) "
+            "from pg_class c join pg_namespace n on n.oid = c.relnamespace "
+            "where n.nspname = any(%s) and c.relkind in ('r', 'p')",
+            (list(GUARDED),),
+        ).fetchall()
+    assert {str(r[0]) for r in rows} >= {"customer.person", "customer.agreement", "access.session"}
+    for name, is_on, is_forced, owner, policies in rows:
+        assert is_on, name
+        assert is_forced, name
+        assert not str(owner).startswith("openami_"), name
+        assert int(str(policies)) > 0, name
+
+
+def test_no_role_of_ours_is_powerful_and_no_function_borrows_rights(postgres: PostgresEngine) -> None:
+    with superuser(postgres) as c:
+        roles = c.execute(
+            "select rolname, rolsuper or rolbypassrls or rolcreaterole or rolcreatedb from pg_roles "
+            "where rolname like 'openami_%'"
+        ).fetchall()
+        definers = c.execute(
+            "select p.oid::regprocedure::text from pg_proc p join pg_namespace n on n.oid = p.pronamespace "
+            "where p.prosecdef and n.nspname not in ('pg_catalog', 'information_schema')"
+        ).fetchall()
+        views = c.execute("select viewname from pg_views where schemaname = any(%s)", (list(GUARDED),)).fetchall()
+    assert "openami_portal" in {r[0] for r in roles}
+    assert [name for name, is_powerful in roles if is_powerful] == []
+    assert definers == []
+    assert views == []
+
+
+def test_web_requests_may_only_select_what_customers_and_bills_hold(postgres: PostgresEngine) -> None:
+    with superuser(postgres) as c:
+        rights = c.execute(
+            "select table_schema || '.' || table_name, privilege_type from information_schema.role_table_grants "
+            "where grantee = 'openami_portal'"
+        ).fetchall()
+    assert {right for _, right in rights} == {"SELECT"}
+
+
+def test_without_settings_no_role_of_the_web_sees_a_row(postgres: PostgresEngine) -> None:
+    with superuser(postgres) as c:
+        user, account, person, place = (uuid4() for _ in range(4))
+        c.execute("insert into access.user_account values (%s, %s, true, now())", (user, b"x" * 32))
+        c.execute("insert into customer.person values (%s, 'Ada', 'ada@example.org', now())", (person,))
+        c.execute("insert into customer.account values (%s, %s, %s, now())", (account, person, user))
+        c.execute("insert into customer.premise values (%s, '1 Elm', 'Home')", (place,))
+        c.execute("insert into customer.agreement values (%s, %s, %s, %s, now())", (uuid4(), account, place, uuid4()))
+        tables = c.execute(
+            "select schemaname, tablename from pg_tables where schemaname = any(%s)", (list(GUARDED),)
+        ).fetchall()
+    for schema, table in tables:
+        role = "openami_access" if schema == "access" else "openami_portal"
+        with psycopg.connect(f"host={postgres.sockets} user={role} dbname=openami") as c:
+            row = c.execute(
+                sql.SQL("select count(*) from {}.{}").format(sql.Identifier(schema), sql.Identifier(table))
+            ).fetchone()
+            has_subject = c.execute(
+                "select 1 from information_schema.columns where table_schema = %s and table_name = %s "
+                "and column_name in ('service_point_id', 'bill_id', 'user_id', 'person_id')",
+                (schema, table),
+            ).fetchone()
+            if has_subject:
+                assert row == (0,), f"{schema}.{table}"
+
+
+async def test_settings_end_with_their_transaction_on_a_pooled_connection(postgres: PostgresEngine) -> None:
+    user, account, person, place = (uuid4() for _ in range(4))
+    with superuser(postgres) as c:
+        c.execute("insert into customer.person values (%s, 'Ada', 'ada@example.org', now())", (person,))
+        c.execute("insert into customer.account values (%s, %s, %s, now())", (account, person, user))
+        c.execute("insert into customer.premise values (%s, '1 Elm', 'Home')", (place,))
+        c.execute("insert into customer.agreement values (%s, %s, %s, %s, now())", (uuid4(), account, place, uuid4()))
+    engine = row_secured_engine(postgres.url("openami_portal"), pool_size=1)
+    try:
+        for table in ("person", "account", "premise", "agreement"):
+            counts = [await _count(engine, table, user_id) for user_id in (user, uuid4(), None)]
+            assert counts == [1, 0, 0], table
+    finally:
+        await engine.dispose()
+
+
+async def _count(engine: AsyncEngine, table: str, user_id: UUID | None) -> int:
+    with seen_as(RowSettings("viewer", user_id)) if user_id else nullcontext():
+        async with engine.begin() as connection:
+            return int((await connection.execute(text(f"select count(*) from customer.{table}"))).scalar_one())  # noqa: S608  # table names of this file
