@@ -13,12 +13,13 @@ import numpy as np
 import numpy.typing as npt
 
 from openami.kernel.errors import MisuseError
+from openami.protocol.push import MAX_REGISTER_WH
 
 I64 = npt.NDArray[np.int64]
 MJ_PER_WH = 3_600_000
-DEFAULT_CAPACITY_WH = 100_000_000
-"""Eight digits of watt-hours; after 99,999,999 the register shows 0."""
-MAX_CAPACITY_WH = 1 << 32
+MAX_CAPACITY_WH = MAX_REGISTER_WH + 1
+DEFAULT_CAPACITY_WH = MAX_CAPACITY_WH
+"""Registers of profile ``oam-1`` have 32 bits of watt-hours and then show 0 again."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

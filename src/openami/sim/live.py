@@ -92,6 +92,12 @@ class LiveMeters:
             heard += self._outage_pushes(outage, start_s)
         return sorted(heard, key=lambda h: h.due_s)
 
+    def pass_by(self) -> None:
+        """Measure the next quarter-hour and send nothing: what a meter does whose profile has overflowed."""
+        hand, slot = self._at_hand(self.at_s)
+        self.fleet.registers.integrate(hand.day.delivered_mj[:, [slot]], hand.day.received_mj[:, [slot]])
+        self.at_s += QUARTER_HOUR_S
+
     def _at_hand(self, start_s: int) -> tuple[_DayAtHand, int]:
         day = local_date(instant_from_epoch_s(start_s), self.territory.world.zone)
         if day not in self._days:
