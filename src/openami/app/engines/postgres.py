@@ -15,6 +15,7 @@ import time
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import psycopg
 
@@ -126,7 +127,9 @@ class PostgresEngine:
     def _initialize(self) -> None:
         command = [str(_binary("initdb")), "-D", str(self.data), "-U", SUPERUSER]
         command += ["--auth=reject", "--auth-local=trust", "--encoding=UTF8", "--locale=C"]
-        done = subprocess.run(command, user=self.user(), capture_output=True, text=True, check=False, cwd="/")
+        user = self.user()
+        rights: dict[str, Any] = {"user": user, "group": user, "extra_groups": []} if user else {}
+        done = subprocess.run(command, capture_output=True, text=True, check=False, cwd="/", **rights)
         if done.returncode != 0:
             raise EngineError(f"initdb in {self.data} failed: {done.stderr.strip()[-500:]}")
         with (self.data / "postgresql.conf").open("a") as file:

@@ -83,7 +83,8 @@ class Child:
         if self.ready_file is not None:
             self.ready_file.unlink(missing_ok=True)
             environment[READY_FILE] = str(self.ready_file)
-        options: dict[str, Any] = {"user": self.user} if self.user else {}
+        # Our own groups must go too: as a member of root's group the other user would be judged by the group's rights.
+        options: dict[str, Any] = {"user": self.user, "group": self.user, "extra_groups": []} if self.user else {}
         with self.log.open("ab") as log:
             self.process = await asyncio.create_subprocess_exec(
                 *self.command,
