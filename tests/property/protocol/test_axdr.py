@@ -132,6 +132,11 @@ def test_not_a_number_survives() -> None:
     [
         pytest.param(b"\x01\x01" * 17 + b"\x00", "too_deep", id="arrays in arrays"),
         pytest.param(bytes.fromhex("13" + "01ffff" * 2 + "00" + "0100"), "too_many", id="compact array of nothing"),
+        pytest.param(
+            bytes.fromhex("13" + "01ffff" * 2 + "010000" + "00" + "0100"),
+            "too_many",
+            id="compact array of empty arrays",
+        ),
         pytest.param(bytes.fromhex("1300" + "0100"), "bad_compact_array", id="null elements"),
         pytest.param(bytes.fromhex("0184ffffffff"), "cut", id="four billion elements"),
         pytest.param(bytes.fromhex("0984ffffffff"), "cut", id="four billion octets"),

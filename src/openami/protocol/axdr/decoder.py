@@ -167,7 +167,7 @@ def _described(reader: _Reader, description: TypeDescription, depth: int) -> Dat
     tag = description.tag
     if tag is Tag.ARRAY:
         inner = _deeper(reader, depth)
-        reader.spend(description.count)
+        reader.spend()
         kind = description.members[0]
         return Data(tag, tuple(_described(reader, kind, inner) for _ in range(description.count)))
     if tag is Tag.STRUCTURE:
