@@ -152,6 +152,17 @@ class PostgresRegistry:
         hung = {row["meter_id"] for row in await self._rows(query)}
         return sorted(set(known_meter_ids) - hung)
 
+    async def zones(self) -> dict[str, datetime]:
+        """See the port."""
+        query = (
+            select(SERVICE_POINT.c.zone, func.min(func.lower(INSTALLATION.c.period)).label("first"))
+            .join(INSTALLATION, INSTALLATION.c.service_point_id == SERVICE_POINT.c.id)
+            .join(METER, METER.c.id == INSTALLATION.c.meter_id)
+            .where(METER.c.is_virtual.is_(False))
+            .group_by(SERVICE_POINT.c.zone)
+        )
+        return {row["zone"]: row["first"] for row in await self._rows(query)}
+
     async def _add(self, table: Any, rows: list[Row]) -> None:
         if not rows:
             return

@@ -99,3 +99,7 @@ class Registry(Protocol):
     async def meters_unassigned(self, known_meter_ids: Collection[UUID]) -> list[UUID]:
         """Return those of the ids (meters that send) which hang nowhere and never did."""
         ...
+
+    async def zones(self) -> dict[str, datetime]:
+        """Return each zone in which a real meter was ever installed, with the start of its first installation."""
+        ...

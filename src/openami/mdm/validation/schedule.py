@@ -1,0 +1,242 @@
+"""What to validate when: the first run of each local day, requests, and days that late data touch.
+
+The first version of a local day is due 30 minutes after its end. A day for which the whole fleet sent nothing waits:
+either its history is still being loaded, or collection is down and nothing must be invented.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from openami.contracts.channel import Channel
+from openami.contracts.errors import ContractError
+from openami.kernel.time import Period, instant_from_epoch_s, local_date, local_day, local_days, zone_named
+from openami.mdm.ports import IntervalSummaries
+from openami.mdm.registry.ports import Registry
+from openami.mdm.validation.ports import Request, ValidationBook
+from openami.mdm.validation.run import RunReport, Validation
+from openami.security.access.scope import Purpose, system_scope
+
+DUE_AFTER = timedelta(minutes=30)
+CHUNK_DAYS = 31
+MAX_REQUESTS = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """One piece of work: days of some service points, all for None.
+
+    Args:
+        first_run: zone whose progress is marked when it is done; None for a re-run.
+    """
+
+    service_points: frozenset[UUID] | None
+    first: date
+    last: date
+    first_run: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """An announcement that raw rows were stored: which meters (None for many), from when to when."""
+
+    meters: frozenset[UUID] | None
+    first: datetime
+    last: datetime
+
+
+def parse_arrival(octets: bytes) -> Arrival | None:
+    """Read the store's announcement; None where it names no time.
+
+    Raises:
+        ContractError: it is not one.
+    """
+    try:
+        row = json.loads(octets)
+        if row["first"] is None:
+            return None
+        meters = None if row["many"] else frozenset(UUID(hex=m) for m in row["meters"])
+        return Arrival(meters, instant_from_epoch_s(int(row["first"])), instant_from_epoch_s(int(row["last"])))
+    except (ValueError, KeyError, TypeError, OverflowError) as error:
+        raise ContractError(f"announcement of raw rows: {type(error).__name__}") from error
+
+
+class Schedule:
+    """Plans and carries out validation work.
+
+    Args:
+        registry: who hung where.
+        store: summaries, for whether anything came.
+        book: progress and queue.
+        validation: the runner.
+        new_id: gives run ids.
+    """
+
+    def __init__(
+        self,
+        *,
+        registry: Registry,
+        store: IntervalSummaries,
+        book: ValidationBook,
+        validation: Validation,
+        new_id: Callable[[], UUID],
+    ) -> None:
+        self._registry = registry
+        self._store = store
+        self._book = book
+        self._validation = validation
+        self._new_id = new_id
+        self._scope = system_scope(process="worker", purpose=Purpose.VALIDATION)
+
+    async def due_days(self, now: datetime, *, since: date | None = None) -> list[Work]:
+        """Return first runs that are due, newest month first.
+
+        Args:
+            now: domain time.
+            since: look back to this day only; None looks back to the first installation.
+        """
+        work: list[Work] = []
+        for zone_name, begin in (await self._zones()).items():
+            zone = zone_named(zone_name)
+            last = local_date(now - DUE_AFTER, zone) - timedelta(days=1)
+            first = max(begin, since) if since is not None else begin
+            done = await self._book.days_done(zone_name, first, last) if first <= last else set()
+            open_days = [d for d in local_days(first, last) if d not in done]
+            came = await self._days_with_data(open_days, zone)
+            work += [
+                Work(None, chunk[0], chunk[-1], first_run=zone_name)
+                for chunk in _chunks([d for d in open_days if d in came])
+            ]
+        return sorted(work, key=lambda w: w.first, reverse=True)
+
+    async def requested(self, now: datetime) -> tuple[list[Work], list[int]]:
+        """Return the work on the queue, merged, and the ids of the requests that it settles.
+
+        A request for all service points is also the first run of its days. One for a metered service point whose day
+        had no first run yet is dropped: that run will see it.
+        """
+        requests = await self._book.requests(limit=MAX_REQUESTS)
+        ids = [r.id for r in requests]
+        zones = await self._zones()
+        work: list[Work] = []
+        for zone_name in zones:
+            ended = local_date(now - DUE_AFTER, zone_named(zone_name)) - timedelta(days=1)
+            whole = {d for r in requests if r.service_point_id is None for d in local_days(r.first, min(r.last, ended))}
+            work += [Work(None, c[0], c[-1], first_run=zone_name) for c in _chunks(sorted(whole))]
+        work += await self._single([r for r in requests if r.service_point_id is not None])
+        return sorted(work, key=lambda w: w.first, reverse=True), ids
+
+    async def carry_out(self, work: Work, now: datetime) -> RunReport:
+        """Validate and mark progress. Carried out twice, it writes nothing the second time."""
+        run_id = self._new_id()
+        report = await self._validation.run(work.service_points, work.first, work.last, run_id=run_id, known_at=now)
+        if work.first_run is not None:
+            await self._book.mark_done(work.first_run, list(local_days(work.first, work.last)), run_id=run_id, at=now)
+        return report
+
+    async def note_arrivals(self, arrivals: Sequence[Arrival], now: datetime) -> int:
+        """Ask for the days that late rows touch and that had their first run; return how many requests that made."""
+        if not arrivals:
+            return 0
+        count = 0
+        many = [a for a in arrivals if a.meters is None]
+        for arrival in many:
+            for zone_name in await self._zones():
+                count += await self._ask_done(None, arrival, zone_name, now)
+        by_meter: dict[UUID, Arrival] = {}
+        for arrival in arrivals:
+            for meter in arrival.meters or ():
+                known = by_meter.get(meter, arrival)
+                by_meter[meter] = Arrival(None, min(known.first, arrival.first), max(known.last, arrival.last))
+        if by_meter:
+            count += await self._ask_points(by_meter, now)
+        return count
+
+    async def _ask_points(self, by_meter: dict[UUID, Arrival], now: datetime) -> int:
+        """Ask for the done days of the places at which the meters hung; equal spans are asked for together."""
+        earliest = min(a.first for a in by_meter.values()) - timedelta(seconds=1)
+        if local_date(earliest, ZoneInfo("UTC")) >= local_date(now, ZoneInfo("UTC")) + timedelta(days=1):
+            return 0
+        installed = await self._registry.installed(None, Period(earliest, now + timedelta(days=1)), meters=by_meter)
+        places = {i.installation.service_point_id for i in installed}
+        zones = {p.id: p.zone for p in await self._registry.service_points(places)}
+        together: dict[tuple[datetime, datetime, str], set[UUID]] = defaultdict(set)
+        for one in installed:
+            arrival, point = by_meter[one.meter.id], one.installation.service_point_id
+            together[arrival.first, arrival.last, zones[point]].add(point)
+        count = 0
+        for (first, last, zone_name), points in together.items():
+            count += await self._ask_done(points, Arrival(None, first, last), zone_name, now)
+        return count
+
+    async def _ask_done(self, points: Collection[UUID] | None, arrival: Arrival, zone_name: str, now: datetime) -> int:
+        zone = zone_named(zone_name)
+        # A register read at midnight closes the day before it.
+        first = local_date(arrival.first - timedelta(seconds=1), zone)
+        last = min(local_date(arrival.last, zone), local_date(now, zone))
+        done = sorted(await self._book.days_done(zone_name, first, last))
+        for chunk in _chunks(done):
+            await self._book.ask(points, chunk[0], chunk[-1], reason="late data", at=now)
+        return len(_chunks(done))
+
+    async def _single(self, requests: Sequence[Request]) -> list[Work]:
+        """Return the work of requests that name a service point: equal spans together."""
+        spans: dict[UUID, tuple[date, date]] = {}
+        for r in requests:
+            point = r.service_point_id
+            if point is not None:
+                first, last = spans.get(point, (r.first, r.last))
+                spans[point] = (min(first, r.first), max(last, r.last))
+        together: dict[tuple[date, date], set[UUID]] = defaultdict(set)
+        for point, span in spans.items():
+            together[span].add(point)
+        work: list[Work] = []
+        for (first, last), points in together.items():
+            imported = await self._imported(points, first, last)
+            if imported:
+                work += [Work(frozenset(imported), c[0], c[-1]) for c in _chunks(list(local_days(first, last)))]
+            for zone_name in await self._zones():
+                done = sorted(await self._book.days_done(zone_name, first, last))
+                metered = frozenset(points - imported)
+                work += [Work(metered, c[0], c[-1]) for c in _chunks(done) if metered]
+        return work
+
+    async def _imported(self, points: set[UUID], first: date, last: date) -> set[UUID]:
+        """Return those of the service points that hold the virtual meter of a file."""
+        around = Period(_utc(first) - timedelta(days=2), _utc(last) + timedelta(days=3))
+        installed = await self._registry.installed(points, around)
+        return {i.installation.service_point_id for i in installed if i.meter.is_virtual}
+
+    async def _zones(self) -> dict[str, date]:
+        """Return each zone in use with the local day of its first installation of a real meter."""
+        return {name: local_date(first, zone_named(name)) for name, first in (await self._registry.zones()).items()}
+
+    async def _days_with_data(self, days: Sequence[date], zone: ZoneInfo) -> set[date]:
+        """Return those of the days on which any meter of the fleet sent anything."""
+        came: set[date] = set()
+        for chunk in _chunks(days):
+            period = Period(local_day(chunk[0], zone).start, local_day(chunk[-1], zone).end)
+            hours = await self._store.completeness(self._scope, None, Channel.DELIVERED, period)
+            came |= {local_date(hour, zone) for hour, count in hours.items() if count}
+        return came & set(days)
+
+
+def _utc(day: date) -> datetime:
+    return datetime(day.year, day.month, day.day, tzinfo=UTC)
+
+
+def _chunks(days: Sequence[date]) -> list[list[date]]:
+    """Cut sorted days into runs without a hole, each at most a month long."""
+    chunks: list[list[date]] = []
+    for day in days:
+        if chunks and day - chunks[-1][-1] == timedelta(days=1) and len(chunks[-1]) < CHUNK_DAYS:
+            chunks[-1].append(day)
+        else:
+            chunks.append([day])
+    return chunks
