@@ -1,0 +1,180 @@
+"""Ports of the head-end: where frames come from, where readings go, and what survives a kill."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from openami.contracts.deadletter import DeadLetter
+from openami.contracts.reading import I64, UUIDS
+from openami.headend.intake import Outcome, StreamMessage
+from openami.kernel.errors import OpenAmiError
+
+
+class HeadendError(OpenAmiError):
+    """The head-end cannot go on with something now; the text says with what."""
+
+
+class BusUnavailableError(HeadendError):
+    """The bus does not answer now: try again."""
+
+
+class StateUnavailableError(HeadendError):
+    """The database that keeps leases and windows does not answer now: try again."""
+
+
+class LostLeaseError(HeadendError):
+    """Another head-end owns the group: stop, write nothing, forget its windows."""
+
+
+class FrameReader(Protocol):
+    """Frame batches of some partitions in the order of the stream, from a position on, none left out."""
+
+    async def read(self, *, wait_s: float) -> list[StreamMessage]:
+        """Return the next messages; nothing where none came in time.
+
+        Raises:
+            BusUnavailableError: the bus has not been heard for longer than its heartbeat allows.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Stop reading. Never raises."""
+        ...
+
+
+class FrameSource(Protocol):
+    """The stream of sealed frames."""
+
+    async def open(self, partitions: Sequence[int], *, after_seq: int) -> FrameReader:
+        """Return a reader of these partitions that begins behind a stream sequence.
+
+        Raises:
+            BusUnavailableError: the bus does not answer.
+        """
+        ...
+
+
+class Outbox(Protocol):
+    """Where outcomes go."""
+
+    async def publish(self, outcome: Outcome, *, group: int, subject_partition: int) -> None:
+        """Return when everything in the outcome is durable. May be repeated: receivers drop what they have.
+
+        Args:
+            outcome: what an input batch gave.
+            group: number of the lease group, for message ids.
+            subject_partition: the partition whose subjects are used, the lowest of the group's.
+
+        Raises:
+            BusUnavailableError: not everything was acknowledged; publish it again.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """A group in hand: the number that fences its writes, and the stream sequence its state stands at."""
+
+    group: int
+    fence: int
+    position: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LastFrames:
+    """The newest accepted frame of each meter since the last snapshot. Columns of one length n.
+
+    Args:
+        meter_id: (n,) V16, each once.
+        generation: (n,) key generation.
+        counter: (n,) invocation counter.
+        collected_at_ms, received_at_ms: (n,) by the collector's and the gateway's clock.
+        frames: (n,) how many frames were accepted since the last snapshot.
+    """
+
+    meter_id: UUIDS
+    generation: I64
+    counter: I64
+    collected_at_ms: I64
+    received_at_ms: I64
+    frames: I64
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Everything that changes when a group's position moves, written in one transaction or not at all.
+
+    Args:
+        since: position that the group stood at before; anything else there means that another write came through.
+        position: stream sequence up to which every output is durable.
+        page: counter windows, see :mod:`openami.headend.snapshot`.
+        is_base: the page holds every window of the group; earlier pages go.
+        frames, accepted: how many since the last snapshot.
+        refusals: how many of each reason since then.
+        letters: those to show; the stream of dead letters has them all.
+        last_frames: newest frame of each meter.
+    """
+
+    since: int
+    position: int
+    page: bytes
+    is_base: bool
+    frames: int
+    accepted: int
+    refusals: Counter[str]
+    letters: list[DeadLetter]
+    last_frames: LastFrames
+
+
+class GroupStore(Protocol):
+    """Leases and state of the groups. Instants are real time, given by the caller.
+
+    Every method raises :class:`StateUnavailableError` when the database cannot be reached.
+    """
+
+    async def prepare(self, groups: int) -> None:
+        """Make the rows of the groups where there are none.
+
+        Raises:
+            HeadendError: the partitions are shared in another number of groups already.
+        """
+        ...
+
+    async def enlist(self, owner: str, *, now: datetime, until: datetime) -> int:
+        """Say that this owner is alive and return how many owners are, itself included."""
+        ...
+
+    async def resign(self, owner: str) -> None:
+        """Say that this owner is leaving, so that the others need not wait for its silence."""
+        ...
+
+    async def acquire(
+        self, owner: str, *, limit: int, working: Sequence[int], now: datetime, until: datetime
+    ) -> list[Lease]:
+        """Take up to ``limit`` groups that are free, run out, or this owner's of an earlier life, not ``working``."""
+        ...
+
+    async def renew(self, leases: Sequence[Lease], *, until: datetime) -> set[int]:
+        """Extend leases and return the groups that are still in hand."""
+        ...
+
+    async def release(self, lease: Lease) -> None:
+        """Give a group back, if it is still in hand."""
+        ...
+
+    async def pages(self, group: int) -> list[bytes]:
+        """Return the pages of counter windows, the base first."""
+        ...
+
+    async def write(self, lease: Lease, snapshot: Snapshot) -> None:
+        """Keep a snapshot.
+
+        Raises:
+            LostLeaseError: the fence is not this lease's any more, or the group does not stand where the snapshot
+                begins (an earlier write was kept although its answer was lost); nothing was written.
+        """
+        ...

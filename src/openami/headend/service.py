@@ -1,0 +1,316 @@
+"""The imperative shell of the head-end: leases, one task a group, snapshots.
+
+A group's life: take the lease, restore the windows, read behind the position; then read, open, judge, publish, wait
+until everything published is durable, and every few seconds write windows, counts and position in one transaction.
+Killed at any instant, the next owner restores the snapshot, reads again what came after it, and emits the same rows
+under the same message ids. An owner that has lost its lease without knowing can only repeat what the new owner says:
+its snapshots are fenced off.
+
+Source: docs/adr/0004-head-end-is-a-function-of-its-snapshot.md.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import structlog
+
+from openami.contracts.stream import PARTITIONS
+from openami.headend.intake import Intake, Outcome, StreamMessage
+from openami.headend.keyfeed import KeyFeed
+from openami.headend.ports import (
+    BusUnavailableError,
+    FrameReader,
+    FrameSource,
+    GroupStore,
+    HeadendError,
+    Lease,
+    Outbox,
+    StateUnavailableError,
+)
+from openami.headend.progress import Progress, rows_of_partitions
+from openami.headend.snapshot import restore_page
+from openami.headend.window import CounterWindows
+from openami.kernel.clock import Clock
+from openami.kernel.errors import OpenAmiError
+from openami.kernel.time import EPOCH
+from openami.security.keys.ports import VaultUnavailableError
+from openami.security.keys.table import KeyTable
+
+LEASE_S = 6.0
+RENEW_S = 1.5
+SNAPSHOT_S = 2.0
+SNAPSHOT_SHARE = 10
+"""Writing snapshots takes at most a tenth of the time: a slow one is followed by a longer pause."""
+MAX_UNWRITTEN_FRAMES = 500_000
+"""With the database away the head-end goes on for this many frames; then it waits, so memory stays bounded."""
+READ_WAIT_S = 0.5
+RETRY_S = 0.5
+KEY_POLL_S = 2.0
+log = structlog.get_logger("openami.headend")
+
+
+@dataclass(frozen=True, slots=True)
+class Engines:
+    """Everything outside that the head-end talks to.
+
+    Args:
+        source: sealed frames.
+        outbox: readings, events, letters.
+        store: leases and snapshots.
+        keys: keeps ``table`` up to date.
+        clock: domain time.
+        real_now: the host's clock, for leases.
+        monotonic: real time that never jumps [s].
+    """
+
+    source: FrameSource
+    outbox: Outbox
+    store: GroupStore
+    keys: KeyFeed
+    clock: Clock
+    real_now: Callable[[], datetime]
+    monotonic: Callable[[], float]
+
+
+def group_partitions(group: int, groups: int) -> frozenset[int]:
+    """Return the partitions of a group: every ``groups``-th.
+
+    >>> sorted(group_partitions(1, 8))
+    [1, 9, 17, 25, 33, 41, 49, 57]
+    """
+    return frozenset(range(group, PARTITIONS, groups))
+
+
+class Headend:
+    """One head-end: takes its share of the groups and works them until it is stopped.
+
+    Args:
+        owner: its name; the same after a restart, different from every other living head-end's.
+        groups: how many groups the partitions are shared in.
+        zone: IANA zone of clocks without deviation.
+        table: key pairs, kept up to date by ``engines.keys``.
+        engines: what it talks to.
+    """
+
+    def __init__(self, *, owner: str, groups: int, zone: str, table: KeyTable, engines: Engines) -> None:
+        self._owner = owner
+        self._groups = groups
+        self._table = table
+        self._engines = engines
+        self._windows = CounterWindows()
+        self._intake = Intake(table, self._windows, zone=zone)
+        self._workers: dict[int, _GroupWorker] = {}
+        self._tasks: dict[int, asyncio.Task[None]] = {}
+
+    @property
+    def groups_owned(self) -> frozenset[int]:
+        """The groups in hand now."""
+        return frozenset(self._workers)
+
+    async def run(self, stop: asyncio.Event, *, on_ready: Callable[[], None] = lambda: None) -> None:
+        """Work until ``stop`` is set, then drain: write every group's snapshot and give it back."""
+        await _retried(lambda: self._engines.store.prepare(self._groups), stop)
+        await _retried(self._engines.keys.refresh, stop)
+        poller = asyncio.create_task(self._poll_keys(stop))
+        try:
+            await self._share_groups()
+            on_ready()
+            while not stop.is_set():
+                await _sleep(stop, RENEW_S)
+                if not stop.is_set():
+                    await self._share_groups()
+        finally:
+            poller.cancel()
+            await self._stop_workers(list(self._workers))
+            await asyncio.gather(poller, return_exceptions=True)
+            await self._resign()
+
+    async def _share_groups(self) -> None:
+        """Renew what is in hand, give back what is too much, take what is missing."""
+        store, now = self._engines.store, self._engines.real_now()
+        until = now + timedelta(seconds=LEASE_S)
+        for group in [g for g, t in self._tasks.items() if t.done()]:
+            await self._stop_workers([group])
+        try:
+            owners = await store.enlist(self._owner, now=now, until=until)
+            kept = await store.renew([w.lease for w in self._workers.values()], until=until)
+            await self._stop_workers([g for g in self._workers if g not in kept])
+            share = -(-self._groups // owners)
+            await self._stop_workers(sorted(self._workers)[share:])
+            # The limit counts groups that an earlier life of this owner holds, but never those it works now.
+            free = share - len(self._workers)
+            leases = await store.acquire(self._owner, limit=free, working=sorted(self._workers), now=now, until=until)
+        except StateUnavailableError as error:
+            log.warning("leases_unavailable", error=str(error))
+            return
+        for lease in leases:
+            partitions = group_partitions(lease.group, self._groups)
+            worker = _GroupWorker(lease, partitions, self._intake, self._windows, self._table, self._engines)
+            self._workers[lease.group] = worker
+            self._tasks[lease.group] = asyncio.create_task(worker.run())
+            log.info("group_taken", group=lease.group, fence=lease.fence, position=lease.position)
+
+    async def _stop_workers(self, groups: list[int]) -> None:
+        for group in groups:
+            self._workers[group].stop.set()
+        for group in groups:
+            worker, task = self._workers.pop(group), self._tasks.pop(group)
+            result = (await asyncio.gather(task, return_exceptions=True))[0]
+            if isinstance(result, Exception) and not isinstance(result, OpenAmiError):
+                raise result
+            log.info("group_left", group=group, position=worker.position, reason=str(result or "drained"))
+
+    async def _resign(self) -> None:
+        try:
+            await self._engines.store.resign(self._owner)
+        except StateUnavailableError as error:
+            log.warning("leases_unavailable", error=str(error))
+
+    async def _poll_keys(self, stop: asyncio.Event) -> None:
+        while not stop.is_set():
+            await _sleep(stop, KEY_POLL_S)
+            try:
+                await self._engines.keys.refresh()
+            except VaultUnavailableError as error:
+                log.warning("vault_unavailable", error=str(error))
+
+
+class _GroupWorker:
+    """Works one group while its lease holds. Any failure ends it; the lease loop begins it anew from the snapshot."""
+
+    def __init__(
+        self,
+        lease: Lease,
+        partitions: frozenset[int],
+        intake: Intake,
+        windows: CounterWindows,
+        table: KeyTable,
+        engines: Engines,
+    ) -> None:
+        self.lease = lease
+        self.stop = asyncio.Event()
+        self._partitions = partitions
+        self._intake = intake
+        self._windows = windows
+        self._table = table
+        self._engines = engines
+        self._progress = Progress(partitions, lease.position, lease.position)
+        self._due_at = 0.0
+
+    @property
+    def position(self) -> int:
+        """Stream sequence up to which every output is durable."""
+        return self._progress.position
+
+    async def run(self) -> None:
+        """Restore, work until told to stop, write the last snapshot and give the lease back."""
+        await self._restore()
+        reader = await self._engines.source.open(sorted(self._partitions), after_seq=self.lease.position)
+        try:
+            await self._work(reader)
+            await self._write_snapshot()
+            await self._engines.store.release(self.lease)
+        finally:
+            await reader.close()
+
+    async def _restore(self) -> None:
+        await self._engines.keys.refresh()
+        pages = await self._engines.store.pages(self.lease.group)
+        self._windows.grow(len(self._table))
+        self._windows.forget(rows_of_partitions(self._table, self._partitions))
+        for page in pages:
+            restore_page(self._windows, self._table, page)
+        self._progress.base_octets = len(pages[0]) if pages else 0
+        self._progress.delta_octets = sum(len(p) for p in pages[1:])
+
+    async def _work(self, reader: FrameReader) -> None:
+        while not self.stop.is_set():
+            try:
+                messages = await reader.read(wait_s=READ_WAIT_S)
+            except BusUnavailableError as error:
+                log.warning("frames_unavailable", group=self.lease.group, error=str(error))
+                await _sleep(self.stop, RETRY_S)
+                continue
+            if messages:
+                await self._pass_on(messages)
+            if self._engines.monotonic() >= self._due_at:
+                await self._write_snapshot()
+
+    async def _pass_on(self, messages: list[StreamMessage]) -> None:
+        """Turn messages into outcomes that are durable downstream.
+
+        Raises:
+            HeadendError: the worker was stopped while the bus was away.
+        """
+        revision = self._table.revision
+        opened = self._intake.open(messages, partitions=self._partitions, now_ms=self._now_ms())
+        if opened.has_unknown_title and await self._table_is_newer_than(revision):
+            opened = self._intake.open(messages, partitions=self._partitions, now_ms=self._now_ms())
+        outcome = self._intake.judge(opened, now_ms=self._now_ms())
+        while not await self._published(outcome):
+            # The windows have moved and the position has not: only the snapshot before this batch is true now.
+            if self.stop.is_set():
+                raise HeadendError(f"group {self.lease.group}: stopped while the bus was away")
+            await _sleep(self.stop, RETRY_S)
+        self._progress.add(outcome)
+
+    async def _table_is_newer_than(self, revision: int) -> bool:
+        """Ask the vault; keys that another group's worker has just fetched count as well."""
+        try:
+            await self._engines.keys.refresh()
+        except VaultUnavailableError as error:
+            log.warning("vault_unavailable", error=str(error))
+        return self._table.revision != revision
+
+    async def _published(self, outcome: Outcome) -> bool:
+        try:
+            await self._engines.outbox.publish(outcome, group=self.lease.group, subject_partition=min(self._partitions))
+        except BusUnavailableError as error:
+            log.warning("outbox_unavailable", group=self.lease.group, error=str(error))
+            return False
+        return True
+
+    async def _write_snapshot(self) -> None:
+        """Write what happened since the last one; with the database away go on while memory allows."""
+        while not self._progress.is_empty:
+            began = self._engines.monotonic()
+            snapshot = self._progress.snapshot(self._windows, self._table)
+            try:
+                await self._engines.store.write(self.lease, snapshot)
+            except StateUnavailableError as error:
+                log.warning("snapshot_unavailable", group=self.lease.group, error=str(error))
+                if self.stop.is_set() or self._progress.frames < MAX_UNWRITTEN_FRAMES:
+                    self._due_at = self._engines.monotonic() + SNAPSHOT_S
+                    return
+                await _sleep(self.stop, RETRY_S)
+                continue
+            self._progress.written(snapshot)
+            took = self._engines.monotonic() - began
+            self._due_at = self._engines.monotonic() + max(SNAPSHOT_S, SNAPSHOT_SHARE * took)
+
+    def _now_ms(self) -> int:
+        return (self._engines.clock.now() - EPOCH) // timedelta(milliseconds=1)
+
+
+async def _sleep(stop: asyncio.Event, seconds: float) -> None:
+    """Wait, but not longer than until ``stop`` is set."""
+    try:
+        await asyncio.wait_for(stop.wait(), seconds)
+    except TimeoutError:
+        return
+
+
+async def _retried(act: Callable[[], Awaitable[object]], stop: asyncio.Event) -> None:
+    """Do it until the engines answer or ``stop`` is set: engines and head-end start side by side."""
+    while not stop.is_set():
+        try:
+            await act()
+        except (StateUnavailableError, VaultUnavailableError) as error:
+            log.warning("engine_unavailable", error=str(error))
+            await _sleep(stop, RETRY_S)
+        else:
+            return
