@@ -73,7 +73,7 @@ def main() -> None:
     try:
         app()
     except MisuseError as error:
-        Console(stderr=True).print(f"[red]{error}[/red]", highlight=False, markup=True)
+        Console(stderr=True).print(f"openami: {error}", style="red", highlight=False, markup=False)
         sys.exit(2)
     except OpenAmiError as error:
         Console(stderr=True).print(f"openami: {error}", style="red", highlight=False, markup=False)
