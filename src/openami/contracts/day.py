@@ -20,7 +20,7 @@ import pyarrow as pa
 
 from openami.contracts.channel import Channel
 from openami.contracts.errors import ContractError
-from openami.contracts.reading import I64, U8, U32, U64, UUIDS, uuid_column
+from openami.contracts.reading import I64, U8, U32, U64, UUIDS, arrow_column, uuid_column
 from openami.kernel.time import epoch_s, instant_from_epoch_s
 
 _LISTS = ("values", "quality", "method", "band_low", "band_high")
@@ -183,18 +183,15 @@ class DayTable:
 
     def to_arrow(self) -> pa.RecordBatch:
         """Return the table as one Arrow record batch of :data:`DAY_SCHEMA`."""
-        offsets = pa.array(self.offsets.astype(np.int32))
+        offsets = arrow_column(self.offsets, pa.int32())
         arrays: list[Any] = []
         for name in DAY_SCHEMA.names:
-            column = np.ascontiguousarray(getattr(self, name))
-            kind = DAY_SCHEMA.field(name).type
+            column, kind = getattr(self, name), DAY_SCHEMA.field(name).type
             if name in _LISTS:
-                arrays.append(pa.ListArray.from_arrays(offsets, pa.array(column, type=kind.value_type)))
-            elif kind == pa.binary(16):
-                arrays.append(pa.FixedSizeBinaryArray.from_buffers(kind, len(column), [None, pa.py_buffer(column)]))
+                arrays.append(pa.ListArray.from_arrays(offsets, arrow_column(column, kind.value_type)))
             else:
-                arrays.append(pa.array(column, type=kind))
-        return pa.record_batch(arrays, schema=DAY_SCHEMA)
+                arrays.append(arrow_column(column, kind))
+        return pa.RecordBatch.from_arrays(arrays, schema=DAY_SCHEMA)
 
     @classmethod
     def from_arrow(cls, batch: pa.RecordBatch) -> DayTable:

@@ -59,6 +59,20 @@ _DTYPES: Mapping[str, str] = {
 }  # fmt: skip
 
 
+def arrow_column(column: npt.NDArray[Any], kind: pa.DataType) -> pa.Array:
+    """Return a NumPy column as an Arrow column, without a copy where it has the type's own memory layout.
+
+    ``pa.array`` would do the same after importing pandas, wherever that is installed: a second and 60 MB a process.
+
+    Args:
+        column: (n,) numbers, or ``V16`` for a 16-octet binary type.
+        kind: a fixed-width Arrow type of whole octets.
+    """
+    dtype = "V16" if kind == pa.binary(16) else kind.to_pandas_dtype()
+    octets = np.ascontiguousarray(column, dtype=dtype)
+    return pa.Array.from_buffers(kind, len(octets), [None, pa.py_buffer(octets)])
+
+
 def uuid_column(ids: list[UUID]) -> UUIDS:
     """Return UUIDs as a (n,) ``V16`` column."""
     return np.frombuffer(b"".join(i.bytes for i in ids), dtype="V16")
@@ -79,16 +93,8 @@ class _Columns:
 
     def to_arrow(self) -> pa.RecordBatch:
         """Return the columns as one Arrow record batch, without copying where types allow."""
-        arrays = []
-        for name in self.SCHEMA.names:
-            column = np.ascontiguousarray(getattr(self, name))
-            if name == "meter_id":
-                arrays.append(
-                    pa.FixedSizeBinaryArray.from_buffers(pa.binary(16), len(column), [None, pa.py_buffer(column)])
-                )
-            else:
-                arrays.append(pa.array(column, type=self.SCHEMA.field(name).type))
-        return pa.record_batch(arrays, schema=self.SCHEMA)
+        arrays = [arrow_column(getattr(self, field.name), field.type) for field in self.SCHEMA]
+        return pa.RecordBatch.from_arrays(arrays, schema=self.SCHEMA)
 
     @classmethod
     def from_arrow(cls, batch: pa.RecordBatch) -> Self:

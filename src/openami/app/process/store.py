@@ -8,10 +8,9 @@ from typing import Any
 
 import structlog
 
-from openami.app.engines.nats import BusError, connect
+from openami.app.engines.nats import BusError, NatsEngine, connect
 from openami.app.process import ready
 from openami.app.settings import Settings
-from openami.app.supervisor.platform import nats_url
 from openami.mdm.adapters.store_engine import StoreEngine
 from openami.mdm.adapters.store_ingest import Ingest
 from openami.mdm.adapters.store_server import StoreServer
@@ -62,7 +61,8 @@ async def _bus(settings: Settings, stop: asyncio.Event) -> Any:
     while not stop.is_set():
         try:
             # Prepared anew at each attempt: the supervisor may write the passwords after this process has started.
-            return await connect(nats_url(settings, "core"), name="openami-store")
+            engine = NatsEngine(settings.home.folder("nats"), "127.0.0.1", settings.nats_port)
+            return await connect(settings.nats_core_url or engine.url("core"), name="openami-store")
         except (BusError, FileNotFoundError):
             try:
                 await asyncio.wait_for(stop.wait(), BUS_RETRY_SECONDS)

@@ -23,9 +23,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
+import numpy as np
 import pyarrow as pa
 import structlog
 
+from openami.contracts.reading import arrow_column
 from openami.mdm.ports import StoreError, StoreUnavailableError
 from openami.mdm.store.schema import Table, embedded_ddl
 from openami.mdm.store.wire import encode_columns
@@ -194,9 +196,10 @@ class StoreEngine:
     def _warm_up(self) -> None:
         if self._lock_file is None:
             return
+        one = pa.RecordBatch.from_arrays([arrow_column(np.ones(1, np.int64), pa.int64())], names=["n"])
         self.execute("CREATE TABLE IF NOT EXISTS warm_up (n Int64) ENGINE = MergeTree ORDER BY n")
         with self._handle(self._writers) as handle:
-            handle.raw_insert("warm_up", ["n"], encode_columns(pa.record_batch({"n": [1]})), fmt="ArrowStream")
+            handle.raw_insert("warm_up", ["n"], encode_columns(one), fmt="ArrowStream")
         self.execute("TRUNCATE TABLE warm_up")
         for table in Table:
             self.fetch(f"SELECT count() FROM {table}", {})  # noqa: S608 - a constant of the schema

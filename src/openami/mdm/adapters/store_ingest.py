@@ -27,6 +27,7 @@ from openami.contracts.stream import CORE_READING, changed_subject
 from openami.mdm.adapters.store_service import StoreService
 from openami.mdm.ports import StoreError
 from openami.mdm.store.announce import announcement
+from openami.mdm.store.queries import picked
 from openami.mdm.store.rows import storable
 
 _LOG = structlog.get_logger()
@@ -154,7 +155,7 @@ class Ingest:
             out = int(len(batch) - good.sum())
             self.counts.rows_out_of_time += out
             _LOG.error("store.rows_out_of_time", seq=_seq(message), rows=out)
-            batch = type(batch).from_arrow(batch.to_arrow().filter(good))
+            batch = type(batch).from_arrow(picked(batch.to_arrow(), good))
         return _Taken(message, _seq(message), kind, batch)
 
     async def _keep_all(

@@ -7,7 +7,7 @@ import contextlib
 import os
 import socket
 import struct
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -46,6 +46,7 @@ class StoreServer:
     service: StoreService
     place: Path
     _listener: socket.socket | None = None
+    _accepting: asyncio.Task[None] | None = None
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
     _readers: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(READ_HANDLES, "store-read"))
     _writers: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(WRITE_HANDLES, "store-write"))
@@ -68,10 +69,13 @@ class StoreServer:
         listener.listen(MAX_CONNECTIONS)
         listener.setblocking(False)
         self._listener = listener
-        self._start_task(self._accept(listener))
+        self._accepting = self._start_task(self._accept(listener))
 
     async def close(self) -> None:
         """Stop listening, let requests under way finish for a moment, and close."""
+        if self._accepting is not None:
+            self._accepting.cancel()
+            await asyncio.gather(self._accepting, return_exceptions=True)
         if self._listener is not None:
             self._listener.close()
             self.place.unlink(missing_ok=True)
@@ -83,10 +87,10 @@ class StoreServer:
         for pool in (self._readers, self._writers):
             pool.shutdown(wait=True, cancel_futures=True)
 
-    def _start_task(self, work: Any) -> None:
+    def _start_task(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
     async def _accept(self, listener: socket.socket) -> None:
         loop = asyncio.get_running_loop()
@@ -99,7 +103,7 @@ class StoreServer:
                 _LOG.warning("store.connection_refused", connections=len(self._tasks))
                 connection.close()
                 continue
-            self._start_task(self._serve(FrameStream(connection)))
+            self._tasks.add(self._start_task(self._serve(FrameStream(connection))))
 
     async def _serve(self, stream: FrameStream) -> None:
         try:

@@ -16,7 +16,7 @@ import pyarrow as pa
 from openami.contracts.channel import Channel
 from openami.contracts.day import DayTable
 from openami.contracts.errors import ContractError
-from openami.contracts.reading import ReadingBatch, RegisterBatch
+from openami.contracts.reading import ReadingBatch, RegisterBatch, arrow_column, uuid_column
 from openami.kernel.time import Period, instant_from_epoch_s
 from openami.mdm.adapters.store_stream import ConnectionEndedError, FrameStream
 from openami.mdm.ports import (
@@ -225,8 +225,9 @@ class SocketStore:
             "last": last_day,
             "known_at": queries.known_second(as_known_at),
         }
-        ids = pa.array([p.bytes for p in points] if first_day <= last_day else [], type=pa.binary(16))
-        return self._ask(query, scope, parameters, pa.record_batch([ids], schema=queries.POINT_SCHEMA))
+        ids = arrow_column(uuid_column(list(points) if first_day <= last_day else []), pa.binary(16))
+        columns = pa.RecordBatch.from_arrays([ids], schema=queries.POINT_SCHEMA)
+        return self._ask(query, scope, parameters, columns)
 
     async def _ask(
         self,

@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from openami.contracts.day import DayTable
 from openami.contracts.errors import ContractError
+from openami.contracts.reading import arrow_column
 
 STORED_DAY_SCHEMA = pa.schema(
     [
@@ -45,20 +46,13 @@ def sparse_days(days: DayTable) -> pa.RecordBatch:
         ContractError: offsets that do not rise from 0 to the number of values, or columns of unequal length.
     """
     lengths = _checked_lengths(days)
-    arrays: list[pa.Array] = []
-    for name in _PLAIN:
-        column = np.ascontiguousarray(getattr(days, name))
-        kind = STORED_DAY_SCHEMA.field(name).type
-        if kind == pa.binary(16):
-            arrays.append(pa.FixedSizeBinaryArray.from_buffers(kind, len(column), [None, pa.py_buffer(column)]))
-        else:
-            arrays.append(pa.array(column, type=kind))
+    arrays = [arrow_column(getattr(days, name), STORED_DAY_SCHEMA.field(name).type) for name in _PLAIN]
     arrays.append(_list_array(days.values, days.offsets, pa.int64()))
     arrays.append(_sparse(days.quality, days.offsets, lengths, pa.uint8()))
     arrays.append(_sparse(days.method, days.offsets, lengths, pa.uint8()))
     arrays.append(_sparse(days.values - days.band_low, days.offsets, lengths, pa.int64()))
     arrays.append(_sparse(days.band_high - days.values, days.offsets, lengths, pa.int64()))
-    return pa.record_batch(arrays, schema=STORED_DAY_SCHEMA)
+    return pa.RecordBatch.from_arrays(arrays, schema=STORED_DAY_SCHEMA)
 
 
 def full_days(batch: pa.RecordBatch) -> DayTable:
@@ -102,7 +96,7 @@ def _checked_lengths(days: DayTable) -> _Offsets:
 
 
 def _list_array(flat: _Flat, offsets: _Offsets, kind: pa.DataType) -> pa.Array:
-    return pa.ListArray.from_arrays(pa.array(offsets.astype(np.int32)), pa.array(np.ascontiguousarray(flat), type=kind))
+    return pa.ListArray.from_arrays(arrow_column(offsets, pa.int32()), arrow_column(flat, kind))
 
 
 def _sparse(flat: _Flat, offsets: _Offsets, lengths: _Offsets, kind: pa.DataType) -> pa.Array:

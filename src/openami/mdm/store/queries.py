@@ -20,7 +20,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from openami.contracts.errors import ContractError
-from openami.contracts.reading import READING_SCHEMA, REGISTER_SCHEMA, UUIDS
+from openami.contracts.reading import READING_SCHEMA, REGISTER_SCHEMA, UUIDS, arrow_column
 from openami.kernel.time import Period, epoch_s
 from openami.mdm.store.day_columns import STORED_DAY_SCHEMA
 from openami.mdm.store.schema import READING_DAY, READING_RAW, REGISTER_READ, Table
@@ -170,13 +170,14 @@ def latest_registers(table: pa.Table, spans: Sequence[SpanRow]) -> pa.RecordBatc
 def hours_of(readings: pa.RecordBatch) -> pa.RecordBatch:
     """Return how many rows start in each hour."""
     hours, counts = np.unique(readings.column("start").to_numpy() // 3600, return_counts=True)
-    return pa.record_batch([pa.array(hours * 3600, pa.int64()), pa.array(counts, pa.int64())], schema=HOUR_SCHEMA)
+    columns = [arrow_column(hours * 3600, pa.int64()), arrow_column(counts, pa.int64())]
+    return pa.RecordBatch.from_arrays(columns, schema=HOUR_SCHEMA)
 
 
 def in_spans(batch: pa.RecordBatch, spans: Sequence[SpanRow]) -> pa.RecordBatch:
     """Return the rows, sorted by (meter, start), that lie in a span of their meter."""
     mask = rows_in_spans(spans, _ids(batch), batch.column("start").to_numpy())
-    return batch if mask is None else batch.filter(pa.array(mask))
+    return batch if mask is None else picked(batch, mask)
 
 
 def granted_points(scope: Scope, columns: pa.RecordBatch | None) -> list[bytes]:
@@ -205,7 +206,12 @@ def days_in_scope(batch: pa.RecordBatch, scope: Scope) -> pa.RecordBatch:
         any(p.start_s <= start and end <= p.end_s for p in scope.periods.get(UUID(bytes=point), ()))
         for point, start, end in rows
     ]
-    return batch.filter(pa.array(mask, pa.bool_()))
+    return picked(batch, np.array(mask))
+
+
+def picked(batch: pa.RecordBatch, mask: npt.NDArray[np.bool_]) -> pa.RecordBatch:
+    """Return the rows that the mask names."""
+    return batch.take(arrow_column(np.flatnonzero(mask), pa.int64()))
 
 
 def one_batch(table: pa.Table, schema: pa.Schema) -> pa.RecordBatch:
@@ -220,9 +226,9 @@ def one_batch(table: pa.Table, schema: pa.Schema) -> pa.RecordBatch:
     for chunked, wanted in zip(table.columns, schema, strict=True):
         column = chunked.combine_chunks()
         if isinstance(column, pa.ChunkedArray):
-            column = column.chunk(0) if column.num_chunks else pa.array([], type=column.type)
+            column = column.chunk(0) if column.num_chunks else pa.nulls(0, column.type)
         columns.append(_as(column, wanted.type))
-    return pa.record_batch(columns, schema=schema)
+    return pa.RecordBatch.from_arrays(columns, schema=schema)
 
 
 def _as(column: pa.Array, kind: pa.DataType) -> pa.Array:
@@ -242,7 +248,7 @@ def _latest(batch: pa.RecordBatch, spans: Sequence[SpanRow], instant: str) -> pa
     if last is not None:
         mask = last if mask is None else mask & last
     kept = batch.drop_columns(["ingested_at"])
-    return kept if mask is None or mask.all() else kept.filter(pa.array(mask))
+    return kept if mask is None or mask.all() else picked(kept, mask)
 
 
 def _last_of_each(batch: pa.RecordBatch, ids: UUIDS, instants: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_] | None:

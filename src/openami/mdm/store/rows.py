@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from openami.contracts.errors import ContractError
-from openami.contracts.reading import ReadingBatch, RegisterBatch
+from openami.contracts.reading import ReadingBatch, RegisterBatch, arrow_column
 from openami.mdm.store.day_columns import STORED_DAY_SCHEMA
 
 EARLIEST_S = 946_684_800
@@ -33,9 +33,10 @@ def storable(batch: ReadingBatch | RegisterBatch) -> np.ndarray[tuple[int], np.d
 def stamped(batch: pa.RecordBatch, *, token: str, ingested_at_ms: int) -> pa.RecordBatch:
     """Return reading or register columns with ``batch_id`` and ``ingested_at`` (milliseconds, domain time) added."""
     n = batch.num_rows
-    numbers = pa.array(np.full(n, batch_number(token), np.uint64))
-    stamps = pa.array(np.full(n, ingested_at_ms, np.int64)).cast(pa.timestamp("ms", "UTC"))
-    return pa.record_batch([*batch.columns, numbers, stamps], names=[*batch.schema.names, "batch_id", "ingested_at"])
+    numbers = arrow_column(np.full(n, batch_number(token), np.uint64), pa.uint64())
+    stamps = arrow_column(np.full(n, ingested_at_ms, np.int64), pa.int64()).cast(pa.timestamp("ms", "UTC"))
+    names = [*batch.schema.names, "batch_id", "ingested_at"]
+    return pa.RecordBatch.from_arrays([*batch.columns, numbers, stamps], names=names)
 
 
 def require_storable_days(batch: pa.RecordBatch) -> None:

@@ -17,7 +17,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from openami.contracts.errors import ContractError
-from openami.contracts.reading import I64, UUIDS
+from openami.contracts.reading import I64, UUIDS, arrow_column
 from openami.kernel.time import EPOCH, Period
 from openami.mdm.ports import MeterSpan
 from openami.security.access.scope import Scope, ScopeError
@@ -86,15 +86,10 @@ def _touching(span: Period, period: Period) -> Period | None:
 
 def span_columns(rows: Sequence[SpanRow]) -> pa.RecordBatch:
     """Return spans as columns for the wire."""
-    return pa.record_batch(
-        [
-            pa.array([r.service_point_id for r in rows], type=pa.binary(16)),
-            pa.array([r.meter_id for r in rows], type=pa.binary(16)),
-            pa.array([r.from_s for r in rows], type=pa.int64()),
-            pa.array([r.to_s for r in rows], type=pa.int64()),
-        ],
-        schema=SPAN_SCHEMA,
-    )
+    points, meters = (np.frombuffer(b"".join(getattr(r, n) for r in rows), "V16") for n in SPAN_SCHEMA.names[:2])
+    firsts, lasts = (np.array([getattr(r, n) for r in rows], np.int64) for n in SPAN_SCHEMA.names[2:])
+    columns = zip((points, meters, firsts, lasts), SPAN_SCHEMA, strict=True)
+    return pa.RecordBatch.from_arrays([arrow_column(c, f.type) for c, f in columns], schema=SPAN_SCHEMA)
 
 
 def spans_of_columns(batch: pa.RecordBatch) -> list[SpanRow]:
