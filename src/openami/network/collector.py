@@ -23,9 +23,8 @@ from typing import cast
 
 import structlog
 
-from openami.contracts.frame import FrameClass
 from openami.kernel.errors import OpenAmiError
-from openami.kernel.ids import SystemTitle
+from openami.network.intake import OfferedFrame
 from openami.network.link import (
     CollectorLink,
     Hello,
@@ -51,9 +50,8 @@ SILENCE_S = 90.0
 FIRST_WAIT_S = 0.2
 LONGEST_WAIT_S = 30.0
 
+__all__ = ["Collector", "CollectorStatus", "ConnectionLostError", "OfferedFrame"]
 _log = structlog.get_logger(__name__)
-OfferedFrame = tuple[FrameClass, SystemTitle, int, bytes]
-"""Class, system title, collected_at_ms (the collector's clock) and the wrapper frame."""
 
 
 class ConnectionLostError(OpenAmiError):
