@@ -28,6 +28,8 @@ from openami.app.engines.nats import BusError, connect
 from openami.app.process import ready
 from openami.app.settings import Settings
 from openami.app.supervisor.platform import nats_url, postgres_url
+from openami.billing.adapters.book_postgres import PostgresBillBook
+from openami.billing.api import Billing, BillingJob
 from openami.contracts.errors import ContractError
 from openami.contracts.stream import CORE_CHANGED, changed_subject
 from openami.kernel.clock import Clock
@@ -74,9 +76,10 @@ class Wiring:
     bus: Client
 
 
-def jobs_of(wiring: Wiring) -> Sequence[Job]:  # noqa: ARG001 - the jobs that are added are built from it
+def jobs_of(wiring: Wiring) -> Sequence[Job]:
     """Return the jobs of other rooms. Their builders add them here."""
-    return ()
+    book = PostgresBillBook(wiring.engine_for("openami_billing"))
+    return (BillingJob(Billing(meters=wiring.meter_data, book=book)),)
 
 
 async def run(settings: Settings, stop: asyncio.Event) -> None:

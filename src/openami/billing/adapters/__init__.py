@@ -1,1 +1,1 @@
-"""Room under construction."""
+"""Adapters of the billing room. Wired in ``app`` alone."""

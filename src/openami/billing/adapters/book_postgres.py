@@ -1,0 +1,223 @@
+"""The bill book in PostgreSQL. An exclusion constraint refuses two rates at once; ids refuse two bills of one month."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Collection, Sequence
+from contextlib import asynccontextmanager
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+from sqlalchemy import func, or_, select, text, update
+from sqlalchemy.dialects.postgresql import Range, insert
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from openami.billing.adapters.tables import BILL, BILL_LINE, CORRECTION, RATE_ASSIGNMENT
+from openami.billing.bill.record import Assignment, Bill, BillState, Correction, KeptLine
+from openami.billing.ports import RateOverlapError
+from openami.billing.rating.usage import BillSpan
+from openami.security.access.scope import Scope
+
+CLOSING_LOCK = 0x0A42
+_LINE = (
+    "kind", "name", "period", "tier", "quantity", "unit", "price", "exact_amount", "amount", "evidence"
+)  # fmt: skip
+_PLAIN = (
+    "bill_id", "service_point_id", "zone", "rate_code", "rate_name", "currency", "version", "hold_reason",
+    "supersedes", "begin_register_wh", "end_register_wh", "usage_wh", "received_wh", "estimated_wh", "exact_total",
+    "total", "made_at", "issued_at",
+)  # fmt: skip
+
+
+class PostgresBillBook:
+    """Implements :class:`~openami.billing.ports.BillBook`.
+
+    Args:
+        engine: connections of role ``openami_billing``; a reader may use one under row security.
+    """
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[bool]:
+        """See the port."""
+        async with self._engine.connect() as connection:
+            mine = bool((await connection.execute(select(func.pg_try_advisory_xact_lock(CLOSING_LOCK)))).scalar())
+            yield mine
+            await connection.rollback()
+
+    async def assign(self, rows: Sequence[Assignment], *, at: datetime) -> None:
+        """See the port."""
+        there = {
+            (a.service_point_id, a.rate_code, a.first_day)
+            for a in await self.assignments({r.service_point_id for r in rows})
+        }
+        rows = [r for r in rows if (r.service_point_id, r.rate_code, r.first_day) not in there]
+        if not rows:
+            return
+        table = RATE_ASSIGNMENT
+        fresh = [
+            {
+                "assignment_id": uuid4(), "service_point_id": r.service_point_id, "rate_code": r.rate_code,
+                "days": Range(r.first_day, r.end_day), "entered_at": at,
+            }
+            for r in rows
+        ]  # fmt: skip
+        by_day: dict[date, list[UUID]] = {}
+        for row in rows:
+            by_day.setdefault(row.first_day, []).append(row.service_point_id)
+        try:
+            async with self._engine.begin() as connection:
+                for day, points in by_day.items():
+                    ending = (
+                        update(table)
+                        .where(table.c.service_point_id.in_(points), func.upper_inf(table.c.days))
+                        .where(func.lower(table.c.days) < day)
+                        .values(days=func.daterange(func.lower(table.c.days), day))
+                    )
+                    await connection.execute(ending)
+                await connection.execute(insert(table), fresh)
+        except IntegrityError as error:
+            raise RateOverlapError("a service point already has a rate from that day or later") from error
+
+    async def assignments(self, service_points: Collection[UUID] | None) -> list[Assignment]:
+        """See the port."""
+        table = RATE_ASSIGNMENT
+        query = select(
+            table.c.service_point_id, table.c.rate_code, func.lower(table.c.days), func.upper(table.c.days)
+        ).order_by(table.c.service_point_id, table.c.days)
+        if service_points is not None:
+            query = query.where(table.c.service_point_id.in_(list(service_points)))
+        async with self._engine.connect() as connection:
+            return [Assignment(*row) for row in (await connection.execute(query)).all()]
+
+    async def states(self, first: date, end: date) -> dict[tuple[UUID, date], str]:
+        """See the port."""
+        query = (
+            select(BILL.c.service_point_id, BILL.c.first_day, BILL.c.state)
+            .where(BILL.c.first_day >= first, BILL.c.first_day < end)
+            .order_by(BILL.c.version)
+        )
+        async with self._engine.connect() as connection:
+            return {(r[0], r[1]): r[2] for r in (await connection.execute(query)).all()}
+
+    async def keep(self, bills: Sequence[Bill]) -> int:
+        """See the port."""
+        if not bills:
+            return 0
+        async with self._engine.begin() as connection:
+            new = insert(BILL)
+            changed = new.on_conflict_do_update(
+                index_elements=[BILL.c.bill_id],
+                set_={c.name: new.excluded[c.name] for c in BILL.c if c.name not in {"bill_id", "service_point_id"}},
+                where=(BILL.c.state == BillState.HELD)
+                & or_(
+                    new.excluded.state != BillState.HELD, BILL.c.hold_reason.is_distinct_from(new.excluded.hold_reason)
+                ),
+            ).returning(BILL.c.bill_id)
+            kept = set((await connection.execute(changed, [_row(b) for b in bills])).scalars())
+            lines = [_line_row(b, n, line) for b in bills if b.bill_id in kept for n, line in enumerate(b.lines, 1)]
+            if lines:
+                await connection.execute(insert(BILL_LINE).on_conflict_do_nothing(), lines)
+        return len(kept)
+
+    async def issued(self, first: date, end: date) -> list[Bill]:
+        """See the port."""
+        query = select(BILL).where(BILL.c.first_day >= first, BILL.c.first_day < end, BILL.c.state == BillState.ISSUED)
+        async with self._engine.connect() as connection:
+            return [_bill(r) for r in (await connection.execute(query)).mappings()]
+
+    async def bills(self, scope: Scope, service_point_id: UUID) -> list[Bill]:
+        """See the port."""
+        scope.require(frozenset({service_point_id}))
+        query = (
+            select(BILL)
+            .where(BILL.c.service_point_id == service_point_id)
+            .order_by(BILL.c.first_day.desc(), BILL.c.version.desc())
+        )
+        async with self._engine.begin() as connection:
+            await _guard(connection, scope)
+            found = [_bill(r) for r in (await connection.execute(query)).mappings()]
+        return [b for b in found if _in_time(scope, b)]
+
+    async def bill(self, scope: Scope, bill_id: UUID) -> Bill | None:
+        """See the port."""
+        lines = select(BILL_LINE).where(BILL_LINE.c.bill_id == bill_id).order_by(BILL_LINE.c.number)
+        async with self._engine.begin() as connection:
+            await _guard(connection, scope)
+            row = (await connection.execute(select(BILL).where(BILL.c.bill_id == bill_id))).mappings().first()
+            if row is None or not _is_granted(scope, row["service_point_id"]):
+                return None
+            kept = tuple(KeptLine(**{k: r[k] for k in _LINE}) for r in (await connection.execute(lines)).mappings())
+        found = _bill(row, kept)
+        return found if _in_time(scope, found) else None
+
+    async def note_corrections(self, rows: Sequence[Correction], *, at: datetime) -> int:
+        """See the port."""
+        if not rows:
+            return 0
+        values = [
+            {
+                "bill_id": r.bill_id, "service_point_id": r.service_point_id, "local_day": r.local_day,
+                "billed_version": r.billed_version, "seen_version": r.seen_version, "state": "open", "found_at": at,
+            }
+            for r in rows
+        ]  # fmt: skip
+        query = insert(CORRECTION).on_conflict_do_nothing().returning(CORRECTION.c.bill_id)
+        async with self._engine.begin() as connection:
+            return len(list((await connection.execute(query, values)).scalars()))
+
+    async def corrections(self) -> list[Correction]:
+        """See the port."""
+        c = CORRECTION.c
+        query = (
+            select(c.bill_id, c.service_point_id, c.local_day, c.billed_version, c.seen_version)
+            .where(c.state == "open")
+            .order_by(c.found_at, c.local_day)
+        )
+        async with self._engine.connect() as connection:
+            return [Correction(*row) for row in (await connection.execute(query)).all()]
+
+
+async def _guard(connection: AsyncConnection, scope: Scope) -> None:
+    """Tell row security the scope: the second, independent layer. A process of ours works under its own role."""
+    if scope.service_points is not None:
+        places = ",".join(str(p) for p in sorted(scope.service_points))
+        await connection.execute(text("select set_config('app.service_points', :places, true)"), {"places": places})
+
+
+def _is_granted(scope: Scope, service_point_id: UUID) -> bool:
+    return scope.service_points is None or service_point_id in scope.service_points
+
+
+def _in_time(scope: Scope, bill: Bill) -> bool:
+    """A new occupant sees no bill that begins before the move-in."""
+    return scope.granted(bill.service_point_id, bill.period) == (bill.period,)
+
+
+def _row(bill: Bill) -> dict[str, Any]:
+    row = {name: getattr(bill, name) for name in _PLAIN}
+    return row | {
+        "first_day": bill.span.first,
+        "end_day": bill.span.end,
+        "state": bill.state.value,
+        "day_versions": list(bill.day_versions),
+    }
+
+
+def _line_row(bill: Bill, number: int, line: KeptLine) -> dict[str, Any]:
+    row: dict[str, Any] = {name: getattr(line, name) for name in _LINE}
+    row["evidence"] = dict(line.evidence)
+    return row | {"bill_id": bill.bill_id, "number": number, "service_point_id": bill.service_point_id}
+
+
+def _bill(row: Any, lines: tuple[KeptLine, ...] = ()) -> Bill:
+    return Bill(
+        span=BillSpan(row["first_day"], row["end_day"]),
+        state=BillState(row["state"]),
+        day_versions=tuple(row["day_versions"]),
+        lines=lines,
+        **{name: row[name] for name in _PLAIN},
+    )

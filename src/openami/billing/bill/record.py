@@ -1,0 +1,128 @@
+"""Records of the bill book. Values only; no identity: a bill knows a service point, never a person."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from decimal import Decimal
+from enum import StrEnum
+from uuid import UUID, uuid5
+
+from openami.billing.rating.usage import BillSpan
+from openami.kernel.time import Period, zone_named
+
+_BILLS = UUID("6f1d6f0a-3a52-4d0b-9c1d-8b5b5a0e6a11")
+
+
+class BillState(StrEnum):
+    """Life of a bill: held until its reason is gone, issued, and perhaps superseded by a corrected one."""
+
+    HELD = "held"
+    ISSUED = "issued"
+    SUPERSEDED = "superseded"
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """A service point on a rate for local days ``[first_day, end_day)``; None while it runs."""
+
+    service_point_id: UUID
+    rate_code: str
+    first_day: date
+    end_day: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class KeptLine:
+    """A bill's line as kept, with what it was computed from.
+
+    Args:
+        kind, name, period, tier, quantity, unit, price, exact_amount, amount: as on
+            :class:`~openami.billing.rating.rate.BillLine`.
+        evidence: days, their versions, estimated energy, and the price version's first day.
+    """
+
+    kind: str
+    name: str
+    period: str | None
+    tier: int | None
+    quantity: Decimal
+    unit: str
+    price: Decimal
+    exact_amount: Decimal
+    amount: Decimal
+    evidence: Mapping[str, int | str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Bill:
+    """A bill as kept.
+
+    Args:
+        bill_id: the same for the same service point, first day and version, so a repeat changes nothing.
+        service_point_id: where.
+        span: local days billed.
+        zone: their zone.
+        rate_code, rate_name, currency: the rate it was priced by.
+        state, hold_reason: a held bill has a reason and no figures.
+        version: rises with corrections.
+        supersedes: the bill it corrects.
+        begin_register_wh, end_register_wh: register at the first midnight and the last; None where no read is there.
+        usage_wh, received_wh, estimated_wh: energy.
+        exact_total, total: sums of exact and of printed amounts.
+        day_versions: version of each day billed; 0 where there was none.
+        made_at, issued_at: domain time.
+        lines: what it charges.
+    """
+
+    bill_id: UUID
+    service_point_id: UUID
+    span: BillSpan
+    zone: str
+    rate_code: str
+    rate_name: str
+    currency: str
+    state: BillState
+    day_versions: tuple[int, ...]
+    made_at: datetime
+    version: int = 1
+    hold_reason: str | None = None
+    supersedes: UUID | None = None
+    begin_register_wh: int | None = None
+    end_register_wh: int | None = None
+    usage_wh: int | None = None
+    received_wh: int | None = None
+    estimated_wh: int | None = None
+    exact_total: Decimal | None = None
+    total: Decimal | None = None
+    issued_at: datetime | None = None
+    lines: tuple[KeptLine, ...] = field(default=())
+
+    @property
+    def period(self) -> Period:
+        """The span in UTC."""
+        return self.span.period(zone_named(self.zone))
+
+    @property
+    def estimated_share(self) -> float | None:
+        """Share of the energy that was estimated; None for a held bill."""
+        if self.usage_wh is None or self.estimated_wh is None:
+            return None
+        return self.estimated_wh / self.usage_wh if self.usage_wh else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Correction:
+    """A day that changed after it was billed: a person decides, nothing is rewritten silently."""
+
+    bill_id: UUID
+    service_point_id: UUID
+    local_day: date
+    billed_version: int
+    seen_version: int
+
+
+def bill_id_of(service_point_id: UUID, first_day: date, version: int) -> UUID:
+    """Return the id of a bill: the same for the same place, day and version."""
+    return uuid5(_BILLS, f"{service_point_id}/{first_day.isoformat()}/{version}")

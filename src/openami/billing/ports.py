@@ -1,0 +1,75 @@
+"""Port of the bill book. Its adapter keeps it in PostgreSQL, schema ``billing``."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from contextlib import AbstractAsyncContextManager
+from datetime import date, datetime
+from typing import Protocol
+from uuid import UUID
+
+from openami.billing.bill.record import Assignment, Bill, Correction
+from openami.kernel.errors import OpenAmiError
+from openami.security.access.scope import Scope
+
+
+class RateOverlapError(OpenAmiError):
+    """A service point would be on two rates at one time."""
+
+
+class BillBook(Protocol):
+    """Assignments, bills and corrections. Every write may be repeated and counts once."""
+
+    def turn(self) -> AbstractAsyncContextManager[bool]:
+        """Enter with True if no other worker closes bills now."""
+        ...
+
+    async def assign(self, rows: Sequence[Assignment], *, at: datetime) -> None:
+        """Put service points on rates; any number in one call. The rate that runs until then ends on that day.
+
+        An equal assignment that is already there is left as it is.
+
+        Raises:
+            RateOverlapError: a later assignment is already there.
+        """
+        ...
+
+    async def assignments(self, service_points: Collection[UUID] | None) -> list[Assignment]:
+        """Return assignments by service point and first day; of all for None."""
+        ...
+
+    async def states(self, first: date, end: date) -> dict[tuple[UUID, date], str]:
+        """Return the state of the newest version of bills that begin in ``[first, end)``, by place and first day."""
+        ...
+
+    async def keep(self, bills: Sequence[Bill]) -> int:
+        """Keep new bills, and issue held ones that now have figures; an issued bill stays as it is.
+
+        Returns:
+            How many rows were new or changed.
+        """
+        ...
+
+    async def issued(self, first: date, end: date) -> list[Bill]:
+        """Return issued bills (without lines) that begin in ``[first, end)``."""
+        ...
+
+    async def bills(self, scope: Scope, service_point_id: UUID) -> list[Bill]:
+        """Return bills without lines, newest first.
+
+        Raises:
+            ScopeError: outside the scope.
+        """
+        ...
+
+    async def bill(self, scope: Scope, bill_id: UUID) -> Bill | None:
+        """Return one bill with its lines, or None where there is none in the scope."""
+        ...
+
+    async def note_corrections(self, rows: Sequence[Correction], *, at: datetime) -> int:
+        """Put changed days on the queue; returns how many were new."""
+        ...
+
+    async def corrections(self) -> list[Correction]:
+        """Return the open queue, oldest first."""
+        ...
