@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
-from typing import Any
 
 import structlog
+from nats.aio.client import Client
 
 from openami.app.engines.nats import BusError, NatsEngine, connect
 from openami.app.process import ready
@@ -56,16 +56,22 @@ def _open(settings: Settings) -> StoreEngine:
     return StoreEngine.embedded(settings.home.folder("store"))
 
 
-async def _bus(settings: Settings, stop: asyncio.Event) -> Any:
+async def _bus(settings: Settings, stop: asyncio.Event) -> Client | None:
     """Connect to the core bus, waiting for it as long as it takes; None when told to stop first."""
-    while not stop.is_set():
+    connecting, stopping = asyncio.create_task(_connected(settings)), asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait({connecting, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        return connecting.result() if connecting.done() else None
+    finally:
+        connecting.cancel()
+        stopping.cancel()
+
+
+async def _connected(settings: Settings) -> Client:
+    while True:
         try:
-            # Prepared anew at each attempt: the supervisor may write the passwords after this process has started.
+            # Read anew at each attempt: the supervisor may write the passwords after this process has started.
             engine = NatsEngine(settings.home.folder("nats"), "127.0.0.1", settings.nats_port)
             return await connect(settings.nats_core_url or engine.url("core"), name="openami-store")
         except (BusError, FileNotFoundError):
-            try:
-                await asyncio.wait_for(stop.wait(), BUS_RETRY_SECONDS)
-            except TimeoutError:
-                continue
-    return None
+            await asyncio.sleep(BUS_RETRY_SECONDS)
