@@ -6,6 +6,7 @@ seed, so a run can be repeated; they protect nothing.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from random import Random
@@ -133,10 +134,20 @@ class PushFactory:
         frames = []
         for i in range(count):
             turn, number = divmod(i, len(self.meters))
-            end = FIRST_END + timedelta(seconds=900 * rows * turn)
-            octets = self.profile_push(number, first_counter + turn, end=end, rows=rows)
+            octets = self.profile_push(number, first_counter + turn, end=_first_end(turn, rows), rows=rows)
             frames.append(self.frame(number, octets, seq=i + 1))
         return frames
+
+    def rows_of_frames(self, count: int, *, rows: int = 4) -> Iterator[tuple[MadeUpMeter, LoadProfileRow]]:
+        """Yield what :meth:`profile_frames` seals, from before it is sealed."""
+        for i in range(count):
+            turn, number = divmod(i, len(self.meters))
+            for row in self.rows(number, end=_first_end(turn, rows), count=rows):
+                yield self.meters[number], row
+
+
+def _first_end(turn: int, rows: int) -> datetime:
+    return FIRST_END + timedelta(seconds=900 * rows * turn)
 
 
 def frame_row(frame: SealedFrame) -> FrameRow:

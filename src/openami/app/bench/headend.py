@@ -1,0 +1,206 @@
+"""``bench headend``: sealed frames from the DMZ's stream to readings on core's stream, durable at both ends.
+
+The frames lie in the stream before the clock starts; it stops when the last one is in a snapshot, so opening, decoding,
+publishing with acknowledgements, windows and counts in PostgreSQL are all in the figure. Bus, database and head-end
+share the machine.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from uuid import uuid4
+
+import uvloop
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from openami.app.bench.pushes import FIRST_END, PushFactory
+from openami.app.engines.migrate import migrate
+from openami.app.engines.nats import NatsEngine, connect, ensure_streams
+from openami.app.engines.postgres import SUPERUSER, PostgresEngine
+from openami.app.settings import real_now
+from openami.contracts.frame import SealedFrame, encode_frame_batch
+from openami.contracts.stream import frame_subject, partition_of
+from openami.headend.adapters.jetstream import JetStreamFrames, JetStreamOutbox
+from openami.headend.adapters.postgres import PostgresGroupStore, PostgresHeadendStatus
+from openami.headend.keyfeed import KeyFeed
+from openami.headend.service import Engines, Headend
+from openami.kernel.clock import FixedClock
+from openami.security.keys.ports import ShipmentReport, VaultMeter
+from openami.security.keys.shipment import Shipment
+from openami.security.keys.table import KeyColumns, KeyTable
+
+METERS = 2_000
+FRAMES = 60_000
+ROWS = 4
+FRAMES_PER_MESSAGE = 100
+GROUPS = 8
+WAIT_S = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class HeadendFigures:
+    """What one run measured.
+
+    Args:
+        frames: how many went through.
+        pushes_per_s: from the first read to the last snapshot.
+        readings_per_s: interval values in the same time.
+    """
+
+    frames: int
+    pushes_per_s: float
+    readings_per_s: float
+
+
+class FactoryVault:
+    """A :class:`~openami.security.keys.ports.KeyVault` of made-up meters, in memory, for measurements."""
+
+    def __init__(self, factory: PushFactory) -> None:
+        self._columns = factory.key_columns()
+
+    async def import_shipment(self, shipment: Shipment, *, at: datetime) -> ShipmentReport:
+        """Refuse: nothing is added while a measurement runs."""
+        raise NotImplementedError(f"{shipment.shipment_id} {at}")
+
+    async def revision(self) -> int:
+        """Return the one revision there is."""
+        return self._columns.revision
+
+    async def load(self, *, after_revision: int = 0) -> KeyColumns:
+        """Return every key pair."""
+        del after_revision
+        return self._columns
+
+    async def meters(self) -> list[VaultMeter]:
+        """Return nothing: nobody asks."""
+        return []
+
+
+def run() -> dict[str, object]:
+    """Measure and return the figures in the shape of ``openami bench``."""
+    with bench_engines() as (nats, postgres):
+        figures = uvloop.run(measure_headend(nats, postgres))
+    return {
+        "durability": "fsync of every message on the bus (sync_interval always) and of every commit in PostgreSQL",
+        "figures": {
+            "stream to stream": {"value": figures.pushes_per_s, "unit": "pushes/s"},
+            "readings": {"value": figures.readings_per_s, "unit": "readings/s"},
+        },
+        "peers": {},
+        "ratio": {},
+    }
+
+
+async def measure_headend(nats: NatsEngine, postgres: PostgresEngine, *, frames: int = FRAMES) -> HeadendFigures:
+    """Fill the frame stream, then run one head-end until it has worked everything.
+
+    Args:
+        nats: a bus with its streams, empty.
+        postgres: a migrated database that no head-end has used.
+        frames: how many pushes of four rows.
+    """
+    factory = PushFactory(meters=METERS)
+    await fill_stream(nats, factory.profile_frames(frames, rows=ROWS))
+    state = create_async_engine(postgres.url("openami_headend"), hide_parameters=True)
+    dmz, core = await connect(nats.url("headend_dmz"), name="bench"), await connect(nats.url("core"), name="bench")
+    table = KeyTable()
+    engines = Engines(
+        source=JetStreamFrames(dmz),
+        outbox=JetStreamOutbox(core),
+        store=PostgresGroupStore(state),
+        keys=KeyFeed(FactoryVault(factory), table),
+        clock=FixedClock(FIRST_END),
+        real_now=real_now,
+        monotonic=time.monotonic,
+    )
+    headend = Headend(owner="bench", groups=GROUPS, zone="UTC", table=table, engines=engines)
+    stop = asyncio.Event()
+    start = time.perf_counter()
+    running = asyncio.create_task(headend.run(stop))
+    try:
+        await asyncio.wait_for(_worked(PostgresHeadendStatus(state), frames), WAIT_S)
+        took = time.perf_counter() - start
+    finally:
+        stop.set()
+        await running
+        await dmz.close()
+        await core.close()
+        await state.dispose()
+    return HeadendFigures(frames, frames / took, frames * ROWS * 3 / took)
+
+
+async def fill_stream(nats: NatsEngine, frames: Sequence[SealedFrame]) -> None:
+    """Publish frames as a gateway does: messages of one partition, many at once, in atomic batches."""
+    parts: dict[int, list[SealedFrame]] = defaultdict(list)
+    for frame in frames:
+        parts[partition_of(frame.system_title)].append(frame)
+    messages = [
+        (frame_subject(p), encode_frame_batch(gateway_id=1, received_at_ms=0, frames=fs[at : at + FRAMES_PER_MESSAGE]))
+        for p, fs in parts.items()
+        for at in range(0, len(fs), FRAMES_PER_MESSAGE)
+    ]
+    client = await connect(nats.url("gateway"), name="bench-fill")
+    for at in range(0, len(messages), 100):
+        batch, part = uuid4().hex, messages[at : at + 100]
+        for number, (subject, octets) in enumerate(part[:-1], 1):
+            headers = {"Nats-Batch-Id": batch, "Nats-Batch-Sequence": str(number)}
+            await client.publish(subject, octets, headers=headers)
+        headers = {"Nats-Batch-Id": batch, "Nats-Batch-Sequence": str(len(part)), "Nats-Batch-Commit": "1"}
+        await client.request(part[-1][0], part[-1][1], timeout=30, headers=headers)
+    await client.close()
+
+
+async def _worked(status: PostgresHeadendStatus, frames: int) -> None:
+    while (await status.counts(now=real_now())).frames < frames:  # noqa: ASYNC110 - a table is polled, nobody signals
+        await asyncio.sleep(0.05)
+
+
+@contextmanager
+def bench_engines() -> Iterator[tuple[NatsEngine, PostgresEngine]]:
+    """Start a bus and a database in a temporary folder, streams made and migrations run."""
+    folder = Path(tempfile.mkdtemp(prefix="oa-bench-"))
+    folder.chmod(0o755)
+    nats = NatsEngine(folder / "nats", "127.0.0.1", _free_port())
+    postgres = PostgresEngine(folder / "pg", folder / "s")
+    nats.prepare()
+    postgres.prepare()
+    with (folder / "log").open("wb") as log:
+        children = [
+            subprocess.Popen(nats.command(), stdout=log, stderr=log),
+            subprocess.Popen(postgres.command(), user=postgres.user(), stdout=log, stderr=log, cwd="/"),
+        ]
+    try:
+        postgres.wait_ready(60)
+        postgres.ensure_database()
+        migrate(postgres.url(SUPERUSER))
+        asyncio.run(_streams(nats))
+        yield nats, postgres
+    finally:
+        for child in children:
+            child.terminate()
+            child.wait(30)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+async def _streams(nats: NatsEngine) -> None:
+    async with asyncio.timeout(WAIT_S):
+        while not nats.is_ready():  # noqa: ASYNC110 - another process is waited for
+            await asyncio.sleep(0.05)
+    await ensure_streams(dmz_url=nats.url("dmz_admin"), core_url=nats.url("core_admin"))
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
