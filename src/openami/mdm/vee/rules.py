@@ -89,12 +89,12 @@ def _missing(grid: Grid, outcome: Outcome, mask: BOOLS) -> Iterator[Statement]:
 def _by_value(grid: Grid, matrix: Matrix, mask: BOOLS, rule: str, limit: I64) -> Iterator[Statement]:
     for row, lo, hi in _runs(grid, mask):
         span = matrix.values[row, lo:hi]
-        evidence: dict[str, int | float | str] = {"intervals": hi - lo, "limit_counts": int(limit[row])}
+        evidence: dict[str, int | float | str] = {"intervals": hi - lo, "limit_wh": int(limit[row])}
         if rule == "flagged_invalid":
             flags = int(np.bitwise_or.reduce(matrix.flags[row, lo:hi]))
             evidence = {"intervals": hi - lo, "flags": RawQuality(flags).name or str(flags)}
         else:
-            evidence["worst_counts"] = int(span.min() if rule == "negative" else span.max())
+            evidence["worst_wh"] = int(span.min() if rule == "negative" else span.max())
         yield Statement(row, lo, hi, rule, is_failure=True, evidence=evidence)
 
 
