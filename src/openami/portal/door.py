@@ -15,8 +15,8 @@ from fastapi import Depends, Request
 
 from openami.kernel.time import Period
 from openami.portal.config import PortalConfig, Ports
-from openami.portal.ports import Session
 from openami.portal.problem import ProblemError, not_signed_in
+from openami.security.access.account import LiveSession
 from openami.security.access.gate import Look
 from openami.security.access.policy import Action, Kind
 from openami.security.access.scope import Purpose, Scope
@@ -49,7 +49,7 @@ def require_same_origin(request: Request) -> None:
         raise ProblemError(403, "wrong_origin", "This request came from another site.", "Open our own page.")
 
 
-async def session_of(request: Request) -> Session:
+async def session_of(request: Request) -> LiveSession:
     """Return the live session of the request.
 
     Raises:
@@ -69,12 +69,12 @@ async def session_of(request: Request) -> Session:
 
 PortsOf = Annotated[Ports, Depends(ports_of)]
 ConfigOf = Annotated[PortalConfig, Depends(config_of)]
-SessionOf = Annotated[Session, Depends(session_of)]
+SessionOf = Annotated[LiveSession, Depends(session_of)]
 
 
 async def open_gate(
     ports: Ports,
-    session: Session,
+    session: LiveSession,
     *,
     query: str,
     kind: Kind,

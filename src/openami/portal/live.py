@@ -71,7 +71,7 @@ class LiveHub:
         """
         self.readings += meters
         self.newest_end_s = max(filter(None, (self.newest_end_s, newest_end_s)), default=None)
-        counts = LiveEvent("counts", {"meters": meters, "meters_total": self.readings, "newest_end": newest_end_s})
+        counts = LiveEvent("staff", {"meters": meters, "meters_total": self.readings, "newest_end": newest_end_s})
         for subscription in self.subscriptions:
             if subscription.service_points is None:
                 subscription.put(counts)

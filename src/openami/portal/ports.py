@@ -30,9 +30,11 @@ from openami.portal.views.staff import (
     UnassignedMeterView,
 )
 from openami.portal.views.usage import BillSoFarView
+from openami.security.access.account import LiveSession
 from openami.security.access.role import Principal
 from openami.security.access.scope import Scope
 from openami.security.audit.entry import AuditEntry
+from openami.security.audit.head import SignedHead
 
 I64 = npt.NDArray[np.int64]
 U8 = npt.NDArray[np.uint8]
@@ -153,22 +155,13 @@ class Place:
 class Customers(Protocol):
     """Who lives where (customer). The only port that knows a name."""
 
-    async def name_of(self, principal: Principal) -> str:
+    async def name_of(self, session: LiveSession) -> str:
         """Return how to address the signed-in person, or the staff account's name."""
         ...
 
     async def places_of(self, principal: Principal) -> Sequence[Place]:
         """Return the customer's own agreements, newest first."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class TreeHead:
-    """The newest signed tree head: number of entries, root hash and real time of signing."""
-
-    size: int
-    root: bytes
-    signed_at: datetime
 
 
 class AccessLog(Protocol):
@@ -178,27 +171,15 @@ class AccessLog(Protocol):
         """Return looks at this service point within the scope's time, newest first."""
         ...
 
-    async def head(self) -> TreeHead | None:
+    async def head(self) -> SignedHead | None:
         """Return the newest signed tree head."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class Session:
-    """A live session. ``secret`` is the opaque id that the cookie carries; it is stored only as a hash."""
-
-    secret: str
-    csrf_token: str
-    principal: Principal
-    name: str
-    expires_at: datetime
-    idle_limit_s: int
 
 
 class Sessions(Protocol):
     """Local accounts and server-side sessions (security)."""
 
-    async def sign_in(self, *, login: str, password: str, address: str) -> Session | None:
+    async def sign_in(self, *, login: str, password: str, address: str) -> LiveSession | None:
         """Return a new session, or None: wrong, unknown and locked look and take the same.
 
         Raises:
@@ -206,7 +187,7 @@ class Sessions(Protocol):
         """
         ...
 
-    async def resume(self, secret: str, *, touch: bool = True) -> Session | None:
+    async def resume(self, secret: str, *, touch: bool = True) -> LiveSession | None:
         """Return the live session of a cookie, or None. ``touch`` counts as activity."""
         ...
 
@@ -252,7 +233,7 @@ class OperationsView(Protocol):
         """Return what the registry and the head-end know of one meter."""
         ...
 
-    async def search(self, text: str, *, limit: int) -> Sequence[ServicePointHitView]:
+    async def search(self, wanted: str, *, limit: int) -> Sequence[ServicePointHitView]:
         """Find service points by the start of an id, cell, transformer, serial or system title."""
         ...
 

@@ -12,9 +12,12 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from openami.customer.api import CustomerStoreError
 from openami.kernel.errors import OpenAmiError
+from openami.mdm.api import StoreError
 from openami.portal.ports import RefusedError, SourceUnavailableError
 from openami.portal.views.base import ErrorDocument
+from openami.security.access.account import AccountStoreError
 from openami.security.access.gate import AccessDeniedError, AuditUnavailableError
 from openami.security.access.scope import ScopeError
 from openami.security.access.throttle import TooManyAttemptsError
@@ -114,6 +117,9 @@ _ANSWERS: tuple[tuple[type[Exception], Callable[[Exception], ProblemError]], ...
     (ScopeError, _denied),
     (AuditUnavailableError, _no_audit),
     (SourceUnavailableError, _no_source),
+    (AccountStoreError, _no_source),
+    (CustomerStoreError, _no_source),
+    (StoreError, _no_source),
     (TooManyAttemptsError, _throttled),
     (RefusedError, _refused),
     (RequestValidationError, _invalid),

@@ -102,7 +102,8 @@ async def test_an_edit_by_a_superuser_who_removes_the_guard_is_found(
         c.execute("set session_replication_role = replica")
         c.execute(
             "update audit.entry set body = "
-            "convert_to(replace(convert_from(body, 'UTF8'), 'customer', 'OPERATOR'), 'UTF8') where entry_id = (select entry_id from audit.leaf where leaf_index = 3)"
+            "convert_to(replace(convert_from(body, 'UTF8'), 'customer', 'OPERATOR'), 'UTF8') "
+            "where entry_id = (select entry_id from audit.leaf where leaf_index = 3)"
         )
     report = verify_export([line async for line in log.export()], public_key=public_key_of(KEY))
     assert {f.rule for f in report.findings} == {"altered"}

@@ -16,7 +16,6 @@ from openami.kernel.time import Period, epoch_s
 from openami.portal import usage
 from openami.portal.config import Ports
 from openami.portal.door import PortsOf, SessionOf, open_gate
-from openami.portal.ports import Session
 from openami.portal.problem import not_found
 from openami.portal.routes import ERRORS, policy
 from openami.portal.views.bill import BillsView, BillView
@@ -29,6 +28,7 @@ from openami.portal.views.usage import (
     ServicePointsView,
     ServicePointView,
 )
+from openami.security.access.account import LiveSession
 from openami.security.access.policy import Action, Kind
 from openami.security.access.scope import Purpose
 from openami.security.audit.entry import AuditEntry
@@ -171,7 +171,7 @@ async def download(
 
 
 async def _zone_behind_gate(
-    ports: Ports, session: Session, service_point_id: UUID, action: Action = Action.READ
+    ports: Ports, session: LiveSession, service_point_id: UUID, action: Action = Action.READ
 ) -> Any:
     """Return the zone, or let the gate refuse and log: nobody learns from a 404 whether a foreign id exists."""
     if session.principal.is_staff or session.principal.periods_of(service_point_id):
@@ -201,7 +201,7 @@ _DETAIL: Mapping[str, str] = {
 }
 
 
-def _log_entry(entry: AuditEntry, session: Session) -> LogEntryView:
+def _log_entry(entry: AuditEntry, session: LiveSession) -> LogEntryView:
     name, *details = entry.query.split(".")
     words = [_WORDS.get(name, name.replace("_", " ")), *(_DETAIL[d] for d in details if d in _DETAIL)]
     is_you = entry.actor == session.principal.actor

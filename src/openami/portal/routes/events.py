@@ -14,14 +14,14 @@ from openami.kernel.time import epoch_s
 from openami.portal.config import Ports
 from openami.portal.door import ConfigOf, PortsOf, SessionOf, open_gate
 from openami.portal.live import LiveEvent
-from openami.portal.ports import Session
 from openami.portal.routes import ERRORS, policy
+from openami.security.access.account import LiveSession
 from openami.security.access.policy import Kind
 
 router = APIRouter(tags=["live"])
 HEARTBEAT_S = 5.0
 _DESCRIPTION = """Event stream. `clock` every five seconds: `{now, real_now, speed}`. `reading` for a customer's own
-service point: `{service_point_id, newest_end}`. `counts` for staff: `{meters, meters_total, newest_end}`. `lagged` when
+service point: `{service_point_id, newest_end}`. `staff` for staff: `{meters, meters_total, newest_end}`. `lagged` when
 events were dropped: load the page's data again. `ended` when the session is over."""
 
 
@@ -38,7 +38,7 @@ async def events(session: SessionOf, ports: PortsOf, config: ConfigOf) -> Stream
     return StreamingResponse(_stream(session, ports, config.speed), media_type="text/event-stream", headers=headers)
 
 
-async def _stream(session: Session, ports: Ports, speed: float) -> AsyncIterator[bytes]:
+async def _stream(session: LiveSession, ports: Ports, speed: float) -> AsyncIterator[bytes]:
     now = ports.domain.now()
     loop = asyncio.get_running_loop()
     # Announcements come hours late at most; a place left a day ago has nothing live to say.

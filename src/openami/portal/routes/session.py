@@ -9,11 +9,11 @@ from fastapi import APIRouter, Request, Response
 from openami.kernel.time import epoch_s
 from openami.portal.config import PortalConfig, Ports
 from openami.portal.door import ConfigOf, PortsOf, SessionOf, require_same_origin
-from openami.portal.ports import Session
 from openami.portal.problem import ProblemError
 from openami.portal.routes import ERRORS, policy
 from openami.portal.views.base import ErrorDocument
 from openami.portal.views.session import SessionView, SignIn
+from openami.security.access.account import LiveSession
 from openami.security.access.policy import Action, Kind
 
 router = APIRouter(tags=["session"])
@@ -39,13 +39,13 @@ async def sign_in(body: SignIn, request: Request, response: Response, ports: Por
         samesite="lax",
         path="/",
     )
-    return _view(session, ports, config)
+    return await _view(session, ports, config)
 
 
 @router.get("/session", responses=ERRORS, openapi_extra=policy(Kind.SESSION))
 async def who_am_i(session: SessionOf, ports: PortsOf, config: ConfigOf) -> SessionView:
     """Return who is signed in, the clocks and the zone."""
-    return _view(session, ports, config)
+    return await _view(session, ports, config)
 
 
 @router.delete(
@@ -62,10 +62,10 @@ async def sign_out(session: SessionOf, ports: PortsOf, config: ConfigOf) -> Resp
     return response
 
 
-def _view(session: Session, ports: Ports, config: PortalConfig) -> SessionView:
+async def _view(session: LiveSession, ports: Ports, config: PortalConfig) -> SessionView:
     return SessionView(
         user_id=session.principal.user_id,
-        name=session.name,
+        name=await ports.customers.name_of(session),
         roles=sorted(session.principal.roles),
         is_staff=session.principal.is_staff,
         csrf_token=session.csrf_token,

@@ -75,7 +75,7 @@ class DeadLetterView(View):
     collector_id: int
     collected_at: int
     refused_at: int
-    frame_hex: str
+    octets: int = Field(description="Length of the refused frame.")
 
 
 class DeadLettersView(View):

@@ -18,11 +18,19 @@ class AccountStoreError(OpenAmiError):
 
 @dataclass(frozen=True, slots=True)
 class NewUser:
-    """An account to make. ``password`` None: nobody can sign in to it yet."""
+    """An account to make.
+
+    Args:
+        login: e-mail address, or a staff account's name.
+        roles: what it may be.
+        password: None: nobody can sign in to it yet.
+        display_name: how a staff account is shown; None for customers, whose name the customer room keeps.
+    """
 
     login: str = field(repr=False)
     roles: frozenset[Role]
     password: str | None = field(default=None, repr=False)
+    display_name: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +52,7 @@ class LiveSession:
     principal: Principal
     expires_at: datetime
     idle_limit_s: int
+    display_name: str | None = None
 
 
 class AccessRegister(Protocol):

@@ -126,7 +126,10 @@ class PostgresAccounts:
         now = self.real.now()
         digests = [login_digest(u.login, key=self.login_key) for u in users]
         hashes = {p: await self.passwords.hashed(p) for p in {u.password for u in users if u.password}}
-        made = [{"id": uuid4(), "digest": d, "now": now} for d in digests]
+        made = [
+            {"id": uuid4(), "digest": d, "now": now, "shown": u.display_name}
+            for d, u in zip(digests, users, strict=True)
+        ]
         with seen_as(_ACCOUNT_DESK):
             async with self.engine.begin() as connection:
                 await _many(connection, _ADD_USER, made)
@@ -215,7 +218,7 @@ def _live(secret: str, row: Row[Any]) -> LiveSession:
         Grant(place, Period(start, end or FOREVER)) for place, start, end in zip(places, starts, ends, strict=True)
     )
     principal = Principal(row.user_id, frozenset(Role(r) for r in row.roles or []), grants)
-    return LiveSession(secret, csrf_token(secret), principal, row.expires_at, row.idle_limit_s)
+    return LiveSession(secret, csrf_token(secret), principal, row.expires_at, row.idle_limit_s, row.display_name)
 
 
 def _unavailable(error: Exception) -> OpenAmiError:
@@ -227,7 +230,7 @@ _CREDENTIAL = text(
     "where u.login_digest = :digest and u.is_enabled"
 )
 _SESSION = text(
-    "select s.user_id, s.seen_at, s.expires_at, s.idle_limit_s, "
+    "select s.user_id, u.display_name, s.seen_at, s.expires_at, s.idle_limit_s, "
     "(select array_agg(r.role) from access.role_grant r where r.user_id = s.user_id) as roles, "
     "g.places, g.starts, g.ends "
     "from access.session s join access.user_account u using (user_id) left join lateral ("
@@ -247,7 +250,8 @@ _ADD_SESSION = text(
     "values (:hash, :id, :now, :now, :expires, :idle)"
 )
 _ADD_USER = text(
-    "insert into access.user_account (user_id, login_digest, made_at) values (:id, :digest, :now) "
+    "insert into access.user_account (user_id, login_digest, made_at, display_name) "
+    "values (:id, :digest, :now, :shown) "
     "on conflict (login_digest) do nothing"
 )
 _IDS = text("select user_id, login_digest from access.user_account where login_digest = any(:digests)")

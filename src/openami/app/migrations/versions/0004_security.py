@@ -23,6 +23,7 @@ ACCESS = """
 create table access.user_account (
     user_id uuid primary key,
     login_digest bytea not null unique check (octet_length(login_digest) = 32),
+    display_name text check (length(display_name) between 1 and 80),
     is_enabled boolean not null default true,
     made_at timestamptz not null
 );

@@ -1,0 +1,1 @@
+"""The wiring of the portal: each room's face behind the port that the portal asks."""
