@@ -7,7 +7,7 @@ import ssl
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
@@ -24,7 +24,7 @@ from openami.kernel.ids import SystemTitle
 from openami.network.adapters.jetstream import JetStreamFrames
 from openami.network.collector import Collector, OfferedFrame
 from openami.network.gateway import Gateway, GatewayLimits
-from openami.network.ports import KnownTitles
+from openami.network.ports import FrameStream, KnownTitles
 from openami.security.pki import RevocationList, Role, client_context, ensure_identity, server_context
 
 BATCH = 20
@@ -88,13 +88,14 @@ async def running_gateway(
     limits: GatewayLimits | None = None,
     titles: KnownTitles | None = None,
     port: int = 0,
+    through: Callable[[FrameStream], FrameStream] = lambda stream: stream,
 ) -> AsyncIterator[RunningGateway]:
     client = await connect(engine.url("gateway"), name="test-gateway")
     server, _ = pki_contexts(folder / "pki")
     gateway = Gateway(
         gateway_id=1,
         folder=folder / "gateway",
-        stream=JetStreamFrames(client, commit_timeout_s=3.0),
+        stream=through(JetStreamFrames(client, commit_timeout_s=3.0)),
         ssl_context=server,
         clock=FixedClock(NOW),
         real_today=lambda: date(2026, 7, 1),

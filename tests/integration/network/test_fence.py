@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import random
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -11,9 +14,10 @@ from tests.integration.network.support import delivered, expect_exactly, offered
 from openami.app.engines.nats import NatsEngine, connect
 from openami.network.adapters.jetstream import JetStreamFrames
 from openami.network.gateway.batch import stream_messages
-from openami.network.ports import NO_MARK, FrameStreamConflictError, FrameStreamError
+from openami.network.ports import NO_MARK, FrameStream, FrameStreamConflictError, FrameStreamError, Mark, StreamMessage
 
 pytestmark = pytest.mark.engines
+SEED = int(os.environ.get("OPENAMI_SEED", "20260701"))
 
 
 async def test_a_batch_whose_mark_has_moved_is_refused_whole(nats_server: NatsEngine) -> None:
@@ -63,6 +67,46 @@ async def test_a_collector_that_moves_between_two_gateways_delivers_each_frame_o
                 await delivered(collector)
             stop.set()
             await asyncio.wait_for(task, 10)
+    expect_exactly(await stream_frames(nats_server), rows)
+
+
+class LossyStream:
+    """The stream behind a line that loses a batch or the answer to it, as the dice say."""
+
+    def __init__(self, inner: FrameStream, dice: random.Random) -> None:
+        self._inner = inner
+        self._dice = dice
+        self.lost = 0
+
+    async def read_mark(self, collector_id: int) -> Mark:
+        return await self._inner.read_mark(collector_id)
+
+    async def commit(self, messages: Sequence[StreamMessage], *, batch_id: str) -> int:
+        fate = self._dice.choice(["kept", "batch lost", "answer lost"])
+        sequence = 0 if fate == "batch lost" else await self._inner.commit(messages, batch_id=batch_id)
+        if fate == "kept":
+            return sequence
+        self.lost += 1
+        raise FrameStreamError(fate)
+
+
+async def test_frames_arrive_once_though_batches_and_answers_are_lost(nats_server: NatsEngine, short_tmp: Path) -> None:
+    rows, lines = offered(0, 2_000), []
+
+    def through(inner: FrameStream) -> FrameStream:
+        lines.append(LossyStream(inner, random.Random(SEED)))
+        return lines[-1]
+
+    async with running_gateway(nats_server, short_tmp, through=through) as running:
+        collector, stop = running.collector(short_tmp / "spool"), asyncio.Event()
+        task = asyncio.create_task(collector.run(stop))
+        for start in range(0, 2_000, 50):
+            await collector.offer(rows[start : start + 50])
+            await asyncio.sleep(0.04)
+        await delivered(collector)
+        stop.set()
+        await asyncio.wait_for(task, 10)
+    assert lines[0].lost > 5
     expect_exactly(await stream_frames(nats_server), rows)
 
 
