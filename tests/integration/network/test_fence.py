@@ -13,6 +13,7 @@ from tests.integration.network.support import delivered, expect_exactly, offered
 
 from openami.app.engines.nats import NatsEngine, connect
 from openami.network.adapters.jetstream import JetStreamFrames
+from openami.network.gateway import GatewayLimits
 from openami.network.gateway.batch import stream_messages
 from openami.network.ports import NO_MARK, FrameStream, FrameStreamConflictError, FrameStreamError, Mark, StreamMessage
 
@@ -107,6 +108,37 @@ async def test_frames_arrive_once_though_batches_and_answers_are_lost(nats_serve
         stop.set()
         await asyncio.wait_for(task, 10)
     assert lines[0].lost > 5
+    expect_exactly(await stream_frames(nats_server), rows)
+
+
+class SlowStream(LossyStream):
+    """A bus that takes its time, and a note of how much waited for it."""
+
+    async def commit(self, messages: Sequence[StreamMessage], *, batch_id: str) -> int:
+        await asyncio.sleep(0.05)
+        return await self._inner.commit(messages, batch_id=batch_id)
+
+
+async def test_a_slow_bus_slows_the_collector_and_not_the_memory(nats_server: NatsEngine, short_tmp: Path) -> None:
+    rows = offered(0, 10_000, size=300)
+    limit, most, waits = 200_000, 0, 0
+    limits = GatewayLimits(max_gathered_octets=limit)
+    async with running_gateway(
+        nats_server, short_tmp, limits=limits, through=lambda inner: SlowStream(inner, random.Random(SEED))
+    ) as running:
+        collector, stop = running.collector(short_tmp / "spool"), asyncio.Event()
+        await collector.offer(rows)
+        task = asyncio.create_task(collector.run(stop))
+        draining = asyncio.create_task(delivered(collector))
+        while not draining.done():
+            most = max(most, running.gateway.publisher.octets)
+            waits += running.gateway.publisher.is_full
+            await asyncio.sleep(0.002)
+        await draining
+        stop.set()
+        await asyncio.wait_for(task, 10)
+    assert waits > 10, "the bus was never slow: the test shows nothing"
+    assert most < limit + 300_000, "one read of the socket may come on top, no more"
     expect_exactly(await stream_frames(nats_server), rows)
 
 
