@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sqlalchemy.ext.asyncio import create_async_engine
-
+from openami.app.engines.rooms import room_database
 from openami.app.settings import Settings
-from openami.app.supervisor.platform import postgres_url
 from openami.mdm.adapters.registry_postgres import PostgresRegistry
 from openami.mdm.registry.records import Meter
 from openami.security.adapters.root_file import FileRootKey
@@ -35,9 +33,7 @@ async def take_shipment(settings: Settings, path: Path) -> ShipmentReport:
     """
     shipment = read_shipment(path)
     now = settings.clock().now()
-    security = create_async_engine(postgres_url(settings, "openami_security"))
-    mdm = create_async_engine(postgres_url(settings, "openami_mdm"))
-    try:
+    async with room_database(settings, "openami_security") as security, room_database(settings, "openami_mdm") as mdm:
         report = await PostgresVault(security, root_key(settings)).import_shipment(shipment, at=now)
         meters = [
             Meter(
@@ -51,7 +47,4 @@ async def take_shipment(settings: Settings, path: Path) -> ShipmentReport:
             for m in report.meters
         ]
         await PostgresRegistry(mdm).add_meters(meters)
-    finally:
-        await security.dispose()
-        await mdm.dispose()
     return report

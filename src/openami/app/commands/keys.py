@@ -38,22 +38,17 @@ def import_shipment(
 @app.command("list")
 def list_keys(home: HomeOption = DEFAULT_HOME, json_output: JsonOption = False) -> None:
     """List the meters that have keys."""
-    from sqlalchemy.ext.asyncio import create_async_engine
-
+    from openami.app.engines.rooms import room_database
     from openami.app.settings import Settings
     from openami.app.shipment import root_key
-    from openami.app.supervisor.platform import postgres_url
     from openami.security.adapters.vault_postgres import PostgresVault
     from openami.security.keys.ports import VaultMeter
 
     settings = Settings.load(home)
 
     async def fetch() -> list[VaultMeter]:
-        engine = create_async_engine(postgres_url(settings, "openami_security"))
-        try:
+        async with room_database(settings, "openami_security") as engine:
             return await PostgresVault(engine, root_key(settings)).meters()
-        finally:
-            await engine.dispose()
 
     meters = asyncio.run(fetch())
     if json_output:

@@ -38,17 +38,12 @@ def meters(
 
 async def _fetch(home: Any, limit: int) -> list[dict[str, Any]]:
     from sqlalchemy import text
-    from sqlalchemy.ext.asyncio import create_async_engine
 
+    from openami.app.engines.rooms import room_database
     from openami.app.settings import Settings
-    from openami.app.supervisor.platform import postgres_url
 
-    engine = create_async_engine(postgres_url(Settings.load(home), "openami_mdm"))
-    try:
-        async with engine.connect() as connection:
-            rows = (await connection.execute(text(_METERS), {"limit": limit})).all()
-    finally:
-        await engine.dispose()
+    async with room_database(Settings.load(home), "openami_mdm") as engine, engine.connect() as connection:
+        rows = (await connection.execute(text(_METERS), {"limit": limit})).all()
     return [
         {
             "meter": str(r.id),

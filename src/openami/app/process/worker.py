@@ -22,12 +22,13 @@ from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
 from nats.js.api import AckPolicy, ConsumerConfig
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from openami.app.engines.nats import BusError, connect
+from openami.app.engines.rooms import room_engine
 from openami.app.process import ready
 from openami.app.settings import Settings
-from openami.app.supervisor.platform import nats_url, postgres_url
+from openami.app.supervisor.platform import nats_url
 from openami.billing.adapters.book_postgres import PostgresBillBook
 from openami.billing.api import Billing, BillingJob
 from openami.contracts.errors import ContractError
@@ -89,7 +90,7 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
 
         def engine_for(role: str) -> AsyncEngine:
             if role not in engines:
-                engines[role] = create_async_engine(postgres_url(settings, role), pool_size=4, pool_pre_ping=True)
+                engines[role] = room_engine(settings, role)
                 stack.push_async_callback(engines[role].dispose)
             return engines[role]
 

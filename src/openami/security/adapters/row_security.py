@@ -19,7 +19,9 @@ _SET = text(
 
 def row_secured_engine(url: str, *, pool_size: int = 5) -> AsyncEngine:
     """Return an engine that writes the caller's row settings at the start of each transaction."""
-    engine = create_async_engine(url, pool_size=pool_size, max_overflow=pool_size, pool_pre_ping=True)
+    engine = create_async_engine(
+        url, pool_size=pool_size, max_overflow=pool_size, pool_pre_ping=True, hide_parameters=True
+    )
     secure_rows(engine)
     return engine
 
