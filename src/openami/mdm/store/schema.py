@@ -154,3 +154,16 @@ def _create(spec: TableSpec, name: str, engine: str, *, window: bool) -> str:
         f"CREATE TABLE IF NOT EXISTS {name}\n(\n    {columns}\n)\nENGINE = {engine}\n"
         f"PARTITION BY {spec.partition_by}\nORDER BY ({spec.order_by})\nSETTINGS {', '.join(settings)}"
     )
+
+
+def cluster_file() -> str:
+    """Return the text of ``deploy/clickhouse/cluster.sql``.
+
+    >>> cluster_file().splitlines()[0]
+    '-- Tables of the interval store on a ClickHouse cluster named openami. Written by openami.mdm.store.schema.'
+    """
+    head = (
+        "-- Tables of the interval store on a ClickHouse cluster named openami. Written by openami.mdm.store.schema.\n"
+        "-- Each server needs the macros {shard} and {replica}. Then set OPENAMI_CLICKHOUSE_URL.\n"
+    )
+    return head + "\n" + ";\n\n".join(cluster_ddl("openami")) + ";\n"

@@ -149,6 +149,8 @@ def rows_in_spans(spans: Sequence[SpanRow], meter_id: UUIDS, instant_s: I64) -> 
     low, high = min(s.from_s for s in spans), max(s.to_s for s in spans)
     if all(s.from_s == low and s.to_s == high for s in spans):
         return None
+    if not len(meter_id):
+        return np.zeros(0, dtype=bool)
     starts = run_starts(meter_id)
     ends = np.append(starts[1:], len(meter_id))
     by_meter: dict[bytes, list[SpanRow]] = {}

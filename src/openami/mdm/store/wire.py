@@ -156,11 +156,15 @@ def decode_columns(octets: bytes | bytearray | memoryview | pa.Buffer) -> pa.Rec
         with pa.ipc.open_stream(pa.py_buffer(octets)) as reader:
             table = reader.read_all()
         batches = table.combine_chunks().to_batches()
-        batch = batches[0] if batches else pa.RecordBatch.from_pylist([], schema=table.schema)
+        batch = batches[0] if batches else _no_rows(table.schema)
         batch.validate(full=True)
     except (pa.ArrowException, OSError, ValueError) as error:
         raise ContractError(f"not an Arrow stream: {type(error).__name__}") from error
     return batch
+
+
+def _no_rows(schema: pa.Schema) -> pa.RecordBatch:
+    return pa.RecordBatch.from_arrays([pa.nulls(0, f.type) for f in schema], schema=schema)
 
 
 def _scope_row(scope: Scope) -> dict[str, Any]:
