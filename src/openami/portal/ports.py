@@ -126,7 +126,9 @@ class Bills(Protocol):
         """Return the name of the rate in force."""
         ...
 
-    async def price(self, service_point_id: UUID, start_s: I64, value_wh: I64) -> PricedIntervals | None:
+    async def price(
+        self, service_point_id: UUID, start_s: I64, value_wh: I64, *, interval_s: int
+    ) -> PricedIntervals | None:
         """Price delivered energy by interval, or None where the rate cannot."""
         ...
 

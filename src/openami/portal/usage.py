@@ -173,7 +173,7 @@ async def intervals_view(
 async def _price(
     ports: Ports, service_point_id: UUID, series: Series, buckets: chart.Buckets, resolution: Resolution
 ) -> PriceColumnsView | None:
-    priced = await ports.bills.price(service_point_id, series.start_s, series.value)
+    priced = await ports.bills.price(service_point_id, series.start_s, series.value, interval_s=series.interval_s)
     if priced is None:
         return None
     cost = None

@@ -18,11 +18,16 @@ from uuid import UUID, uuid4
 import httpx
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
+from openami.app.commands import audit as audit_command
 from openami.app.engines.nats import NatsEngine, connect
 from openami.app.engines.postgres import SUPERUSER, PostgresEngine
 from openami.app.process import web
 from openami.app.settings import Home, Settings
+from openami.app.supervisor.platform import nats_url, postgres_url
+from openami.billing.adapters.book_postgres import PostgresBillBook
+from openami.billing.bill.record import Assignment
 from openami.contracts.channel import Channel
 from openami.contracts.quality import Source
 from openami.contracts.reading import ReadingBatch, uuid_column
@@ -35,6 +40,7 @@ from openami.mdm.adapters.store_socket import SocketStore
 from openami.mdm.api import Installation, Meter, ServicePoint, StoreUnavailableError
 from openami.security.access.account import NewUser
 from openami.security.access.role import Role
+from openami.security.adapters.audit_postgres import AuditSequencer
 from openami.security.adapters.row_security import row_secured_engine
 
 pytestmark = [pytest.mark.engines, pytest.mark.enable_socket]
@@ -117,6 +123,11 @@ async def world(postgres: PostgresEngine, nats_server: NatsEngine, short_tmp: Pa
         await accounts.register_users(
             [NewUser(r.value, frozenset({r}), WORD, display_name=r.value.title()) for r in staff]
         )
+        billing_engine = row_secured_engine(postgres.url("openami_billing"))
+        await PostgresBillBook(billing_engine).assign(
+            [Assignment(p, "ameren-mo-anytime", began.date() - timedelta(days=40)) for p in (mine, other)], at=now
+        )
+        await billing_engine.dispose()
         deadline = time.monotonic() + 60
         while True:
             try:
@@ -166,9 +177,14 @@ async def test_a_customer_sees_today_the_chart_and_who_looked_and_nothing_of_a_n
         assert home.json()["today"]["used_wh"] == 250 * home.json()["today"]["intervals_so_far"]
         assert home.json()["is_live"]
         day = (world.now - timedelta(days=1)).date()
-        chart = (await ada.get(f"/service-points/{world.mine}/intervals", params={"from": day, "to": day})).json()
+        chart = (
+            await ada.get(f"/service-points/{world.mine}/intervals", params={"from": str(day), "to": str(day)})
+        ).json()
         assert set(chart["value"]) == {250}
         assert chart["preliminary_from"] == chart["start"][0]
+        assert chart["price"]["currency"] == "USD"
+        assert places[0]["rate_name"]
+        assert home.json()["bill"]["rate_name"] == places[0]["rate_name"]
         for part in ("home", "bills", "who-looked", f"intervals?from={day}&to={day}", f"bills/{uuid4()}"):
             assert (await ada.get(f"/service-points/{world.other}/{part}")).status_code == 404, part
             assert (await ada.get(f"/service-points/{uuid4()}/{part}")).status_code == 404, part
@@ -198,6 +214,29 @@ async def test_a_new_occupant_reads_from_the_exact_interval_of_move_in_on(world:
         assert text.splitlines()[1].startswith(f"{world.moved_in:%Y-%m-%dT%H:%M:%SZ}")
 
 
+async def test_the_log_of_looks_is_checked_and_one_entry_is_proved_from_the_command_line(world: World) -> None:
+    async with signed_in(world, "ada@example.org") as ada:
+        await ada.get("/me/service-points")
+        entry = (await ada.get(f"/service-points/{world.mine}/who-looked")).json()["entries"][0]["entry_id"]
+    accounts_engine = row_secured_engine(postgres_url(world.settings, "openami_audit"))
+    await AuditSequencer(accounts_engine, web.RealClock(), web.audit_key_of(world.settings)).seal()
+    await accounts_engine.dispose()
+    home = ["--home", str(world.settings.home.path)]
+    file = world.settings.home.path / "log.jsonl"
+    runner = CliRunner()
+    answers = []
+    for command in (["verify", "--json"], ["prove", entry, "--json"], ["export", str(file)]):
+        result = await asyncio.to_thread(runner.invoke, audit_command.app, [*command, *home])
+        assert result.exit_code == 0, result.output
+        answers.append(result.output)
+    assert json.loads(answers[0])["whole"] is True
+    assert json.loads(answers[1])["proved"] is True
+    file.write_text(file.read_text().replace("customer", "OPERATOR", 1))
+    result = await asyncio.to_thread(runner.invoke, audit_command.app, ["verify", str(file), "--json", *home])
+    assert result.exit_code == 1
+    assert json.loads(result.output)["findings"][0]["rule"] == "altered"
+
+
 async def test_staff_see_counts_by_cell_and_no_single_home_without_the_desk(world: World) -> None:
     async with signed_in(world, "VIEWER") as viewer:
         now = await viewer.get("/staff/now")
@@ -211,7 +250,7 @@ async def test_staff_see_counts_by_cell_and_no_single_home_without_the_desk(worl
 
 
 async def test_a_stored_reading_reaches_its_owners_screen_within_two_seconds(world: World) -> None:
-    bus = await connect(web.nats_url(world.settings, "core"), name="test")
+    bus = await connect(nats_url(world.settings, "core"), name="test")
     async with signed_in(world, "ada@example.org") as ada, signed_in(world, "bo@example.org") as bo:
         heard: dict[str, list[tuple[str, dict[str, object], float]]] = {"ada": [], "bo": []}
         tasks = [asyncio.create_task(_listen(ada, heard["ada"])), asyncio.create_task(_listen(bo, heard["bo"]))]

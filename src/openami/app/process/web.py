@@ -20,11 +20,13 @@ from openami.app.engines.nats import BusError, connect
 from openami.app.process import ready
 from openami.app.settings import Settings, real_now
 from openami.app.supervisor.platform import nats_url, postgres_url
-from openami.app.web.bills import NoBills
+from openami.app.web.bills import PortalBills
 from openami.app.web.live import LiveFeed
 from openami.app.web.operations import Operations
 from openami.app.web.people import PortalCustomers
 from openami.app.web.usage import MeterUsage
+from openami.billing.adapters.book_postgres import PostgresBillBook
+from openami.billing.api import Billing
 from openami.contracts.stream import changed_subject
 from openami.customer.adapters.customer_postgres import PostgresCustomers
 from openami.headend.adapters.postgres import PostgresHeadendStatus
@@ -135,7 +137,7 @@ async def wired(settings: Settings) -> AsyncIterator[Parts]:
             sessions=accounts_of(settings, secured("openami_access"), real),
             gate=Gate(audit, real, domain),
             usage=MeterUsage(data, domain),
-            bills=NoBills(),
+            bills=PortalBills(Billing(meters=data, book=PostgresBillBook(portal)), domain),
             customers=PortalCustomers(PostgresCustomers(portal)),
             access_log=audit,
             operations=operations,

@@ -1,41 +1,146 @@
-"""Bills for the portal before billing is wired: none."""
+"""Bills and prices for the portal, from billing, seen through row security with the eyes of the reader."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from openami.portal.ports import I64, PricedIntervals
-from openami.portal.views.bill import BillSummaryView, BillView
+from sqlalchemy.exc import DBAPIError
+
+from openami.billing.api import Bill, Billing, KeptLine
+from openami.billing.document import money, plain
+from openami.kernel.clock import Clock
+from openami.kernel.time import epoch_s, local_date, zone_named
+from openami.portal.ports import I64, PricedIntervals, SourceUnavailableError
+from openami.portal.views.bill import BillLineView, BillSummaryView, BillView
 from openami.portal.views.usage import BillSoFarView
+from openami.security.access.row import RowSettings, of_scope, seen_as
 from openami.security.access.scope import Scope
 
 
-class NoBills:
-    """Implements :class:`~openami.portal.ports.Bills` where no billing is installed."""
+@dataclass(frozen=True, slots=True)
+class PortalBills:
+    """Implements :class:`~openami.portal.ports.Bills`.
+
+    Args:
+        billing: over a bill book connected as ``openami_portal``.
+        domain: domain time, for the rate in force today.
+    """
+
+    billing: Billing
+    domain: Clock
 
     async def so_far(self, scope: Scope, service_point_id: UUID, now: datetime) -> BillSoFarView | None:
-        """Return None: there is no open bill."""
-        del scope, service_point_id, now
-        return None
+        """Return the open bill and its forecast."""
+        with seen_as(of_scope(scope)):
+            try:
+                found = await self.billing.bill_so_far(scope, service_point_id, now)
+            except DBAPIError as error:
+                raise _unavailable() from error
+        if found is None:
+            return None
+        return BillSoFarView(
+            period_from=found.period.start_s,
+            period_to=found.period.end_s,
+            rate_name=found.rate_name,
+            currency=found.currency,
+            usage_wh=found.usage_wh,
+            total=money(found.total),
+            forecast_low=None if found.forecast_low is None else money(found.forecast_low),
+            forecast_high=None if found.forecast_high is None else money(found.forecast_high),
+            estimated_share=min(1.0, max(0.0, found.estimated_share)),
+        )
 
-    async def bills(self, scope: Scope, service_point_id: UUID) -> Sequence[BillSummaryView]:
-        """Return no bills."""
-        del scope, service_point_id
-        return []
+    async def bills(self, scope: Scope, service_point_id: UUID) -> list[BillSummaryView]:
+        """Return the bills of the reader's own time."""
+        with seen_as(of_scope(scope)):
+            try:
+                found = await self.billing.bills(scope, service_point_id)
+            except DBAPIError as error:
+                raise _unavailable() from error
+        return [BillSummaryView(**_summary(b)) for b in found if _is_theirs(scope, b)]
 
     async def bill(self, scope: Scope, service_point_id: UUID, bill_id: UUID) -> BillView | None:
-        """Return None."""
-        del scope, service_point_id, bill_id
-        return None
+        """Return one bill of the reader's own time with its lines."""
+        with seen_as(of_scope(scope)):
+            try:
+                found = await self.billing.bill(scope, bill_id)
+            except DBAPIError as error:
+                raise _unavailable() from error
+        if found is None or found.service_point_id != service_point_id or not _is_theirs(scope, found):
+            return None
+        return BillView(
+            **_summary(found),
+            service_point_id=service_point_id,
+            begin_register_wh=found.begin_register_wh,
+            end_register_wh=found.end_register_wh,
+            exact_total=None if found.exact_total is None else plain(found.exact_total),
+            estimated_share=found.estimated_share,
+            supersedes=found.supersedes,
+            lines=[_line(line) for line in found.lines],
+        )
 
     async def rate_name(self, service_point_id: UUID) -> str | None:
-        """Return None."""
-        del service_point_id
-        return None
+        """Return the name of the rate in force today."""
+        with seen_as(RowSettings("viewer", None, frozenset({service_point_id}))):
+            try:
+                point = await self.billing.meters.registry.service_point(service_point_id)
+                today = local_date(self.domain.now(), zone_named(point.zone))
+                schedule = await self.billing.rate_of(service_point_id, today)
+            except DBAPIError as error:
+                raise _unavailable() from error
+        return schedule.name if schedule else None
 
-    async def price(self, service_point_id: UUID, start_s: I64, value_wh: I64) -> PricedIntervals | None:
-        """Return None."""
-        del service_point_id, start_s, value_wh
-        return None
+    async def price(
+        self, service_point_id: UUID, start_s: I64, value_wh: I64, *, interval_s: int
+    ) -> PricedIntervals | None:
+        """Price delivered energy by interval."""
+        with seen_as(RowSettings("viewer", None, frozenset({service_point_id}))):
+            try:
+                found = await self.billing.price(service_point_id, start_s, value_wh, interval_s=interval_s)
+            except DBAPIError as error:
+                raise _unavailable() from error
+        if found is None:
+            return None
+        return PricedIntervals(found.currency, found.period_names, found.period, found.cost)
+
+
+def _is_theirs(scope: Scope, bill: Bill) -> bool:
+    """Tell whether the whole bill lies in the reader's time: a month shared with another occupant is nobody's."""
+    return scope.granted(bill.service_point_id, bill.period) == (bill.period,)
+
+
+def _summary(bill: Bill) -> dict[str, Any]:
+    return {
+        "bill_id": bill.bill_id,
+        "period_from": bill.period.start_s,
+        "period_to": bill.period.end_s,
+        "rate_name": bill.rate_name,
+        "state": bill.state.value,
+        "usage_wh": bill.usage_wh,
+        "total": None if bill.total is None else money(bill.total),
+        "currency": bill.currency,
+        "issued_at": epoch_s(bill.issued_at) if bill.issued_at else None,
+        "hold_reason": bill.hold_reason,
+    }
+
+
+def _line(line: KeptLine) -> BillLineView:
+    return BillLineView(
+        kind=line.kind,
+        name=line.name,
+        period=line.period,
+        tier=line.tier,
+        quantity=plain(line.quantity),
+        unit=line.unit,
+        price=plain(line.price),
+        exact_amount=plain(line.exact_amount),
+        amount=money(line.amount),
+        evidence=dict(line.evidence),
+    )
+
+
+def _unavailable() -> SourceUnavailableError:
+    return SourceUnavailableError("billing does not answer")
