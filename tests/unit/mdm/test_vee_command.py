@@ -46,7 +46,7 @@ def test_a_short_gap_is_filled_on_the_line_and_scaled_to_the_registers(tmp_path:
     )
     (series,) = found["series"]
     assert (series["intervals"], series["estimated"], series["missing"], series["total_wh"]) == (96, 4, 0, 9330)
-    assert [f["rule"] for f in series["findings"]] == ["interval_count", "missing"]
+    assert [f["rule"] for f in series["findings"]] == ["missing"]
     with out.open() as file:
         written = list(csv.DictReader(file))
     filled = [w for w in written if w["quality"] == "estimated"]

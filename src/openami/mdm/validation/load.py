@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
@@ -12,7 +12,7 @@ import numpy as np
 
 from openami.contracts.channel import CHANNELS, Channel
 from openami.contracts.reading import UUIDS, ReadingBatch, RegisterBatch
-from openami.kernel.time import epoch_s
+from openami.kernel.time import Period, epoch_s
 from openami.mdm.registry.records import InstalledMeter
 from openami.mdm.vee.brackets import Brackets, Chains, Reads, RegisterFault, brackets_of
 from openami.mdm.vee.grid import BOOLS, I64, Grid
@@ -90,6 +90,29 @@ def inputs_of(
     )  # fmt: skip
 
 
+def standing_still(registers: RegisterBatch, period: Period) -> set[UUID]:
+    """Return meters with a read at both ends of the period and the same value at every read.
+
+    Args:
+        registers: reads by (meter, instant).
+        period: the span, between local midnights.
+    """
+    found = set()
+    for lo, hi in _meter_runs(registers.meter_id):
+        value, at = registers.value[lo:hi], registers.at[lo:hi]
+        if at[0] == period.start_s and at[-1] == period.end_s and (value == value[0]).all():
+            found.add(UUID(bytes=bytes(registers.meter_id[lo])))
+    return found
+
+
+def _meter_runs(ids: UUIDS) -> Iterator[tuple[int, int]]:
+    """Yield where each run of one meter's rows begins and ends."""
+    if len(ids):
+        halves = np.ascontiguousarray(ids).view(np.uint64).reshape(-1, 2)
+        fresh = np.flatnonzero((halves[1:] != halves[:-1]).any(axis=1)) + 1
+        yield from pairwise([0, *fresh.tolist(), len(ids)])
+
+
 def _chains(installed: Sequence[InstalledMeter], row_of: Mapping[UUID, int], until: datetime) -> Chains:
     def column(values: list[int]) -> I64:
         return np.array(values, dtype=np.int64)
@@ -111,12 +134,7 @@ def _chains(installed: Sequence[InstalledMeter], row_of: Mapping[UUID, int], unt
 def _chain_of(ids: UUIDS, at_s: I64, by_meter: Mapping[UUID, list[int]], chains: Chains, *, end_included: bool) -> I64:
     """Return the installation that each row falls in, or -1."""
     chain = np.full(len(ids), -1, np.int64)
-    if not len(ids):
-        return chain
-    halves = np.ascontiguousarray(ids).view(np.uint64).reshape(-1, 2)
-    fresh = np.flatnonzero((halves[1:] != halves[:-1]).any(axis=1)) + 1
-    bounds = [0, *fresh.tolist(), len(ids)]
-    for lo, hi in pairwise(bounds):
+    for lo, hi in _meter_runs(ids):
         for index in by_meter.get(UUID(bytes=bytes(ids[lo])), ()):
             at = at_s[lo:hi]
             inside = (at >= chains.start_s[index]) & (

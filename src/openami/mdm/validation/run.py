@@ -26,7 +26,7 @@ from openami.kernel.time import Period, instant_from_epoch_s, local_date, local_
 from openami.mdm.ports import IntervalStore, MeterSpan
 from openami.mdm.registry.ports import Registry
 from openami.mdm.registry.records import InstalledMeter
-from openami.mdm.validation.load import Inputs, inputs_of
+from openami.mdm.validation.load import Inputs, inputs_of, standing_still
 from openami.mdm.validation.ports import ValidationBook
 from openami.mdm.validation.table import Stamp, changed_days, findings_of
 from openami.mdm.vee.brackets import Brackets
@@ -40,6 +40,8 @@ POINTS_AT_ONCE = 500
 MAX_DAYS_AT_ONCE = 31
 MAX_BRACKET_DAYS = 92
 """How far a run looks for the register read before and after a day; beyond, its estimates stay unscaled."""
+NEAR = timedelta(days=14)
+"""Brackets that reach no farther beyond the asked days share one window."""
 CHANNELS_VALIDATED = (Channel.DELIVERED, Channel.RECEIVED, Channel.VOLTAGE)
 
 
@@ -112,9 +114,12 @@ class Validation:
         for (zone, interval_s), members in groups.items():
             ended = min(last, local_date(known_at, zone) - timedelta(days=1))
             for span in _pieces(zone, interval_s, tuple(members), first, ended):
-                own = [i for i in installed if i.installation.service_point_id in set(span.points)]
+                chosen = set(span.points)
+                own = [i for i in installed if i.installation.service_point_id in chosen]
                 for channel in channels:
                     measuring = [i for i in own if channel in i.meter.channels]
+                    if channel is Channel.RECEIVED:
+                        measuring = await self._advancing(span, measuring)
                     if measuring:
                         report += await self._run_span(span, measuring, Stamp(channel, run_id, known_at))
         return report
@@ -152,37 +157,56 @@ class Validation:
             grid, span.points, installed, stamp.channel,
             readings=ReadingBatch.empty(), registers=registers, until=stamp.known_at,
         )  # fmt: skip
-        by_window: dict[tuple[date, date], list[UUID]] = defaultdict(list)
-        for row, days in enumerate(_windows(grid, inputs.brackets, span)):
-            by_window[days].append(span.points[row])
+        windows = _windows(grid, inputs.brackets, span)
+        groups: dict[tuple[date, date], list[int]] = defaultdict(list)
+        for row, (first, last) in enumerate(windows):
+            is_near = first >= span.first - NEAR and last <= span.last + NEAR
+            groups[(span.first, span.last) if is_near else (first, last)].append(row)
         report = RunReport()
-        for (first, last), points in sorted(by_window.items()):
-            own = [i for i in installed if i.installation.service_point_id in set(points)]
-            window = _Span(zone, span.interval_s, tuple(points), first, last)
-            report += await self._run_window(window, asked=span, installed=own, stamp=stamp)
+        for rows in groups.values():
+            report += await self._run_windows(span, installed, [(span.points[r], *windows[r]) for r in rows], stamp)
         return report
 
-    async def _run_window(
-        self, window: _Span, *, asked: _Span, installed: Sequence[InstalledMeter], stamp: Stamp
+    async def _run_windows(
+        self, span: _Span, installed: Sequence[InstalledMeter], windows: Sequence[tuple[UUID, date, date]], stamp: Stamp
     ) -> RunReport:
-        """Validate service points over the whole brackets that the asked days lie in, with like days before them."""
-        grid = grid_of(
-            window.zone,
-            window.first - timedelta(days=LOOK_BACK_DAYS),
-            window.last + timedelta(days=1),
-            window.interval_s,
-        )
-        inputs = _confined(await self._load(grid, window.points, installed, stamp), grid, window)
-        latest = await self._store.days(self._scope, window.points, stamp.channel, window.first, window.last)
+        """Validate each service point over the whole brackets that the asked days lie in, with like days before."""
+        points = tuple(w[0] for w in windows)
+        chosen = set(points)
+        first, last = min(w[1] for w in windows), max(w[2] for w in windows)
+        grid = grid_of(span.zone, first - timedelta(days=LOOK_BACK_DAYS), last + timedelta(days=1), span.interval_s)
+        own = [i for i in installed if i.installation.service_point_id in chosen]
+        inside = np.zeros((len(points), grid.days), bool)
+        for row, (_, a, b) in enumerate(windows):
+            inside[row, grid.index_of(a) : grid.index_of(b) + 1] = True
+        inputs = _confined(await self._load(grid, points, own, stamp), grid, inside)
+        latest = await self._store.days(self._scope, points, stamp.channel, first, last)
         outcome = _validate(grid, inputs, is_energy=True)
-        wanted = _wanted(grid, inputs, asked.first, asked.last)
+        wanted = _wanted(grid, inputs, span.first, span.last)
         # Outside the asked days only what had a version is run again: the rest has its first run to come.
-        row_of = {point.bytes: row for row, point in enumerate(window.points)}
+        row_of = {point.bytes: row for row, point in enumerate(points)}
         base = day_number(grid.first)
         for point, number in zip(latest.service_point_id.tolist(), latest.local_day.tolist(), strict=True):
             wanted[row_of[bytes(point)], number - base] = True
-        wanted &= inputs.has_data[:, None]
+        wanted &= inside & inputs.has_data[:, None]
         return await self._write(grid, inputs, outcome, wanted, latest, stamp)
+
+    async def _advancing(self, span: _Span, installed: Sequence[InstalledMeter]) -> list[InstalledMeter]:
+        """Leave out meters whose register stood still over the span and lately: most homes never feed in.
+
+        A home that does keeps its versions through a dark day.
+        """
+        period = Period(local_midnight(span.first, span.zone), local_midnight(span.last + timedelta(days=1), span.zone))
+        batch = await self._store.registers(self._scope, _spans(installed, period), Channel.RECEIVED, period)
+        still = standing_still(batch, period)
+        points = {i.installation.service_point_id for i in installed if i.meter.id in still}
+        if not points:
+            return list(installed)
+        lately = span.first - timedelta(days=14)
+        known = await self._store.days(self._scope, sorted(points), Channel.RECEIVED, lately, span.last)
+        feeding = {UUID(bytes=bytes(p)) for p in known.service_point_id.tolist()}
+        idle = points - feeding
+        return [i for i in installed if i.installation.service_point_id not in idle]
 
     async def _load(
         self, grid: Grid, points: Sequence[UUID], installed: Sequence[InstalledMeter], stamp: Stamp
@@ -206,8 +230,8 @@ class Validation:
         if not len(days):
             return RunReport()
         statements = statements_of(
-            grid, inputs.matrix, outcome,
-            coverage=inputs.coverage, limit=inputs.limit, faults=inputs.faults, wanted=wanted,
+            grid, inputs.matrix, outcome, coverage=inputs.coverage, limit=inputs.limit, faults=inputs.faults,
+            wanted=wanted, is_energy=CHANNELS[stamp.channel].is_energy,
         )  # fmt: skip
         findings = findings_of(grid, inputs.points, statements, days, stamp)
         keys = [
@@ -309,12 +333,11 @@ def _windows(grid: Grid, brackets: Brackets, span: _Span) -> list[tuple[date, da
     return [(grid.day(a), grid.day(b)) for a, b in zip(first.tolist(), last.tolist(), strict=True)]
 
 
-def _confined(inputs: Inputs, grid: Grid, window: _Span) -> Inputs:
-    """Return inputs in which only the window's days are to be filled; the days around are references."""
-    lo, hi = int(grid.day_at[grid.index_of(window.first)]), int(grid.day_at[grid.index_of(window.last) + 1])
-    touched = inputs.coverage.touched.copy()
-    touched[:, :lo], touched[:, hi:] = False, False
+def _confined(inputs: Inputs, grid: Grid, inside: BOOLS) -> Inputs:
+    """Return inputs in which only the days (S, D) inside are to be filled; the days around are references."""
+    columns = inside[:, grid.day_of]
     b = inputs.brackets
-    inside = (b.lo >= lo) & (b.hi <= hi)
-    kept = Brackets(b.row[inside], b.lo[inside], b.hi[inside], b.energy[inside], b.tolerance[inside])
-    return replace(inputs, coverage=Coverage(inputs.coverage.whole, touched), brackets=kept)
+    kept = columns[b.row, b.lo] & columns[b.row, b.hi - 1]
+    brackets = Brackets(b.row[kept], b.lo[kept], b.hi[kept], b.energy[kept], b.tolerance[kept])
+    coverage = Coverage(inputs.coverage.whole, inputs.coverage.touched & columns)
+    return replace(inputs, coverage=coverage, brackets=brackets)

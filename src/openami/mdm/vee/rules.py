@@ -29,8 +29,11 @@ def statements_of(
     limit: I64,
     faults: list[RegisterFault],
     wanted: BOOLS,
+    is_energy: bool = True,
 ) -> list[Statement]:
     """Return what all rules say about the wanted days.
+
+    Missing averages are plain in the day's states and have no finding: what was lost with them has one on energy.
 
     Args:
         grid: the columns.
@@ -40,10 +43,11 @@ def statements_of(
         limit: (S,) the most an interval can hold.
         faults: registers that cannot be.
         wanted: (S, D) days that are asked about.
+        is_energy: False for an average such as voltage.
     """
     asked = wanted[:, grid.day_of]
     bad = outcome.refused & coverage.whole & asked
-    found = list(_missing(grid, outcome, coverage.touched & ~_believed(outcome) & asked))
+    found = list(_missing(grid, outcome, coverage.touched & ~_believed(outcome) & asked)) if is_energy else []
     if bad.any():
         over = bad & (matrix.values > limit[:, None])
         for rule, mask in (
@@ -99,11 +103,17 @@ def _by_value(grid: Grid, matrix: Matrix, mask: BOOLS, rule: str, limit: I64) ->
 
 
 def _interval_count(grid: Grid, matrix: Matrix, coverage: Coverage, wanted: BOOLS) -> Iterator[Statement]:
-    """State each wanted day whose count of readings is not its elapsed time over the interval length."""
+    """State each wanted day whose count of readings is not its elapsed time over the interval length.
+
+    What is plainly missing has its own statement; this one is for readings that lie on no interval.
+    """
+    astray = wanted & (matrix.off_grid > 0)
+    if not astray.any():
+        return
     at = grid.day_at[:-1]
     received = np.add.reduceat(matrix.present & coverage.whole, at, axis=1, dtype=np.int64) + matrix.off_grid
     expected = np.add.reduceat(coverage.whole, at, axis=1, dtype=np.int64)
-    for row, day in zip(*(a.tolist() for a in np.nonzero(wanted & (received != expected))), strict=True):
+    for row, day in zip(*(a.tolist() for a in np.nonzero(astray)), strict=True):
         evidence: dict[str, int | float | str] = {
             "received": int(received[row, day]),
             "expected": int(expected[row, day]),
