@@ -25,7 +25,7 @@ from openami.billing.rating.rate import rate
 from openami.billing.rating.usage import I64, BillSpan, Usage, calendar_months
 from openami.billing.tariff.errors import TariffError
 from openami.billing.tariff.load import shipped_rates
-from openami.billing.tariff.model import RateSchedule
+from openami.billing.tariff.model import OPEN_SUFFIX, RateSchedule, opened
 from openami.contracts.channel import Channel
 from openami.contracts.quality import QualityState
 from openami.kernel.errors import OpenAmiError
@@ -108,25 +108,43 @@ class Billing:
         self.meters = meters
         self.book = book
         self.rates = dict(shipped_rates() if rates is None else rates)
+        self._known = self.rates | {o.code: o for o in map(opened, self.rates.values())}
 
     async def assign_rate(
-        self, service_points: Sequence[UUID], rate_code: str, *, first_day: date, at: datetime
+        self,
+        service_points: Sequence[UUID],
+        rate_code: str,
+        *,
+        first_day: date,
+        at: datetime,
+        end_day: date | None = None,
     ) -> None:
-        """Put service points on a rate from a local day on; the rate that runs until then ends.
+        """Put service points on a rate for local days ``[first_day, end_day)``; the rate that runs until then ends.
 
         Raises:
             UnknownRateError: no such rate.
             RateOverlapError: a later assignment is already there.
         """
-        if rate_code not in self.rates:
+        if rate_code not in self._known:
             raise UnknownRateError(f"{rate_code!r} is not one of {sorted(self.rates)}")
-        await self.book.assign([Assignment(p, rate_code, first_day) for p in service_points], at=at)
+        await self.book.assign([Assignment(p, rate_code, first_day, end_day) for p in service_points], at=at)
+
+    def code_for(self, rate_code: str, first_day: date) -> str:
+        """Return the code under which days from ``first_day`` on can be priced: the rate, or its opened twin.
+
+        Raises:
+            UnknownRateError: no such rate.
+        """
+        if rate_code not in self._known:
+            raise UnknownRateError(f"{rate_code!r} is not one of {sorted(self.rates)}")
+        begins = self._known[rate_code].versions[0].effective_from
+        return rate_code if begins is None or begins <= first_day else rate_code + OPEN_SUFFIX
 
     async def rate_of(self, service_point_id: UUID, day: date) -> RateSchedule | None:
         """Return the rate in force at a service point on a local day."""
         for row in await self.book.assignments([service_point_id]):
             if row.first_day <= day and (row.end_day is None or day < row.end_day):
-                return self.rates.get(row.rate_code)
+                return self._known.get(row.rate_code)
         return None
 
     async def bills(self, scope: Scope, service_point_id: UUID) -> list[Bill]:
@@ -142,7 +160,7 @@ class Billing:
         return await self.book.bill(scope, bill_id)
 
     async def bill_so_far(self, scope: Scope, service_point_id: UUID, now: datetime) -> BillSoFar | None:
-        """Return the open bill, or None where no rate is assigned.
+        """Return the open bill; None where no rate is assigned, or the rate cannot price such intervals.
 
         Raises:
             ScopeError: outside the scope.
@@ -159,7 +177,12 @@ class Billing:
         if now <= begin:
             return None
         usage = await self._usage(scope, service_point_id, Period(begin, now))
-        found = determinants(schedule, usage, [span], zone)[0]
+        try:
+            found = determinants(schedule, usage, [span], zone)[0]
+        except TariffError as error:
+            # The bill at the month's end will be held with this reason; a page has nothing to show until then.
+            _LOG.info("bill_so_far.refused", clause=error.clause)
+            return None
         rated = rate(schedule, found)
         low, high = _forecast(schedule, usage, found, zone, now)
         return BillSoFar(
@@ -203,7 +226,7 @@ class Billing:
         present = await self.rate_of(service_point_id, end - timedelta(days=1))
         return compare_rates(
             list(self.rates.values()), usage, calendar_months(first, end), zone,
-            present=None if present is None else present.code,
+            present=None if present is None else present.code.removesuffix(OPEN_SUFFIX),
         )  # fmt: skip
 
     async def close_due(self, now: datetime, *, retry_held: bool = True) -> CloseReport:
@@ -211,7 +234,7 @@ class Billing:
         async with self.book.turn() as mine:
             if not mine:
                 return CloseReport()
-            return await close_due(self.meters, self.book, self.rates, now, retry_held=retry_held)
+            return await close_due(self.meters, self.book, self._known, now, retry_held=retry_held)
 
     async def find_corrections(self, now: datetime, *, first: date, end: date) -> int:
         """Queue days that changed after they were billed, of bills that begin in ``[first, end)``."""

@@ -149,6 +149,19 @@ async def test_a_bill_with_a_missing_interval_is_held_with_the_reason_and_issued
     assert (freed.state, freed.hold_reason, len(freed.lines)) == (BillState.ISSUED, None, 3)
 
 
+async def test_an_imported_place_is_billed_though_the_fleet_has_no_such_days(world: World) -> None:
+    first = date(2026, 10, 1)
+    await world.billing.assign_rate(
+        world.points, "ameren-mo-anytime", first_day=first, end_day=date(2026, 10, 4), at=NOW
+    )
+    rows = [_day(world.points[0], d, 1, wh=100) for d in local_days(first, date(2026, 10, 3))]
+    await world.data.store.write_days(DayTable.from_rows(rows), token="file")
+    report = await world.billing.close_due(NOW)
+    assert (report.issued, report.waiting) == (1, POINTS - 1)
+    bill = (await world.billing.bills(SCOPE, world.points[0]))[0]
+    assert (bill.span.end, bill.usage_wh) == (date(2026, 10, 4), 3 * 96 * 100)
+
+
 async def test_a_month_whose_days_are_not_validated_waits(world: World) -> None:
     await world.billing.assign_rate(world.points, "ameren-mo-anytime", first_day=date(2026, 10, 1), at=NOW)
     await world.write_days(date(2026, 10, 1), date(2026, 10, 30))

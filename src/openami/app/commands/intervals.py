@@ -13,6 +13,7 @@ import numpy as np
 
 from openami.billing.rating import BillSpan, Usage, UsageError, calendar_months
 from openami.billing.tariff import RateSchedule, TariffError, parse_rate
+from openami.billing.tariff.model import opened
 from openami.contracts.channel import Channel
 from openami.contracts.quality import RawQuality
 from openami.kernel.errors import MisuseError
@@ -63,8 +64,8 @@ def load_rate(path: Path) -> tuple[RateSchedule, list[str]]:
     first = schedule.versions[0]
     if first.effective_from is None:
         return schedule, []
-    opened = replace(schedule, versions=(replace(first, effective_from=None), *schedule.versions[1:]))
-    return opened, [f"{schedule.name}: in force from {first.effective_from}; earlier days are priced as if it were"]
+    every_day = replace(opened(schedule), code=schedule.code, name=schedule.name)
+    return every_day, [f"{schedule.name}: in force from {first.effective_from}; earlier days are priced as if it were"]
 
 
 def load_usage(path: Path, *, zone: ZoneInfo, unit: str, meter: str | None) -> Usage:

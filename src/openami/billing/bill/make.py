@@ -73,13 +73,20 @@ def make_bills(
 
 
 def held_bill(
-    schedule: RateSchedule, point: UUID, span: BillSpan, zone: ZoneInfo, *, reason: str, now: datetime
+    schedule: RateSchedule,
+    point: UUID,
+    span: BillSpan,
+    zone: ZoneInfo,
+    *,
+    reason: str,
+    now: datetime,
+    versions: Sequence[int] = (),
 ) -> Bill:
     """Return a bill that cannot be made yet."""
     return Bill(
         bill_id=bill_id_of(point, span.first, 1), service_point_id=point, span=span, zone=zone.key,
         rate_code=schedule.code, rate_name=schedule.name, currency=schedule.currency, state=BillState.HELD,
-        day_versions=(0,) * span.days, made_at=now, hold_reason=reason,
+        day_versions=tuple(versions) or (0,) * span.days, made_at=now, hold_reason=reason,
     )  # fmt: skip
 
 
@@ -137,9 +144,9 @@ def _bill(
     reads: Reads,
     now: datetime,
 ) -> Bill:
-    if rated is None:
-        return held_bill(schedule, point, span, zone, reason=reason, now=now)
     versions = usage.versions[row]
+    if rated is None:
+        return held_bill(schedule, point, span, zone, reason=reason, now=now, versions=versions.tolist())
     return Bill(
         bill_id=bill_id_of(point, span.first, 1),
         service_point_id=point,

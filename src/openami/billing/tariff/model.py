@@ -10,7 +10,7 @@ scope, clock-hour demand, dated versions) is added.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
@@ -230,6 +230,22 @@ class RateSchedule:
             if starts and (version.effective_to is None or day < version.effective_to):
                 return index
         raise TariffError(f"{self.code}.versions", f"no version is in force on {day}; add one, or bill other days")
+
+
+OPEN_SUFFIX = "@open"
+
+
+def opened(schedule: RateSchedule) -> RateSchedule:
+    """Return the rate with its first prices applied to all days before as well: for files older than the rate.
+
+    Its code ends in ``@open`` and its name says of which day the prices are, so nobody takes it for history.
+    """
+    first = schedule.versions[0]
+    if first.effective_from is None:
+        return schedule
+    name = f"{schedule.name} (older days at the prices of {first.effective_from})"
+    versions = (replace(first, effective_from=None), *schedule.versions[1:])
+    return replace(schedule, code=schedule.code + OPEN_SUFFIX, name=name, versions=versions)
 
 
 def _check_blocks(period: PricePeriod) -> None:
