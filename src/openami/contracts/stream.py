@@ -67,7 +67,10 @@ def mark_subject(collector_id: int) -> str:
 
 
 def reading_subject(partition: int) -> str:
-    """Subject of decoded reading batches of one partition."""
+    """Subject of decoded batches of one lease group of partitions; its lowest partition names it.
+
+    The header ``Openami-Kind`` says ``reading`` or ``register``.
+    """
     return f"core.reading.v1.{partition}"
 
 

@@ -116,6 +116,7 @@ class Snapshot:
         frames, accepted: how many since the last snapshot.
         refusals: how many of each reason since then.
         letters: those to show; the stream of dead letters has them all.
+        forget_before_ms: letters refused before this (domain time) go from the page; None to leave them.
         last_frames: newest frame of each meter.
     """
 
@@ -127,6 +128,7 @@ class Snapshot:
     accepted: int
     refusals: Counter[str]
     letters: list[DeadLetter]
+    forget_before_ms: int | None
     last_frames: LastFrames
 
 

@@ -16,6 +16,11 @@ from openami.security.keys.table import KeyTable
 
 MAX_LETTERS = 2_000
 """Letters kept for the staff page in one snapshot; a flood is counted in full and lies in the stream in full."""
+MAX_LETTER_OCTETS = 4 * 1024 * 1024
+"""And not more than this of their frames."""
+DAY_MS = 86_400_000
+LETTER_DAYS = 45
+"""As long as the stream keeps them."""
 MIN_BASE_OCTETS = 256 * 1024
 """Changed pages may grow to the size of the base, or this, before a new base is written."""
 
@@ -36,6 +41,7 @@ class Progress:
     base_octets: int = 0
     delta_octets: int = 0
     frames: int = 0
+    letter_octets: int = 0
     refusals: Counter[str] = field(default_factory=Counter)
     letters: list[DeadLetter] = field(default_factory=list)
     accepted: list[Accepted] = field(default_factory=list)
@@ -50,12 +56,21 @@ class Progress:
         self.position = outcome.last_seq
         self.frames += outcome.frames
         self.refusals += refusal_counts(outcome.letters)
-        self.letters += outcome.letters[: MAX_LETTERS - len(self.letters)]
+        for letter in outcome.letters:
+            if len(self.letters) < MAX_LETTERS and self.letter_octets < MAX_LETTER_OCTETS:
+                self.letters.append(letter)
+                self.letter_octets += len(letter.frame)
         if len(outcome.accepted):
             self.accepted.append(outcome.accepted)
 
-    def snapshot(self, windows: CounterWindows, table: KeyTable) -> Snapshot:
-        """Return all that must be written; this object stays as it is until :meth:`written`."""
+    def snapshot(self, windows: CounterWindows, table: KeyTable, *, now_ms: int) -> Snapshot:
+        """Return all that must be written; this object stays as it is until :meth:`written`.
+
+        Args:
+            windows: counter windows of all groups.
+            table: key pairs of all groups.
+            now_ms: domain time, milliseconds since the epoch.
+        """
         rows = np.concatenate([a.rows for a in self.accepted]) if self.accepted else np.zeros(0, np.int64)
         windows.grow(len(table))
         is_base = self.delta_octets >= max(self.base_octets, MIN_BASE_OCTETS) or self.base_octets == 0
@@ -69,6 +84,7 @@ class Progress:
             accepted=len(rows),
             refusals=Counter(self.refusals),
             letters=list(self.letters),
+            forget_before_ms=now_ms - LETTER_DAYS * DAY_MS if is_base else None,
             last_frames=_last_frames(self.accepted, rows, table),
         )
 
@@ -82,6 +98,7 @@ class Progress:
         self.frames = 0
         self.refusals.clear()
         self.letters.clear()
+        self.letter_octets = 0
         self.accepted.clear()
 
 

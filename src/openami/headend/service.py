@@ -278,7 +278,7 @@ class _GroupWorker:
         """Write what happened since the last one; with the database away go on while memory allows."""
         while not self._progress.is_empty:
             began = self._engines.monotonic()
-            snapshot = self._progress.snapshot(self._windows, self._table)
+            snapshot = self._progress.snapshot(self._windows, self._table, now_ms=self._now_ms())
             try:
                 await self._engines.store.write(self.lease, snapshot)
             except StateUnavailableError as error:

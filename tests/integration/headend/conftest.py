@@ -76,7 +76,7 @@ class Rig:
         last = 0
         for partition, members in parts.items():
             octets = encode_frame_batch(gateway_id=1, received_at_ms=1_767_600_000_000, frames=members)
-            last = (await self.gateway.jetstream().publish(frame_subject(partition), octets)).seq
+            last = (await self.gateway.jetstream().publish(frame_subject(partition), octets, timeout=20)).seq
         return last
 
     def headend(self, owner: str = "one", outbox: Outbox | None = None) -> Headend:
@@ -158,6 +158,10 @@ class Rig:
             return await client.jetstream().consumers_info(DMZ_FRAME.name)
         finally:
             await client.close()
+
+    async def is_connected(self) -> bool:
+        """Tell whether every client has found the bus again."""
+        return all(c.is_connected for c in (self.gateway, self.dmz, self.core))
 
     async def until(self, holds: Callable[[], Awaitable[bool]], *, wait_s: float = WAIT_S) -> None:
         """Wait until something holds."""

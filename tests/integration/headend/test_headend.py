@@ -221,7 +221,7 @@ async def test_an_owner_whose_fence_has_passed_can_write_nothing(rig: Any) -> No
     (old,) = await store.acquire("one", limit=1, working=[], now=now, until=now)
     (new,) = await store.acquire("two", limit=1, working=[], now=real_now(), until=real_now())
     assert (new.group, new.fence) == (old.group, old.fence + 1)
-    snapshot = progress_at(7).snapshot(CounterWindows(), KeyTable())
+    snapshot = progress_at(7).snapshot(CounterWindows(), KeyTable(), now_ms=0)
     with pytest.raises(LostLeaseError):
         await store.write(old, snapshot)
     assert await store.pages(old.group) == []
@@ -236,9 +236,9 @@ async def test_a_write_whose_answer_was_lost_is_not_counted_twice(rig: Any) -> N
     store, now = PostgresGroupStore(rig.state), real_now()
     await store.prepare(4)
     (lease,) = await store.acquire("one", limit=1, working=[], now=now, until=now)
-    await store.write(lease, progress_at(7).snapshot(CounterWindows(), KeyTable()))
+    await store.write(lease, progress_at(7).snapshot(CounterWindows(), KeyTable(), now_ms=0))
     with pytest.raises(LostLeaseError):
-        await store.write(lease, progress_at(9).snapshot(CounterWindows(), KeyTable()))
+        await store.write(lease, progress_at(9).snapshot(CounterWindows(), KeyTable(), now_ms=0))
     assert (await rig.status.counts(now=real_now())).frames == 1
     assert (await store.acquire("one", limit=1, working=[], now=now, until=now))[0].position == 7
 

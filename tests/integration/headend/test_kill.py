@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from openami.app.bench.pushes import PushFactory
@@ -74,3 +75,24 @@ async def test_kill_9_at_random_moments_loses_and_invents_no_row(
     assert len({(m, c, s, i) for m, c, s, _, i in emitted}) == FRAMES * 12
     counts = await rig.status.counts(now=real_now())
     assert (counts.frames, counts.accepted, counts.refused) == (FRAMES, FRAMES, {})
+
+
+@pytest.mark.timeout(120)
+async def test_a_bus_killed_and_started_again_leaves_no_gap(rig: Any) -> None:
+    frames = rig.factory.profile_frames(200)
+    configuration = str(rig.nats.folder / "nats.conf")
+    (server,) = [p for p in psutil.process_iter(["cmdline"]) if configuration in (p.info["cmdline"] or [])]
+    async with rig.running(rig.headend()):
+        await rig.send(frames[:100])
+        server.kill()
+        await asyncio.sleep(1)
+        again = await asyncio.create_subprocess_exec(*rig.nats.command(), stderr=asyncio.subprocess.DEVNULL)
+        await rig.until(lambda: asyncio.to_thread(rig.nats.is_ready))
+        await rig.until(rig.is_connected)
+        await rig.send(frames[100:])
+        await rig.until_counted(200)
+        counts = await rig.status.counts(now=real_now())
+        assert (counts.accepted, counts.refused) == (200, {})
+        assert len({(m, c, s, i) for m, c, s, _, i in await rig.emitted()}) == 200 * 12
+    again.terminate()
+    await again.wait()

@@ -110,6 +110,8 @@ class PostgresGroupStore:
             await _write_page(connection, lease.group, snapshot)
             await _write_counts(connection, lease.group, snapshot)
             await _write_last_frames(connection, snapshot.last_frames)
+            if snapshot.forget_before_ms is not None:
+                await connection.execute(_FORGET_LETTERS, {"before": _instant(snapshot.forget_before_ms)})
             if snapshot.letters:
                 await connection.execute(_INSERT_LETTER, [_letter_row(x) for x in snapshot.letters])
 
@@ -198,6 +200,7 @@ _INSERT_LETTER = text("""
     (:letter_id, :seq, :frame_no, :reason, :detail, :title, :counter, :collector_id, :collected_at, :refused_at, :frame)
     on conflict (letter_id) do nothing
 """)
+_FORGET_LETTERS = text("delete from headend.dead_letter where refused_at < :before")
 _LAST_FRAME = (
     "select meter_id, collected_at, received_at, generation, invocation_counter, frames from headend.last_frame"
 )

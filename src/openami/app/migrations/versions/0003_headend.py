@@ -99,6 +99,7 @@ create table headend.dead_letter (
     frame bytea not null
 );
 create index dead_letter_newest on headend.dead_letter (stream_seq desc, frame_no desc);
+create index dead_letter_oldest on headend.dead_letter (refused_at);
 create table headend.last_frame (
     meter_id uuid primary key,
     collected_at timestamptz not null,
