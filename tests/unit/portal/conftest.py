@@ -1,0 +1,243 @@
+"""The portal over fakes: two homes, everyone's session, an audit log in memory."""
+# ruff: noqa: ARG002  # a fake takes what its port takes and uses what it needs
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import httpx
+import numpy as np
+import pytest
+from fastapi import FastAPI
+
+from openami.contracts.channel import Channel
+from openami.contracts.quality import QualityState
+from openami.kernel.clock import FixedClock
+from openami.kernel.time import Period
+from openami.portal.application import create_app
+from openami.portal.config import PortalConfig, Ports
+from openami.portal.live import LiveHub
+from openami.portal.ports import MeterFacts, Place, PricedIntervals, RefusedError, Series
+from openami.portal.views.bill import BillSummaryView, BillView
+from openami.portal.views.staff import (
+    AttachedView,
+    CompletenessView,
+    DeadLetterView,
+    FrameView,
+    ProcessView,
+    ReasonCountView,
+    ServicePointHitView,
+    UnassignedMeterView,
+)
+from openami.portal.views.usage import BillSoFarView
+from openami.security.access.account import LiveSession
+from openami.security.access.gate import AuditUnavailableError, Gate
+from openami.security.access.role import Grant, Principal, Role
+from openami.security.access.scope import Scope
+from openami.security.access.session import csrf_token
+from openami.security.access.throttle import TooManyAttemptsError
+from openami.security.audit.entry import AuditEntry
+from openami.security.audit.head import SignedHead
+
+NOW = datetime(2026, 11, 23, 18, 7, tzinfo=UTC)
+MINE, OTHER, METER, BILL = (UUID(int=n) for n in (1, 2, 3, 4))
+SINCE = NOW - timedelta(days=400)
+FOREVER = datetime(9999, 1, 1, tzinfo=UTC)
+
+
+@dataclass
+class FakeUsage:
+    """Readings of every interval to now, 100 Wh each, unless a test sets others."""
+
+    zone: str = "America/Chicago"
+    value: Callable[[np.ndarray], np.ndarray] = lambda start: np.full(len(start), 100)
+    quality: dict[int, QualityState] = field(default_factory=dict)
+    until: datetime = NOW - timedelta(minutes=7)
+    fails: Exception | None = None
+    asked: list[Period] = field(default_factory=list)
+
+    async def intervals(self, scope: Scope, service_point_id: UUID, channel: Channel, period: Period) -> Series:
+        scope.require(frozenset({service_point_id}))
+        if self.fails:
+            raise self.fails
+        self.asked.append(period)
+        first = -(-period.start_s // 900) * 900
+        start = np.arange(first, min(period.end_s, int(self.until.timestamp())), 900, dtype=np.int64)
+        quality = np.array([self.quality.get(int(s), QualityState.ACTUAL) for s in start], dtype=np.uint8)
+        value = self.value(start).astype(np.int64)
+        low = np.where(quality == QualityState.ESTIMATED, value - 10, value)
+        high = np.where(quality == QualityState.ESTIMATED, value + 10, value)
+        return Series(start, value, quality, low, high, np.zeros(len(start), np.bool_), 900)
+
+    async def last_reading_end(self, scope: Scope, service_point_id: UUID) -> datetime | None:
+        return self.until
+
+    async def zone_of(self, service_point_id: UUID) -> str | None:
+        return self.zone if service_point_id in {MINE, OTHER} else None
+
+
+class FakeBills:
+    """One bill at each place."""
+
+    async def so_far(self, scope: Scope, service_point_id: UUID, now: datetime) -> BillSoFarView | None:
+        return None
+
+    async def bills(self, scope: Scope, service_point_id: UUID) -> Sequence[BillSummaryView]:
+        return []
+
+    async def bill(self, scope: Scope, service_point_id: UUID, bill_id: UUID) -> BillView | None:
+        return None
+
+    async def rate_name(self, service_point_id: UUID) -> str | None:
+        return "Anytime"
+
+    async def price(
+        self,
+        service_point_id: UUID,
+        start_s: np.ndarray,
+        value_wh: np.ndarray,
+        *,
+        interval_s: int,
+    ) -> PricedIntervals | None:
+        period = ((start_s // 3600) % 24 >= 12).astype(np.uint8)
+        return PricedIntervals("USD", ("off-peak", "on-peak"), period, value_wh * 0.0001)
+
+
+class FakeCustomers:
+    async def name_of(self, session: LiveSession) -> str:
+        return session.display_name or "Ada"
+
+    async def places_of(self, principal: Principal) -> Sequence[Place]:
+        return [
+            Place(g.service_point_id, "Home", "1 Elm Street", g.period, is_open=True, has_received=False)
+            for g in principal.grants
+        ]
+
+
+@dataclass
+class FakeLog:
+    """Audit writer and reader."""
+
+    entries: list[AuditEntry] = field(default_factory=list)
+    is_down: bool = False
+
+    async def write(self, entry: AuditEntry) -> None:
+        if self.is_down:
+            raise AuditUnavailableError("down")
+        self.entries.append(entry)
+
+    async def who_looked(self, scope: Scope, service_point_id: UUID, *, limit: int) -> Sequence[AuditEntry]:
+        scope.require(frozenset({service_point_id}))
+        return [e for e in reversed(self.entries) if service_point_id in e.subjects][:limit]
+
+    async def head(self) -> SignedHead | None:
+        return None
+
+
+@dataclass
+class FakeSessions:
+    """A session for each role, by its name as the cookie; ``wrong`` sign-ins and a full bucket by login."""
+
+    sessions: dict[str, LiveSession] = field(default_factory=dict)
+
+    async def sign_in(self, *, login: str, password: str, address: str) -> LiveSession | None:
+        if login == "throttled":
+            raise TooManyAttemptsError(7)
+        return self.sessions.get(login) if password == "right" else None
+
+    async def resume(self, secret: str, *, touch: bool = True) -> LiveSession | None:
+        return self.sessions.get(secret)
+
+    async def sign_out(self, secret: str) -> None:
+        self.sessions.pop(secret, None)
+
+
+class FakeOperations:
+    async def completeness(self, period: Period) -> CompletenessView:
+        return CompletenessView(hour=[0], cell=["A"], expected=[[4]], received=[[3]])
+
+    async def frames(self, limit: int) -> Sequence[FrameView]:
+        return []
+
+    async def frame_rate(self) -> tuple[float, int]:
+        return 1.5, 10
+
+    async def dead_letter_counts(self) -> Sequence[ReasonCountView]:
+        return [ReasonCountView(reason="replay", words="a frame that came before", count=2)]
+
+    async def dead_letters(
+        self, *, limit: int, before: str | None, system_title: str | None = None
+    ) -> Sequence[DeadLetterView]:
+        return []
+
+    async def unassigned(self, limit: int) -> Sequence[UnassignedMeterView]:
+        return []
+
+    async def meters_installed(self) -> int:
+        return 2
+
+    async def meter(self, meter_id: UUID) -> MeterFacts | None:
+        return MeterFacts(METER, "4f414d0000000001", "S1", "oam-1", (), None, None) if meter_id == METER else None
+
+    async def search(self, wanted: str, *, limit: int) -> Sequence[ServicePointHitView]:
+        return []
+
+    async def attach(self, *, meter_id: UUID, service_point_id: UUID, installed_at: datetime) -> AttachedView:
+        if meter_id != METER:
+            raise RefusedError("the meter hangs elsewhere")
+        return AttachedView(
+            meter_id=meter_id,
+            service_point_id=service_point_id,
+            installed_at=int(installed_at.timestamp()),
+            first_affected_day=None,
+            affected_days=0,
+        )
+
+    async def processes(self) -> Sequence[ProcessView]:
+        return []
+
+
+@dataclass
+class Portal:
+    app: FastAPI
+    usage: FakeUsage
+    log: FakeLog
+    sessions: FakeSessions
+    hub: LiveHub
+    operations: FakeOperations
+
+    def client(self, role: Role | None = None, **headers: str) -> httpx.AsyncClient:
+        cookies = {"openami_session": role.value} if role else {}
+        if role:
+            headers.setdefault("X-CSRF-Token", csrf_token(role.value))
+        transport = httpx.ASGITransport(self.app)
+        return httpx.AsyncClient(transport=transport, base_url="http://portal", cookies=cookies, headers=headers)
+
+
+def session(role: Role, grants: tuple[Grant, ...] = ()) -> LiveSession:
+    principal = Principal(UUID(int=1000 + list(Role).index(role)), frozenset({role}), grants)
+    return LiveSession(role.value, csrf_token(role.value), principal, NOW + timedelta(hours=12), 900, role.value)
+
+
+@pytest.fixture
+def portal() -> Portal:
+    sessions = {r.value: session(r) for r in Role}
+    sessions[Role.CUSTOMER.value] = session(Role.CUSTOMER, (Grant(MINE, Period(SINCE, FOREVER)),))
+    usage, log, hub, fake_sessions = FakeUsage(), FakeLog(), LiveHub(), FakeSessions(sessions)
+    clock, operations = FixedClock(NOW), FakeOperations()
+    ports = Ports(
+        sessions=fake_sessions,
+        gate=Gate(log, clock, clock),
+        usage=usage,
+        bills=FakeBills(),
+        customers=FakeCustomers(),
+        access_log=log,
+        operations=operations,
+        live=hub,
+        real=clock,
+        domain=clock,
+    )
+    return Portal(create_app(PortalConfig(zone="America/Chicago"), ports), usage, log, fake_sessions, hub, operations)
