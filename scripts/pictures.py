@@ -1,0 +1,77 @@
+"""Take the README's pictures from a running demonstration, in both themes, on a desktop and a phone.
+
+Usage: ``python scripts/pictures.py [HOME]`` with ``openami demo --home HOME`` running (default ``.openami``).
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+from playwright.sync_api import Browser, sync_playwright
+
+OUT = Path(__file__).parent.parent / "docs" / "pictures"
+SCREENS = {"desktop": {"width": 1280, "height": 860}, "phone": {"width": 390, "height": 844}}
+FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-sync"]
+
+
+def pages(today: date) -> dict[str, list[tuple[str, str]]]:
+    """Return each person's pages as (name, address)."""
+    last_month = (today.replace(day=1) - timedelta(days=1)).isoformat()
+    return {
+        "customer": [
+            ("home", "/"),
+            ("usage", f"/usage?level=month&day={last_month}"),
+            ("year", f"/usage?level=year&day={today.isoformat()}"),
+            ("bills", "/bills"),
+            ("my-data", "/my-data"),
+        ],
+        "staff": [("now", "/"), ("dead-letters", "/dead-letters"), ("unassigned", "/unassigned")],
+    }
+
+
+def take(
+    browser: Browser, portal: str, who: dict[str, str], wanted: list[tuple[str, str]], screen: str, theme: str
+) -> None:
+    """Sign in and save a picture of each page."""
+    context = browser.new_context(
+        viewport=SCREENS[screen],  # type: ignore[arg-type] # a plain dict is what it wants
+        color_scheme="dark" if theme == "dark" else "light",
+        reduced_motion="reduce",
+    )
+    page = context.new_page()
+    page.goto(portal)
+    page.get_by_label("E-mail address").fill(who["login"])
+    page.get_by_label("Password").fill(who["password"])
+    page.keyboard.press("Enter")
+    page.get_by_role("navigation", name="Pages").wait_for()
+    for name, address in wanted:
+        page.goto(portal + address)
+        page.get_by_role("heading", level=1).wait_for()
+        page.wait_for_timeout(1500)
+        page.screenshot(path=OUT / f"{name}-{screen}-{theme}.png")
+    context.close()
+
+
+def main() -> None:
+    """Take every picture."""
+    home = Path(sys.argv[1] if len(sys.argv) > 1 else ".openami")
+    status = json.loads((home / "run" / "status.json").read_text())
+    people = json.loads((home / "people.json").read_text())
+    today = datetime.fromtimestamp((home / "run" / "status.json").stat().st_mtime, tz=UTC).date()
+    OUT.mkdir(parents=True, exist_ok=True)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
+        for who, wanted in pages(today).items():
+            for screen in SCREENS:
+                for theme in ("light", "dark"):
+                    take(browser, status["portal"], people[who], wanted, screen, theme)
+        browser.close()
+    print(f"{len(list(OUT.glob('*.png')))} pictures in {OUT}")
+
+
+if __name__ == "__main__":
+    main()
