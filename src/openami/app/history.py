@@ -25,7 +25,7 @@ from openami.kernel.time import Period, instant_from_epoch_s
 from openami.mdm.ports import IntervalStore
 from openami.mdm.registry.ports import Registry
 from openami.mdm.registry.records import Installation, Meter, ServicePoint
-from openami.meter.registers import DEFAULT_CAPACITY_WH, MJ_PER_WH, RegisterBank
+from openami.meter.registers import DEFAULT_CAPACITY_WH, MJ_PER_WH, CaptureRule, RegisterBank, carry_remainder
 from openami.protocol.push import PROFILE
 from openami.sim.factory import FactoryMeter, make_meters, shipment_document
 from openami.sim.history import Archive, Story, days_between, tell_story
@@ -136,6 +136,7 @@ async def load_history(
     hooks: Hooks,
     stop: asyncio.Event,
     tell: Callable[[str, float], None] = lambda _stage, _share: None,
+    capture: CaptureRule = carry_remainder,
 ) -> bool:
     """Load the history of this home's demonstration, or go on where it was stopped.
 
@@ -146,6 +147,7 @@ async def load_history(
         hooks: vault, rates and customers.
         stop: ends the work between two stretches of days.
         tell: told stage and share as they change.
+        capture: how the meters make intervals; another rule is for tests of the checkers.
 
     Returns:
         True when all of it is in; False when ``stop`` came first.
@@ -167,7 +169,7 @@ async def load_history(
     await hooks.on_service_points(points)
     archive = Archive(
         territory, story, uuid_column([m.meter_id for m in meters]), territory.power_flow(), plan.held_back,
-        plan.held_back_from_s,
+        plan.held_back_from_s, capture,
     )  # fmt: skip
     await _write_registers(store, archive, plan)
     return await _write_stretches(store, archive, plan, progress, hooks, stop)

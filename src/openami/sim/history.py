@@ -17,7 +17,7 @@ from openami.contracts.channel import Channel
 from openami.contracts.quality import Source
 from openami.contracts.reading import UUIDS, ReadingBatch, RegisterBatch
 from openami.kernel.time import QUARTER_HOUR_S
-from openami.meter.registers import MJ_PER_WH, RegisterBank
+from openami.meter.registers import MJ_PER_WH, CaptureRule, RegisterBank, carry_remainder
 from openami.sim.territory import MeterDay, Territory
 from openami.sim.world.powerflow import PowerFlow
 
@@ -86,6 +86,7 @@ class Archive:
         flow: the feeder's power flow; None leaves voltages out.
         held_back: meters whose newest days the territory sends by itself.
         held_back_from_s: where these days begin, a local midnight.
+        capture: how the meters make intervals; another rule is for tests of the checkers.
     """
 
     territory: Territory
@@ -94,6 +95,7 @@ class Archive:
     flow: PowerFlow | None
     held_back: I64
     held_back_from_s: int
+    capture: CaptureRule = carry_remainder
 
     def readings(self, days: Sequence[date]) -> ReadingBatch:
         """Return the interval readings of some days of the history: delivered, received where a roof is, voltage."""
@@ -107,7 +109,9 @@ class Archive:
         territory, story = self.territory, self.story
         k = (day - story.days[0]).days
         today = territory.day(day)
-        bank = RegisterBank(story.delivered_mj[k].copy(), story.received_mj[k].copy(), story.end.capacity_wh)
+        bank = RegisterBank(
+            story.delivered_mj[k].copy(), story.received_mj[k].copy(), story.end.capacity_wh, self.capture
+        )
         energy = bank.integrate(today.delivered_mj, today.received_mj)
         arrived = today.captured & ~territory.losses(today.slots).intervals[territory.home_of]
         arrived &= passed(territory, today)[None, :]
