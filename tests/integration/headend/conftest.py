@@ -170,13 +170,13 @@ class Rig:
             assert time.monotonic() < deadline, "it did not happen in time"
             await asyncio.sleep(0.05)
 
-    async def until_counted(self, frames: int) -> None:
+    async def until_counted(self, frames: int, *, wait_s: float = WAIT_S) -> None:
         """Wait until that many frames are in snapshots."""
 
         async def counted() -> bool:
             return (await self.status.counts(now=real_now())).frames >= frames
 
-        await self.until(counted)
+        await self.until(counted, wait_s=wait_s)
 
 
 @pytest.fixture

@@ -36,7 +36,7 @@ async def started(home: Path, environment: Mapping[str, str]) -> asyncio.subproc
     )  # fmt: skip
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(240)
 async def test_kill_9_at_random_moments_loses_and_invents_no_row(
     rig: Any, postgres: PostgresEngine, tmp_path: Path
 ) -> None:
@@ -66,7 +66,7 @@ async def test_kill_9_at_random_moments_loses_and_invents_no_row(
         child = await started(home.path, environment)
     await feeding
     try:
-        await rig.until_counted(FRAMES)
+        await rig.until_counted(FRAMES, wait_s=90)
     finally:
         child.terminate()
         assert await asyncio.wait_for(child.wait(), 20) == 0
