@@ -33,9 +33,10 @@ from openami.mdm.store.rows import storable
 _LOG = structlog.get_logger()
 KIND_HEADER = "Openami-Kind"
 DURABLE = "store"
-BATCH_ROWS = 50_000
+BATCH_ROWS = 200_000
 BATCH_SECONDS = 0.3
-FETCH_MESSAGES = 256
+FETCH_MESSAGES = 64
+"""A message has at most a few megabytes, so what is fetched at once stays far below the process's memory."""
 ACK_WAIT_S = 15
 """How long the bus waits before it gives an unacknowledged message again, so also the delay after a kill."""
 REFUSED_AGAIN_S = 60.0
