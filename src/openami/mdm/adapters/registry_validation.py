@@ -32,6 +32,10 @@ _CLOSE = (
     "where f.service_point_id = k.point and f.channel = k.channel and f.local_day = k.day "
     "and f.superseded_at is null"
 )
+_ANY_THERE = (
+    "select exists (select from mdm.finding where service_point_id = any(%s::uuid[]) and channel = any(%s::smallint[]) "
+    "and local_day between %s and %s)"
+)
 _FINDING_COPY = (
     "copy mdm.finding (service_point_id, channel, local_day, version, ordinal, run_id, rule, severity, start_at, "
     "end_at, evidence, known_at) from stdin"
@@ -133,6 +137,12 @@ async def _forget(
     if not keys:
         return
     raw: Any = (await connection.get_raw_connection()).driver_connection
+    # On a first run there is nothing to find, and asking so costs a hundredth of looking for every key.
+    days = [k[2] for k in keys]
+    about = (list({k[0] for k in keys}), list({int(k[1]) for k in keys}), min(days), max(days))
+    (is_there,) = await (await raw.execute(_ANY_THERE, about)).fetchone()
+    if not is_there:
+        return
     columns = ([k[0] for k in keys], [int(k[1]) for k in keys], [k[2] for k in keys], [k[3] for k in keys])
     await raw.execute(_FORGET, columns)
     await raw.execute(_CLOSE, (at, *columns))
