@@ -17,8 +17,9 @@ from pathlib import Path
 
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from openami.app.engines.address import postgres_url
 from openami.app.settings import Settings, real_now
-from openami.app.supervisor.platform import Platform, postgres_url
+from openami.app.supervisor.platform import Platform
 from openami.contracts.channel import Channel
 from openami.contracts.frame import FrameClass
 from openami.contracts.reading import uuids_of

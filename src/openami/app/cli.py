@@ -42,12 +42,17 @@ _COMMANDS = (
 _GROUPS = (("audit", "app", "audit", WORK), ("keys", "app", "keys", WORK))
 
 
-def _register() -> None:
-    """Attach the commands. Each module is light to import: engines are loaded by the command that needs them."""
+def _register(arguments: list[str]) -> None:
+    """Attach the command that is called, or all of them where none is: a tool starts without the others' engines."""
+    called = {name for _, _, name, _ in (*_COMMANDS, *_GROUPS)} & set(arguments[:1])
     for module, function, name, panel in _COMMANDS:
+        if called and name not in called:
+            continue
         command = getattr(importlib.import_module(f"openami.app.commands.{module}"), function)
         app.command(name, rich_help_panel=panel)(command)
     for module, attribute, name, panel in _GROUPS:
+        if called and name not in called:
+            continue
         group = getattr(importlib.import_module(f"openami.app.commands.{module}"), attribute)
         app.add_typer(group, name=name, rich_help_panel=panel)
 
@@ -69,7 +74,7 @@ def root(
 
 def main() -> None:
     """Run the command line; an anticipated error is one sentence on stderr, never a traceback."""
-    _register()
+    _register(sys.argv[1:])
     try:
         app()
     except MisuseError as error:

@@ -21,11 +21,11 @@ import pytest
 from typer.testing import CliRunner
 
 from openami.app.commands import audit as audit_command
+from openami.app.engines.address import nats_url, postgres_url
 from openami.app.engines.nats import NatsEngine, connect
 from openami.app.engines.postgres import SUPERUSER, PostgresEngine
 from openami.app.process import web
 from openami.app.settings import Home, Settings
-from openami.app.supervisor.platform import nats_url, postgres_url
 from openami.billing.adapters.book_postgres import PostgresBillBook
 from openami.billing.bill.record import Assignment
 from openami.contracts.channel import Channel

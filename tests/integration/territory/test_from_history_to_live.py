@@ -18,12 +18,12 @@ import pytest
 from sqlalchemy.ext.asyncio import create_async_engine
 from tests.conftest import free_port
 
+from openami.app.engines.address import postgres_url
 from openami.app.engines.nats import NatsEngine
 from openami.app.engines.postgres import SUPERUSER, PostgresEngine
 from openami.app.history import load_history
 from openami.app.settings import Home, Settings, real_now
 from openami.app.shipment import take_shipment
-from openami.app.supervisor.platform import postgres_url
 from openami.app.territory_files import TerritoryFiles
 from openami.contracts.channel import Channel
 from openami.contracts.quality import Source

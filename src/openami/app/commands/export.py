@@ -83,9 +83,9 @@ def as_csv(series: IntervalSeries) -> str:
 async def _fetch(
     home: Path, place: UUID, channel_name: str, days: tuple[date, date], sign_in: tuple[str, str]
 ) -> IntervalSeries:
+    from openami.app.engines.address import postgres_url
     from openami.app.process.web import RealClock, accounts_of
     from openami.app.settings import Settings
-    from openami.app.supervisor.platform import postgres_url
     from openami.contracts.channel import CHANNEL_BY_NAME
     from openami.kernel.time import Period, local_midnight, zone_named
     from openami.mdm.adapters.registry_postgres import PostgresRegistry

@@ -115,8 +115,8 @@ def import_file(file: Path, options: Options, *, home: Path) -> dict[str, Any]:
 async def _attach(octets: bytes, found: Any, options: Options, home: Path) -> list[dict[str, Any]]:
     from sqlalchemy.ext.asyncio import create_async_engine
 
+    from openami.app.engines.address import postgres_url
     from openami.app.settings import Settings
-    from openami.app.supervisor.platform import postgres_url
     from openami.billing.adapters.book_postgres import PostgresBillBook
     from openami.billing.api import Billing
     from openami.mdm.adapters.registry_postgres import PostgresRegistry
@@ -193,8 +193,8 @@ async def _on_rate(billing: Any, placed: PlacedMeter, code: str, zone: str, now:
 
 async def _on_account(settings: Settings, email: str, placed: PlacedMeter) -> None:
     """Begin an agreement of a known customer at the imported place, as long as the file is."""
+    from openami.app.engines.address import postgres_url
     from openami.app.process.web import RealClock, accounts_of
-    from openami.app.supervisor.platform import postgres_url
     from openami.customer.adapters.customer_postgres import PostgresCustomers
     from openami.customer.api import CustomerBook, NewCustomer
     from openami.security.adapters.row_security import row_secured_engine

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from alembic import command
-from alembic.config import Config
-
 
 def migrate(superuser_url: str) -> None:
     """Run every migration that the database has not seen. Safe to call at each start.
@@ -14,6 +11,10 @@ def migrate(superuser_url: str) -> None:
     Args:
         superuser_url: SQLAlchemy URL of a role that may create roles and schemas.
     """
+    # Alembic takes a second to load: only who migrates pays for it.
+    from alembic import command
+    from alembic.config import Config
+
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent.parent / "migrations"))
     config.set_main_option("sqlalchemy.url", superuser_url.replace("%", "%%"))

@@ -7,8 +7,8 @@ from contextlib import asynccontextmanager
 
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
+from openami.app.engines.address import postgres_url
 from openami.app.settings import Settings
-from openami.app.supervisor.platform import postgres_url
 from openami.security.adapters.row_security import row_secured_engine
 
 ROW_SECURED = frozenset({"openami_access", "openami_audit", "openami_customer", "openami_portal"})

@@ -17,11 +17,11 @@ import structlog
 from nats.aio.client import Client
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from openami.app.engines.address import nats_url, postgres_url
 from openami.app.engines.nats import BusError, connect
 from openami.app.process import ready
 from openami.app.settings import Settings, real_now
 from openami.app.shipment import root_key
-from openami.app.supervisor.platform import nats_url, postgres_url
 from openami.headend.adapters.jetstream import JetStreamFrames, JetStreamOutbox
 from openami.headend.adapters.postgres import PostgresGroupStore
 from openami.headend.keyfeed import KeyFeed

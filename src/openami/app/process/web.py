@@ -16,10 +16,10 @@ from granian.server.embed import Server
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from openami.app.engines.address import nats_url, postgres_url
 from openami.app.engines.nats import BusError, connect
 from openami.app.process import ready
 from openami.app.settings import Settings, real_now
-from openami.app.supervisor.platform import nats_url, postgres_url
 from openami.app.web.bills import PortalBills
 from openami.app.web.live import LiveFeed
 from openami.app.web.operations import Operations

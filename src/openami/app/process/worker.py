@@ -24,11 +24,11 @@ from nats.js.api import AckPolicy, ConsumerConfig
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from openami.app.engines.address import nats_url
 from openami.app.engines.nats import BusError, connect
 from openami.app.engines.rooms import room_engine
 from openami.app.process import ready
 from openami.app.settings import Settings
-from openami.app.supervisor.platform import nats_url
 from openami.billing.adapters.book_postgres import PostgresBillBook
 from openami.billing.api import Billing, BillingJob
 from openami.contracts.errors import ContractError

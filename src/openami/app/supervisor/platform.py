@@ -21,9 +21,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
+from openami.app.engines.address import nats_engine, nats_url, postgres_engine, postgres_url
 from openami.app.engines.migrate import migrate
-from openami.app.engines.nats import NatsEngine, ensure_streams
-from openami.app.engines.postgres import SUPERUSER, PostgresEngine
+from openami.app.engines.nats import ensure_streams
+from openami.app.engines.postgres import SUPERUSER
 from openami.app.settings import Settings
 from openami.app.supervisor.child import Child
 from openami.kernel.errors import OpenAmiError
@@ -34,30 +35,6 @@ STATUS_EVERY_S = 1.0
 
 class PlatformError(OpenAmiError):
     """The platform cannot start here; the text says what is in the way and the mend."""
-
-
-def postgres_engine(settings: Settings) -> PostgresEngine:
-    """Return the built-in PostgreSQL of an installation."""
-    return PostgresEngine(settings.home.folder("postgres"), settings.home.socket("pg"))
-
-
-def nats_engine(settings: Settings) -> NatsEngine:
-    """Return the built-in NATS server of an installation."""
-    return NatsEngine(settings.home.folder("nats"), "127.0.0.1", settings.nats_port)
-
-
-def postgres_url(settings: Settings, role: str) -> str:
-    """Return the database URL for a room's role, built in or by ``OPENAMI_POSTGRES_URL``."""
-    if settings.postgres_url is None:
-        return postgres_engine(settings).url(role)
-    joint = "&" if "?" in settings.postgres_url else "?"
-    return settings.postgres_url if role == SUPERUSER else f"{settings.postgres_url}{joint}options=-crole%3D{role}"
-
-
-def nats_url(settings: Settings, user: str) -> str:
-    """Return the bus address for a user: ``gateway``, ``headend_dmz`` or ``core``."""
-    given = settings.nats_core_url if user.startswith("core") else settings.nats_dmz_url
-    return given or nats_engine(settings).url(user)
 
 
 @dataclass(slots=True)
