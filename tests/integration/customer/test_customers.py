@@ -124,3 +124,17 @@ async def test_names_are_in_the_customer_schema_and_nowhere_else(book: CustomerB
             )
         }
     assert hits == {"customer"}
+
+
+async def test_a_known_customer_gets_a_second_place_and_keeps_name_and_password(
+    book: CustomerBook, accounts: PostgresAccounts
+) -> None:
+    first = customer("Ada")
+    (user,) = await book.create([first])
+    second = NewCustomer("", first.email, uuid4(), "Imported file", NOW, label="Imported file")
+    assert await book.create([second]) == [user]
+    assert await book.name_of(user) == "Ada"
+    assert len(await book.service_points_of(user)) == 2
+    session = await accounts.sign_in(login=first.email, password=WORD, address="192.0.2.1")
+    assert session is not None
+    assert {g.service_point_id for g in session.principal.grants} == {first.service_point_id, second.service_point_id}

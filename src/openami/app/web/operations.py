@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import re
 from collections import defaultdict, deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import wraps
 from pathlib import Path
+from typing import ParamSpec, TypeVar
 from uuid import UUID, uuid4
 
+import numpy as np
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -18,6 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from openami.contracts.channel import Channel
 from openami.contracts.deadletter import RefusalReason
 from openami.headend.api import HeadendStatus, LastFrame, RefusedFrame
+from openami.headend.ports import StateUnavailableError
 from openami.kernel.clock import Clock
 from openami.kernel.time import Period, epoch_s
 from openami.mdm.api import Installation, InstalledMeter, Meter, MeterData, RegistryError, UnknownRecordError
@@ -40,6 +44,7 @@ HOUR = timedelta(hours=1)
 RATE_WINDOW_S = 60.0
 SEARCH_LETTERS = 2_000
 KEYED_LIMIT = 100_000
+HEARD_LIMIT = 10_000
 _SCOPE = system_scope(process="web", purpose=Purpose.OPERATIONS)
 WORDS: Mapping[RefusalReason, str] = {
     RefusalReason.UNKNOWN_TITLE: "no keys for this device",
@@ -52,6 +57,23 @@ WORDS: Mapping[RefusalReason, str] = {
     RefusalReason.BAD_CONTENT: "the content cannot be read",
     RefusalReason.OVERSIZE: "larger than any frame may be",
 }
+
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def answering(work: Callable[P, Awaitable[R]]) -> Callable[P, Awaitable[R]]:
+    """Make a method say "unavailable" when a database or the head-end's state does not answer."""
+
+    @wraps(work)
+    async def asked(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return await work(*args, **kwargs)
+        except (DBAPIError, StateUnavailableError) as error:
+            raise SourceUnavailableError(f"the figures do not answer: {type(error).__name__}") from error
+
+    return asked
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +106,7 @@ class Operations:
     domain: Clock
     _samples: deque[tuple[datetime, int]] = field(default_factory=deque)
 
+    @answering
     async def completeness(self, period: Period) -> CompletenessView:
         """Return expected and received intervals by cell and hour, up to now."""
         until = min(period.end, self.domain.now())
@@ -106,17 +129,19 @@ class Operations:
         for _, spans in sorted(cells.items()):
             came = await self.data.store.completeness(_SCOPE, [s for s, _ in spans], Channel.DELIVERED, asked)
             received.append([came.get(h, 0) for h in hours])
-            expected.append([sum(_due(s.period, h, length_s) for s, length_s in spans) for h in hours])
+            expected.append(_due([s.period for s, _ in spans], [length_s for _, length_s in spans], hours))
         return CompletenessView(
             hour=[epoch_s(h) for h in hours], cell=sorted(cells), expected=expected, received=received
         )
 
+    @answering
     async def frames(self, limit: int) -> list[FrameView]:
         """Return the newest accepted frames, one a meter."""
         found = await self.headend.last_frames(limit)
         names = await self._named([f.meter_id for f in found])
         return [_frame(f, names) for f in found]
 
+    @answering
     async def sample(self) -> None:
         """Note the count of accepted frames: called every few seconds of real time."""
         now = self.real.now()
@@ -125,6 +150,7 @@ class Operations:
         while (now - self._samples[0][0]).total_seconds() > RATE_WINDOW_S:
             self._samples.popleft()
 
+    @answering
     async def frame_rate(self) -> tuple[float, int]:
         """Return accepted frames per real second over the last minute, and all so far."""
         await self.sample()
@@ -132,12 +158,14 @@ class Operations:
         seconds = (ended - began).total_seconds()
         return (round((last - first) / seconds, 2) if seconds > 0 else 0.0), last
 
+    @answering
     async def dead_letter_counts(self) -> list[ReasonCountView]:
         """Return refused frames by reason."""
         counts = await self.headend.counts(now=self.real.now())
         ordered = sorted(counts.refused.items(), key=lambda item: (-item[1], item[0]))
         return [ReasonCountView(reason=r.value, words=WORDS[r], count=n) for r, n in ordered if n]
 
+    @answering
     async def dead_letters(
         self, *, limit: int, before: str | None, system_title: str | None = None
     ) -> list[DeadLetterView]:
@@ -147,6 +175,7 @@ class Operations:
         found = await self.headend.dead_letters(SEARCH_LETTERS, before=before)
         return [_letter(r) for r in found if r.system_title == system_title][:limit]
 
+    @answering
     async def unassigned(self, limit: int) -> list[UnassignedMeterView]:
         """Return meters with keys and no installation: those that were heard first."""
         devices = await self._named(None)
@@ -157,15 +186,17 @@ class Operations:
         newest = {
             r.meter_id: r for r in await self.data.unassigned(_SCOPE, Period(now - timedelta(days=45), now + HOUR))
         }
-        heard = {m: await self.headend.last_frame_of(m) for m in sorted(loose & set(newest))[:limit]}
+        heard = {f.meter_id: f for f in await self.headend.last_frames(HEARD_LIMIT)}
         views = [_unassigned(devices[m], heard.get(m), newest.get(m)) for m in loose]
         return sorted(views, key=lambda v: (-(v.last_seen or 0), v.system_title))[:limit]
 
+    @answering
     async def meters_installed(self) -> int:
         """Return how many meters hang at a service point now."""
         now = self.domain.now()
         return len(await self._registry_installed(Period(now, now + timedelta(seconds=1))))
 
+    @answering
     async def meter(self, meter_id: UUID) -> MeterFacts | None:
         """Return what is known of one meter."""
         device = (await self._named([meter_id])).get(meter_id)
@@ -196,6 +227,7 @@ class Operations:
             last_reading_at=await self._last_reading(meter_id),
         )
 
+    @answering
     async def search(self, wanted: str, *, limit: int) -> list[ServicePointHitView]:
         """Find service points by the start of an id, cell, transformer, serial or system title."""
         start = _bare(wanted)
@@ -217,6 +249,7 @@ class Operations:
                 break
         return hits
 
+    @answering
     async def attach(self, *, meter_id: UUID, service_point_id: UUID, installed_at: datetime) -> AttachedView:
         """Install a meter that has keys at a service point."""
         device = (await self._named([meter_id])).get(meter_id)
@@ -231,8 +264,6 @@ class Operations:
             )
         except RegistryError as error:
             raise RefusedError(str(error)) from error
-        except DBAPIError as error:
-            raise SourceUnavailableError("the registry does not answer") from error
         return AttachedView(
             meter_id=meter_id,
             service_point_id=service_point_id,
@@ -261,10 +292,7 @@ class Operations:
             raise SourceUnavailableError("the supervisor's status cannot be read") from error
 
     async def _registry_installed(self, period: Period) -> list[InstalledMeter]:
-        try:
-            return await self.data.registry.installed(None, period)
-        except DBAPIError as error:
-            raise SourceUnavailableError("the registry does not answer") from error
+        return await self.data.registry.installed(None, period)
 
     async def _last_reading(self, meter_id: UUID) -> datetime | None:
         now = self.domain.now()
@@ -275,14 +303,11 @@ class Operations:
 
     async def _named(self, meters: Sequence[UUID] | None) -> dict[UUID, Device]:
         """Return devices that have keys by meter: these, or all."""
-        try:
-            async with self.devices.begin() as connection:
-                if meters is None:
-                    rows = (await connection.execute(_DEVICES, {"limit": KEYED_LIMIT})).all()
-                else:
-                    rows = (await connection.execute(_SOME, {"meters": list(meters)})).all()
-        except DBAPIError as error:
-            raise SourceUnavailableError("the list of devices does not answer") from error
+        async with self.devices.begin() as connection:
+            if meters is None:
+                rows = (await connection.execute(_DEVICES, {"limit": KEYED_LIMIT})).all()
+            else:
+                rows = (await connection.execute(_SOME, {"meters": list(meters)})).all()
         return {r.meter_id: Device(r.meter_id, bytes(r.system_title).hex(), r.serial, r.profile) for r in rows}
 
 
@@ -291,10 +316,16 @@ def _bare(word: str) -> str:
     return re.sub(r"[^0-9a-z]", "", word.lower())
 
 
-def _due(span: Period, hour: datetime, length_s: int) -> int:
-    """Return how many intervals that begin in this hour have ended within the span."""
-    part = span.intersection(Period(hour, hour + HOUR))
-    return part.duration_s // length_s if part else 0
+def _due(spans: Sequence[Period], length_s: Sequence[int], hours: Sequence[datetime]) -> list[int]:
+    """Return, for each hour, how many whole intervals the spans hold in it."""
+    starts = np.array([p.start_s for p in spans], dtype=np.int64)
+    ends = np.array([p.end_s for p in spans], dtype=np.int64)
+    lengths = np.array(length_s, dtype=np.int64)
+    due = []
+    for hour in (epoch_s(h) for h in hours):
+        held_s = np.minimum(ends, hour + 3600) - np.maximum(starts, hour)
+        due.append(int((np.clip(held_s, 0, None) // lengths).sum()))
+    return due
 
 
 def _frame(found: LastFrame, names: Mapping[UUID, Device]) -> FrameView:

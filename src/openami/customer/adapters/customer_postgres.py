@@ -111,8 +111,9 @@ def _agreement(row: Row[Any]) -> AgreementRow:
 
 
 _ADD_PERSON = text(
-    "insert into customer.person (person_id, name, email, made_at) values (:person, :name, :email, :now) "
-    "on conflict (email) do nothing"
+    # A known person stays as they are, whatever the row says of them.
+    "insert into customer.person (person_id, name, email, made_at) select :person, :name, :email, :now "
+    "where not exists (select from customer.person where email = :email) on conflict (email) do nothing"
 )
 _ADD_ACCOUNT = text(
     "insert into customer.account (account_id, person_id, user_id, made_at) values (:account, :person, :user, :now) "

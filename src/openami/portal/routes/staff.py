@@ -10,9 +10,9 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query
 
+from openami.kernel.errors import OpenAmiError
 from openami.kernel.time import Period, epoch_s, instant_from_epoch_s
 from openami.portal.door import PortsOf, SessionOf, open_gate
-from openami.portal.ports import SourceUnavailableError
 from openami.portal.problem import bad_request, not_found
 from openami.portal.routes import ERRORS, policy
 from openami.portal.views.staff import (
@@ -142,6 +142,6 @@ async def _part(name: str, missing: list[str], work: Awaitable[Part], instead: P
     """Wait for one part of the page; name it as missing rather than fail the page."""
     try:
         return await asyncio.wait_for(work, PART_TIMEOUT_S)
-    except (SourceUnavailableError, TimeoutError):
+    except (OpenAmiError, TimeoutError):
         missing.append(name)
         return instead

@@ -9,13 +9,14 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from uuid import UUID
 
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from openami.kernel.clock import Clock
 from openami.kernel.errors import OpenAmiError
@@ -90,7 +91,7 @@ class PostgresAuditLog:
         A look of before the reader's move-in, or at data of before it, was a look at somebody else.
         """
         scope.require(frozenset({service_point_id}))
-        async with self.engine.connect() as connection:
+        async with self._reading() as connection:
             rows = (await connection.execute(_LOOKS, {"place": service_point_id, "limit": limit})).all()
         entries = [AuditEntry.from_canonical(bytes(r.body)) for r in rows]
         periods = None if scope.periods is None else scope.periods.get(service_point_id, ())
@@ -104,9 +105,17 @@ class PostgresAuditLog:
 
     async def head(self) -> SignedHead | None:
         """Return the newest tree head, unverified."""
-        async with self.engine.connect() as connection:
+        async with self._reading() as connection:
             row = (await connection.execute(_NEWEST_HEAD)).one_or_none()
         return SignedHead(row.size, bytes(row.root), row.signed_at, row.note) if row else None
+
+    @asynccontextmanager
+    async def _reading(self) -> AsyncIterator[AsyncConnection]:
+        try:
+            async with self.engine.connect() as connection:
+                yield connection
+        except (DBAPIError, PoolTimeoutError) as error:
+            raise AuditUnavailableError(f"the audit log cannot be read: {type(error).__name__}") from error
 
     async def export(self) -> AsyncIterator[str]:
         """Yield the whole log as lines for :func:`~openami.security.audit.verify.verify_export`."""
