@@ -80,6 +80,8 @@ class Child:
         if self.log.exists() and self.log.stat().st_size > MAX_LOG_OCTETS:
             self.log.replace(self.log.with_suffix(".log.1"))
         environment = dict(os.environ)
+        # Eight processes start together: compiling the same modules eight times costs more than anything they do.
+        environment.pop("PYTHONDONTWRITEBYTECODE", None)
         if self.ready_file is not None:
             self.ready_file.unlink(missing_ok=True)
             environment[READY_FILE] = str(self.ready_file)
