@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
@@ -48,9 +49,7 @@ def tariffs(draw: st.DrawFn) -> Tariff:
 
     def plan(base: int, *, flip: bool) -> tuple[Window, ...]:
         bounds = [0, *edges, 1440]
-        return tuple(
-            Window(a, b, base + (i + flip) % 2) for i, (a, b) in enumerate(zip(bounds, bounds[1:], strict=False))
-        )
+        return tuple(Window(a, b, base + (i + flip) % 2) for i, (a, b) in enumerate(itertools.pairwise(bounds)))
 
     def week(base: int) -> tuple[tuple[Window, ...], ...]:
         return (plan(base, flip=False),) * 5 + (plan(base, flip=True),) * 3

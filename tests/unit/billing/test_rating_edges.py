@@ -200,7 +200,7 @@ def test_comparing_gives_no_advice_on_half_the_data() -> None:
     ("change", "clause"),
     [
         ({"energyratestructure": [[{"unit": "kWh"}]]}, "energyratestructure[0][0]"),
-        ({"energyratestructure": [[{"rate": 0.1, "max": 5, "unit": "kWh/kW"}, {"rate": 0.2, "unit": "kWh/kW"}]]}, "energyratestructure.unit"),
+        ({"energyratestructure": [[{"rate": 1, "max": 5, "unit": "kWh/kW"}, {"rate": 2}]]}, "energyratestructure.unit"),
         ({"energyweekdayschedule": [[3] * 24] * 12}, "energyweekdayschedule[0][0]"),
         ({"energyweekdayschedule": [[0] * 23] * 12}, "energyweekdayschedule"),
         ({"coincidentratestructure": [[{"rate": 4.0}]]}, "coincidentratestructure"),
@@ -208,7 +208,7 @@ def test_comparing_gives_no_advice_on_half_the_data() -> None:
         ({"mincharge": 30, "minchargeunits": "$/year"}, "minchargeunits"),
         ({"demandratestructure": [[{"rate": 4.0}]], "demandrateunit": "hp"}, "demandrateunit"),
         ({"flatdemandstructure": [[{"rate": 4.0}]], "flatdemandunit": "kW"}, "flatdemandmonths"),
-        ({"energyratestructure": [[{"rate": 0.1, "unit": "kWh"}, {"rate": 0.2, "unit": "kWh"}]]}, "periods[all year all hours].blocks"),
+        ({"energyratestructure": [[{"rate": 1}, {"rate": 2}]]}, "periods[all year all hours].blocks"),
         ({"startdate": "soon"}, "startdate"),
     ],
     ids=lambda v: str(v)[:40],
