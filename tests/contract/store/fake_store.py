@@ -16,7 +16,7 @@ from openami.contracts.channel import Channel
 from openami.contracts.day import DayTable, DayVersion, day_number
 from openami.contracts.quality import QualityState
 from openami.contracts.reading import ReadingBatch, RegisterBatch, uuid_column, uuids_of
-from openami.kernel.clock import Clock
+from openami.kernel.clock import FixedClock
 from openami.kernel.time import EPOCH, Period, epoch_s, instant_from_epoch_s
 from openami.mdm.ports import Conflict, DailyTotals, LastReading, MeterSpan, StoreError, TableSize
 from openami.security.access.scope import Scope, ScopeError
@@ -47,7 +47,7 @@ class Raw:
 class FakeStore:
     """Both store ports over dictionaries. ``clock`` stamps what is kept."""
 
-    clock: Clock
+    clock: FixedClock
     intervals: dict[tuple[UUID, int, int, int, int, int], Raw] = field(default_factory=dict)
     reads: dict[tuple[UUID, int, int, int, int, int], Raw] = field(default_factory=dict)
     versions: dict[tuple[UUID, int, date, int, UUID], DayVersion] = field(default_factory=dict)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -113,6 +114,13 @@ async def read(store: Store, home: Home, period: Period = WHOLE, scope: Scope = 
     return values
 
 
+async def moment_later(store: Store) -> None:
+    """Let a little domain time pass."""
+    if isinstance(store, FakeStore):
+        store.clock.advance(1)
+    await asyncio.sleep(0.005)
+
+
 async def test_readings_come_back_as_they_went_by_meter_and_start(store: Store, home: Home) -> None:
     other = Home(uuid4(), uuid4())
     mine, theirs = readings(home.meter, DAY, [5, -4, 2**40]), readings(other.meter, DAY, [1, 2])
@@ -169,6 +177,14 @@ async def test_of_two_readings_of_one_interval_the_highest_message_of_the_last_i
     assert await read(store, home) == [11, 20]
     found = await store.conflicts(SYSTEM, [home.span()], Channel.DELIVERED, WHOLE)
     assert [(c.start, c.value, c.message_id) for c in found] == [(DAY, 10, 1), (DAY, 11, 2)]
+
+
+async def test_a_replay_of_an_old_reading_does_not_outrun_its_correction(store: Store, home: Home) -> None:
+    old, correction = (readings(home.meter, DAY, [v], message_id=m) for v, m in ((10, 9), (12, 3)))
+    for batch in (old, correction, old):
+        await store.write_readings(batch, token=token())
+        await moment_later(store)
+    assert await read(store, home) == [12]
 
 
 async def test_only_the_meters_own_spans_are_read(store: Store) -> None:
