@@ -69,7 +69,9 @@ def test_web_requests_may_only_select_what_customers_and_bills_hold(postgres: Po
 def test_without_settings_no_role_of_the_web_sees_a_row(postgres: PostgresEngine) -> None:
     with superuser(postgres) as c:
         user, account, person, place = (uuid4() for _ in range(4))
-        c.execute("insert into access.user_account (user_id, login_digest, made_at) values (%s, %s, now())", (user, b"x" * 32))
+        c.execute(
+            "insert into access.user_account (user_id, login_digest, made_at) values (%s, %s, now())", (user, b"x" * 32)
+        )
         c.execute("insert into customer.person values (%s, 'Ada', 'ada@example.org', now())", (person,))
         c.execute("insert into customer.account values (%s, %s, %s, now())", (account, person, user))
         c.execute("insert into customer.premise values (%s, '1 Elm', 'Home')", (place,))

@@ -9,8 +9,8 @@ from pathlib import Path
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from openami.app.settings import Settings
 from openami.app.engines.address import postgres_url
+from openami.app.settings import Settings
 from openami.kernel.errors import OpenAmiError
 from openami.security.adapters.audit_postgres import PostgresAuditLog
 

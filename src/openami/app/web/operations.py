@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import re
 from collections import defaultdict, deque
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import wraps
 from pathlib import Path
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 from uuid import UUID, uuid4
 
 import numpy as np
@@ -63,7 +63,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-def answering(work: Callable[P, Awaitable[R]]) -> Callable[P, Awaitable[R]]:
+def answering(work: Callable[P, Awaitable[R]]) -> Callable[P, Coroutine[Any, Any, R]]:
     """Make a method say "unavailable" when a database or the head-end's state does not answer."""
 
     @wraps(work)
