@@ -34,8 +34,10 @@ from openami.sim.territory import Territory
 
 PROGRESS_FILE = "history.json"
 SHIPMENT_FILE = "territory.json"
-STRETCH_DAYS = 5
-"""Days in one batch: about a million rows of a thousand homes."""
+STRETCH_DAYS = (5, 31)
+"""Fewest and most days in one batch."""
+STRETCH_HOME_DAYS = 5_000
+"""Home-days in one batch: about a million rows."""
 USABLE_DAYS = 35
 """With this much in, charts and the present bill have what they need."""
 _STORY_SHARE = 0.15
@@ -287,7 +289,7 @@ async def _write_stretches(
         await store.write_readings(batch, token=f"history-{plan.service_points[0]}-{days[0]}")
         await hooks.on_loaded(days[0], days[-1])
         progress.stretches += 1
-        progress.usable |= progress.stretches * STRETCH_DAYS >= USABLE_DAYS or ahead is None
+        progress.usable |= progress.stretches * _stretch_days(plan) >= USABLE_DAYS or ahead is None
         done_share = progress.stretches / len(_stretches(plan))
         progress.note(f"loading {days[0]:%b %Y}", _STORY_SHARE + (1 - _STORY_SHARE) * done_share)
     progress.usable = True
@@ -297,5 +299,10 @@ async def _write_stretches(
 
 def _stretches(plan: DemoPlan) -> list[list[date]]:
     days = days_between(plan.first_day, plan.last_day)
-    starts = range(len(days), 0, -STRETCH_DAYS)
-    return [days[max(0, end - STRETCH_DAYS) : end] for end in starts]
+    length = _stretch_days(plan)
+    return [days[max(0, end - length) : end] for end in range(len(days), 0, -length)]
+
+
+def _stretch_days(plan: DemoPlan) -> int:
+    fewest, most = STRETCH_DAYS
+    return max(fewest, min(most, STRETCH_HOME_DAYS // plan.homes))
