@@ -83,7 +83,7 @@ def test_without_settings_no_role_of_the_web_sees_a_row(postgres: PostgresEngine
         role = "openami_access" if schema == "access" else "openami_portal"
         with psycopg.connect(f"host={postgres.sockets} user={role} dbname=openami") as c:
             row = c.execute(
-                sql.SQL("select count(*) from {}.{}").format(sql.Identifier(schema), sql.Identifier(table))
+                sql.SQL("select count(*) from {}.{}").format(sql.Identifier(str(schema)), sql.Identifier(str(table)))
             ).fetchone()
             has_subject = c.execute(
                 "select 1 from information_schema.columns where table_schema = %s and table_name = %s "
