@@ -31,7 +31,9 @@ def bench(
     if json_output:
         print(json.dumps(result))
         return
-    table = Table(title=f"{name} on {result['machine']}\n{result.get('durability', '')}", title_justify="left")
+    console = Console()
+    console.print(f"{name} on {result['machine']}\nDurability: {result.get('durability') or 'none'}", highlight=False)
+    table = Table()
     for column in ("figure", "value", "unit"):
         table.add_column(column, justify="right" if column == "value" else "left")
     for group, figures in (("", result.get("figures", {})), *result.get("peers", {}).items()):
@@ -39,7 +41,7 @@ def bench(
             table.add_row(f"{group} {key}".strip(), f"{figure['value']:,.6g}", figure["unit"])
     for key, value in result.get("ratio", {}).items():
         table.add_row(f"ratio {key}", f"{value:,.3g}", "")
-    Console().print(table)
+    console.print(table)
 
 
 def machine() -> str:

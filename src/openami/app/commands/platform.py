@@ -137,9 +137,7 @@ async def _up(console: Console, settings: Settings, *, json_output: bool) -> Non
 async def _demo(console: Console, settings: Settings, *, json_output: bool) -> None:
     ended = _end_event()
     began = time.monotonic()
-    platform = Platform(
-        settings, with_territory=True, tell=lambda text: console.print(f"  starting {text}", style="dim")
-    )
+    platform = Platform(settings, tell=lambda text: console.print(f"  starting {text}", style="dim"))
     async with platform.running():
         history = await _start_history(settings)
         with _progress(console) as bars:

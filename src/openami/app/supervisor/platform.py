@@ -43,13 +43,13 @@ class Platform:
 
     Args:
         settings: of the installation.
-        with_territory: whether the demonstration's simulated meters run too.
         tell: takes one line of progress for people.
+        services: which of ours run; a benchmark may leave some out.
     """
 
     settings: Settings
-    with_territory: bool = False
     tell: Callable[[str], None] = lambda _line: None
+    services: tuple[str, ...] = SERVICES
     children: list[Child] = field(default_factory=list)
     _watchers: list[asyncio.Task[None]] = field(default_factory=list)
     _lock: IO[str] | None = None
@@ -148,7 +148,7 @@ class Platform:
         await ensure_streams(dmz_url=nats_url(s, "dmz_admin"), core_url=nats_url(s, "core_admin"))
 
     async def _start_services(self) -> None:
-        started = [self._service(name) for name in SERVICES]
+        started = [self._service(name) for name in self.services]
         for child in started:
             await self._watch(child)
         for child in started:

@@ -1,0 +1,175 @@
+"""``bench ingest``: sealed pushes from a collector's disk to rows that a query returns, with TLS and every hop durable.
+
+Bus, database, gateway, head-end and store run as they run for a utility; collector and meters are on the same machine
+and are counted in. A push counts when the store holds all of its readings. Readings are the values that are stored:
+four quarter-hours of energy both ways and voltage make twelve.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+import socket
+import tempfile
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from openami.app.bench.pushes import PushFactory
+from openami.app.settings import Home, Settings, real_now
+from openami.app.shipment import take_shipment
+from openami.app.supervisor.platform import Platform
+from openami.contracts.frame import FrameClass, SealedFrame
+from openami.mdm.adapters.store_socket import SocketStore
+from openami.mdm.ports import StoreUnavailableError
+from openami.network.collector import Collector
+from openami.security.access.scope import Purpose, system_scope
+from openami.security.pki import Role, client_context, ensure_identity
+
+METERS = 2_000
+PUSHES = 120_000
+WARM_UP = 6_000
+OFFER = 500
+ROWS = 4
+READINGS_PER_PUSH = ROWS * 3
+WAIT_S = 300
+LATENCIES = 20
+SERVICES = ("store", "gateway", "headend")
+_SCOPE = system_scope(process="bench", purpose=Purpose.MAINTENANCE)
+
+
+@dataclass(frozen=True, slots=True)
+class IngestFigures:
+    """What one run measured.
+
+    Args:
+        pushes_per_s: offered, spooled, sent, committed, opened, decoded and stored.
+        acknowledged_per_s: up to the collector's acknowledgement only.
+        latency_s: of single pushes, from the meter's offer to a query that returns them, sorted.
+    """
+
+    pushes_per_s: float
+    acknowledged_per_s: float
+    latency_s: tuple[float, ...]
+
+
+def run() -> dict[str, object]:
+    """Measure and return the figures in the shape of ``openami bench``."""
+    found = asyncio.run(measure_ingest())
+    figures = {
+        "pushes stored": {"value": found.pushes_per_s, "unit": "pushes/s"},
+        "readings stored": {"value": found.pushes_per_s * READINGS_PER_PUSH, "unit": "readings/s"},
+        "pushes acknowledged": {"value": found.acknowledged_per_s, "unit": "pushes/s"},
+        "one push, meter to query, median": {"value": found.latency_s[len(found.latency_s) // 2], "unit": "s"},
+        "one push, meter to query, worst": {"value": found.latency_s[-1], "unit": "s"},
+    }
+    durability = (
+        "TLS 1.3 with certificates on both sides; fsync of spool, order log and sealed segment; bus with sync_interval "
+        "always; store with fsync_after_insert: each before the next hop is told"
+    )
+    return {"durability": durability, "figures": figures, "peers": {}, "ratio": {}}
+
+
+async def measure_ingest(*, pushes: int = PUSHES) -> IngestFigures:
+    """Run the chain over ready-made pushes of four rows."""
+    factory = PushFactory(meters=METERS)
+    warm = factory.profile_frames(WARM_UP, rows=ROWS)
+    frames = factory.profile_frames(pushes, rows=ROWS, first_counter=1 + WARM_UP // METERS)
+    late = factory.profile_frames(LATENCIES, rows=ROWS, first_counter=1 + (WARM_UP + pushes) // METERS)
+    async with _chain(factory) as (collector, store):
+        # A chain that runs has loaded long ago what is loaded on first use.
+        await _offer(collector, warm)
+        there = await _until_stored(store, WARM_UP * READINGS_PER_PUSH)
+        began = time.perf_counter()
+        await _offer(collector, frames)
+        await asyncio.wait_for(collector.drained(), WAIT_S)
+        acknowledged_s = time.perf_counter() - began
+        there = await _until_stored(store, there + pushes * READINGS_PER_PUSH)
+        stored_s = time.perf_counter() - began
+        latencies = []
+        for frame in late:
+            began = time.perf_counter()
+            await _offer(collector, [frame])
+            there = await _until_stored(store, there + READINGS_PER_PUSH, pause_s=0.01)
+            latencies.append(time.perf_counter() - began)
+            await asyncio.sleep(0.5)
+    return IngestFigures(pushes / stored_s, pushes / acknowledged_s, tuple(sorted(latencies)))
+
+
+@asynccontextmanager
+async def _chain(factory: PushFactory) -> AsyncIterator[tuple[Collector, SocketStore]]:
+    """Hold bus, database, gateway, head-end, store and a connected collector up in a temporary home."""
+    folder = Path(tempfile.mkdtemp(prefix="oa-bench-"))
+    now = real_now()
+    ports = _free_ports(3)
+    settings = Settings(
+        home=Home(folder / "home"),
+        web_port=ports[0],
+        gateway_port=ports[1],
+        nats_port=ports[2],
+        real_origin=now,
+        domain_origin=now,
+    )
+    settings.save()
+    try:
+        async with Platform(settings, services=SERVICES).running():
+            shipment = folder / "shipment.json"
+            shipment.touch(mode=0o600)
+            shipment.write_text(json.dumps(factory.shipment()))
+            await take_shipment(settings, shipment)
+            collector, stop = _collector(settings, folder / "spool"), asyncio.Event()
+            carrying = asyncio.create_task(collector.run(stop))
+            store = SocketStore(settings.home.store_socket)
+            try:
+                yield collector, store
+            finally:
+                stop.set()
+                await carrying
+                await store.close()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _collector(settings: Settings, spool: Path) -> Collector:
+    identity = ensure_identity(settings.home.folder("pki"), role=Role.COLLECTOR, number=1, now=real_now())
+    return Collector(
+        1,
+        spool_folder=spool,
+        host=settings.host,
+        port=settings.gateway_port,
+        ssl_context=client_context(certificate=identity.certificate, key=identity.key, authority=identity.authority),
+    )
+
+
+async def _offer(collector: Collector, frames: list[SealedFrame]) -> None:
+    for at in range(0, len(frames), OFFER):
+        part = frames[at : at + OFFER]
+        await collector.offer([(FrameClass.PROFILE, f.system_title, f.collected_at_ms, f.octets) for f in part])
+
+
+async def _until_stored(store: SocketStore, readings: int, *, pause_s: float = 0.05) -> int:
+    """Wait until the raw table holds that many rows and return how many it holds."""
+    deadline = time.monotonic() + WAIT_S
+    while time.monotonic() < deadline:
+        try:
+            sizes = {s.table: s.rows for s in await store.table_sizes(_SCOPE)}
+        except StoreUnavailableError:
+            sizes = {}
+        if sizes.get("reading_raw", 0) >= readings:
+            return sizes["reading_raw"]
+        await asyncio.sleep(pause_s)
+    raise TimeoutError(f"{readings} readings were not stored within {WAIT_S} s")
+
+
+def _free_ports(count: int) -> list[int]:
+    probes = [socket.socket() for _ in range(count)]
+    try:
+        for probe in probes:
+            probe.bind(("127.0.0.1", 0))
+        return [int(p.getsockname()[1]) for p in probes]
+    finally:
+        for probe in probes:
+            probe.close()
