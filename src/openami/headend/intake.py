@@ -30,6 +30,9 @@ from openami.security.keys.table import KeyTable
 from openami.security.suites.gcm import AUTHENTICATED_AND_ENCRYPTED, open_batch
 
 I64 = npt.NDArray[np.int64]
+LAST_STAMP_MS = 253_402_214_400_000
+"""9999-12-31T00:00Z. The stamps of collector and gateway are outside the seal and 64 bits wide; what lies beyond the
+calendar is cut to it: a broken clock may spoil a figure, never stop the partition."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,8 +146,8 @@ class Intake:
             accepted=Accepted(
                 rows[good],
                 counters[good],
-                np.array([opened.frames[i][4] for i in accepted.tolist()], np.int64),
-                np.array([opened.received_at_ms[i] for i in accepted.tolist()], np.int64),
+                _stamps([opened.frames[i][4] for i in accepted.tolist()]),
+                _stamps([opened.received_at_ms[i] for i in accepted.tolist()]),
             ),
         )
 
@@ -225,6 +228,11 @@ def _unpack(message: StreamMessage, opened: Opened, now_ms: int) -> None:
     opened.frames += rows
 
 
+def _stamps(stamps_ms: list[int]) -> I64:
+    """Return stamps within the calendar as a column."""
+    return np.minimum(np.array(stamps_ms, np.uint64), np.uint64(LAST_STAMP_MS)).astype(np.int64)
+
+
 def _strayed(indexes: Rows) -> list[Refusal]:
     return [Refusal(i, RefusalReason.BAD_ENVELOPE, "came by another device's partition") for i in indexes.tolist()]
 
@@ -251,7 +259,7 @@ def _letter(opened: Opened, refusal: Refusal, now_ms: int) -> DeadLetter:
         system_title=title.hex(),
         invocation_counter=counter if counter >= 0 else None,
         collector_id=collector_id,
-        collected_at_ms=collected_at_ms,
+        collected_at_ms=min(collected_at_ms, LAST_STAMP_MS),
         refused_at_ms=now_ms,
         frame=octets,
     )

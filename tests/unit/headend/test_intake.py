@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import numpy as np
@@ -20,7 +20,7 @@ from openami.contracts.reading import uuids_of
 from openami.contracts.stream import PARTITIONS, partition_of
 from openami.headend.intake import Intake, Outcome, StreamMessage
 from openami.headend.window import CounterWindows
-from openami.kernel.time import epoch_s
+from openami.kernel.time import EPOCH, epoch_s
 from openami.protocol.axdr import octet_string, structure
 from openami.protocol.envelope import wrap
 from openami.protocol.push import EventRow, LoadProfileRow, RegisterRow, event_body, load_profile_body, register_body
@@ -224,3 +224,19 @@ def test_an_altered_batch_header_never_passes_as_other_frames(factory: PushFacto
     many = octets[:16] + struct.pack(">I", 10_001) + octets[20:]
     outcome = intake.judge(intake.open([StreamMessage(1, many)], partitions=EVERY, now_ms=NOW_MS), now_ms=NOW_MS)
     assert reasons(outcome) == [RefusalReason.BAD_ENVELOPE]
+
+
+@pytest.mark.parametrize("stamp_ms", [2**64 - 1, 2**63, 2**62])
+def test_a_stamp_beyond_the_calendar_stops_neither_a_good_frame_nor_a_refused_one(
+    factory: PushFactory, intake: Intake, stamp_ms: int
+) -> None:
+    frames = [replace(f, collected_at_ms=stamp_ms) for f in factory.profile_frames(6)]
+    spoiled = replace(frames[-1], octets=frames[-1].octets[:-1] + bytes([frames[-1].octets[-1] ^ 1]))
+    message = encode_frame_batch(gateway_id=1, received_at_ms=stamp_ms, frames=[*frames[:-1], spoiled])
+    opened = intake.open([StreamMessage(1, message)], partitions=EVERY, now_ms=NOW_MS)
+    outcome = intake.judge(opened, now_ms=NOW_MS)
+    assert len(outcome.accepted) == 5
+    assert reasons(outcome) == [RefusalReason.BAD_TAG]
+    stamps = [*outcome.accepted.collected_at_ms.tolist(), *outcome.accepted.received_at_ms.tolist()]
+    for stamp in [*stamps, outcome.letters[0].collected_at_ms]:
+        assert (EPOCH + timedelta(milliseconds=stamp)).year == 9999
