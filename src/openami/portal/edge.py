@@ -1,4 +1,4 @@
-"""The outermost layer of every answer: security headers, and an error document for whatever escaped.
+"""The outermost layer of every answer: a bound on request bodies, security headers, error documents for the rest.
 
 Plain ASGI, because streams of events pass through it. Source: OWASP ASVS 5.0 section 3.4.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import MutableMapping
 from typing import Any
 
+from fastapi import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from openami.portal.problem import answer_failure
@@ -27,11 +28,13 @@ _HEADERS: tuple[tuple[bytes, bytes], ...] = (
     (b"permissions-policy", b"camera=(), geolocation=(), microphone=(), payment=()"),
     (b"x-frame-options", b"DENY"),
 )
+MAX_BODY_OCTETS = 64 * 1024
+"""The largest request is a sign-in or an installation with its reason: a few kilobytes."""
 _STRICT_TRANSPORT = (b"strict-transport-security", b"max-age=31536000; includeSubDomains")
 
 
 class EdgeMiddleware:
-    """Adds the headers and turns escaped exceptions into error documents."""
+    """Bounds request bodies, adds the headers and turns escaped exceptions into error documents."""
 
     def __init__(self, app: ASGIApp, *, is_https: bool) -> None:
         self._app = app
@@ -52,11 +55,30 @@ class EdgeMiddleware:
             await send(message)
 
         try:
-            await self._app(scope, receive, with_headers)
+            await self._app(scope, _bounded(receive), with_headers)
         except Exception as error:  # noqa: BLE001  # the outer edge: logged once, answered with a reference
             response = answer_failure(error)
             if not has_started:
                 await response(scope, receive, with_headers)
+
+
+def _bounded(receive: Receive) -> Receive:
+    """Return a receiver that gives at most :data:`MAX_BODY_OCTETS` of body, however it was announced.
+
+    Raises:
+        HTTPException: 413, from the receiver; the one kind that FastAPI lets through while it reads a body.
+    """
+    received = 0
+
+    async def bounded() -> Message:
+        nonlocal received
+        message = await receive()
+        received += len(message.get("body", b"")) if message["type"] == "http.request" else 0
+        if received > MAX_BODY_OCTETS:
+            raise HTTPException(413)
+        return message
+
+    return bounded
 
 
 def _add_headers(message: MutableMapping[str, Any], headers: tuple[tuple[bytes, bytes], ...]) -> None:

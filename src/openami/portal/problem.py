@@ -108,6 +108,8 @@ def _http(error: Exception) -> ProblemError:
     status = error.status_code if isinstance(error, HTTPException) else 400
     if status == 404:
         return not_found("page")
+    if status == 413:
+        return ProblemError(413, "too_large", "The request is longer than any that is needed here.", "Send less.")
     return ProblemError(status, "http", "This request is not possible.", "Check the address.")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 
 from openami.portal.application import create_app
 from openami.portal.config import PortalConfig
-from openami.portal.edge import CONTENT_SECURITY_POLICY
+from openami.portal.edge import CONTENT_SECURITY_POLICY, MAX_BODY_OCTETS
 from openami.security.access.role import Role
 from openami.security.access.session import csrf_token
 
@@ -167,3 +168,29 @@ async def test_built_files_are_served_hashed_ones_for_ever_and_any_page_is_the_a
     assert "javascript" in script.headers["content-type"]
     assert page.headers["cache-control"] == "no-cache"
     assert again.status_code == 304
+
+
+@pytest.mark.parametrize("is_announced", [True, False], ids=["announced", "in chunks without end"])
+async def test_a_body_beyond_the_limit_is_refused_before_it_fills_memory(portal: Any, is_announced: bool) -> None:
+    sent = 0
+
+    async def endless() -> AsyncIterator[bytes]:
+        nonlocal sent
+        while sent < 64 * MAX_BODY_OCTETS:
+            sent += 8192
+            yield b'{"login": "' + b"a" * 8181
+
+    body: Any = b"a" * (2 * MAX_BODY_OCTETS) if is_announced else endless()
+    async with portal.client() as client:
+        answer = await client.post("/api/v1/session", content=body, headers={"Content-Type": "application/json"})
+    assert (answer.status_code, answer.json()["code"]) == (413, "too_large")
+    assert sent <= MAX_BODY_OCTETS + 8192
+
+
+async def test_a_body_nested_without_end_is_refused_in_words(portal: Any) -> None:
+    async with portal.client() as client:
+        answer = await client.post(
+            "/api/v1/session", content=b"[" * 60_000, headers={"Content-Type": "application/json"}
+        )
+    assert answer.status_code == 400
+    assert set(answer.json()) == {"code", "message", "mend", "reference"}
