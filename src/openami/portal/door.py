@@ -72,6 +72,11 @@ ConfigOf = Annotated[PortalConfig, Depends(config_of)]
 SessionOf = Annotated[LiveSession, Depends(session_of)]
 
 
+def default_purpose(session: LiveSession) -> Purpose:
+    """Return why somebody looks who does not say why: own data for customers, operations for staff."""
+    return Purpose.OPERATIONS if session.principal.is_staff else Purpose.OWN_DATA
+
+
 async def open_gate(
     ports: Ports,
     session: LiveSession,
@@ -94,13 +99,12 @@ async def open_gate(
         action: what is done.
         service_point_id: the subject, if it has one.
         period: span of data asked for.
-        purpose: the stated purpose; by default own data for customers and operations for staff.
+        purpose: the stated purpose; else :func:`default_purpose`.
         note: a stated reason, for changes.
 
     Raises:
         AccessDeniedError: no. AuditUnavailableError: the log does not take the row.
     """
-    default = Purpose.OPERATIONS if session.principal.is_staff else Purpose.OWN_DATA
     subjects = frozenset({service_point_id}) if service_point_id else frozenset()
-    look = Look(action, kind, purpose or default, query, subjects, period, note)
+    look = Look(action, kind, purpose or default_purpose(session), query, subjects, period, note)
     return await ports.gate.open(session.principal, look)

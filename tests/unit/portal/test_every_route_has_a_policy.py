@@ -112,3 +112,22 @@ def test_the_document_kept_for_the_web_application_is_this_one() -> None:
 
 def _address(path: str, place: str) -> str:
     return path.format(service_point_id=place, bill_id=uuid4(), meter_id=METER)
+
+
+@pytest.mark.parametrize("purpose", [None, "customer_service", "own_data"])
+@pytest.mark.parametrize("role", list(Role))
+async def test_who_may_not_look_does_not_learn_whether_a_place_exists(
+    portal: Any, role: Role, purpose: str | None
+) -> None:
+    paths = [p for p, m, _ in OPERATIONS if "{service_point_id}" in p and m == "get" and "{bill_id}" not in p]
+    params = {**QUERY, "purpose": purpose} if purpose else QUERY
+    async with portal.client(role) as client:
+        for path in paths:
+            there = await client.get(_address(path, OTHER), params=params)
+            nowhere = await client.get(_address(path, str(uuid4())), params=params)
+            if there.status_code == 200:
+                continue
+            documents = [{k: v for k, v in a.json().items() if k != "reference"} for a in (there, nowhere)]
+            assert (there.status_code, documents[0]) == (nowhere.status_code, documents[1]), path
+            assert not portal.log.entries[-1].allowed, "both attempts are in the log"
+            assert not portal.log.entries[-2].allowed

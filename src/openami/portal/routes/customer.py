@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Annotated, Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import orjson
 from fastapi import APIRouter, Query, Response
@@ -15,7 +16,7 @@ from pydantic import BaseModel
 from openami.kernel.time import Period, epoch_s
 from openami.portal import usage
 from openami.portal.config import Ports
-from openami.portal.door import PortsOf, SessionOf, open_gate
+from openami.portal.door import PortsOf, SessionOf, default_purpose, open_gate
 from openami.portal.problem import not_found
 from openami.portal.routes import ERRORS, policy
 from openami.portal.views.bill import BillsView, BillView
@@ -29,7 +30,7 @@ from openami.portal.views.usage import (
     ServicePointView,
 )
 from openami.security.access.account import LiveSession
-from openami.security.access.policy import Action, Kind
+from openami.security.access.policy import Action, Kind, decide
 from openami.security.access.scope import Purpose
 from openami.security.audit.entry import AuditEntry
 
@@ -68,7 +69,7 @@ async def my_service_points(session: SessionOf, ports: PortsOf) -> ServicePoints
 )  # fmt: skip
 async def home(service_point_id: UUID, session: SessionOf, ports: PortsOf, purpose: StatedPurpose = None) -> Response:
     """Return today against a usual day, yesterday, the bill so far with its forecast, and one notice."""
-    zone = await _zone_behind_gate(ports, session, service_point_id)
+    zone = await _zone_behind_gate(ports, session, service_point_id, purpose=purpose)
     span = usage.home_span(ports.domain.now(), zone)
     scope = await open_gate(
         ports, session, query="home", kind=Kind.INTERVALS, service_point_id=service_point_id, period=span,
@@ -92,7 +93,7 @@ async def intervals(
     purpose: StatedPurpose = None,
 ) -> Response:
     """Return chart data as columns."""
-    zone = await _zone_behind_gate(ports, session, service_point_id)
+    zone = await _zone_behind_gate(ports, session, service_point_id, purpose=purpose)
     period = usage.range_of(first, last, zone, resolution)
     scope = await open_gate(
         ports, session, query=f"intervals.{resolution}.{channel}", kind=Kind.INTERVALS,
@@ -158,7 +159,7 @@ async def download(
     channel: ChartChannel = ChartChannel.DELIVERED,
 ) -> StreamingResponse:
     """Return the intervals as a CSV file. Its name holds dates only."""
-    zone = await _zone_behind_gate(ports, session, service_point_id, Action.EXPORT)
+    zone = await _zone_behind_gate(ports, session, service_point_id, action=Action.EXPORT)
     period = usage.range_of(first, last, zone, Resolution.QUARTER)
     scope = await open_gate(
         ports, session, query=f"download.{channel}", kind=Kind.INTERVALS, action=Action.EXPORT,
@@ -171,14 +172,27 @@ async def download(
 
 
 async def _zone_behind_gate(
-    ports: Ports, session: LiveSession, service_point_id: UUID, action: Action = Action.READ
-) -> Any:
-    """Return the zone, or let the gate refuse and log: nobody learns from a 404 whether a foreign id exists."""
-    if session.principal.is_staff or session.principal.periods_of(service_point_id):
+    ports: Ports,
+    session: LiveSession,
+    service_point_id: UUID,
+    *,
+    action: Action = Action.READ,
+    purpose: Purpose | None = None,
+) -> ZoneInfo:
+    """Return the zone, or let the gate refuse and log: who may not look does not learn whether an id exists."""
+    decision = decide(
+        session.principal,
+        action=action,
+        kind=Kind.INTERVALS,
+        purpose=purpose or default_purpose(session),
+        service_points=frozenset({service_point_id}),
+    )
+    if decision.allowed:
         return await usage.zone_of(ports, service_point_id)
     await open_gate(
-        ports, session, query="foreign", kind=Kind.INTERVALS, action=action, service_point_id=service_point_id
-    )
+        ports, session, query="foreign", kind=Kind.INTERVALS, action=action, service_point_id=service_point_id,
+        purpose=purpose,
+    )  # fmt: skip
     raise not_found("service point")
 
 
