@@ -18,7 +18,7 @@ from openami.security.access.account import NewGrant, NewUser
 from openami.security.access.password import PasswordBook
 from openami.security.access.role import Role
 from openami.security.access.session import STAFF_IDLE_S
-from openami.security.access.throttle import PAIR_RULE, TooManyAttemptsError
+from openami.security.access.throttle import FULL_AGAIN, LOGIN_RULE, PAIR_RULE, TooManyAttemptsError
 from openami.security.adapters.access_postgres import PostgresAccounts
 from openami.security.adapters.row_security import row_secured_engine
 
@@ -119,6 +119,30 @@ async def test_guessing_is_stopped_even_with_the_right_password_and_others_go_on
     assert await accounts.sign_in(login="bo@example.org", password=WORD, address="192.0.2.9")
     clock.advance(PAIR_RULE.refill_s)
     assert await accounts.sign_in(login="ada@example.org", password=WORD, address="192.0.2.9")
+
+
+async def test_one_place_that_guesses_on_does_not_lock_the_person_out_elsewhere(accounts: PostgresAccounts) -> None:
+    await accounts.register_users([NewUser("ada@example.org", frozenset({Role.CUSTOMER}), WORD)])
+    refused = 0
+    for _ in range(LOGIN_RULE.burst + 10):
+        try:
+            await accounts.sign_in(login="ada@example.org", password="guess", address="192.0.2.9")
+        except TooManyAttemptsError:
+            refused += 1
+    assert refused == LOGIN_RULE.burst + 10 - PAIR_RULE.burst
+    assert await accounts.sign_in(login="ada@example.org", password=WORD, address="192.0.2.1")
+
+
+async def test_buckets_that_are_full_again_are_forgotten(
+    accounts: PostgresAccounts, clock: FixedClock, postgres: PostgresEngine
+) -> None:
+    await accounts.register_users([NewUser("ada@example.org", frozenset({Role.CUSTOMER}), WORD)])
+    for n in range(5):
+        await accounts.sign_in(login=f"nobody{n}@example.org", password="guess", address=f"192.0.2.{n}")
+    clock.advance(FULL_AGAIN.total_seconds() + 1)
+    assert await accounts.sign_in(login="ada@example.org", password=WORD, address="192.0.2.77")
+    with psycopg.connect(f"host={postgres.sockets} user=postgres dbname=openami") as c:
+        assert c.execute("select count(*) from access.sign_in_bucket").fetchone() == (3,)
 
 
 async def test_attempts_at_one_time_take_their_tokens_one_by_one(accounts: PostgresAccounts) -> None:

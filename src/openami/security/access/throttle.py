@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from openami.kernel.errors import OpenAmiError
 
@@ -31,6 +31,8 @@ LOGIN_RULE = BucketRule(burst=40, refill_s=15.0)
 """Many places that guess at one account."""
 ADDRESS_RULE = BucketRule(burst=120, refill_s=0.5)
 """One place that guesses at many accounts; an office behind one address stays below."""
+FULL_AGAIN = timedelta(seconds=max(r.burst * r.refill_s for r in (PAIR_RULE, LOGIN_RULE, ADDRESS_RULE)))
+"""A bucket that has rested for so long is as good as none: whoever keeps it may forget it."""
 
 
 @dataclass(frozen=True, slots=True)

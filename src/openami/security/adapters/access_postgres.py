@@ -11,7 +11,6 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from operator import itemgetter
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -38,6 +37,7 @@ from openami.security.access.session import (
 )
 from openami.security.access.throttle import (
     ADDRESS_RULE,
+    FULL_AGAIN,
     LOGIN_RULE,
     PAIR_RULE,
     Bucket,
@@ -179,6 +179,7 @@ class PostgresAccounts:
                 "idle": idle_limit_s(roles),
             }  # fmt: skip
             await connection.execute(_FORGET, {"now": now})
+            await connection.execute(_FORGET_BUCKETS, {"before": now - FULL_AGAIN})
             await connection.execute(_ADD_SESSION, row)
             found = (await connection.execute(_SESSION, {"hash": row["hash"]})).one_or_none()
         return _live(secret, found) if found else None
@@ -187,24 +188,23 @@ class PostgresAccounts:
         where = hmac.new(self.login_key, b"address\0" + address.encode(), hashlib.sha256).digest()
         pair = hmac.new(self.login_key, b"pair\0" + digest + where, hashlib.sha256).digest()
         now = self.real.now()
-        waits = []
+        rules = {where: ADDRESS_RULE, digest: LOGIN_RULE, pair: PAIR_RULE}
         async with self.engine.begin() as connection:
             # Always in one order, so that two attempts never wait for each other.
-            for bucket, rule in sorted(
-                ((where, ADDRESS_RULE), (digest, LOGIN_RULE), (pair, PAIR_RULE)), key=itemgetter(0)
-            ):
-                waits.append(await _take(connection, bucket, rule, now))
-        if max(waits):
-            raise TooManyAttemptsError(max(waits))
+            found = {b: await _take(connection, b, rules[b], now) for b in sorted(rules)}
+            wait_s = max(wait for _, wait in found.values())
+            if not wait_s:
+                # A refused attempt takes no token of the others: one place cannot lock a person out everywhere.
+                rows = [{"bucket": b, "tokens": state.tokens, "now": state.at} for b, (state, _) in found.items()]
+                await _many(connection, _SET_BUCKET, rows)
+        if wait_s:
+            raise TooManyAttemptsError(wait_s)
 
 
-async def _take(connection: AsyncConnection, bucket: bytes, rule: BucketRule, now: datetime) -> int:
+async def _take(connection: AsyncConnection, bucket: bytes, rule: BucketRule, now: datetime) -> tuple[Bucket, int]:
     full = {"bucket": bucket, "tokens": float(rule.burst), "now": now}
-    await connection.execute(_MAKE_BUCKET, full)
-    row = (await connection.execute(_LOCK_BUCKET, {"bucket": bucket})).one()
-    state, wait_s = take(Bucket(row.tokens, row.at), rule, now)
-    await connection.execute(_SET_BUCKET, {"bucket": bucket, "tokens": state.tokens, "now": state.at})
-    return wait_s
+    row = (await connection.execute(_HOLD_BUCKET, full)).one()
+    return take(Bucket(row.tokens, row.at), rule, now)
 
 
 async def _many(connection: AsyncConnection, statement: Any, rows: Sequence[dict[str, Any]]) -> None:
@@ -244,6 +244,10 @@ _TOUCH = text("update access.session set seen_at = greatest(seen_at, :now) where
 _END = text("delete from access.session where secret_hash = :hash")
 _END_ALL = text("delete from access.session where user_id = :id")
 _FORGET = text("delete from access.session where expires_at <= :now")
+_FORGET_BUCKETS = text(
+    "delete from access.sign_in_bucket where bucket in "
+    "(select bucket from access.sign_in_bucket where at < :before limit 10000 for update skip locked)"
+)
 _ROLES = text("select role from access.role_grant where user_id = :id")
 _ADD_SESSION = text(
     "insert into access.session (secret_hash, user_id, made_at, seen_at, expires_at, idle_limit_s) "
@@ -272,8 +276,9 @@ _END_GRANT = text(
     "where service_point_id = :place and start_at < :at and (end_at is null or end_at > :at)"
 )
 _DISABLE = text("update access.user_account set is_enabled = false where user_id = :id")
-_MAKE_BUCKET = text(
-    "insert into access.sign_in_bucket (bucket, tokens, at) values (:bucket, :tokens, :now) on conflict do nothing"
+# The update changes nothing: it locks the row whether it was there or not.
+_HOLD_BUCKET = text(
+    "insert into access.sign_in_bucket as b (bucket, tokens, at) values (:bucket, :tokens, :now) "
+    "on conflict (bucket) do update set tokens = b.tokens returning tokens, at"
 )
-_LOCK_BUCKET = text("select tokens, at from access.sign_in_bucket where bucket = :bucket for update")
 _SET_BUCKET = text("update access.sign_in_bucket set tokens = :tokens, at = :now where bucket = :bucket")
