@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import signal
 import subprocess
@@ -19,6 +18,9 @@ import pytest
 from tests.conftest import free_port
 
 HOMES = 24
+CHROMIUM = shutil.which("chromium")
+CHROMIUM_FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"]
+CHROMIUM_FLAGS += ["--disable-background-networking", "--disable-component-update"]
 DAYS = 400
 """Enough to hold both clock changes and a whole bill of every month."""
 
@@ -55,30 +57,45 @@ class Demo:
 
 
 def start_demo(home: Path, *options: str, timeout_s: float = 240) -> Demo:
-    """Start ``openami demo`` and wait until its pages answer."""
+    """Start ``openami demo`` on free ports and wait until its pages answer."""
     ports = [str(free_port()) for _ in range(3)]
-    command = [sys.executable, "-m", "openami", "demo", "--home", str(home), "--json"]
-    command += ["--port", ports[0], "--gateway-port", ports[1], "--nats-port", ports[2], *options]
-    log = (home.parent / "demo.log").open("w")
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True, env=dict(os.environ))
-    deadline = time.monotonic() + timeout_s
-    assert process.stdout is not None
-    os.set_blocking(process.stdout.fileno(), False)
-    line = ""
-    while not line.endswith("\n"):
-        assert process.poll() is None, f"the demonstration ended:\n{(home.parent / 'demo.log').read_text()[-3000:]}"
-        assert time.monotonic() < deadline, f"not ready in time:\n{(home.parent / 'demo.log').read_text()[-3000:]}"
-        line += process.stdout.read() or ""
-        time.sleep(0.05)
+    options = (*options, "--port", ports[0], "--gateway-port", ports[1], "--nats-port", ports[2])
+    process, document = announced(home, "demo", options, timeout_s=timeout_s)
     people = json.loads((home / "people.json").read_text())
-    return Demo(home, json.loads(line)["portal"], people, process)
+    return Demo(home, document["portal"], people, process)
 
 
-def stop_demo(demo: Demo) -> None:
-    """Stop it as Ctrl-C would."""
-    if demo.process.poll() is None:
-        demo.process.send_signal(signal.SIGINT)
-        demo.process.wait(120)
+def restart_demo(demo: Demo, *, timeout_s: float = 240) -> None:
+    """Start a demonstration again that was stopped; it keeps its ports."""
+    demo.process, document = announced(demo.home, "demo", (), timeout_s=timeout_s)
+    demo.portal = document["portal"]
+
+
+def announced(
+    home: Path, verb: str, options: tuple[str, ...], *, timeout_s: float
+) -> tuple[subprocess.Popen[str], dict[str, Any]]:
+    """Start ``openami demo`` or ``up`` and wait for the one line that it prints when it is ready."""
+    command = [sys.executable, "-m", "openami", verb, "--home", str(home), "--json", *options]
+    printed, log = home.parent / f"{verb}.out", home.parent / f"{verb}.log"
+    with printed.open("w") as out, log.open("a") as errors:
+        process = subprocess.Popen(command, stdout=out, stderr=errors, text=True)
+    deadline = time.monotonic() + timeout_s
+    try:
+        while not printed.read_text().endswith("\n"):
+            assert process.poll() is None, f"{verb} ended:\n{log.read_text()[-3000:]}"
+            assert time.monotonic() < deadline, f"not ready in time:\n{log.read_text()[-3000:]}"
+            time.sleep(0.05)
+    except BaseException:
+        stop(process)
+        raise
+    return process, json.loads(printed.read_text())
+
+
+def stop(process: subprocess.Popen[str]) -> None:
+    """Stop a platform as Ctrl-C would."""
+    if process.poll() is None:
+        process.send_signal(signal.SIGINT)
+        process.wait(120)
 
 
 @pytest.fixture(scope="session")
@@ -87,12 +104,17 @@ def demo() -> Iterator[Demo]:
     folder = Path(tempfile.mkdtemp(prefix="oa-demo-"))
     folder.chmod(0o755)
     running = start_demo(folder / "home", "--homes", str(HOMES), "--days", str(DAYS))
-    deadline = time.monotonic() + 180
-    while not running.history().get("done"):
-        assert time.monotonic() < deadline, "the history was not loaded in time"
-        time.sleep(0.2)
     try:
+        wait_until_loaded(running)
         yield running
     finally:
-        stop_demo(running)
+        stop(running.process)
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def wait_until_loaded(demo: Demo, *, timeout_s: float = 180) -> None:
+    """Wait until the whole history is in."""
+    deadline = time.monotonic() + timeout_s
+    while not demo.history().get("done"):
+        assert time.monotonic() < deadline, "the history was not loaded in time"
+        time.sleep(0.2)

@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 from tests.conftest import ROOT
-from tests.e2e.conftest import Demo
+from tests.e2e.conftest import CHROMIUM, CHROMIUM_FLAGS, Demo
 
-CHROMIUM = shutil.which("chromium")
 AXE = ROOT / "web" / "node_modules" / "axe-core" / "axe.min.js"
 PHONE = {"width": 390, "height": 844}
 DESKTOP = {"width": 1360, "height": 900}
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
-FLAGS += ["--disable-component-update", "--disable-sync"]
 
 pytestmark = [
     pytest.mark.browser,
@@ -31,7 +27,7 @@ pytestmark = [
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        running = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_FLAGS)
         yield running
         running.close()
 
@@ -46,6 +42,7 @@ def opened(browser: Browser, demo: Demo, who: str, *, phone: bool = False, dark:
     )
     page = context.new_page()
     page.set_default_timeout(20_000)
+    expect.set_options(timeout=20_000)
     page.goto(demo.portal)
     page.get_by_label("E-mail address").fill(demo.people[who]["login"])
     page.get_by_label("Password").fill(demo.people[who]["password"])
@@ -106,11 +103,13 @@ def test_the_chart_zooms_from_a_year_to_a_day_by_keyboard(browser: Browser, demo
     chart = page.get_by_role("application")
     expect(chart).to_be_visible()
     expect(page.locator("svg path").first).to_be_visible()
+    expect(page.get_by_role("region", name="Chart", exact=True)).to_have_attribute("aria-busy", "false")
     chart.focus()
     page.keyboard.press("End")
     page.keyboard.press("ArrowLeft")
     page.keyboard.press("Enter")
     expect(page).to_have_url(re.compile("level=month&day=2026-10-01"))
+    expect(page.get_by_role("region", name="Chart", exact=True)).to_have_attribute("aria-busy", "false")
     chart.focus()
     page.keyboard.press("Home")
     page.keyboard.press("Enter")
