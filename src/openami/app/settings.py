@@ -17,8 +17,10 @@ from pathlib import Path
 
 from openami.kernel.clock import ScaledClock
 from openami.kernel.errors import OpenAmiError
-from openami.kernel.time import require_utc
+from openami.kernel.time import NaiveInstantError, UnknownZoneError, require_utc, zone_named
 
+MAX_PARTITION_GROUPS = 64
+MAX_SPEED = 1_000_000
 MAX_SOCKET_PATH = 100
 """Linux allows 107 octets for a Unix socket's path; the rest is room for the socket's own name."""
 
@@ -38,6 +40,10 @@ class Home:
 
     path: Path
 
+    def __post_init__(self) -> None:
+        # Children run elsewhere, so a path that is relative to our folder would lead them astray.
+        object.__setattr__(self, "path", self.path.expanduser().resolve())
+
     def folder(self, name: str) -> Path:
         """Return a sub-folder, made on first use, closed to other users."""
         folder = self.path / name
@@ -51,11 +57,11 @@ class Home:
 
     def socket(self, name: str) -> Path:
         """Return the path of a Unix socket, in the home where the path is short enough."""
-        here = self.path.resolve() / "run" / name
+        here = self.path / "run" / name
         if len(str(here)) <= MAX_SOCKET_PATH:
             self.folder("run")
             return here
-        digest = sha256(str(self.path.resolve()).encode()).hexdigest()[:16]
+        digest = sha256(str(self.path).encode()).hexdigest()[:16]
         elsewhere = Path(tempfile.gettempdir()) / f"openami-{os.getuid()}-{digest}"
         elsewhere.mkdir(mode=0o700, exist_ok=True)
         return elsewhere / name
@@ -127,9 +133,10 @@ class Settings:
             row["real_origin"] = require_utc(datetime.fromisoformat(row["real_origin"]))
             row["domain_origin"] = require_utc(datetime.fromisoformat(row["domain_origin"]))
             settings = cls(**row)
+            _require_sound(settings)
         except FileNotFoundError as error:
             raise SettingsError(f"{home} is not an OpenAMI home: run `openami up` or `openami demo` first") from error
-        except (ValueError, TypeError, KeyError) as error:
+        except (ValueError, TypeError, KeyError, OSError, NaiveInstantError, UnknownZoneError) as error:
             raise SettingsError(f"{place.settings_file} cannot be read: {error}") from error
         return settings.with_environment(dict(os.environ))
 
@@ -142,3 +149,25 @@ class Settings:
             nats_core_url=environment.get("OPENAMI_NATS_CORE_URL", self.nats_core_url),
             clickhouse_url=environment.get("OPENAMI_CLICKHOUSE_URL", self.clickhouse_url),
         )
+
+
+def _require_sound(settings: Settings) -> None:
+    """Pass if the values of a file that a person may have edited are such as the processes can use.
+
+    Raises:
+        ValueError, UnknownZoneError: one is not; the text names it.
+    """
+    for name in ("web_port", "gateway_port", "nats_port", "gateway_id", "partition_groups"):
+        value, most = getattr(settings, name), MAX_PARTITION_GROUPS if name == "partition_groups" else 65_535
+        if type(value) is not int or not 1 <= value <= most:
+            raise ValueError(f"{name} is {value!r}, it must be a whole number from 1 to {most}")
+    if type(settings.speed) not in {int, float} or not 0 < settings.speed <= MAX_SPEED:
+        raise ValueError(f"speed is {settings.speed!r}, it must be a number above 0 and at most {MAX_SPEED}")
+    for name in ("zone", "host"):
+        if not isinstance(getattr(settings, name), str) or not getattr(settings, name):
+            raise ValueError(f"{name} is {getattr(settings, name)!r}, it must be text")
+    for name in ("postgres_url", "nats_dmz_url", "nats_core_url", "clickhouse_url"):
+        # The value itself may hold a password.
+        if not isinstance(getattr(settings, name), str | None):
+            raise ValueError(f"{name} must be text or null")  # noqa: TRY004 - the file is wrong, not our call
+    zone_named(settings.zone)
