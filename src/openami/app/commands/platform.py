@@ -25,9 +25,13 @@ from openami.kernel.errors import MisuseError
 DEFAULT_HOME = Path(".openami")
 HomeOption = Annotated[Path, typer.Option("--home", help="Folder that holds all state.", envvar="OPENAMI_HOME")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
-PortOption = Annotated[int | None, typer.Option("--port", help="Port of the portal (8420).")]
-GatewayPortOption = Annotated[int | None, typer.Option("--gateway-port", help="Port for collectors (8443).")]
-NatsPortOption = Annotated[int | None, typer.Option("--nats-port", help="Port of the built-in bus (8422).")]
+PortOption = Annotated[int | None, typer.Option("--port", min=1, max=65535, help="Port of the portal (8420).")]
+GatewayPortOption = Annotated[
+    int | None, typer.Option("--gateway-port", min=1, max=65535, help="Port for collectors (8443).")
+]
+NatsPortOption = Annotated[
+    int | None, typer.Option("--nats-port", min=1, max=65535, help="Port of the built-in bus (8422).")
+]
 HISTORY_FILE = "history.json"
 """In the home: how far the history child has come; see :mod:`openami.app.process.history`."""
 
@@ -106,9 +110,17 @@ def stop(
 
 
 def _open_home(path: Path, wishes: dict[str, Any]) -> Settings:
-    """Return the settings of a home, making it if it is new; ports given now hold from now on."""
+    """Return the settings of a home, making its folder if it is new; ports given now hold once it is started.
+
+    Raises:
+        PlatformError: the folder cannot be made.
+    """
     chosen = {k: v for k, v in wishes.items() if v is not None}
     home = Home(path)
+    try:
+        path.mkdir(mode=0o755, parents=True, exist_ok=True)
+    except OSError as error:
+        raise PlatformError(f"{path} cannot be the home: {error.strerror}; give another folder with --home") from error
     if home.settings_file.exists():
         settings = Settings.load(path)
         if chosen.pop("speed", settings.speed) not in {settings.speed, 1.0}:
@@ -119,7 +131,6 @@ def _open_home(path: Path, wishes: dict[str, Any]) -> Settings:
     else:
         now = real_now()
         settings = Settings(home=home, real_origin=now, domain_origin=now, **chosen).with_environment(dict(os.environ))
-    settings.save()
     return settings
 
 

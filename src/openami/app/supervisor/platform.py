@@ -64,6 +64,8 @@ class Platform:
         self._take_home()
         try:
             self._check_ports()
+            # Not earlier: a start that is refused changes nothing, least of all the ports of one that runs.
+            self.settings.save()
             await self._start_engines()
             await self._start_services()
             writer = asyncio.create_task(self._write_status())
