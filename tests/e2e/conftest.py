@@ -65,9 +65,9 @@ def start_demo(home: Path, *options: str, timeout_s: float = 240) -> Demo:
     return Demo(home, document["portal"], people, process)
 
 
-def restart_demo(demo: Demo, *, timeout_s: float = 240) -> None:
+def restart_demo(demo: Demo, *, verb: str = "demo", timeout_s: float = 240) -> None:
     """Start a demonstration again that was stopped; it keeps its ports."""
-    demo.process, document = announced(demo.home, "demo", (), timeout_s=timeout_s)
+    demo.process, document = announced(demo.home, verb, (), timeout_s=timeout_s)
     demo.portal = document["portal"]
 
 

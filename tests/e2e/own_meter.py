@@ -99,12 +99,11 @@ def zone_in_daytime() -> str:
     return next(z for z in ZONES if 4 <= real_now().astimezone(zone_named(z)).hour < 23)
 
 
-async def shipped(settings: Settings, folder: Path, **wishes: Any) -> OwnMeter:
+async def shipped(settings: Settings, **wishes: Any) -> OwnMeter:
     """Make a meter with random keys and take its shipment, as the command line does.
 
     Args:
-        settings: of the platform.
-        folder: where the shipment file is laid.
+        settings: of the platform; the shipment file is laid where the territory's lies.
         wishes: ``title``, ``encryption_key``, ``authentication_key``, ``profile`` and ``zone`` instead of our own.
     """
     title = SystemTitle(wishes.get("title") or b"OAM" + secrets.token_bytes(5))
@@ -117,7 +116,7 @@ async def shipped(settings: Settings, folder: Path, **wishes: Any) -> OwnMeter:
         "shipment_id": f"own-{title}", "made_at": "2022-01-01T00:00:00Z", "maker": title.manufacturer,
         "profile": wishes.get("profile", "oam-1"), "meters": [meter],
     }  # fmt: skip
-    place = folder / f"{title}.json"
+    place = settings.home.folder("shipments") / f"{title}.json"
     place.touch(mode=0o600)
     place.write_text(json.dumps(document))
     report = await take_shipment(settings, place)

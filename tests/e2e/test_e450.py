@@ -95,7 +95,7 @@ async def test_a_captured_ciphered_push_ends_as_register_reads(demo: Demo, share
     published, settings = telegram(shared_data), Settings.load(demo.home)
     keys = {f"{use}_key": bytes.fromhex(key) for use, key in published["keys"].items()}
     title = bytes.fromhex(published["security"]["system_title"])
-    meter = await shipped(settings, tmp_path, title=title, profile="lg-e450", zone="Europe/Vienna", **keys)
+    meter = await shipped(settings, title=title, profile="lg-e450", zone="Europe/Vienna", **keys)
     place = await place_made(settings, zone="Europe/Vienna", cell="Vienna")
     await installed(settings, meter, place, since=datetime(2022, 2, 20, 23, tzinfo=UTC))
     octets = bytes.fromhex(published["hex"])

@@ -58,9 +58,9 @@ async def staff(demo: Demo) -> AsyncIterator[httpx.AsyncClient]:
         yield client
 
 
-async def hung_meter(settings: Settings, folder: Path) -> tuple[OwnMeter, Place]:
+async def hung_meter(settings: Settings) -> tuple[OwnMeter, Place]:
     """Return a meter that hangs at a place of its own since yesterday, in a cell of its own."""
-    meter = await shipped(settings, folder)
+    meter = await shipped(settings)
     place = await place_made(settings, zone=zone_in_daytime(), cell=f"own-{meter.identity.title}"[:14])
     await installed(settings, meter, place, since=last_quarters(1)[0] - timedelta(days=1))
     return meter, place
@@ -85,10 +85,8 @@ def forged(frame: OfferedFrame) -> OfferedFrame:
     return frame[0], frame[1], frame[2], bytes(octets)
 
 
-async def test_a_push_shows_on_the_customers_page(
-    demo: Demo, settings: Settings, collector: Collector, tmp_path: Path
-) -> None:
-    meter, place = await hung_meter(settings, tmp_path)
+async def test_a_push_shows_on_the_customers_page(demo: Demo, settings: Settings, collector: Collector) -> None:
+    meter, place = await hung_meter(settings)
     await moved_in(settings, place, since=last_quarters(1)[0] - timedelta(days=1))
     ends = last_quarters(3)
     path = f"/service-points/{place.service_point_id}/home"
@@ -113,9 +111,9 @@ async def test_a_push_shows_on_the_customers_page(
 @pytest.mark.browser
 @pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed: apt-get install chromium")
 async def test_a_push_is_visible_text_in_the_browser_within_two_seconds(
-    demo: Demo, settings: Settings, collector: Collector, tmp_path: Path
+    demo: Demo, settings: Settings, collector: Collector
 ) -> None:
-    meter, place = await hung_meter(settings, tmp_path)
+    meter, place = await hung_meter(settings)
     await moved_in(settings, place, since=last_quarters(1)[0] - timedelta(days=1))
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_FLAGS)
@@ -140,9 +138,9 @@ async def test_a_push_is_visible_text_in_the_browser_within_two_seconds(
 
 
 async def test_each_figure_of_the_console_moves_by_one_frame(
-    settings: Settings, collector: Collector, staff: httpx.AsyncClient, tmp_path: Path
+    settings: Settings, collector: Collector, staff: httpx.AsyncClient
 ) -> None:
-    meter, place = await hung_meter(settings, tmp_path)
+    meter, place = await hung_meter(settings)
     first, second = (meter.push([row(end, 500)]) for end in last_quarters(2))
     before = await now_of(staff)
     await collector.offer([first])
@@ -167,9 +165,9 @@ async def test_each_figure_of_the_console_moves_by_one_frame(
 
 
 async def test_a_forged_and_a_replayed_frame_are_counted_and_disturb_nothing(
-    settings: Settings, collector: Collector, staff: httpx.AsyncClient, tmp_path: Path
+    settings: Settings, collector: Collector, staff: httpx.AsyncClient
 ) -> None:
-    meter, place = await hung_meter(settings, tmp_path)
+    meter, place = await hung_meter(settings)
     good, next_one = (meter.push([row(end, 700)]) for end in last_quarters(2))
     await collector.offer([good])
 
@@ -203,10 +201,10 @@ async def test_a_forged_and_a_replayed_frame_are_counted_and_disturb_nothing(
 
 
 async def test_a_meter_without_installation_waits_and_is_attached_back_to_its_install_time(
-    settings: Settings, collector: Collector, staff: httpx.AsyncClient, tmp_path: Path
+    settings: Settings, collector: Collector, staff: httpx.AsyncClient
 ) -> None:
     before = await now_of(staff)
-    meter = await shipped(settings, tmp_path)
+    meter = await shipped(settings)
     place = await place_made(settings, zone=zone_in_daytime(), cell=f"late-{meter.identity.title}"[:14])
     ends = last_quarters(4)
     await collector.offer([meter.push([row(end, 250 + k) for k, end in enumerate(ends)])])
