@@ -21,7 +21,7 @@ from openami.portal.views.bill import BillSummaryView, BillView
 from openami.portal.views.staff import (
     AttachedView,
     CompletenessView,
-    DeadLetterView,
+    DeadLettersView,
     FrameView,
     InstallationView,
     ProcessView,
@@ -218,9 +218,9 @@ class OperationsView(Protocol):
         ...
 
     async def dead_letters(
-        self, *, limit: int, before: str | None, system_title: str | None = None
-    ) -> Sequence[DeadLetterView]:
-        """Return refused frames, newest first."""
+        self, *, limit: int, before: str | None = None, system_title: str | None = None
+    ) -> DeadLettersView:
+        """Return refused frames, newest first; ``before`` is ``next_before`` of an earlier page."""
         ...
 
     async def unassigned(self, limit: int) -> Sequence[UnassignedMeterView]:

@@ -25,6 +25,7 @@ from tests.integration.network.support import (
 from openami.app.engines.nats import NatsEngine
 from openami.contracts.frame import MAX_FRAME_OCTETS, FrameClass
 from openami.network.gateway import GatewayLimits, ListedTitles
+from openami.network.gateway.refused import newest_refused, refused_counts
 from openami.network.link import CollectorLink, Hello, MessageType, encode_message
 from openami.security.pki import Role, ensure_identity, revoke
 
@@ -222,6 +223,10 @@ async def test_refused_frames_lie_in_the_quarantine_with_the_reason_and_the_good
         ["downgrade", "bad_envelope", "unknown_title"], 1
     )
     assert status["acked_seq"] == {"7": 4}
+    folder = short_tmp / "gateway"
+    assert {f.reason.value for f in newest_refused(folder, limit=10)} == set(frames) - {"good"}
+    async with running_gateway(nats_server, short_tmp, titles=ListedTitles(listed)):
+        assert sum(refused_counts(folder).values()) == 3, "a restart forgets nothing"
 
 
 async def test_two_connections_of_one_collector_leave_the_newer(nats_server: NatsEngine, short_tmp: Path) -> None:

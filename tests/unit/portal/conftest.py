@@ -25,7 +25,7 @@ from openami.portal.views.bill import BillSummaryView, BillView
 from openami.portal.views.staff import (
     AttachedView,
     CompletenessView,
-    DeadLetterView,
+    DeadLettersView,
     FrameView,
     ProcessView,
     ReasonCountView,
@@ -169,9 +169,9 @@ class FakeOperations:
         return [ReasonCountView(reason="replay", words="a frame that came before", count=2)]
 
     async def dead_letters(
-        self, *, limit: int, before: str | None, system_title: str | None = None
-    ) -> Sequence[DeadLetterView]:
-        return []
+        self, *, limit: int, before: str | None = None, system_title: str | None = None
+    ) -> DeadLettersView:
+        return DeadLettersView(letters=[], next_before=None)
 
     async def unassigned(self, limit: int) -> Sequence[UnassignedMeterView]:
         return []

@@ -21,6 +21,7 @@ from openami.app.engines.nats import BusError, connect
 from openami.app.process import ready
 from openami.app.settings import Settings, real_now
 from openami.app.web.bills import PortalBills
+from openami.app.web.letters import Letters
 from openami.app.web.live import LiveFeed
 from openami.app.web.operations import Operations
 from openami.app.web.people import PortalCustomers
@@ -131,7 +132,9 @@ async def wired(settings: Settings) -> AsyncIterator[Parts]:
         stack.push_async_callback(store.close)
         data = MeterData(registry=PostgresRegistry(registry), store=store, book=PostgresBook(registry))
         status_file = settings.home.folder("run") / "status.json"
-        operations = Operations(PostgresHeadendStatus(portal), data, portal, status_file, real, domain)
+        headend = PostgresHeadendStatus(portal)
+        letters = Letters(headend, settings.home.path / "gateway", real)
+        operations = Operations(headend, letters, data, portal, status_file, real, domain)
         hub = LiveHub()
         ports = Ports(
             sessions=accounts_of(settings, secured("openami_access"), real),

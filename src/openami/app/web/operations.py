@@ -18,19 +18,20 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from openami.app.web.letters import Letters
 from openami.contracts.channel import Channel
-from openami.contracts.deadletter import RefusalReason
-from openami.headend.api import HeadendStatus, LastFrame, RefusedFrame
+from openami.headend.api import HeadendStatus, LastFrame
 from openami.headend.ports import StateUnavailableError
 from openami.kernel.clock import Clock
 from openami.kernel.time import Period, epoch_s
 from openami.mdm.api import Installation, InstalledMeter, Meter, MeterData, RegistryError, UnknownRecordError
 from openami.mdm.ports import LastReading, MeterSpan
+from openami.network.gateway.quarantine import QuarantineError
 from openami.portal.ports import MeterFacts, RefusedError, SourceUnavailableError
 from openami.portal.views.staff import (
     AttachedView,
     CompletenessView,
-    DeadLetterView,
+    DeadLettersView,
     FrameView,
     InstallationView,
     ProcessView,
@@ -42,21 +43,9 @@ from openami.security.access.scope import Purpose, system_scope
 
 HOUR = timedelta(hours=1)
 RATE_WINDOW_S = 60.0
-SEARCH_LETTERS = 2_000
 KEYED_LIMIT = 100_000
 HEARD_LIMIT = 10_000
 _SCOPE = system_scope(process="web", purpose=Purpose.OPERATIONS)
-WORDS: Mapping[RefusalReason, str] = {
-    RefusalReason.UNKNOWN_TITLE: "no keys for this device",
-    RefusalReason.BAD_ENVELOPE: "the frame is damaged",
-    RefusalReason.DOWNGRADE: "not both encrypted and authenticated",
-    RefusalReason.BAD_TAG: "the tag does not verify: altered, or another key",
-    RefusalReason.REPLAY: "a frame that came before",
-    RefusalReason.COUNTER_JUMP: "the counter jumped too far",
-    RefusalReason.UNKNOWN_LAYOUT: "a layout that no meter profile describes",
-    RefusalReason.BAD_CONTENT: "the content cannot be read",
-    RefusalReason.OVERSIZE: "larger than any frame may be",
-}
 
 
 P = ParamSpec("P")
@@ -70,7 +59,7 @@ def answering(work: Callable[P, Awaitable[R]]) -> Callable[P, Coroutine[Any, Any
     async def asked(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
             return await work(*args, **kwargs)
-        except (DBAPIError, StateUnavailableError) as error:
+        except (DBAPIError, StateUnavailableError, QuarantineError) as error:
             raise SourceUnavailableError(f"the figures do not answer: {type(error).__name__}") from error
 
     return asked
@@ -92,6 +81,7 @@ class Operations:
 
     Args:
         headend: what head-ends have written.
+        letters: what was refused, by head-ends and by the gateway.
         data: registry and store.
         devices: connected as ``openami_portal``: names of devices, never keys.
         status_file: the supervisor's.
@@ -99,6 +89,7 @@ class Operations:
     """
 
     headend: HeadendStatus
+    letters: Letters
     data: MeterData
     devices: AsyncEngine
     status_file: Path
@@ -160,20 +151,15 @@ class Operations:
 
     @answering
     async def dead_letter_counts(self) -> list[ReasonCountView]:
-        """Return refused frames by reason."""
-        counts = await self.headend.counts(now=self.real.now())
-        ordered = sorted(counts.refused.items(), key=lambda item: (-item[1], item[0]))
-        return [ReasonCountView(reason=r.value, words=WORDS[r], count=n) for r, n in ordered if n]
+        """Return frames refused at either door, by reason."""
+        return await self.letters.counts()
 
     @answering
     async def dead_letters(
-        self, *, limit: int, before: str | None, system_title: str | None = None
-    ) -> list[DeadLetterView]:
-        """Return refused frames, newest first."""
-        if system_title is None:
-            return [_letter(r) for r in await self.headend.dead_letters(limit, before=before)]
-        found = await self.headend.dead_letters(SEARCH_LETTERS, before=before)
-        return [_letter(r) for r in found if r.system_title == system_title][:limit]
+        self, *, limit: int, before: str | None = None, system_title: str | None = None
+    ) -> DeadLettersView:
+        """Return frames refused at either door, newest first."""
+        return await self.letters.page(limit=limit, before=before, system_title=system_title)
 
     @answering
     async def unassigned(self, limit: int) -> list[UnassignedMeterView]:
@@ -335,21 +321,6 @@ def _frame(found: LastFrame, names: Mapping[UUID, Device]) -> FrameView:
         collected_at=epoch_s(found.collected_at),
         invocation_counter=found.invocation_counter,
         frames=found.frames,
-    )
-
-
-def _letter(found: RefusedFrame) -> DeadLetterView:
-    return DeadLetterView(
-        letter_id=found.letter_id,
-        reason=found.reason.value,
-        words=WORDS[found.reason],
-        detail=found.detail,
-        system_title=found.system_title,
-        invocation_counter=found.invocation_counter,
-        collector_id=found.collector_id,
-        collected_at=epoch_s(found.collected_at),
-        refused_at=epoch_s(found.refused_at),
-        octets=found.octets,
     )
 
 

@@ -126,7 +126,6 @@ class CollectorConnection(asyncio.Protocol):
                 publisher.add(collector_id, message)
             else:
                 publisher.refuse(collector_id, message, reason)
-                self._host.count(f"refused_{reason}")
 
     def _take(self, message: LinkMessage) -> None:
         if message.type == MessageType.HEARTBEAT:

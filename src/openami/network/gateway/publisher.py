@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date
 
 import structlog
@@ -19,7 +19,7 @@ import structlog
 from openami.contracts.deadletter import RefusalReason
 from openami.kernel.clock import Clock
 from openami.kernel.errors import OpenAmiError
-from openami.network.gateway.batch import Batch, stream_messages
+from openami.network.gateway.batch import Batch, RefusedFrame, stream_messages
 from openami.network.gateway.quarantine import Quarantine
 from openami.network.gateway.segment import SegmentWriter
 from openami.network.link import LinkMessage
@@ -40,7 +40,7 @@ class Publisher:
         batch_prefix: makes batch ids of this run unlike any other's.
         gather_s: how long frames wait for company, real time.
         max_octets: at this much unpublished :attr:`is_full` holds.
-        on_committed: told the last sequence of each collector in a committed batch.
+        on_committed: told the last sequence of each collector in a committed batch, and what of it was refused.
         on_failed: told that everything gathered was dropped.
     """
 
@@ -56,7 +56,7 @@ class Publisher:
         batch_prefix: str,
         gather_s: float,
         max_octets: int,
-        on_committed: Callable[[dict[int, int]], None],
+        on_committed: Callable[[dict[int, int], Sequence[RefusedFrame]], None],
         on_failed: Callable[[], None],
     ) -> None:
         self._gateway_id = gateway_id
@@ -192,7 +192,7 @@ class Publisher:
         self.counts["batches"] += 1
         self.counts["published"] += batch.frames - len(batch.refused)
         self.counts["quarantined"] += len(batch.refused)
-        self._on_committed(batch.last_seq)
+        self._on_committed(batch.last_seq, batch.refused)
 
     def _drop(self, error: OpenAmiError) -> None:
         _log.warning("gateway.batch_not_committed", cause=type(error).__name__, problem=str(error))

@@ -12,7 +12,10 @@ from pathlib import Path
 
 from openami.kernel.errors import OpenAmiError
 from openami.network.gateway.batch import RefusedFrame
+from openami.network.spool.order import sync_folder
 
+QUARANTINE = "quarantine"
+"""Name of its folder in the gateway's."""
 FILE_OCTETS = 8 * 1024 * 1024
 MAX_FILES = 8
 
@@ -28,6 +31,9 @@ class Quarantine:
         folder: ``gateway/quarantine`` of the home.
         file_octets: size at which the next file begins.
         max_files: how many files are kept.
+
+    Raises:
+        QuarantineError: the disk refused.
     """
 
     def __init__(self, folder: Path, *, file_octets: int = FILE_OCTETS, max_files: int = MAX_FILES) -> None:
@@ -35,6 +41,7 @@ class Quarantine:
         self._file_octets = file_octets
         self._max_files = max_files
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._end_torn_line()
 
     def append(self, frames: Sequence[RefusedFrame], *, refused_at_ms: int) -> None:
         """Write frames and wait until they are on disk.
@@ -54,8 +61,20 @@ class Quarantine:
                 out.write(lines.encode())
                 out.flush()
                 os.fdatasync(out.fileno())
+                if out.tell() == len(lines):
+                    sync_folder(self._folder)
         except OSError as error:
             raise QuarantineError(f"the quarantine cannot be written: {os.strerror(error.errno or 0)}") from error
+
+    def _end_torn_line(self) -> None:
+        """End the line that a killed predecessor left open, so that the next one is not lost with it."""
+        newest = max(self._folder.glob("*.jsonl"), default=None)
+        try:
+            if newest is not None and newest.read_bytes()[-1:] not in {b"", b"\n"}:
+                with newest.open("ab") as out:
+                    out.write(b"\n")
+        except OSError as error:
+            raise QuarantineError(f"the quarantine cannot be read: {os.strerror(error.errno or 0)}") from error
 
     def _current(self) -> Path:
         files = sorted(self._folder.glob("*.jsonl"))

@@ -11,7 +11,7 @@ import contextlib
 import json
 import ssl
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -19,9 +19,11 @@ from pathlib import Path
 import structlog
 
 from openami.kernel.clock import Clock
+from openami.network.gateway.batch import RefusedFrame
 from openami.network.gateway.connection import CollectorConnection
 from openami.network.gateway.publisher import Publisher
-from openami.network.gateway.quarantine import Quarantine
+from openami.network.gateway.quarantine import QUARANTINE, Quarantine, QuarantineError
+from openami.network.gateway.refused import COUNT_PREFIX, STATUS, refused_counts
 from openami.network.gateway.segment import SegmentWriter
 from openami.network.gateway.titles import EveryTitle
 from openami.network.link import LinkMessage, LinkState
@@ -77,7 +79,7 @@ class Gateway:
         limits: named limits.
 
     Raises:
-        SegmentError: the disk refused.
+        SegmentError, QuarantineError: the disk refused.
     """
 
     def __init__(
@@ -97,7 +99,8 @@ class Gateway:
         limits: GatewayLimits | None = None,
     ) -> None:
         self.titles: KnownTitles = titles or EveryTitle()
-        self.counts: Counter[str] = Counter()
+        # Staff see what was ever refused, not what was refused since the last restart.
+        self.counts: Counter[str] = _refused_before(folder)
         self._folder = folder
         self._ssl_context = ssl_context
         self._real_today = real_today
@@ -115,7 +118,7 @@ class Gateway:
             gateway_id=gateway_id,
             stream=stream,
             segments=self._segments,
-            quarantine=Quarantine(folder / "quarantine"),
+            quarantine=Quarantine(folder / QUARANTINE),
             clock=clock,
             real_today=real_today,
             batch_prefix=run_name,
@@ -230,13 +233,16 @@ class Gateway:
 
     # -- what the publisher says
 
-    def _committed(self, last_seq: dict[int, int]) -> None:
+    def _committed(self, last_seq: dict[int, int], refused: Sequence[RefusedFrame]) -> None:
         for collector_id, seq in last_seq.items():
             self._acked[collector_id] = seq
             connection = self._connections.get(collector_id)
             # A newer connection that has not resumed reads its mark for itself.
             if connection is not None and connection.link.state is LinkState.OPEN:
                 connection.acknowledge(seq)
+        if refused:
+            self.counts += Counter(COUNT_PREFIX + frame.reason for frame in refused)
+            self._write_status()
         if not self.publisher.is_full:
             self._go_on()
 
@@ -311,6 +317,15 @@ class Gateway:
         temporary = self._folder / "status.new"
         try:
             temporary.write_text(json.dumps(status))
-            temporary.replace(self._folder / "status.json")
+            temporary.replace(self._folder / STATUS)
         except OSError as error:
             _log.warning("gateway.status_unwritable", cause=type(error).__name__)
+
+
+def _refused_before(folder: Path) -> Counter[str]:
+    """Return what earlier runs counted as refused; nothing where a power cut spoiled their file."""
+    try:
+        return Counter({COUNT_PREFIX + reason: n for reason, n in refused_counts(folder).items()})
+    except QuarantineError as error:
+        _log.warning("gateway.counts_lost", problem=str(error))
+        return Counter()

@@ -79,8 +79,7 @@ async def dead_letters(
 ) -> DeadLettersView:
     """Return refused frames with the reason, newest first."""
     await open_gate(ports, session, query="dead_letters", kind=Kind.DEAD_LETTERS)
-    letters = list(await ports.operations.dead_letters(limit=limit, before=before))
-    return DeadLettersView(letters=letters, next_before=letters[-1].letter_id if len(letters) == limit else None)
+    return await ports.operations.dead_letters(limit=limit, before=before)
 
 
 @router.get("/unassigned", responses=ERRORS, openapi_extra=policy(Kind.METER))
@@ -97,7 +96,7 @@ async def meter(meter_id: UUID, session: SessionOf, ports: PortsOf) -> MeterView
     facts = await ports.operations.meter(meter_id)
     if facts is None:
         raise not_found("meter")
-    letters = await ports.operations.dead_letters(limit=20, before=None, system_title=facts.system_title)
+    refused = await ports.operations.dead_letters(limit=20, system_title=facts.system_title)
     return MeterView(
         meter_id=facts.meter_id,
         system_title=facts.system_title,
@@ -106,7 +105,7 @@ async def meter(meter_id: UUID, session: SessionOf, ports: PortsOf) -> MeterView
         installations=list(facts.installations),
         last_frame=facts.last_frame,
         last_reading_at=epoch_s(facts.last_reading_at) if facts.last_reading_at else None,
-        dead_letters=list(letters),
+        dead_letters=refused.letters,
     )
 
 
