@@ -36,19 +36,16 @@ QUALITY_WORDS: dict[int, Quality] = {
     QualityState.OUTAGE_ZERO: Quality.OUTAGE,
     QualityState.QUESTIONABLE: Quality.QUESTIONABLE,
 }
-# Rank of concern by QualityState: a bucket shows the state that its reader should know of first.
-_CONCERN = np.zeros(256, np.uint8)
+# A bucket shows the state that its reader should know of first, if enough of it is in that state: a month with one
+# estimated quarter-hour is not an estimated month. The shares of the whole chart are given beside it.
 _BY_CONCERN = (
-    QualityState.ACTUAL,
     QualityState.OUTAGE_ZERO,
     QualityState.EDITED,
     QualityState.ESTIMATED,
     QualityState.QUESTIONABLE,
     QualityState.MISSING,
 )
-for _rank, _state in enumerate(_BY_CONCERN):
-    _CONCERN[_state] = _rank
-_STATE_OF_RANK = np.array(_BY_CONCERN, dtype=np.uint8)
+NOTABLE_SHARE = 0.05
 _WAITS_INTERVALS = 2
 
 
@@ -61,10 +58,11 @@ class Buckets:
         end_s: end of the last bucket.
         value: (n,) sum or average.
         is_known: (n,) False where no interval of the bucket has a value.
-        quality: (n,) QualityState of most concern.
+        quality: (n,) the QualityState of most concern that a twentieth of the bucket or more is in.
         low, high: (n,) edges of the band.
         index: (m,) bucket of each grid interval.
         estimated_share: share of the energy (of the count, where there is no energy) that is estimated.
+        missing_share: share of the intervals that have no value.
     """
 
     start_s: I64
@@ -76,6 +74,7 @@ class Buckets:
     high: I64
     index: I64
     estimated_share: float
+    missing_share: float
 
 
 def on_grid(series: Series, period: Period, *, now_s: int) -> Series:
@@ -148,8 +147,6 @@ def gathered(series: Series, edges: I64 | None, *, is_energy: bool) -> Buckets:
             return sums
         return np.where(held > 0, np.rint(sums / np.maximum(held, 1)), 0).astype(np.int64)
 
-    rank = np.zeros(size, np.uint8)
-    np.maximum.at(rank, index, _CONCERN[series.quality])
     end = int(series.start_s[-1]) + series.interval_s if count else 0
     if edges is not None and count:
         end = int(edges[np.searchsorted(edges, series.start_s[-1], side="right")])
@@ -158,12 +155,23 @@ def gathered(series: Series, edges: I64 | None, *, is_energy: bool) -> Buckets:
         end_s=end,
         value=total(series.value),
         is_known=held > 0,
-        quality=_STATE_OF_RANK[rank],
+        quality=_notable_states(series.quality, index, size),
         low=total(series.low),
         high=total(series.high),
         index=index,
         estimated_share=estimated_share(series),
+        missing_share=float((~known).sum()) / max(1, count),
     )
+
+
+def _notable_states(quality: U8, index: I64, size: int) -> U8:
+    """Return the (size,) state of each bucket: of most concern among those that are notable in it."""
+    whole = np.bincount(index, minlength=size)
+    out = np.full(size, QualityState.ACTUAL, np.uint8)
+    for state in _BY_CONCERN:
+        share = np.bincount(index[quality == state], minlength=size) / np.maximum(whole, 1)
+        out[share >= NOTABLE_SHARE] = state
+    return out
 
 
 def estimated_share(series: Series) -> float:

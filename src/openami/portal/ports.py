@@ -143,7 +143,7 @@ class Place:
         address: as on the bill.
         period: time of the agreement.
         is_open: whether it runs on.
-        has_received: whether energy sent back is counted.
+        has_received: whether energy was ever sent back here.
     """
 
     service_point_id: UUID

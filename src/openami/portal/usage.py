@@ -161,6 +161,7 @@ async def intervals_view(
         low=chart.with_gaps(buckets.low, buckets.is_known) if has_bands else None,
         high=chart.with_gaps(buckets.high, buckets.is_known) if has_bands else None,
         estimated_share=buckets.estimated_share,
+        missing_share=buckets.missing_share,
         price=price,
         days=days,
         day_lengths=lengths,

@@ -6,7 +6,7 @@ const view: IntervalsView = {
   service_point_id: 'a', channel: 'voltage', resolution: 'quarter', zone: 'America/Chicago', unit: 'V', power_of_ten: -1,
   start: [0, 900, 1800], end: 2700, value: [2401, null, 2388],
   quality: [['actual', 1], ['missing', 1], ['estimated', 1]],
-  low: [2401, null, 2380], high: [2401, null, 2395], estimated_share: 0.3, price: null, days: ['1970-01-01'], day_lengths: [24],
+  low: [2401, null, 2380], high: [2401, null, 2395], estimated_share: 0.3, missing_share: 0.3, price: null, days: ['1970-01-01'], day_lengths: [24],
   preliminary_from: 0, granted_from: null, granted_to: null,
 };
 

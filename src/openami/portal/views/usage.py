@@ -38,7 +38,7 @@ class ServicePointView(View):
     rate_name: str | None
     since: int = Field(description="Start of the agreement, epoch s; nothing before it is shown.")
     until: int | None = Field(description="End of the agreement (exclusive), or None while it runs.")
-    has_received: bool = Field(description="Whether the meter also counts energy sent back.")
+    has_received: bool = Field(description="Whether energy was ever sent back here.")
 
 
 class ServicePointsView(View):
@@ -117,10 +117,13 @@ class IntervalsView(View):
     start: list[int] = Field(description="(n,) start of each bucket, epoch s.")
     end: int = Field(description="End of the last bucket (exclusive), epoch s.")
     value: list[int | None] = Field(description="(n,) energy summed, voltage averaged; None where missing.")
-    quality: list[tuple[Quality, int]] = Field(description="Run lengths; of a bucket the state of most concern.")
+    quality: list[tuple[Quality, int]] = Field(
+        description="Run lengths; of a bucket the state of most concern in a twentieth of it or more."
+    )
     low: list[int | None] | None = Field(description="(n,) lower edge of the band, or None when nothing is estimated.")
     high: list[int | None] | None = Field(description="(n,) upper edge.")
-    estimated_share: float = Field(ge=0, le=1)
+    estimated_share: float = Field(ge=0, le=1, description="Share of the energy that is estimated.")
+    missing_share: float = Field(ge=0, le=1, description="Share of the intervals that have no value yet.")
     price: PriceColumnsView | None
     days: list[date] = Field(description="Local days covered.")
     day_lengths: list[int] = Field(description="Hours of each of those days: 23, 24 or 25.")
