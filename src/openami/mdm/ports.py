@@ -117,9 +117,10 @@ class DailyTotals:
 
 @dataclass(frozen=True, slots=True)
 class LastReading:
-    """The newest raw interval of a meter in some period, and when it was stored (domain time)."""
+    """The newest raw interval of a meter in some period, when it was stored (domain time), and the period's oldest."""
 
     meter_id: UUID
+    first: datetime
     start: datetime
     ingested_at: datetime
 

@@ -154,8 +154,9 @@ class FakeStore:
         newest: dict[UUID, LastReading] = {}
         rows = _picked(self.intervals.values(), scope, spans, None, period)
         for r in sorted(rows, key=lambda r: (r.meter_id, r.start, r.ingested_at)):
+            first = newest[r.meter_id].first if r.meter_id in newest else instant_from_epoch_s(r.start)
             newest[r.meter_id] = LastReading(
-                r.meter_id, instant_from_epoch_s(r.start), instant_from_epoch_s(epoch_s(r.ingested_at))
+                r.meter_id, first, instant_from_epoch_s(r.start), instant_from_epoch_s(epoch_s(r.ingested_at))
             )
         return newest
 

@@ -300,6 +300,7 @@ async def test_the_last_reading_of_each_meter_is_found(store: Store, home: Home)
     assert (await store.last_readings(SYSTEM, None, WHOLE))[home.meter].start == newest
     early = await store.last_readings(SYSTEM, [home.span()], Period(WHOLE.start, DAY + timedelta(minutes=30)))
     assert early[home.meter].start == DAY + timedelta(minutes=15)
+    assert {r.first for r in (got[home.meter], early[home.meter])} == {DAY}
 
 
 async def test_table_sizes_count_rows(store: Store, home: Home) -> None:

@@ -329,7 +329,7 @@ def _unassigned(device: Device, frame: LastFrame | None, newest: LastReading | N
         meter_id=device.meter_id,
         system_title=device.system_title,
         serial=device.serial,
-        first_seen=None,
+        first_seen=epoch_s(newest.first) if newest else None,
         last_seen=epoch_s(newest.start) if newest else None,
         frames=frame.frames if frame else 0,
     )

@@ -56,13 +56,17 @@ def daily_totals(parts: Sequence[pa.RecordBatch]) -> DailyTotals:
 
 
 def last_readings(parts: Sequence[pa.RecordBatch]) -> dict[UUID, LastReading]:
-    """Return the newest reading of each meter in the parts; a meter may occur in several."""
+    """Return the oldest and newest reading of each meter in the parts; a meter may occur in several."""
     newest: dict[UUID, LastReading] = {}
     for part in parts:
         for row in part.to_pylist():
-            meter, start = UUID(bytes=row["meter_id"]), instant_from_epoch_s(row["start"])
-            if meter not in newest or newest[meter].start < start:
-                newest[meter] = LastReading(meter, start, instant_from_epoch_s(row["ingested_at"] // 1000))
+            meter, first = UUID(bytes=row["meter_id"]), instant_from_epoch_s(row["first"])
+            start, ingested_at = instant_from_epoch_s(row["start"]), instant_from_epoch_s(row["ingested_at"] // 1000)
+            known = newest.get(meter)
+            if known is not None:
+                first = min(first, known.first)
+                start, ingested_at = max((start, ingested_at), (known.start, known.ingested_at))
+            newest[meter] = LastReading(meter, first, start, ingested_at)
     return newest
 
 

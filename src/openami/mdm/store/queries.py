@@ -53,7 +53,9 @@ TOTALS_SCHEMA = pa.schema(
 )
 POINT_SCHEMA = pa.schema([("service_point_id", pa.binary(16))])
 HOUR_SCHEMA = pa.schema([("hour", pa.int64()), ("readings", pa.int64())])
-LAST_SCHEMA = pa.schema([("meter_id", pa.binary(16)), ("start", pa.int64()), ("ingested_at", pa.int64())])
+LAST_SCHEMA = pa.schema(
+    [("meter_id", pa.binary(16)), ("first", pa.int64()), ("start", pa.int64()), ("ingested_at", pa.int64())]
+)
 CONFLICT_SCHEMA = pa.schema([*READING_SCHEMA.remove_metadata(), ("ingested_at", pa.int64())])
 SIZE_SCHEMA = pa.schema([("table", pa.string()), ("rows", pa.int64()), ("octets", pa.int64()), ("parts", pa.int64())])
 
@@ -117,13 +119,14 @@ def select_fleet_hours(channel: int, from_s: int, to_s: int) -> Statement:
 
 
 def select_last(spans: Sequence[SpanRow] | None, from_s: int, to_s: int) -> Statement:
-    """Return the newest start of each meter (of the spans' meters, or of all) within the times."""
+    """Return the oldest and the newest start of each meter (of the spans' meters, or of all) within the times."""
     meters = ""
     parameters: dict[str, Any] = {"from_s": from_s, "to_s": to_s}
     if spans is not None:
         meters, parameters = f"{_METERS} AND ", {**parameters, "ids": _meter_ids(spans)}
     return Statement(
-        "SELECT meter_id, max(start) AS newest, argMax(ingested_at, (start, ingested_at)) AS stored "
+        "SELECT meter_id, min(start) AS oldest, max(start) AS newest, "
+        "argMax(ingested_at, (start, ingested_at)) AS stored "
         f"FROM {Table.READING_RAW} WHERE {meters}{_START} GROUP BY meter_id ORDER BY meter_id",
         parameters,
     )
