@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID, uuid4
@@ -55,6 +55,7 @@ class World:
     mine: UUID
     my_meter: UUID
     other: UUID
+    other_meter: UUID
     moved_in: datetime
     now: datetime
 
@@ -146,7 +147,7 @@ async def world(postgres: PostgresEngine, nats_server: NatsEngine, short_tmp: Pa
             assert time.monotonic() < deadline
             assert not serving.done(), serving.exception()
             await asyncio.sleep(0.1)
-        yield World(base, settings, mine, my_meter, other, moved_in, quarter)
+        yield World(base, settings, mine, my_meter, other, other_meter, moved_in, quarter)
     finally:
         stop.set()
         await asyncio.wait_for(serving, 20)
@@ -198,6 +199,22 @@ async def test_a_customer_sees_today_the_chart_and_who_looked_and_nothing_of_a_n
     async with signed_in(world, "bo@example.org") as bo:
         log = (await bo.get(f"/service-points/{world.other}/who-looked")).json()["entries"]
         assert False in {e["allowed"] for e in log}, "the neighbor's attempt is in the owner's log"
+
+
+async def test_energy_sent_back_is_offered_where_some_was_in_the_readers_own_time(world: World) -> None:
+    store = SocketStore(world.settings.home.store_socket)
+    quarters = 8 * 96
+    for meter, sent_back in ((world.my_meter, 0), (world.other_meter, 40)):
+        batch = readings(meter, world.now - timedelta(minutes=15 * quarters), quarters, sent_back)
+        # Whoever lived at my place before me had a roof; what was sent back then is not mine to know.
+        value = np.where(batch.start < epoch_s(world.moved_in), 40, batch.value)
+        batch = replace(batch, channel=np.full(quarters, Channel.RECEIVED, np.uint8), value=value)
+        await store.write_readings(batch, token=f"received-{sent_back}")
+    await store.close()
+    for login, expected in (("ada@example.org", False), ("bo@example.org", True)):
+        async with signed_in(world, login) as client:
+            (place,) = (await client.get("/me/service-points")).json()["service_points"]
+        assert place["has_received"] is expected, login
 
 
 async def test_a_new_occupant_reads_from_the_exact_interval_of_move_in_on(world: World) -> None:

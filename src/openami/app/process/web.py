@@ -135,13 +135,13 @@ async def wired(settings: Settings) -> AsyncIterator[Parts]:
         headend = PostgresHeadendStatus(portal)
         letters = Letters(headend, settings.home.path / "gateway", real)
         operations = Operations(headend, letters, data, portal, status_file, real, domain)
-        hub = LiveHub()
+        hub, usage = LiveHub(), MeterUsage(data, domain)
         ports = Ports(
             sessions=accounts_of(settings, secured("openami_access"), real),
             gate=Gate(audit, real, domain),
-            usage=MeterUsage(data, domain),
+            usage=usage,
             bills=PortalBills(Billing(meters=data, book=PostgresBillBook(portal)), domain),
-            customers=PortalCustomers(PostgresCustomers(portal)),
+            customers=PortalCustomers(PostgresCustomers(portal), usage.has_received),
             access_log=audit,
             operations=operations,
             live=hub,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from uuid import UUID
 
 from openami.customer.ports import CustomerStore
 from openami.kernel.time import Period
@@ -20,9 +21,11 @@ class PortalCustomers:
 
     Args:
         store: identity, connected as ``openami_portal``.
+        has_received: tells whether energy was sent back at a place in a time.
     """
 
     store: CustomerStore
+    has_received: Callable[[UUID, Period], Awaitable[bool]]
 
     async def name_of(self, session: LiveSession) -> str:
         """Return the person's name, or the staff account's."""
@@ -43,7 +46,7 @@ class PortalCustomers:
                 address=a.address,
                 period=Period(a.start_at, a.end_at or FOREVER),
                 is_open=a.end_at is None,
-                has_received=True,
+                has_received=await self.has_received(a.service_point_id, Period(a.start_at, a.end_at or FOREVER)),
             )
             for a in agreements
         ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import math
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -10,11 +12,17 @@ from sqlalchemy.exc import DBAPIError
 
 from openami.contracts.channel import Channel
 from openami.kernel.clock import Clock
-from openami.kernel.time import Period
-from openami.mdm.api import MeterData, UnknownRecordError
+from openami.kernel.time import Period, local_date, zone_named
+from openami.mdm.api import MeterData, StoreError, UnknownRecordError
 from openami.portal.ports import Series, SourceUnavailableError
-from openami.security.access.scope import Scope
+from openami.security.access.scope import Purpose, Scope, system_scope
 
+RECEIVED_AGAIN_S = 900.0
+"""How long a "no" to energy sent back is believed, real time; a "yes" is for good."""
+MAX_KNOWN = 100_000
+TAIL = timedelta(days=3)
+"""What validation may not have reached yet."""
+_SCOPE = system_scope(process="web", purpose=Purpose.OWN_DATA)
 LOOK_BACK = timedelta(days=45)
 """How far back the newest reading is looked for: raw frames are kept as long."""
 
@@ -26,6 +34,7 @@ class MeterUsage:
     data: MeterData
     domain: Clock
     _zones: dict[UUID, str] = field(default_factory=dict)
+    _received: dict[tuple[UUID, int], float] = field(default_factory=dict)
 
     async def intervals(self, scope: Scope, service_point_id: UUID, channel: Channel, period: Period) -> Series:
         """Return validated intervals and the raw tail."""
@@ -57,6 +66,38 @@ class MeterUsage:
             newest = await self.data.store.last_readings(scope, spans, period) if spans else {}
             ends += [r.start + timedelta(seconds=length_s.get(m, 900)) for m, r in newest.items()]
         return max(ends, default=None)
+
+    async def has_received(self, service_point_id: UUID, period: Period) -> bool:
+        """Tell whether energy was ever sent back in the time of an agreement; no where the store does not answer.
+
+        One bit about the reader's own place, for pages that offer or leave out a channel: no reading is returned.
+        """
+        key, real_s = (service_point_id, period.start_s), asyncio.get_running_loop().time()
+        if self._received.get(key, 0.0) > real_s:
+            return self._received[key] == math.inf
+        try:
+            found = await self._sent_back(service_point_id, period)
+        except (DBAPIError, StoreError, UnknownRecordError):
+            return False
+        if len(self._received) >= MAX_KNOWN:
+            self._received.clear()
+        self._received[key] = math.inf if found else real_s + RECEIVED_AGAIN_S
+        return found
+
+    async def _sent_back(self, service_point_id: UUID, period: Period) -> bool:
+        """Look at validated days, and at raw readings where validation may not have been yet."""
+        now = self.domain.now()
+        until = min(period.end, now)
+        if until <= period.start:
+            return False
+        zone = zone_named((await self.data.registry.service_point(service_point_id)).zone)
+        first, last = local_date(period.start, zone), local_date(until, zone)
+        days = await self.data.daily_totals(_SCOPE, [service_point_id], Channel.RECEIVED, first, last)
+        if (days.total != 0).any():
+            return True
+        tail = Period(max(period.start, until - TAIL), until)
+        raw = await self.data.intervals(_SCOPE, service_point_id, Channel.RECEIVED, tail)
+        return bool((raw.value != 0).any())
 
     async def zone_of(self, service_point_id: UUID) -> str | None:
         """Return the zone of a service point; it never changes, so it is asked once."""
