@@ -19,6 +19,7 @@ from openami.app.settings import Home, Settings, real_now
 from openami.app.supervisor.platform import Platform
 
 PROCESSES = ["gateway", "headend", "store", "worker", "web", "nats", "postgres"]
+SOAK_KILLS = int(os.environ.get("OPENAMI_SOAK_KILLS", "1000"))
 SEED = int(os.environ.get("OPENAMI_SEED", "20261123"))
 
 pytestmark = [pytest.mark.e2e, pytest.mark.enable_socket]
@@ -97,5 +98,5 @@ async def test_five_kills_of_each_process_and_one_of_all_lose_nothing(platform: 
 async def test_a_thousand_kills_lose_nothing(platform: tuple[Platform, Path]) -> None:
     running, folder = platform
     dice = random.Random(SEED)
-    kills = [[dice.choice(PROCESSES)] if dice.random() < 0.9 else dice.sample(PROCESSES, 3) for _ in range(1000)]
+    kills = [[dice.choice(PROCESSES)] if dice.random() < 0.9 else dice.sample(PROCESSES, 3) for _ in range(SOAK_KILLS)]
     await _killed_while_pushing(running, folder, kills=kills, dice=dice)
