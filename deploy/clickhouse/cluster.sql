@@ -11,9 +11,8 @@ CREATE TABLE IF NOT EXISTS reading_raw_local ON CLUSTER openami
     quality UInt16 CODEC(ZSTD(1)),
     source UInt8 CODEC(ZSTD(1)),
     message_id UInt64 CODEC(DoubleDelta, ZSTD(1)),
-    batch_id UInt64 CODEC(ZSTD(1)),
-    ingested_at DateTime64(3, 'UTC') CODEC(Delta, ZSTD(1)),
-    keep UInt64 MATERIALIZED 18446744073709551615 - toUInt64(toUnixTimestamp64Milli(ingested_at)) CODEC(Delta, ZSTD(1))
+    keep UInt64 CODEC(Delta, ZSTD(1)),
+    ingested_at DateTime64(3, 'UTC') ALIAS fromUnixTimestamp64Milli(toInt64(18446744073709551615 - keep), 'UTC')
 )
 ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{shard}/{database}/reading_raw_local', '{replica}', keep)
 PARTITION BY toYYYYMM(start)
@@ -32,9 +31,8 @@ CREATE TABLE IF NOT EXISTS register_read_local ON CLUSTER openami
     value Int64 CODEC(Delta, ZSTD(1)),
     source UInt8 CODEC(ZSTD(1)),
     message_id UInt64 CODEC(DoubleDelta, ZSTD(1)),
-    batch_id UInt64 CODEC(ZSTD(1)),
-    ingested_at DateTime64(3, 'UTC') CODEC(Delta, ZSTD(1)),
-    keep UInt64 MATERIALIZED 18446744073709551615 - toUInt64(toUnixTimestamp64Milli(ingested_at)) CODEC(Delta, ZSTD(1))
+    keep UInt64 CODEC(Delta, ZSTD(1)),
+    ingested_at DateTime64(3, 'UTC') ALIAS fromUnixTimestamp64Milli(toInt64(18446744073709551615 - keep), 'UTC')
 )
 ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{shard}/{database}/register_read_local', '{replica}', keep)
 PARTITION BY toYYYYMM(at)

@@ -156,7 +156,7 @@ class StoreEngine:
         settings = {"insert_deduplication_token": token}
         with self._handle(self._writers) as handle:
             handle.raw_insert(
-                str(table), batch.schema.names, encode_columns(batch), settings=settings, fmt="ArrowStream"
+                str(table), batch.schema.names, memoryview(encode_columns(batch)), settings=settings, fmt="ArrowStream"
             )
 
     def execute(self, sql: str) -> None:

@@ -118,9 +118,9 @@ class StoreServer:
         finally:
             stream.close()
 
-    async def _one(self, stream: FrameStream, octets: bytearray) -> None:
+    async def _one(self, stream: FrameStream, octets: memoryview) -> None:
         request = Request.decode(bytes(octets))
-        body: bytearray | None = None
+        body: memoryview | None = None
         if request.has_body:
             body = await asyncio.wait_for(_expect(stream, FrameKind.BODY), BODY_SECONDS)
         if self._under_way >= MAX_WAITING:
@@ -135,7 +135,7 @@ class StoreServer:
             if not self._under_way:
                 self._quiet.set()
 
-    async def _answer(self, stream: FrameStream, request: Request, body: bytearray | None) -> None:
+    async def _answer(self, stream: FrameStream, request: Request, body: memoryview | None) -> None:
         loop = asyncio.get_running_loop()
         pool = self._writers if request.query == "write" else self._readers
         parts = self.service.answer(request, body)
@@ -156,7 +156,7 @@ class StoreServer:
             await stream.send(FrameKind.ERROR, encode_refusal(Refusal.REFUSED, str(error)))
 
 
-async def _expect(stream: FrameStream, wanted: FrameKind) -> bytearray:
+async def _expect(stream: FrameStream, wanted: FrameKind) -> memoryview:
     kind, octets = await stream.receive()
     if kind is not wanted:
         raise WireError(f"frame: {kind.name} where {wanted.name} was expected")

@@ -40,7 +40,7 @@ class StoreService:
     engine: StoreEngine
     clock: Clock
 
-    def answer(self, request: Request, body: bytes | bytearray | None) -> _Parts:
+    def answer(self, request: Request, body: bytes | bytearray | memoryview | None) -> _Parts:
         """Yield the parts of the answer to a request; a write has none.
 
         Raises:
@@ -85,8 +85,7 @@ class StoreService:
             raise ContractError("a reading before 2000 or after 2099: the meter's clock is wrong")
         table = Table.READING_RAW if isinstance(batch, ReadingBatch) else Table.REGISTER_READ
         ingested_at_ms = int((self.clock.now() - EPOCH).total_seconds() * 1000)
-        rows = stamped(batch.to_arrow(), token=token, ingested_at_ms=ingested_at_ms)
-        self.engine.insert(table, rows, token=token)
+        self.engine.insert(table, stamped(batch, ingested_at_ms=ingested_at_ms), token=token)
 
     def _write(self, parameters: dict[str, Any], columns: pa.RecordBatch | None) -> None:
         token, table = str(parameters["token"]), Table(parameters["table"])

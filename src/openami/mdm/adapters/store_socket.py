@@ -281,7 +281,7 @@ class SocketStore:
 
     async def _first(
         self, stream: FrameStream, request: Request, columns: pa.RecordBatch | None
-    ) -> tuple[FrameKind, bytearray]:
+    ) -> tuple[FrameKind, memoryview]:
         async with asyncio.timeout(self.timeout_s):
             await stream.send(FrameKind.REQUEST, request.encode())
             if columns is not None:

@@ -6,6 +6,7 @@ import asyncio
 import socket
 from dataclasses import dataclass
 
+import numpy as np
 import pyarrow as pa
 
 from openami.mdm.store.wire import HEAD, FrameKind, frame_head, parse_frame_head
@@ -43,7 +44,7 @@ class FrameStream:
         await loop.sock_sendall(self.connection, head)
         await loop.sock_sendall(self.connection, view)
 
-    async def receive(self) -> tuple[FrameKind, bytearray]:
+    async def receive(self) -> tuple[FrameKind, memoryview]:
         """Receive one frame.
 
         Raises:
@@ -58,16 +59,14 @@ class FrameStream:
         """Close the socket."""
         self.connection.close()
 
-    async def _exactly(self, count: int) -> bytearray:
-        # Memory grows with what has arrived, never with what a frame merely announces.
+    async def _exactly(self, count: int) -> memoryview:
+        # An empty array takes address space; memory follows page by page as octets arrive, so what a frame merely
+        # announces costs nothing, and nothing is copied as it grows.
         loop = asyncio.get_running_loop()
-        octets = bytearray(min(count, _SOCKET_BUFFER_OCTETS))
+        octets = np.empty(count, np.uint8).data
         got = 0
         while got < count:
-            if got == len(octets):
-                octets.extend(bytes(min(count - got, len(octets))))
-            with memoryview(octets) as view, view[got:] as rest:
-                received = await loop.sock_recv_into(self.connection, rest)
+            received = await loop.sock_recv_into(self.connection, octets[got:])
             if not received:
                 raise ConnectionEndedError("the peer closed the socket")
             got += received

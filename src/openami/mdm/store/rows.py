@@ -1,8 +1,6 @@
-"""Rows on their way into the store: checked, and stamped with when and in which batch they came. Pure."""
+"""Rows on their way into the store: checked, put in the order of their key, and stamped with when they came. Pure."""
 
 from __future__ import annotations
-
-from hashlib import blake2b
 
 import numpy as np
 import pyarrow as pa
@@ -10,17 +8,14 @@ import pyarrow as pa
 from openami.contracts.errors import ContractError
 from openami.contracts.reading import ReadingBatch, RegisterBatch, arrow_column
 from openami.mdm.store.day_columns import STORED_DAY_SCHEMA
+from openami.mdm.store.order import in_places, key_order
+from openami.mdm.store.schema import KEEP_BASE
 
 EARLIEST_S = 946_684_800
 """2000-01-01T00:00Z. A reading from before is a meter's clock gone wrong; each month is a folder on disk."""
 END_S = 4_102_444_800
 """2100-01-01T00:00Z, exclusive: the same bound on the other side, within the engine's 32-bit seconds."""
 _EARLIEST_DAY, _END_DAY = EARLIEST_S // 86_400, END_S // 86_400
-
-
-def batch_number(token: str) -> int:
-    """Return a 64-bit number that names the batch a token names."""
-    return int.from_bytes(blake2b(token.encode(), digest_size=8).digest(), "big")
 
 
 def storable(batch: ReadingBatch | RegisterBatch) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
@@ -30,13 +25,23 @@ def storable(batch: ReadingBatch | RegisterBatch) -> np.ndarray[tuple[int], np.d
     return mask
 
 
-def stamped(batch: pa.RecordBatch, *, token: str, ingested_at_ms: int) -> pa.RecordBatch:
-    """Return reading or register columns with ``batch_id`` and ``ingested_at`` (milliseconds, domain time) added."""
-    n = batch.num_rows
-    numbers = arrow_column(np.full(n, batch_number(token), np.uint64), pa.uint64())
-    stamps = arrow_column(np.full(n, ingested_at_ms, np.int64), pa.int64()).cast(pa.timestamp("ms", "UTC"))
-    names = [*batch.schema.names, "batch_id", "ingested_at"]
-    return pa.RecordBatch.from_arrays([*batch.columns, numbers, stamps], names=names)
+def stamped(batch: ReadingBatch | RegisterBatch, *, ingested_at_ms: int) -> pa.RecordBatch:
+    """Return reading or register columns, by key where they are made of runs, with the column ``keep`` added.
+
+    Args:
+        batch: storable rows.
+        ingested_at_ms: when they came, milliseconds since the epoch, domain time.
+    """
+    name = "start" if isinstance(batch, ReadingBatch) else "at"
+    place = key_order(batch.meter_id, batch.channel, getattr(batch, name))
+    columns = []
+    for field in batch.SCHEMA:
+        column = getattr(batch, field.name)
+        column = column if place is None else in_places(column, place)
+        # The engine's instants are 32-bit seconds: half the octets to hand over.
+        columns.append(arrow_column(column, pa.uint32() if field.name == name else field.type))
+    columns.append(arrow_column(np.full(len(batch), KEEP_BASE - ingested_at_ms, np.uint64), pa.uint64()))
+    return pa.RecordBatch.from_arrays(columns, names=[*batch.SCHEMA.names, "keep"])
 
 
 def require_storable_days(batch: pa.RecordBatch) -> None:

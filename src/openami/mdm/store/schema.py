@@ -4,7 +4,8 @@ Three tables, nothing updated in place. Equal keys collapse when read with ``FIN
 a conflict (the same interval from another message) is another key and both rows stay.
 
 * ``reading_raw``: one row per raw interval reading. Of two rows with one key the *first* ingested stays, so that a
-  replay cannot make an old reading look newer than its correction (``keep`` falls as ``ingested_at`` rises).
+  replay cannot make an old reading look newer than its correction (``keep`` falls as the instant of arrival rises,
+  and ``ingested_at`` is computed from it).
 * ``register_read``: one row per register read, by the same rule.
 * ``reading_day``: one row per version of a channel's local day, values as an array. Sparse where a day was measured
   whole: ``quality`` and ``method`` are empty when all zero, ``below`` and ``above`` (distances of the uncertainty band
@@ -43,11 +44,11 @@ class TableSpec:
     index_granularity: int
 
 
-_FIRST_WINS = "keep UInt64 MATERIALIZED 18446744073709551615 - toUInt64(toUnixTimestamp64Milli(ingested_at))"
+KEEP_BASE = 2**64 - 1
+"""A row's ``keep`` is this less the milliseconds of its arrival: of equal keys the first to arrive has the highest."""
 _ARRIVAL = (
-    "batch_id UInt64 CODEC(ZSTD(1))",
-    "ingested_at DateTime64(3, 'UTC') CODEC(Delta, ZSTD(1))",
-    f"{_FIRST_WINS} CODEC(Delta, ZSTD(1))",
+    "keep UInt64 CODEC(Delta, ZSTD(1))",
+    f"ingested_at DateTime64(3, 'UTC') ALIAS fromUnixTimestamp64Milli(toInt64({KEEP_BASE} - keep), 'UTC')",
 )
 
 READING_RAW = TableSpec(

@@ -140,10 +140,17 @@ def decode_refusal(octets: bytes) -> tuple[Refusal, str]:
 
 def encode_columns(batch: pa.RecordBatch) -> pa.Buffer:
     """Return one record batch as an Arrow IPC stream."""
-    sink = pa.BufferOutputStream()
+    # Counted first, then written into memory of that size: a buffer that grows copies what is in it each time.
+    counted = pa.MockOutputStream()
+    _write_stream(counted, batch)
+    whole = pa.allocate_buffer(counted.size())
+    _write_stream(pa.FixedSizeBufferWriter(whole), batch)
+    return whole
+
+
+def _write_stream(sink: pa.NativeFile, batch: pa.RecordBatch) -> None:
     with pa.ipc.new_stream(sink, batch.schema) as writer:
         writer.write_batch(batch)
-    return sink.getvalue()
 
 
 def decode_columns(octets: bytes | bytearray | memoryview | pa.Buffer) -> pa.RecordBatch:

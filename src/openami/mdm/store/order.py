@@ -1,0 +1,52 @@
+"""Rows in the order of the store's keys, found from runs instead of rows. Pure.
+
+What reaches the store, and what the engine gives back, is made of runs: a meter's channel with rising instants, a
+hundred rows and more. To sort ten thousand runs costs nothing beside sorting a million rows. Nobody relies on it: the
+engine sorts whatever comes, and who needs an order checks it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from openami.contracts.reading import I64, U8, UUIDS
+
+_FEWEST_ROWS_A_RUN = 8
+"""Below, runs are as dear to sort as rows."""
+
+
+def key_order(meter_id: UUIDS, channel: U8, instant_s: I64) -> I64 | None:
+    """Return the places of the rows by (meter, channel, instant); None where they are in order or not made of runs.
+
+    Runs of one meter and channel that overlap in time come out in the order of their first instants.
+
+    Args:
+        meter_id: (n,) V16.
+        channel: (n,) channel numbers.
+        instant_s: (n,) seconds.
+    """
+    n = len(meter_id)
+    if n < 2:
+        return None
+    halves: npt.NDArray[Any] = np.ascontiguousarray(meter_id).view(">u8").reshape(-1, 2)
+    breaks = (halves[1:, 0] != halves[:-1, 0]) | (halves[1:, 1] != halves[:-1, 1])
+    breaks |= (channel[1:] != channel[:-1]) | (instant_s[1:] <= instant_s[:-1])
+    head = np.concatenate([np.zeros(1, np.int64), np.flatnonzero(breaks) + 1])
+    if len(head) * _FEWEST_ROWS_A_RUN > n:
+        return None
+    order = np.lexsort((instant_s[head], channel[head], halves[head, 1], halves[head, 0]))
+    if (order[1:] > order[:-1]).all():
+        return None
+    length = np.diff(head, append=n)[order]
+    shift = head[order] - (np.cumsum(length) - length)
+    return np.asarray(np.repeat(shift, length) + np.arange(n), dtype=np.int64)
+
+
+def in_places(column: npt.NDArray[Any], place: I64) -> npt.NDArray[Any]:
+    """Return the column's rows at the places; NumPy moves 16 octets fastest as one complex number."""
+    if column.dtype.itemsize == 16:
+        return np.asarray(np.ascontiguousarray(column).view(np.complex128)[place].view("V16"))
+    return np.asarray(column[place])
