@@ -122,6 +122,33 @@ async def test_announced_late_rows_run_their_day_again_and_live_rows_do_not(util
     }  # fmt: skip
 
 
+async def test_rows_that_come_between_a_first_run_and_its_mark_run_the_day_again(
+    utility: Utility, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    grid, now = grid_of(ZONE, FIRST, LAST, 900), MIDNIGHT + timedelta(hours=1)
+    late = grid.start_s[110:130]
+    await utility.store.write_readings(readings(utility.meter, np.setdiff1d(grid.start_s, late)), token="r")
+    _, of_the_installation = await utility.schedule.requested(now)
+    await utility.book.settle(of_the_installation)
+    (work,) = await utility.schedule.due_days(now)
+    true_mark = PostgresBook.mark_done
+
+    async def overtaken(book: PostgresBook, *arguments: Any, **stamps: Any) -> None:
+        batch = readings(utility.meter, late)
+        await utility.store.write_readings(batch, token="overtaking")
+        arrival = parse_arrival(announcement("reading", batch))
+        assert arrival is not None
+        await utility.schedule.note_arrivals([arrival], now)
+        await true_mark(book, *arguments, **stamps)
+
+    monkeypatch.setattr(PostgresBook, "mark_done", overtaken)
+    assert (await utility.schedule.carry_out(work, now)).versions == 4
+    monkeypatch.undo()
+    assert await utility.due(now) == 1
+    table = await utility.store.days(SCOPE, [utility.point], Channel.DELIVERED, FIRST, LAST)
+    assert int(table.quality.max()) == 0
+
+
 async def test_an_imported_file_is_validated_whatever_its_days(utility: Utility) -> None:
     now, old = MIDNIGHT + timedelta(hours=1), grid_of(ZONE, date(2015, 11, 1), date(2015, 11, 2), 900)
     data = MeterData(registry=utility.registry, store=utility.store, book=utility.book)

@@ -119,7 +119,7 @@ class Schedule:
         """Return the work on the queue, merged, and the ids of the requests that it settles.
 
         A request for all service points is also the first run of its days. One for a metered service point whose day
-        had no first run yet is dropped: that run will see it.
+        had no first run yet is dropped: no run is under way now, and the one to come will see it.
         """
         requests = await self._book.requests(limit=MAX_REQUESTS)
         ids = [r.id for r in requests]
@@ -141,14 +141,18 @@ class Schedule:
         return report
 
     async def note_arrivals(self, arrivals: Sequence[Arrival], now: datetime) -> int:
-        """Ask for the days that late rows touch and that had their first run; return how many requests that made."""
+        """Ask for the days that late rows touch and whose first run is due; return how many requests that made.
+
+        A due day is asked for even if its first run is not marked: the run may be under way and have read its rows
+        before these came. If it is not, the request is dropped when its turn comes.
+        """
         if not arrivals:
             return 0
         count = 0
         many = [a for a in arrivals if a.meters is None]
         for arrival in many:
             for zone_name in await self._zones():
-                count += await self._ask_done(None, arrival, zone_name, now)
+                count += await self._ask_due(None, arrival, zone_name, now)
         by_meter: dict[UUID, Arrival] = {}
         for arrival in arrivals:
             for meter in arrival.meters or ():
@@ -172,18 +176,18 @@ class Schedule:
             together[arrival.first, arrival.last, zones[point]].add(point)
         count = 0
         for (first, last, zone_name), points in together.items():
-            count += await self._ask_done(points, Arrival(None, first, last), zone_name, now)
+            count += await self._ask_due(points, Arrival(None, first, last), zone_name, now)
         return count
 
-    async def _ask_done(self, points: Collection[UUID] | None, arrival: Arrival, zone_name: str, now: datetime) -> int:
+    async def _ask_due(self, points: Collection[UUID] | None, arrival: Arrival, zone_name: str, now: datetime) -> int:
         zone = zone_named(zone_name)
         # A register read at midnight closes the day before it.
         first = local_date(arrival.first - timedelta(seconds=1), zone)
-        last = min(local_date(arrival.last, zone), local_date(now, zone))
-        done = sorted(await self._book.days_done(zone_name, first, last))
-        for chunk in _chunks(done):
+        last = min(local_date(arrival.last, zone), local_date(now - DUE_AFTER, zone) - timedelta(days=1))
+        chunks = _chunks(list(local_days(first, last))) if first <= last else []
+        for chunk in chunks:
             await self._book.ask(points, chunk[0], chunk[-1], reason="late data", at=now)
-        return len(_chunks(done))
+        return len(chunks)
 
     async def _single(self, requests: Sequence[Request]) -> list[Work]:
         """Return the work of requests that name a service point: equal spans together."""
