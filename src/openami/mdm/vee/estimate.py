@@ -101,23 +101,49 @@ def _like_days(grid: Grid, values: I64, good: BOOLS, cells: Estimate, *, failed_
     rows, at = np.unique(cells.row[open_cells], return_inverse=True)
     cube, usable = _cube(grid, values[rows], good[rows] & ~failed_day[rows][:, grid.day_of])
     day_of, slot_of = grid.day_of[cells.column[open_cells]], grid.slot[cells.column[open_cells]]
-    for day in np.unique(day_of).tolist():
+    by_day = np.argsort(day_of, kind="stable")
+    days, begin = np.unique(day_of[by_day], return_index=True)
+    for day, mine in zip(days.tolist(), np.split(by_day, begin[1:]), strict=True):
+        left = mine
         for candidates in _tiers(grid, day):
-            mine = (day_of == day) & (cells.method[open_cells] == Method.NONE)
-            if not len(candidates) or not mine.any():
-                continue
-            index = (at[mine][:, None], candidates[None, :], slot_of[mine][:, None])
-            ok = usable[index]
-            ok &= np.cumsum(ok, axis=1) <= LIKE_DAYS
-            n = ok.sum(axis=1)
-            has = n > 0
-            found, place = cube[index][has].astype(float), open_cells[mine][has]
-            ok = ok[has]
-            mean = np.where(ok, found, 0).sum(axis=1) / n[has]
+            if not len(left):
+                break
+            seen = _seen(cube, usable, at[left], slot_of[left], candidates)
+            has = seen.count > 0
+            place, mean = open_cells[left[has]], seen.total[has] / seen.count[has]
             cells.value[place] = mean
-            cells.low[place] = np.minimum(np.where(ok, found, np.inf).min(axis=1), mean * (1 - _LIKE_HALF_WIDTH))
-            cells.high[place] = np.maximum(np.where(ok, found, -np.inf).max(axis=1), mean * (1 + _LIKE_HALF_WIDTH))
+            cells.low[place] = np.minimum(seen.low[has], mean * (1 - _LIKE_HALF_WIDTH))
+            cells.high[place] = np.maximum(seen.high[has], mean * (1 + _LIKE_HALF_WIDTH))
             cells.method[place] = Method.LIKE_DAYS
+            left = left[~has]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Seen:
+    """What the nearest usable days say of k cells: how many days, their sum and extremes, each (k,)."""
+
+    count: I64
+    total: F64
+    low: F64
+    high: F64
+
+
+def _seen(cube: I64, usable: BOOLS, row: I64, slot: I64, candidates: I64) -> _Seen:
+    """Look at one day after the other, nearest first, until each cell has found enough."""
+    k = len(row)
+    seen = _Seen(np.zeros(k, np.int64), np.zeros(k), np.full(k, np.inf), np.full(k, -np.inf))
+    open_at = np.arange(k)
+    for day in candidates.tolist():
+        hit = open_at[usable[row[open_at], day, slot[open_at]]]
+        value = cube[row[hit], day, slot[hit]].astype(float)
+        seen.count[hit] += 1
+        seen.total[hit] += value
+        seen.low[hit] = np.minimum(seen.low[hit], value)
+        seen.high[hit] = np.maximum(seen.high[hit], value)
+        open_at = open_at[seen.count[open_at] < LIKE_DAYS]
+        if not len(open_at):
+            break
+    return seen
 
 
 def _cube(grid: Grid, values: I64, usable: BOOLS) -> tuple[I64, BOOLS]:
