@@ -83,3 +83,15 @@ def main() -> None:
     except OpenAmiError as error:
         Console(stderr=True).print(f"openami: {error}", style="red", highlight=False, markup=False)
         sys.exit(1)
+    except Exception as error:
+        if not _says_that_nothing_runs(error):
+            raise
+        text = "openami: the platform does not run here: start it with `openami up`"
+        Console(stderr=True).print(text, style="red", highlight=False, markup=False)
+        sys.exit(1)
+
+
+def _says_that_nothing_runs(error: Exception) -> bool:
+    """Tell whether the database could not be reached; its library is loaded only where a command has used it."""
+    library = sys.modules.get("sqlalchemy.exc")
+    return library is not None and isinstance(error, (library.OperationalError, library.InterfaceError))

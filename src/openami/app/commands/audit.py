@@ -16,6 +16,8 @@ from openami.kernel.errors import MisuseError, OpenAmiError
 
 app = typer.Typer(help="Check the log of who looked at whose data, and prove an entry.", no_args_is_help=True)
 
+MAX_TEXT = 64 * 1024
+
 
 class NotInLogError(OpenAmiError):
     """The entry is not under the newest signed tree head (yet)."""
@@ -44,8 +46,8 @@ def verify(
     place = key or home / "keys" / "audit.pub"
     if not place.is_file() or (file is not None and not file.is_file()):
         raise MisuseError(f"{place if not place.is_file() else file} is not there: give the log and --key")
-    public_key = read_verifier_key(place.read_text())
-    known = verify_head(head.read_text(), public_key=public_key) if head else None
+    public_key = read_verifier_key(_text_of(place))
+    known = verify_head(_text_of(head), public_key=public_key) if head else None
     live = asyncio.run(_live(home)) if file is None else None
     if file is None:
         report = verify_export(live.lines if live else [], public_key=public_key, known=known)
@@ -89,7 +91,7 @@ def prove(
     proof = asyncio.run(fetch())
     if proof is None:
         raise NotInLogError(f"entry {entry} is not under a signed tree head; a new one follows within a minute")
-    head = verify_head(proof.note, public_key=read_verifier_key((home / "keys" / "audit.pub").read_text()))
+    head = verify_head(proof.note, public_key=read_verifier_key(_text_of(home / "keys" / "audit.pub")))
     is_proved = includes(
         leaf=leaf_hash(proof.body), index=proof.index, size=head.size, proof=proof.path, root=head.root
     )
@@ -106,6 +108,19 @@ def prove(
     _say(document, json_output=json_output)
     if not is_proved:
         raise typer.Exit(1)
+
+
+def _text_of(file: Path) -> str:
+    """Return a key's or a tree head's text, as much of it as either can have.
+
+    Raises:
+        MisuseError: it cannot be read.
+    """
+    try:
+        with file.open(encoding="utf-8", errors="replace") as source:
+            return source.read(MAX_TEXT)
+    except OSError as error:
+        raise MisuseError(f"{file} cannot be read: {error.strerror or type(error).__name__}") from error
 
 
 @dataclass(frozen=True, slots=True)

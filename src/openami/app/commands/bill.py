@@ -92,7 +92,8 @@ def bill_intervals(
 
 
 def _show(document: dict[str, Any]) -> None:
-    console = Console()
+    # A rate's name is somebody's text, not our markup.
+    console = Console(markup=False)
     for found in document["bills"]:
         title = f"{document['tariff']}: {found['from']} to {found['to']}, {found['usage_wh'] / 1000:,.3f} kWh"
         table = Table(title=title, title_justify="left")

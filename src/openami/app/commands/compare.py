@@ -117,7 +117,7 @@ def compare_intervals(
 
 
 def _show(document: dict[str, Any]) -> None:
-    console = Console()
+    console = Console(markup=False)
     table = Table(title="Rates on the same intervals, cheapest first", title_justify="left")
     table.add_column("rate")
     table.add_column(f"total {document['currency']}", justify="right")

@@ -113,9 +113,7 @@ def import_file(file: Path, options: Options, *, home: Path) -> dict[str, Any]:
 
 
 async def _attach(octets: bytes, found: Any, options: Options, home: Path) -> list[dict[str, Any]]:
-    from sqlalchemy.ext.asyncio import create_async_engine
-
-    from openami.app.engines.address import postgres_url
+    from openami.app.engines.rooms import room_database
     from openami.app.settings import Settings
     from openami.billing.adapters.book_postgres import PostgresBillBook
     from openami.billing.api import Billing
@@ -130,10 +128,8 @@ async def _attach(octets: bytes, found: Any, options: Options, home: Path) -> li
     zone = options.zone.key if options.zone is not None else settings.zone
     placed = place_file(found, octets, zone=zone, now=now, service_point_id=options.service_point)
     async with AsyncExitStack() as stack:
-        mdm = create_async_engine(postgres_url(settings, "openami_mdm"))
-        own = create_async_engine(postgres_url(settings, "openami_billing"))
-        stack.push_async_callback(mdm.dispose)
-        stack.push_async_callback(own.dispose)
+        mdm = await stack.enter_async_context(room_database(settings, "openami_mdm"))
+        own = await stack.enter_async_context(room_database(settings, "openami_billing"))
         store = SocketStore(settings.home.store_socket)
         stack.push_async_callback(store.close)
         data = MeterData(registry=PostgresRegistry(mdm), store=store, book=PostgresBook(mdm))

@@ -20,6 +20,7 @@ from openami.kernel.errors import MisuseError
 from openami.kernel.time import zone_named
 from openami.mdm.importing import FileRefusedError, ImportedSeries, parse_file
 from openami.mdm.importing.file import MAX_OCTETS
+from openami.mdm.importing.localtime import FIRST_YEAR, LAST_YEAR
 
 _ESTIMATED = int(RawQuality.ESTIMATED_AT_SOURCE | RawQuality.EDITED_AT_SOURCE)
 
@@ -32,23 +33,29 @@ def octets_of(path: Path) -> bytes:
         FileRefusedError: it is over the limit.
     """
     try:
-        if path.stat().st_size > MAX_OCTETS:
-            raise FileRefusedError(0, f"{path}: over {MAX_OCTETS} octets")
-        return path.read_bytes()
+        # A device or a pipe has no size to ask for: what comes is counted.
+        with path.open("rb") as source:
+            octets = source.read(MAX_OCTETS + 1)
     except OSError as error:
         raise MisuseError(f"{path}: {error.strerror or 'cannot be read'}") from error
+    if len(octets) > MAX_OCTETS:
+        raise FileRefusedError(0, f"{path}: over {MAX_OCTETS} octets")
+    return octets
 
 
 def day_of(text: str, option: str) -> date:
     """Return a day given on the command line.
 
     Raises:
-        MisuseError: it is not YYYY-MM-DD.
+        MisuseError: it is not YYYY-MM-DD, or no year that readings have.
     """
     try:
-        return date.fromisoformat(text)
+        day = date.fromisoformat(text)
     except ValueError as error:
-        raise MisuseError(f"{option} {text!r} is not a date: YYYY-MM-DD") from error
+        raise MisuseError(f"{option} {text[:40]!r} is not a date: YYYY-MM-DD") from error
+    if not FIRST_YEAR <= day.year <= LAST_YEAR:
+        raise MisuseError(f"{option} {text}: the year is not {FIRST_YEAR} to {LAST_YEAR}")
+    return day
 
 
 def load_rate(path: Path) -> tuple[RateSchedule, list[str]]:

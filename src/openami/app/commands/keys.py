@@ -58,6 +58,6 @@ def list_keys(home: HomeOption = DEFAULT_HOME, json_output: JsonOption = False) 
     table = Table("system title", "serial", "profile", "meter")
     for m in meters[:200]:
         table.add_row(str(m.system_title), m.serial, m.profile, str(m.meter_id))
-    Console().print(table)
+    Console(markup=False).print(table)
     if len(meters) > 200:
         print(f"... and {len(meters) - 200} more: use --json")

@@ -33,7 +33,7 @@ def meters(
     table = Table("serial", "profile", "service point", "meter")
     for row in rows:
         table.add_row(row["serial"], row["profile"], row["service_point"] or "not installed", row["meter"])
-    Console().print(table)
+    Console(markup=False).print(table)
 
 
 async def _fetch(home: Any, limit: int) -> list[dict[str, Any]]:

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 DEFAULT_MAX_POWER_W = 48_000
+MAX_POWER_W = 1_000_000_000
 
 
 def vee(
@@ -26,7 +27,10 @@ def vee(
         Path | None, typer.Option("--out", help="Write the validated series here: .csv or .parquet.")
     ] = None,
     max_power_w: Annotated[
-        int, typer.Option("--max-power-w", help="The most the service can carry [W]; more is out of range.", min=1)
+        int,
+        typer.Option(
+            "--max-power-w", help="The most the service can carry [W]; more is out of range.", min=1, max=MAX_POWER_W
+        ),
     ] = DEFAULT_MAX_POWER_W,
     json_output: Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")] = False,
 ) -> None:
@@ -127,7 +131,7 @@ def _write(out: Path, columns: list[tuple[str, str, dict[str, list[Any]]]]) -> N
 
 
 def _show(document: dict[str, Any]) -> None:
-    console = Console()
+    console = Console(markup=False)
     for series in document["series"]:
         title = f"{series['meter'] or 'meter'} {series['channel']}: {series['intervals']} intervals, "
         title += f"{series['estimated']} estimated, {series['missing']} missing"

@@ -7,9 +7,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.ext.asyncio import create_async_engine
 
-from openami.app.engines.address import postgres_url
+from openami.app.engines.rooms import room_database
 from openami.app.settings import Settings
 from openami.kernel.errors import OpenAmiError
 from openami.security.adapters.audit_postgres import PostgresAuditLog
@@ -26,10 +25,8 @@ async def audit_log(home: Path) -> AsyncIterator[PostgresAuditLog]:
     Raises:
         AuditLogUnreachableError: its database does not answer.
     """
-    engine = create_async_engine(postgres_url(Settings.load(home), "openami_audit"))
     try:
-        yield PostgresAuditLog(engine)
+        async with room_database(Settings.load(home), "openami_audit") as engine:
+            yield PostgresAuditLog(engine)
     except (SQLAlchemyError, OSError) as error:
         raise AuditLogUnreachableError("the platform does not run here: start it with `openami up`") from error
-    finally:
-        await engine.dispose()

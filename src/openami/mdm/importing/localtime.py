@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from openami.kernel.time import epoch_s
 from openami.mdm.importing.errors import FileRefusedError
+
+FIRST_YEAR = 1971
+LAST_YEAR = 2199
+"""Years that a reading may be of: no zone's offset leads out of what the store's time type holds."""
+
+
+def require_year(stamp: date, line: int) -> None:
+    """Pass if a reading may be of this year.
+
+    Raises:
+        FileRefusedError: it may not.
+    """
+    if not FIRST_YEAR <= stamp.year <= LAST_YEAR:
+        raise FileRefusedError(line, f"the year {stamp.year} is not {FIRST_YEAR} to {LAST_YEAR}")
 
 
 class LocalStamps:

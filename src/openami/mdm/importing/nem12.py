@@ -21,6 +21,7 @@ from openami.kernel.finding import Finding
 from openami.kernel.time import epoch_s
 from openami.mdm.importing.errors import FileRefusedError
 from openami.mdm.importing.file import MAX_ROWS, ImportedFile, SkippedSeries, in_order, whole_wh
+from openami.mdm.importing.localtime import require_year
 from openami.mdm.importing.table import UNITS, energy
 
 MARKET_ZONE = timezone(timedelta(hours=10))
@@ -110,8 +111,7 @@ def _day(row: list[str], line: int, register: _Register, zone: tzinfo) -> None:
         midnight = datetime.strptime(row[1].strip(), "%Y%m%d").replace(tzinfo=zone)
     except ValueError as error:
         raise FileRefusedError(line, f"{row[1][:12]!r} is not a date") from error
-    if not 1970 < midnight.year < 2200:
-        raise FileRefusedError(line, f"the year {midnight.year} is not 1971 to 2199")
+    require_year(midnight, line)
     bits = _bits(row[2 + count], line)
     start = epoch_s(midnight)
     for index in range(count):

@@ -22,7 +22,7 @@ from openami.contracts.quality import QualityState, RawQuality
 from openami.kernel.finding import Finding
 from openami.mdm.importing.errors import FileRefusedError
 from openami.mdm.importing.file import MAX_ABS_VALUE, MAX_ROWS, ImportedFile, ImportedSeries, in_order, whole_wh
-from openami.mdm.importing.localtime import LocalStamps
+from openami.mdm.importing.localtime import LocalStamps, require_year
 
 UNITS = {"wh": 1, "kwh": 1000, "mwh": 1_000_000}
 _QUALITY = {
@@ -158,8 +158,7 @@ def moment(start: object, line: int) -> datetime:
         found = datetime.fromisoformat(text)
     except ValueError as error:
         raise FileRefusedError(line, f"{text[:40]!r} is not an ISO 8601 time") from error
-    if not 1970 < found.year < 2200:
-        raise FileRefusedError(line, f"the year {found.year} is not 1971 to 2199")
+    require_year(found, line)
     return found
 
 

@@ -19,7 +19,7 @@ from openami.contracts.quality import RawQuality
 from openami.kernel.finding import Finding, Severity
 from openami.mdm.importing.errors import FileRefusedError
 from openami.mdm.importing.file import MAX_ROWS, ImportedFile, ImportedSeries, SkippedSeries, in_order, whole_wh
-from openami.mdm.importing.localtime import LocalStamps, is_in_gap
+from openami.mdm.importing.localtime import LocalStamps, is_in_gap, require_year
 from openami.mdm.importing.table import UNITS, energy, interval_of
 
 MAX_PREAMBLE_LINES = 30
@@ -145,8 +145,7 @@ def _stamp(day: str, clock: str, line: int) -> datetime:
     parts = [_parsed(day, _DATES), _parsed(clock, _TIMES)]
     if parts[0] is None or parts[1] is None:
         raise FileRefusedError(line, f"{day[:20]!r} {clock[:20]!r} is not a date and a time")
-    if not 1970 < parts[0].year < 2200:
-        raise FileRefusedError(line, f"the year {parts[0].year} is not 1971 to 2199")
+    require_year(parts[0], line)
     return datetime.combine(parts[0].date(), parts[1].time())
 
 
