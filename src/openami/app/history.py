@@ -18,7 +18,7 @@ from typing import Protocol
 from uuid import UUID, uuid4, uuid5
 
 from openami.app.settings import Settings
-from openami.app.territory_files import Standing, TerritoryFiles, keep_whole
+from openami.app.territory_files import Standing, TerritoryFiles
 from openami.contracts.channel import Channel
 from openami.contracts.reading import ReadingBatch, RegisterBatch, uuid_column
 from openami.kernel.time import Period, instant_from_epoch_s
@@ -27,6 +27,7 @@ from openami.mdm.registry.ports import Registry
 from openami.mdm.registry.records import Installation, Meter, ServicePoint
 from openami.meter.registers import DEFAULT_CAPACITY_WH, MJ_PER_WH, CaptureRule, RegisterBank, carry_remainder
 from openami.protocol.push import PROFILE
+from openami.security.closed_file import write_closed
 from openami.sim.factory import FactoryMeter, make_meters, shipment_document
 from openami.sim.history import Archive, Story, days_between, tell_story
 from openami.sim.plan import DemoPlan, make_plan
@@ -104,7 +105,7 @@ class Progress:
         row = {
             "stage": stage, "share": round(share, 4), "usable": self.usable, "done": done, "stretches": self.stretches
         }  # fmt: skip
-        keep_whole(self.place, json.dumps(row).encode())
+        write_closed(self.place, json.dumps(row).encode())
         self.tell(stage, share)
 
 
@@ -126,7 +127,7 @@ def ensure_territory(settings: Settings, wish: DemoWish) -> tuple[TerritoryFiles
     plan, meters = files.plan(), files.book()
     shipment = settings.home.folder("shipments") / SHIPMENT_FILE
     if not shipment.exists():
-        keep_whole(shipment, (files.folder / "meters.json").read_bytes())
+        write_closed(shipment, (files.folder / "meters.json").read_bytes())
     return files, plan, meters
 
 

@@ -5,7 +5,6 @@ All lie in ``<home>/territory`` and belong to the demonstration alone: nothing e
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -15,6 +14,7 @@ import numpy.typing as npt
 
 from openami.kernel.errors import OpenAmiError
 from openami.meter.registers import DEFAULT_CAPACITY_WH, RegisterBank
+from openami.security.closed_file import write_closed
 from openami.sim.factory import FactoryMeter, parse_book
 from openami.sim.plan import DemoPlan, parse_plan
 
@@ -92,8 +92,8 @@ class TerritoryFiles:
 
     def write_plan(self, plan: DemoPlan, *, book: str) -> None:
         """Write book and plan; the plan comes last, so that a plan on disk means a whole territory."""
-        keep_whole(self.folder / "meters.json", book.encode())
-        keep_whole(self.folder / "plan.json", plan.to_json().encode())
+        write_closed(self.folder / "meters.json", book.encode())
+        write_closed(self.folder / "plan.json", plan.to_json().encode())
 
     def standing(self) -> Standing:
         """Return where the registers stand.
@@ -118,7 +118,7 @@ class TerritoryFiles:
             back_at_s=standing.back_at_s, back_delivered=standing.back_delivered_mj,
             back_received=standing.back_received_mj,
         )  # fmt: skip
-        keep_whole(self._standing, octets.getvalue())
+        write_closed(self._standing, octets.getvalue())
 
     def counters(self, meters: int) -> FileCounterStore:
         """Return the store of invocation counters."""
@@ -164,22 +164,4 @@ class FileCounterStore:
 
     def keep(self, ceilings: I64) -> None:
         """Keep the ceilings; they survive a loss of power when this returns."""
-        keep_whole(self._place, ceilings.astype("<i8").tobytes())
-
-
-def keep_whole(place: Path, octets: bytes) -> None:
-    """Write a file whole or not at all, closed to others, durable when this returns."""
-    place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    temporary = place.with_name(place.name + ".new")
-    temporary.unlink(missing_ok=True)
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as out:
-        out.write(octets)
-        out.flush()
-        os.fsync(out.fileno())
-    temporary.replace(place)
-    folder = os.open(place.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+        write_closed(self._place, ceilings.astype("<i8").tobytes())

@@ -21,6 +21,7 @@ from nats.js.errors import NotFoundError
 
 from openami.contracts.stream import ALL_STREAMS, DMZ_FRAME, StreamSpec
 from openami.kernel.errors import OpenAmiError
+from openami.security.closed_file import write_closed
 
 USERS = ("dmz_admin", "gateway", "headend_dmz", "core_admin", "core")
 MAX_PAYLOAD = 4 * 1024 * 1024
@@ -48,10 +49,8 @@ class NatsEngine:
         """Write the configuration; passwords are random and made once."""
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         if not self._password_file.exists():
-            self._password_file.write_text(json.dumps({u: secrets.token_urlsafe(24) for u in USERS}))
-            self._password_file.chmod(0o600)
-        (self.folder / "nats.conf").write_text(self._configuration())
-        (self.folder / "nats.conf").chmod(0o600)
+            write_closed(self._password_file, json.dumps({u: secrets.token_urlsafe(24) for u in USERS}).encode())
+        write_closed(self.folder / "nats.conf", self._configuration().encode())
 
     def command(self) -> list[str]:
         """Return the command that runs the server in the foreground."""

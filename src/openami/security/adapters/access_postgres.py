@@ -9,7 +9,7 @@ import hashlib
 import hmac
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
@@ -65,7 +65,7 @@ class PostgresAccounts:
 
     engine: AsyncEngine
     real: Clock
-    login_key: bytes
+    login_key: bytes = field(repr=False)
     passwords: PasswordBook
 
     async def sign_in(self, *, login: str, password: str, address: str) -> LiveSession | None:

@@ -172,7 +172,7 @@ class AuditSequencer:
 
     engine: AsyncEngine
     real: Clock
-    private_key: bytes
+    private_key: bytes = field(repr=False)
 
     async def seal(self) -> SignedHead | None:
         """Put what waits into the tree and sign it; None when nothing waited.

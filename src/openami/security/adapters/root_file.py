@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from openami.security.closed_file import make_closed_once
 from openami.security.keys.envelope import WRAPPING_KEY_OCTETS
 from openami.security.keys.ports import RootKeyError
 from openami.security.keys.secret import Secret
@@ -24,29 +25,8 @@ class FileRootKey:
 
     def ensure(self, dice: Callable[[int], bytes] = os.urandom) -> None:
         """Make the file if it is not there. Two processes at once make one key."""
-        if self.path.exists():
-            return
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        fresh = self.path.with_name(f"{self.path.name}.{os.getpid()}.new")
-        fresh.unlink(missing_ok=True)
-        handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o400)
-        try:
-            os.write(handle, dice(WRAPPING_KEY_OCTETS))
-            os.fsync(handle)
-        finally:
-            os.close(handle)
-        try:
-            # A link fails where the name is taken; a rename would replace another's key.
-            os.link(fresh, self.path)
-        except FileExistsError:
-            pass
-        finally:
-            fresh.unlink()
-        folder = os.open(self.path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        make_closed_once(self.path, lambda: dice(WRAPPING_KEY_OCTETS))
 
     def fetch(self) -> Secret:
         """Return the root key.

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 import stat
 from pathlib import Path
 
 from openami.kernel.errors import OpenAmiError
+from openami.security.closed_file import make_closed_once
 
 SECRET_OCTETS = 32
 
@@ -23,22 +23,7 @@ def secret_in(folder: Path, name: str) -> bytes:
         SecretFileError: the file has another length, or group or others may read it.
     """
     path = folder / name
-    if not path.exists():
-        draft = folder / f".{name}.{os.getpid()}"
-        draft.unlink(missing_ok=True)
-        handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o400)
-        try:
-            os.write(handle, secrets.token_bytes(SECRET_OCTETS))
-            os.fsync(handle)
-        finally:
-            os.close(handle)
-        try:
-            # A link, not a rename: whoever comes second keeps the first one's secret.
-            os.link(draft, path)
-        except FileExistsError:
-            pass
-        finally:
-            draft.unlink()
+    make_closed_once(path, lambda: secrets.token_bytes(SECRET_OCTETS))
     if stat.S_IMODE(path.stat().st_mode) & 0o077:
         raise SecretFileError(f"{path} may be read by others: chmod 400 {path}")
     octets = path.read_bytes()

@@ -12,7 +12,6 @@ Source: RFC 5280; SEC 2 curve P-256.
 from __future__ import annotations
 
 import fcntl
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from openami.security.closed_file import write_closed
 from openami.security.pki.context import MAX_NUMBER, Role
 from openami.security.pki.errors import PkiError
 
@@ -91,7 +91,7 @@ def revoke(folder: Path, *, role: Role, number: int) -> int:
         serial = _read_certificate(certificate).serial_number
         listed = folder / "revoked"
         before = listed.read_text("ascii") if listed.exists() else ""
-        _write(listed, (before + f"{serial:x}\n").encode())
+        write_closed(listed, (before + f"{serial:x}\n").encode())
         certificate.unlink()
         (folder / f"{role}-{number}.key").unlink(missing_ok=True)
         return serial
@@ -130,7 +130,7 @@ def _ensure_authority(folder: Path, now: datetime) -> Path:
         .sign(key, hashes.SHA256())
     )
     _write_key(key_file, key)
-    _write(certificate, made.public_bytes(serialization.Encoding.PEM))
+    write_closed(certificate, made.public_bytes(serialization.Encoding.PEM))
     return certificate
 
 
@@ -161,7 +161,7 @@ def _issue(folder: Path, role: Role, number: int, now: datetime) -> None:
         .sign(authority_key, hashes.SHA256())
     )
     _write_key(folder / f"{role}-{number}.key", key)
-    _write(folder / f"{role}-{number}.pem", made.public_bytes(serialization.Encoding.PEM))
+    write_closed(folder / f"{role}-{number}.pem", made.public_bytes(serialization.Encoding.PEM))
 
 
 def _is_current(certificate: Path, key: Path, authority: Path, now: datetime) -> bool:
@@ -194,19 +194,7 @@ def _read_key(file: Path) -> ec.EllipticCurvePrivateKey:
 
 
 def _write_key(file: Path, key: ec.EllipticCurvePrivateKey) -> None:
-    _write(
+    write_closed(
         file,
         key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()),
     )
-
-
-def _write(file: Path, octets: bytes) -> None:
-    """Write whole or not at all, readable by its owner alone from the first instant."""
-    temporary = file.with_name(file.name + ".new")
-    temporary.unlink(missing_ok=True)
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as out:
-        out.write(octets)
-        out.flush()
-        os.fsync(out.fileno())
-    temporary.replace(file)
