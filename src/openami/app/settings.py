@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 import tempfile
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
@@ -56,7 +57,11 @@ class Home:
         return self.path / "settings.json"
 
     def socket(self, name: str) -> Path:
-        """Return the path of a Unix socket, in the home where the path is short enough."""
+        """Return the path of a Unix socket, in the home where the path is short enough.
+
+        Raises:
+            SettingsError: the folder for it outside the home is not ours alone: whoever owns it would answer for us.
+        """
         here = self.path / "run" / name
         if len(str(here)) <= MAX_SOCKET_PATH:
             self.folder("run")
@@ -64,6 +69,9 @@ class Home:
         digest = sha256(str(self.path).encode()).hexdigest()[:16]
         elsewhere = Path(tempfile.gettempdir()) / f"openami-{os.getuid()}-{digest}"
         elsewhere.mkdir(mode=0o700, exist_ok=True)
+        found = elsewhere.lstat()
+        if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o022:
+            raise SettingsError(f"{elsewhere} is not a folder of ours alone: remove it, or choose a shorter --home")
         return elsewhere / name
 
     @property
