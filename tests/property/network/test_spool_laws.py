@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from pathlib import Path
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from openami.contracts.frame import FrameClass
 from openami.network.link import CollectorLink, GatewayLink, Hello, LinkMessage, stamp_sequences
 from openami.network.spool import Spool, SpoolError, SpoolFullError
+from openami.network.spool.order import OrderLog, Run
 
 TITLE = b"OAM\x00\x00\x00\x00\x01"
 steps = st.lists(
@@ -188,3 +190,20 @@ def test_the_most_urgent_class_is_planned_first(tmp_path: Path, frame_class: Fra
     runs = spool.plan(max_octets=10**6)
     assert runs[frame_class].frame_class == frame_class
     spool.close()
+
+
+def test_an_order_log_that_a_full_disk_cuts_short_does_not_replace_the_whole_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = OrderLog(tmp_path / "order.log")
+    runs = [Run(1, 2, 0, 1, 5), Run(6, 2, 1, 1, 5)]
+    log.rewrite(runs)
+    write = os.write
+    monkeypatch.setattr(os, "write", lambda descriptor, octets: write(descriptor, octets[: len(octets) // 2]))
+    with pytest.raises(SpoolError, match="the disk is full"):
+        log.rewrite([*runs, Run(11, 2, 2, 1, 5)])
+    monkeypatch.undo()
+    assert log.read() == runs
+    log.append([Run(11, 2, 2, 1, 5)])
+    log.close()
+    assert len(OrderLog(tmp_path / "order.log").read()) == 3

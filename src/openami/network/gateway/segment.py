@@ -23,6 +23,7 @@ from pathlib import Path
 from zlib import crc32
 
 from openami.kernel.errors import OpenAmiError
+from openami.network.spool.order import sync_folder
 
 _RECORD = struct.Struct(">4sIII")
 _MAGIC = b"OGS1"
@@ -129,9 +130,12 @@ class SegmentWriter:
             return
         self.close()
         day.mkdir(mode=0o700, exist_ok=True)
+        sync_folder(self._folder)
         number = max((int(f.stem) for f in day.glob("*.seg")), default=0) + 1
         self._file = day / f"{number:06d}.seg"
         self._descriptor = os.open(self._file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
+        # A batch is on disk once its segment's name is.
+        sync_folder(day)
         self._octets = 0
         self._hash = sha256()
 

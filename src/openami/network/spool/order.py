@@ -90,13 +90,18 @@ class OrderLog:
         """
         temporary = self.file.with_suffix(".new")
         octets = b"".join(run.pack() for run in runs)
+        descriptor = -1
         try:
             descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o600)
-            os.write(descriptor, octets)
+            write_whole(descriptor, octets, at=0, file=temporary)
             os.fdatasync(descriptor)
             temporary.replace(self.file)
             sync_folder(self.file.parent)
-        except OSError as error:
+        except (OSError, SpoolError) as error:
+            if descriptor >= 0:
+                os.close(descriptor)
+            if isinstance(error, SpoolError):
+                raise
             raise SpoolError(f"{self.file} cannot be written: {os.strerror(error.errno or 0)}") from error
         self.close()
         self._descriptor, self._octets = descriptor, len(octets)
