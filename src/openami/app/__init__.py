@@ -1,1 +1,1 @@
-"""Room under construction."""
+"""Settings, wiring, command line and processes: the one place that knows every room."""

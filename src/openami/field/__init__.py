@@ -1,1 +1,1 @@
-"""Room under construction."""
+"""Field work: installers, appointments, exchanges. Not built yet."""

@@ -1,1 +1,1 @@
-"""Room under construction."""
+"""Outage, voltage and theft reasoning. Not built yet."""

@@ -1,1 +1,1 @@
-"""Room under construction."""
+"""Opens and decodes sealed frames: keys, counter windows, meter profiles. The only room where a reading comes out."""

@@ -1,1 +1,1 @@
-"""Room under construction."""
+"""The virtual meter: registers, capture, clock, events and sealed pushes. Knows no customer."""

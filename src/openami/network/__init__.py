@@ -1,1 +1,1 @@
-"""Room under construction."""
+"""From the meter to the durable stream: collector, link and gateway. Carries sealed frames that it cannot open."""

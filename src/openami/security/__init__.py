@@ -1,1 +1,1 @@
-"""Room under construction."""
+"""Cipher suites, key vault, certificates, access decisions and the audit log."""

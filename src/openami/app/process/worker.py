@@ -78,7 +78,7 @@ class Wiring:
 
 
 def jobs_of(wiring: Wiring) -> Sequence[Job]:
-    """Return the jobs of other rooms. Their builders add them here."""
+    """Return the jobs of other rooms; each is added here and nowhere else."""
     book = PostgresBillBook(wiring.engine_for("openami_billing"))
     return (BillingJob(Billing(meters=wiring.meter_data, book=book)),)
 

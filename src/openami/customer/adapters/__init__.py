@@ -1,1 +1,1 @@
-"""Room under construction."""
+"""The customer room over PostgreSQL."""

@@ -1,1 +1,1 @@
-"""Room under construction."""
+"""The head-end over NATS JetStream and PostgreSQL."""

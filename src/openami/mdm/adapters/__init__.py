@@ -1,1 +1,1 @@
-"""Room under construction."""
+"""The registry over PostgreSQL, the store over the ClickHouse engine and its socket."""

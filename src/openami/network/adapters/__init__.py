@@ -1,1 +1,1 @@
-"""Room under construction."""
+"""The frame stream over NATS JetStream."""

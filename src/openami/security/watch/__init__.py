@@ -1,1 +1,1 @@
-"""Room under construction."""
+"""Unusual access. Not built yet."""
