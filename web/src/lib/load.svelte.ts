@@ -7,12 +7,20 @@ export class Loaded<T> {
   error = $state.raw<ApiError | undefined>(undefined);
   busy = $state(false);
   private turn = 0;
+  private stale = false;
   private readonly fetch: () => Promise<T>;
 
   constructor(fetch: () => Promise<T>) {
     this.fetch = fetch;
   }
 
+  /** Something new has come: load again, after what is under way. News that come faster than answers never starve. */
+  async refresh(): Promise<void> {
+    if (this.busy) this.stale = true;
+    else await this.load();
+  }
+
+  /** What is asked for has changed: an answer to the earlier question is dropped. */
   async load(): Promise<void> {
     const mine = ++this.turn;
     this.busy = true;
@@ -27,7 +35,13 @@ export class Loaded<T> {
       if (error.status === 401) session.forget();
       this.error = error;
     } finally {
-      if (mine === this.turn) this.busy = false;
+      if (mine === this.turn) {
+        this.busy = false;
+        if (this.stale && !this.error) {
+          this.stale = false;
+          void this.load();
+        }
+      }
     }
   }
 }
