@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from uuid import UUID
 
 import orjson
 from fastapi import APIRouter
@@ -39,11 +39,8 @@ async def events(session: SessionOf, ports: PortsOf, config: ConfigOf) -> Stream
 
 
 async def _stream(session: LiveSession, ports: Ports, speed: float) -> AsyncIterator[bytes]:
-    now = ports.domain.now()
     loop = asyncio.get_running_loop()
-    # Announcements come hours late at most; a place left a day ago has nothing live to say.
-    mine = {g.service_point_id for g in session.principal.grants if g.period.end > now - timedelta(days=1)}
-    async with ports.live.subscribe(None if session.principal.is_staff else frozenset(mine)) as subscription:
+    async with ports.live.subscribe(_heard_by(session, ports)) as subscription:
         yield b"retry: 2000\n\n" + _clock(ports, speed)
         next_beat = loop.time() + HEARTBEAT_S
         while not ports.live.closed.is_set():
@@ -51,9 +48,11 @@ async def _stream(session: LiveSession, ports: Ports, speed: float) -> AsyncIter
                 event = await asyncio.wait_for(subscription.queue.get(), max(0.0, next_beat - loop.time()))
             except TimeoutError:
                 # The stream itself is no activity: an idle session ends beneath it.
-                if await ports.sessions.resume(session.secret, touch=False) is None:
+                live = await ports.sessions.resume(session.secret, touch=False)
+                if live is None:
                     yield _line(LiveEvent("ended", {}))
                     return
+                subscription.service_points = _heard_by(live, ports)
                 yield _clock(ports, speed)
                 next_beat = loop.time() + HEARTBEAT_S
                 continue
@@ -61,6 +60,17 @@ async def _stream(session: LiveSession, ports: Ports, speed: float) -> AsyncIter
                 subscription.lagged = False
                 yield _line(LiveEvent("lagged", {}))
             yield _line(event)
+
+
+def _heard_by(session: LiveSession, ports: Ports) -> frozenset[UUID] | None:
+    """Return the places whose readings the session hears of now; None for staff, who get counts.
+
+    Whoever has moved out hears nothing more: what arrives is the next occupant's.
+    """
+    if session.principal.is_staff:
+        return None
+    now = ports.domain.now()
+    return frozenset(g.service_point_id for g in session.principal.grants if g.period.holds(now))
 
 
 def _clock(ports: Ports, speed: float) -> bytes:
