@@ -28,6 +28,7 @@ from openami.mdm.ports import (
     MeterSpan,
     StoreError,
     StoreUnavailableError,
+    Values,
 )
 from openami.mdm.registry.ports import Registry
 from openami.mdm.registry.records import (
@@ -314,7 +315,9 @@ class MeterData:
     ) -> IntervalSeries:
         """Return raw readings of the period after the multiplier."""
         spans = _spans([i for i in installed if i.meter.interval_s == series.interval_s], period)
-        batch = await self.store.readings(scope, spans, series.channel, period) if spans else ReadingBatch.empty()
+        batch = (
+            await self.store.values(scope, spans, series.channel, period) if spans else Values.of(ReadingBatch.empty())
+        )
         factors = {i.meter.id.bytes: i.installation.multiplier for i in installed}
         multiplier = np.array([factors[bytes(m)] for m in batch.meter_id.tolist()], dtype=np.int64)
         order = np.argsort(batch.start, kind="stable")

@@ -39,6 +39,31 @@ class MeterSpan:
     period: Period
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Values:
+    """Raw readings without their origin, as columns of one length n, by (meter, start).
+
+    Args:
+        meter_id: (n,) V16.
+        start: (n,) int64 interval start, seconds since the epoch.
+        value: (n,) int64 counts in the channel's unit and power of ten.
+        quality: (n,) :class:`~openami.contracts.quality.RawQuality` bits.
+    """
+
+    meter_id: UUIDS
+    start: npt.NDArray[np.int64]
+    value: npt.NDArray[np.int64]
+    quality: npt.NDArray[np.uint16]
+
+    def __len__(self) -> int:
+        return len(self.meter_id)
+
+    @classmethod
+    def of(cls, batch: ReadingBatch) -> Values:
+        """Return what a batch of readings of one channel says."""
+        return cls(batch.meter_id, batch.start, batch.value, batch.quality)
+
+
 class IntervalStore(Protocol):
     """Readings and versions. Nothing is replaced; every write may be repeated and counts once.
 
@@ -65,6 +90,10 @@ class IntervalStore(Protocol):
 
         Of several readings of one interval the latest ingested non-conflicting one is returned once.
         """
+        ...
+
+    async def values(self, scope: Scope, spans: Sequence[MeterSpan], channel: Channel, period: Period) -> Values:
+        """Return what :meth:`readings` would, without length, source and message: half the work for many meters."""
         ...
 
     async def registers(

@@ -18,7 +18,7 @@ from openami.contracts.quality import QualityState
 from openami.contracts.reading import ReadingBatch, RegisterBatch, uuid_column, uuids_of
 from openami.kernel.clock import FixedClock
 from openami.kernel.time import EPOCH, Period, epoch_s, instant_from_epoch_s
-from openami.mdm.ports import Conflict, DailyTotals, LastReading, MeterSpan, StoreError, TableSize
+from openami.mdm.ports import Conflict, DailyTotals, LastReading, MeterSpan, StoreError, TableSize, Values
 from openami.security.access.scope import Scope, ScopeError
 
 MAX_CONFLICTS = 10_000
@@ -90,6 +90,9 @@ class FakeStore:
             source=np.array([r.source for r in rows], np.uint8),
             message_id=np.array([r.message_id for r in rows], np.uint64),
         )
+
+    async def values(self, scope: Scope, spans: Sequence[MeterSpan], channel: Channel, period: Period) -> Values:
+        return Values.of(await self.readings(scope, spans, channel, period))
 
     async def registers(
         self, scope: Scope, spans: Sequence[MeterSpan], channel: Channel, period: Period

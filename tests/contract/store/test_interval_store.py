@@ -110,6 +110,10 @@ def day(point: UUID, local_day: date, *, version: int = 1, known: datetime = DAY
 
 async def read(store: Store, home: Home, period: Period = WHOLE, scope: Scope = SYSTEM) -> list[int]:
     got = await store.readings(scope, [home.span()], Channel.DELIVERED, period)
+    bare = await store.values(scope, [home.span()], Channel.DELIVERED, period)
+    for name in ("meter_id", "start", "value", "quality"):
+        assert np.array_equal(getattr(bare, name), getattr(got, name)), f"{name} differs without its origin"
+        assert getattr(bare, name).dtype == getattr(got, name).dtype
     values: list[int] = got.value.tolist()
     return values
 

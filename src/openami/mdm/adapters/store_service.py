@@ -50,6 +50,7 @@ class StoreService:
         """
         reads: dict[str, Callable[[Scope, dict[str, Any], pa.RecordBatch | None], _Parts]] = {
             "readings": self._readings,
+            "values": self._values,
             "registers": self._registers,
             "days": self._days,
             "daily_totals": self._totals,
@@ -104,6 +105,16 @@ class StoreService:
         channel = _channel(parameters)
         for chunk in meter_chunks(_granted(scope, columns), max_rows=PART_ROWS):
             yield queries.latest_readings(self._fetch(queries.select_readings(channel, chunk)), chunk)
+
+    def _values(self, scope: Scope, parameters: dict[str, Any], columns: pa.RecordBatch | None) -> _Parts:
+        channel = _channel(parameters)
+        for chunk in meter_chunks(_granted(scope, columns), max_rows=PART_ROWS):
+            found, unclear = queries.sorted_values(self._fetch(queries.select_values(channel, chunk)))
+            if unclear:
+                theirs = [s for s in chunk if s.meter_id in unclear]
+                every = queries.latest_readings(self._fetch(queries.select_readings(channel, theirs)), theirs)
+                found = queries.with_readings_of(found, unclear, every)
+            yield queries.in_spans(found, chunk)
 
     def _registers(self, scope: Scope, parameters: dict[str, Any], columns: pa.RecordBatch | None) -> _Parts:
         channel = _channel(parameters)

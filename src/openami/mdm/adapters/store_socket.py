@@ -27,6 +27,7 @@ from openami.mdm.ports import (
     StoreError,
     StoreUnavailableError,
     TableSize,
+    Values,
 )
 from openami.mdm.store import answers, queries
 from openami.mdm.store.day_columns import full_days, sparse_days
@@ -100,6 +101,11 @@ class SocketStore:
         columns = span_columns(granted_spans(scope, spans, period))
         async for part in self._ask("readings", scope, {"channel": int(channel)}, columns):
             yield ReadingBatch.from_arrow(part)
+
+    async def values(self, scope: Scope, spans: Sequence[MeterSpan], channel: Channel, period: Period) -> Values:
+        """See :class:`~openami.mdm.ports.IntervalStore`."""
+        columns = span_columns(granted_spans(scope, spans, period))
+        return answers.values([p async for p in self._ask("values", scope, {"channel": int(channel)}, columns)])
 
     async def registers(
         self, scope: Scope, spans: Sequence[MeterSpan], channel: Channel, period: Period

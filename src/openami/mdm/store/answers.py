@@ -13,7 +13,8 @@ import pyarrow as pa
 from openami.contracts.channel import Channel
 from openami.contracts.day import DayTable
 from openami.kernel.time import instant_from_epoch_s
-from openami.mdm.ports import Conflict, DailyTotals, LastReading
+from openami.mdm.ports import Conflict, DailyTotals, LastReading, Values
+from openami.mdm.store import queries
 from openami.mdm.store.queries import TOTALS_SCHEMA
 
 _DAY_COLUMNS = ("service_point_id", "channel", "local_day", "interval_s", "start_utc", "version", "known_at", "run_id")
@@ -32,6 +33,23 @@ def joined_days(tables: Sequence[DayTable]) -> DayTable:
     lengths = np.concatenate([np.diff(t.offsets) for t in tables])
     columns["offsets"] = np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths, dtype=np.int64)])
     return DayTable(**columns)
+
+
+def values(parts: Sequence[pa.RecordBatch]) -> Values:
+    """Return the rows of all parts as columns."""
+    columns: list[npt.NDArray[Any]] = []
+    for field in queries.VALUE_SCHEMA:
+        pieces = [_numbers(p.column(field.name)) for p in parts]
+        empty = np.zeros(0, "V16" if field.name == "meter_id" else field.type.to_pandas_dtype())
+        columns.append(pieces[0] if len(pieces) == 1 else np.concatenate([empty, *pieces]))
+    return Values(*columns)
+
+
+def _numbers(column: pa.Array) -> npt.NDArray[Any]:
+    if column.type != pa.binary(16):
+        numbers: npt.NDArray[Any] = column.to_numpy()
+        return numbers
+    return np.frombuffer(column.buffers()[1], dtype="V16", count=column.offset + len(column))[column.offset :]
 
 
 def daily_totals(parts: Sequence[pa.RecordBatch]) -> DailyTotals:

@@ -45,6 +45,27 @@ def key_order(meter_id: UUIDS, channel: U8, instant_s: I64) -> I64 | None:
     return np.asarray(np.repeat(shift, length) + np.arange(n), dtype=np.int64)
 
 
+def sorted_places(meter_id: UUIDS, instant_s: I64) -> I64 | None:
+    """Return the places of the rows by (meter, instant); None where they are in order.
+
+    Args:
+        meter_id: (n,) V16.
+        instant_s: (n,) seconds.
+    """
+    one_channel = np.zeros(len(meter_id), np.uint8)
+    place = key_order(meter_id, one_channel, instant_s)
+    ids = meter_id if place is None else in_places(meter_id, place)
+    at = instant_s if place is None else in_places(instant_s, place)
+    high, low = np.ascontiguousarray(ids).view(">u8").reshape(-1, 2).T
+    rises = (high[1:] > high[:-1]) | ((high[1:] == high[:-1]) & (low[1:] > low[:-1]))
+    rises |= (high[1:] == high[:-1]) & (low[1:] == low[:-1]) & (at[1:] >= at[:-1])
+    if rises.all():
+        return place
+    # Short or overlapping runs: every row is sorted.
+    high, low = np.ascontiguousarray(meter_id).view(">u8").reshape(-1, 2).T
+    return np.asarray(np.lexsort((instant_s, low, high)))
+
+
 def in_places(column: npt.NDArray[Any], place: I64) -> npt.NDArray[Any]:
     """Return the column's rows at the places; NumPy moves 16 octets fastest as one complex number."""
     if column.dtype.itemsize == 16:

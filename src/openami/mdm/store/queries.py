@@ -9,7 +9,7 @@ on the few rows concerned, because asking the engine for it costs every query a 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -23,6 +23,7 @@ from openami.contracts.errors import ContractError
 from openami.contracts.reading import READING_SCHEMA, REGISTER_SCHEMA, UUIDS, arrow_column
 from openami.kernel.time import Period, epoch_s
 from openami.mdm.store.day_columns import STORED_DAY_SCHEMA
+from openami.mdm.store.order import in_places, sorted_places
 from openami.mdm.store.schema import READING_DAY, READING_RAW, REGISTER_READ, Table
 from openami.mdm.store.spans import LATEST_S, SpanRow, rows_in_spans, run_starts
 from openami.security.access.scope import Scope
@@ -56,6 +57,9 @@ HOUR_SCHEMA = pa.schema([("hour", pa.int64()), ("readings", pa.int64())])
 LAST_SCHEMA = pa.schema(
     [("meter_id", pa.binary(16)), ("first", pa.int64()), ("start", pa.int64()), ("ingested_at", pa.int64())]
 )
+VALUE_SCHEMA = pa.schema(
+    [("meter_id", pa.binary(16)), ("start", pa.int64()), ("value", pa.int64()), ("quality", pa.uint16())]
+)
 CONFLICT_SCHEMA = pa.schema([*READING_SCHEMA.remove_metadata(), ("ingested_at", pa.int64())])
 SIZE_SCHEMA = pa.schema([("table", pa.string()), ("rows", pa.int64()), ("octets", pa.int64()), ("parts", pa.int64())])
 
@@ -74,6 +78,15 @@ def select_readings(channel: int, spans: Sequence[SpanRow]) -> Statement:
         "SELECT meter_id, channel, start, interval_s, value, quality, source, message_id, ingested_at "
         f"FROM {Table.READING_RAW} FINAL WHERE {_METERS} AND channel = {{channel:UInt8}} AND {_START} "
         f"ORDER BY {READING_RAW.order_by}",
+        _span_parameters(channel, spans),
+    )
+
+
+def select_values(channel: int, spans: Sequence[SpanRow]) -> Statement:
+    """Return meter, start, value and quality of every reading, replays too, in whatever order is cheapest."""
+    return Statement(
+        f"SELECT {', '.join(VALUE_SCHEMA.names)} FROM {Table.READING_RAW} "
+        f"WHERE {_METERS} AND channel = {{channel:UInt8}} AND {_START}",
         _span_parameters(channel, spans),
     )
 
@@ -162,6 +175,42 @@ def latest_readings(table: pa.Table, spans: Sequence[SpanRow]) -> pa.RecordBatch
     """Return one row per (meter, start) that lies in a span: the last ingested, then the highest message id."""
     batch = one_batch(table, CONFLICT_SCHEMA)
     return _latest(batch, spans, "start").cast(READING_SCHEMA)
+
+
+def sorted_values(table: pa.Table) -> tuple[pa.RecordBatch, set[bytes]]:
+    """Return the rows by (meter, start), and the meters of which an interval occurs more than once.
+
+    Which of several is the latest, or whether they are one reading kept twice, is not in these columns: those meters
+    are to be asked for by :func:`select_readings`.
+    """
+    batch = _by_meter_and_start(one_batch(table, VALUE_SCHEMA))
+    ids, starts = _ids(batch), batch.column("start").to_numpy()
+    begins = np.zeros(len(ids), dtype=bool)
+    begins[run_starts(ids)] = True
+    again = np.flatnonzero(~begins[1:] & (starts[1:] == starts[:-1]))
+    return batch, {bytes(i) for i in ids[again].tolist()}
+
+
+def with_readings_of(batch: pa.RecordBatch, meters: Collection[bytes], readings: pa.RecordBatch) -> pa.RecordBatch:
+    """Return values with the rows of some meters replaced by what their readings say, by (meter, start)."""
+    ids = _ids(batch)
+    begin = run_starts(ids)
+    other = np.array([bytes(i) not in meters for i in ids[begin].tolist()], dtype=bool)
+    kept = picked(batch, np.repeat(other, np.diff(begin, append=len(ids))))
+    theirs = readings.select(VALUE_SCHEMA.names).cast(VALUE_SCHEMA)
+    table = pa.Table.from_batches([kept, theirs], schema=VALUE_SCHEMA)
+    return _by_meter_and_start(one_batch(table, VALUE_SCHEMA))
+
+
+def _by_meter_and_start(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """Return rows of values sorted; most are in runs already."""
+    ids, starts = _ids(batch), batch.column("start").to_numpy()
+    place = sorted_places(ids, starts)
+    if place is None:
+        return batch
+    columns = (ids, starts, batch.column("value").to_numpy(), batch.column("quality").to_numpy())
+    arrays = [arrow_column(in_places(c, place), f.type) for c, f in zip(columns, VALUE_SCHEMA, strict=True)]
+    return pa.RecordBatch.from_arrays(arrays, schema=VALUE_SCHEMA)
 
 
 def latest_registers(table: pa.Table, spans: Sequence[SpanRow]) -> pa.RecordBatch:

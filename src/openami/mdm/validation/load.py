@@ -11,8 +11,9 @@ from uuid import UUID
 import numpy as np
 
 from openami.contracts.channel import CHANNELS, Channel
-from openami.contracts.reading import UUIDS, ReadingBatch, RegisterBatch
+from openami.contracts.reading import UUIDS, RegisterBatch
 from openami.kernel.time import Period, epoch_s
+from openami.mdm.ports import Values
 from openami.mdm.registry.records import InstalledMeter
 from openami.mdm.vee.brackets import Brackets, Chains, Reads, RegisterFault, brackets_of
 from openami.mdm.vee.grid import BOOLS, I64, Grid
@@ -48,7 +49,7 @@ def inputs_of(
     installed: Sequence[InstalledMeter],
     channel: Channel,
     *,
-    readings: ReadingBatch,
+    readings: Values,
     registers: RegisterBatch,
     until: datetime,
 ) -> Inputs:

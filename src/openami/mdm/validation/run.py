@@ -23,7 +23,7 @@ from openami.contracts.day import DayTable, day_number
 from openami.contracts.quality import Method
 from openami.contracts.reading import ReadingBatch, RegisterBatch
 from openami.kernel.time import Period, instant_from_epoch_s, local_date, local_midnight, zone_named
-from openami.mdm.ports import IntervalStore, MeterSpan
+from openami.mdm.ports import IntervalStore, MeterSpan, Values
 from openami.mdm.registry.ports import Registry
 from openami.mdm.registry.records import InstalledMeter
 from openami.mdm.validation.load import Inputs, inputs_of, standing_still
@@ -133,7 +133,8 @@ class Validation:
         inputs = await self._load(grid, points, installed, stamp)
         latest = await self._store.days(self._scope, points, stamp.channel, span.first, span.last)
         is_energy = CHANNELS[stamp.channel].is_energy
-        outcome = _validate(grid, inputs, is_energy=is_energy)
+        # A gap that wants like days wants the wide window, so here none are looked for.
+        outcome = _validate(grid, inputs, is_energy=is_energy, with_like_days=False)
         rows = _worth_writing(inputs, stamp.channel, latest)
         wanted = _wanted(grid, inputs, span.first, span.last)
         wide = _needs_wide(grid, inputs, outcome, span) & rows if is_energy else np.zeros(len(points), bool)
@@ -155,7 +156,7 @@ class Validation:
         grid = grid_of(zone, span.first - reach, span.last + reach, span.interval_s)
         inputs = inputs_of(
             grid, span.points, installed, stamp.channel,
-            readings=ReadingBatch.empty(), registers=registers, until=stamp.known_at,
+            readings=Values.of(ReadingBatch.empty()), registers=registers, until=stamp.known_at,
         )  # fmt: skip
         windows = _windows(grid, inputs.brackets, span)
         groups: dict[tuple[date, date], list[int]] = defaultdict(list)
@@ -214,7 +215,7 @@ class Validation:
         """Fetch what the store has for the grid."""
         period = Period(instant_from_epoch_s(int(grid.edge_s[0])), instant_from_epoch_s(int(grid.edge_s[-1])))
         spans = _spans(installed, period)
-        readings = await self._store.readings(self._scope, spans, stamp.channel, period)
+        readings = await self._store.values(self._scope, spans, stamp.channel, period)
         registers = RegisterBatch.empty()
         if CHANNELS[stamp.channel].is_energy:
             registers = await self._store.registers(self._scope, spans, stamp.channel, period)
@@ -234,8 +235,10 @@ class Validation:
             wanted=wanted, is_energy=CHANNELS[stamp.channel].is_energy,
         )  # fmt: skip
         findings = findings_of(grid, inputs.points, statements, days, stamp)
+        id_of = {p.bytes: p for p in inputs.points}
+        day_of = {number: grid.day(number - day_number(grid.first)) for number in np.unique(days.local_day).tolist()}
         keys = [
-            (UUID(bytes=bytes(point)), stamp.channel, grid.day(number - day_number(grid.first)), version)
+            (id_of[bytes(point)], stamp.channel, day_of[number], version)
             for point, number, version in zip(
                 days.service_point_id.tolist(), days.local_day.tolist(), days.version.tolist(), strict=True
             )
@@ -277,7 +280,7 @@ def _at(points: Sequence[UUID], mask: BOOLS) -> tuple[UUID, ...]:
     return tuple(p for p, here in zip(points, mask.tolist(), strict=True) if here)
 
 
-def _validate(grid: Grid, inputs: Inputs, *, is_energy: bool) -> Outcome:
+def _validate(grid: Grid, inputs: Inputs, *, is_energy: bool, with_like_days: bool = True) -> Outcome:
     return validated(
         grid,
         inputs.matrix,
@@ -285,6 +288,7 @@ def _validate(grid: Grid, inputs: Inputs, *, is_energy: bool) -> Outcome:
         brackets=inputs.brackets,
         limit=inputs.limit,
         is_energy=is_energy,
+        with_like_days=with_like_days,
     )
 
 

@@ -50,7 +50,9 @@ class Estimate:
     gap: I64
 
 
-def estimated(grid: Grid, values: I64, good: BOOLS, missing: BOOLS, *, failed_day: BOOLS) -> Estimate:
+def estimated(
+    grid: Grid, values: I64, good: BOOLS, missing: BOOLS, *, failed_day: BOOLS, with_like_days: bool = True
+) -> Estimate:
     """Estimate each missing cell from good ones.
 
     Args:
@@ -59,6 +61,7 @@ def estimated(grid: Grid, values: I64, good: BOOLS, missing: BOOLS, *, failed_da
         good: (S, N) cells that may be used.
         missing: (S, N) cells to estimate.
         failed_day: (S, D) days with a power failure: no reference days.
+        with_like_days: False leaves longer gaps empty.
     """
     row, column = np.nonzero(missing)
     count = len(row)
@@ -70,6 +73,7 @@ def estimated(grid: Grid, values: I64, good: BOOLS, missing: BOOLS, *, failed_da
     )
     if count:
         _linear(grid, values, good, result)
+    if count and with_like_days:
         _like_days(grid, values, good, result, failed_day=failed_day)
     return result
 

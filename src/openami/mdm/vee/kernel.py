@@ -73,7 +73,14 @@ class Outcome:
 
 
 def validated(
-    grid: Grid, matrix: Matrix, *, coverage: Coverage, brackets: Brackets, limit: I64, is_energy: bool = True
+    grid: Grid,
+    matrix: Matrix,
+    *,
+    coverage: Coverage,
+    brackets: Brackets,
+    limit: I64,
+    is_energy: bool = True,
+    with_like_days: bool = True,
 ) -> Outcome:
     """Validate and, for energy, estimate.
 
@@ -84,6 +91,7 @@ def validated(
         brackets: what the registers know; none for voltage.
         limit: (S,) the most an interval can hold, counts after the multiplier.
         is_energy: False for an average such as voltage, which is never estimated.
+        with_like_days: False where a longer gap is looked at again in a wider window anyway.
     """
     usable = matrix.present & coverage.whole & ((matrix.flags & _UNUSABLE) == 0)
     good = usable & (matrix.values >= 0) & (matrix.values <= limit[:, None])
@@ -95,7 +103,7 @@ def validated(
     _check_sums(outcome, good, brackets, coverage)
     missing = coverage.touched & ~good
     if missing.any():
-        _fill(grid, matrix, outcome, good, missing, brackets, limit)
+        _fill(grid, matrix, outcome, good, missing, brackets, limit, with_like_days=with_like_days)
     return outcome
 
 
@@ -146,12 +154,20 @@ def _span_sums(cells: npt.NDArray[np.generic], brackets: Brackets) -> I64:
 
 
 def _fill(
-    grid: Grid, matrix: Matrix, outcome: Outcome, good: BOOLS, missing: BOOLS, brackets: Brackets, limit: I64
+    grid: Grid,
+    matrix: Matrix,
+    outcome: Outcome,
+    good: BOOLS,
+    missing: BOOLS,
+    brackets: Brackets,
+    limit: I64,
+    *,
+    with_like_days: bool,
 ) -> None:
     """Estimate the missing cells and scale them to the registers."""
     power_down = matrix.present & ((matrix.flags & RawQuality.POWER_DOWN) != 0)
     failed_day = np.logical_or.reduceat(power_down, grid.day_at[:-1], axis=1)
-    cells = estimated(grid, outcome.values, good, missing, failed_day=failed_day)
+    cells = estimated(grid, outcome.values, good, missing, failed_day=failed_day, with_like_days=with_like_days)
     dark = _dark(cells, power_down)
     bracket = _bracket_of(cells, brackets, grid.columns)
     cells = replace(cells, value=np.where(dark, 0.0, cells.value))
