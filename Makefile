@@ -58,7 +58,7 @@ test-web: web/node_modules/.ready ## Lint, types and unit tests of the web appli
 
 .PHONY: test-python
 test-python: setup compiled ## Doctests and tests: unit, property, golden, pair, contract, simulation, engines, browser.
-	pytest -q -m "not soak" $(PYTEST_ARGS)
+	pytest -q -m "not soak" -n 2 --dist loadgroup $(PYTEST_ARGS)
 
 .PHONY: soak
 soak: setup ## The long runs: a thousand kills, long fuzzing.

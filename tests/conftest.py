@@ -26,6 +26,13 @@ ROOT = Path(__file__).parent.parent
 SHARED_DATA = Path(os.environ.get("OPENAMI_TEST_DATA", ROOT.parent / "shared" / "data"))
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep a file on one worker, and everything that starts a whole platform on the same one, one after another."""
+    for item in items:
+        whole = item.path.is_relative_to(ROOT / "tests" / "e2e")
+        item.add_marker(pytest.mark.xdist_group("platform" if whole else str(item.path)))
+
+
 def free_port() -> int:
     """Return a TCP port that nobody listens on now."""
     with socket.socket() as probe:
