@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError
 from openami.billing.api import Bill, Billing, KeptLine
 from openami.billing.document import money, plain
 from openami.kernel.clock import Clock
-from openami.kernel.time import epoch_s, local_date, zone_named
+from openami.kernel.time import Period, epoch_s, local_date, zone_named
 from openami.portal.ports import I64, PricedIntervals, SourceUnavailableError
 from openami.portal.views.bill import BillLineView, BillSummaryView, BillView
 from openami.portal.views.usage import BillSoFarView
@@ -33,7 +33,9 @@ class PortalBills:
     domain: Clock
 
     async def so_far(self, scope: Scope, service_point_id: UUID, now: datetime) -> BillSoFarView | None:
-        """Return the open bill and its forecast."""
+        """Return the open bill and its forecast; None for whoever has moved out, whose place has another's now."""
+        if not scope.granted(service_point_id, Period(now, now + timedelta(seconds=1))):
+            return None
         with seen_as(of_scope(scope)):
             try:
                 found = await self.billing.bill_so_far(scope, service_point_id, now)

@@ -47,13 +47,15 @@ StatedPurpose = Annotated[
 async def my_service_points(session: SessionOf, ports: PortsOf) -> ServicePointsView:
     """Return the signed-in customer's places."""
     await open_gate(ports, session, query="my_service_points", kind=Kind.OWN_SERVICE_POINTS)
+    now = ports.domain.now()
     views = [
         ServicePointView(
             service_point_id=place.service_point_id,
             label=place.label,
             address=place.address,
             zone=(await usage.zone_of(ports, place.service_point_id)).key,
-            rate_name=await ports.bills.rate_name(place.service_point_id),
+            # The rate of today is the next occupant's where this agreement has ended.
+            rate_name=await ports.bills.rate_name(place.service_point_id) if place.period.holds(now) else None,
             since=place.period.start_s,
             until=None if place.is_open else place.period.end_s,
             has_received=place.has_received,
