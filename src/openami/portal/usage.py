@@ -203,7 +203,7 @@ async def home_view(ports: Ports, scope: Scope, service_point_id: UUID, *, zone:
     series = await granted_series(ports, scope, service_point_id, Channel.DELIVERED, period)
     yesterday = _day_of(series, today - timedelta(days=1), zone)
     known = yesterday.quality != QualityState.MISSING
-    last_end = await ports.usage.last_reading_end(scope, service_point_id)
+    last_end = _newest_received(series) or await ports.usage.last_reading_end(scope, service_point_id)
     is_live = last_end is not None and (now - last_end).total_seconds() <= 2 * series.interval_s + LIVE_SLACK_S
     day = _day_so_far(series, today, zone)
     return HomeView.model_construct(
@@ -223,6 +223,12 @@ async def home_view(ports: Ports, scope: Scope, service_point_id: UUID, *, zone:
 def home_span(now: datetime, zone: ZoneInfo) -> Period:
     """Return the span of readings that the home page looks at: today and four weeks before."""
     return comparison_span(local_date(now, zone), zone)
+
+
+def _newest_received(series: Series) -> datetime | None:
+    """Return the end of the newest raw interval at hand; None where none came since the last validated day."""
+    raw = np.flatnonzero(series.preliminary & (series.quality != QualityState.MISSING))
+    return instant_from_epoch_s(int(series.start_s[raw[-1]]) + series.interval_s) if len(raw) else None
 
 
 def _day_of(series: Series, day: date, zone: ZoneInfo) -> Series:
