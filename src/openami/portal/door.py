@@ -21,6 +21,7 @@ from openami.security.access.gate import Look
 from openami.security.access.policy import Action, Kind
 from openami.security.access.scope import Purpose, Scope
 
+BACKGROUND = "x-background"
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -56,7 +57,10 @@ async def session_of(request: Request) -> LiveSession:
         ProblemError: 401 without a live session, 403 for an unsafe request without the session's token.
     """
     secret = request.cookies.get(config_of(request).cookie_name, "")
-    session = await ports_of(request).sessions.resume(secret) if 0 < len(secret) <= 128 else None
+    if not 0 < len(secret) <= 128:
+        raise not_signed_in()
+    # What a page fetches by itself is no activity: a console that was left alone ends although its figures run on.
+    session = await ports_of(request).sessions.resume(secret, touch=BACKGROUND not in request.headers)
     if session is None:
         raise not_signed_in()
     if request.method not in SAFE_METHODS:

@@ -142,6 +142,7 @@ class FakeSessions:
     """A session for each role, by its name as the cookie; ``wrong`` sign-ins and a full bucket by login."""
 
     sessions: dict[str, LiveSession] = field(default_factory=dict)
+    touches: list[bool] = field(default_factory=list)
 
     async def sign_in(self, *, login: str, password: str, address: str) -> LiveSession | None:
         if login == "throttled":
@@ -149,6 +150,7 @@ class FakeSessions:
         return self.sessions.get(login) if password == "right" else None
 
     async def resume(self, secret: str, *, touch: bool = True) -> LiveSession | None:
+        self.touches.append(touch)
         return self.sessions.get(secret)
 
     async def sign_out(self, secret: str) -> None:

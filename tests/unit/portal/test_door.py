@@ -194,3 +194,10 @@ async def test_a_body_nested_without_end_is_refused_in_words(portal: Any) -> Non
         )
     assert answer.status_code == 400
     assert set(answer.json()) == {"code", "message", "mend", "reference"}
+
+
+async def test_what_a_page_fetches_by_itself_keeps_no_session_alive(portal: Any) -> None:
+    async with portal.client(Role.OPERATOR) as client:
+        await client.get("/api/v1/staff/now")
+        await client.get("/api/v1/staff/now", headers={"X-Background": "1"})
+    assert portal.sessions.touches == [True, False]

@@ -25,6 +25,18 @@ export function setCsrfToken(token: string): void {
   csrfToken = token;
 }
 
+let unasked = false;
+
+/** Fetch for the page, not for the person: such a request keeps no session alive. */
+export function inBackground<T>(work: () => T): T {
+  unasked = true;
+  try {
+    return work();
+  } finally {
+    unasked = false;
+  }
+}
+
 function isDocument(body: unknown): body is ErrorDocument {
   return typeof body === 'object' && body !== null && 'message' in body && 'mend' in body;
 }
@@ -32,6 +44,7 @@ function isDocument(body: unknown): body is ErrorDocument {
 async function send<T>(method: string, path: string, body?: unknown): Promise<T> {
   const headers: Record<string, string> = { Accept: 'application/json' };
   if (body !== undefined) headers['Content-Type'] = 'application/json';
+  if (unasked) headers['X-Background'] = '1';
   if (method !== 'GET' && csrfToken) headers['X-CSRF-Token'] = csrfToken;
   let response: Response;
   try {

@@ -7,7 +7,7 @@ export interface LiveEvent {
 
 type Listener = (event: LiveEvent) => void;
 
-const kinds = ['clock', 'reading', 'staff', 'bill'];
+const kinds = ['clock', 'reading', 'staff', 'bill', 'ended'];
 const staleAfterMs = 45_000;
 
 class Live {

@@ -1,5 +1,5 @@
 // A value that is loading, here, or failed; loading again keeps the old value on the screen.
-import { ApiError } from '../api/client';
+import { ApiError, inBackground } from '../api/client';
 import { session } from './session.svelte';
 
 export class Loaded<T> {
@@ -17,15 +17,15 @@ export class Loaded<T> {
   /** Something new has come: load again, after what is under way. News that come faster than answers never starve. */
   async refresh(): Promise<void> {
     if (this.busy) this.stale = true;
-    else await this.load();
+    else await this.load(true);
   }
 
   /** What is asked for has changed: an answer to the earlier question is dropped. */
-  async load(): Promise<void> {
+  async load(unasked = false): Promise<void> {
     const mine = ++this.turn;
     this.busy = true;
     try {
-      const value = await this.fetch();
+      const value = await (unasked ? inBackground(this.fetch) : this.fetch());
       if (mine !== this.turn) return;
       this.value = value;
       this.error = undefined;
@@ -39,7 +39,7 @@ export class Loaded<T> {
         this.busy = false;
         if (this.stale && !this.error) {
           this.stale = false;
-          void this.load();
+          void this.load(true);
         }
       }
     }
