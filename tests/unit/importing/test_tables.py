@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 import pyarrow as pa
@@ -71,6 +72,14 @@ def test_parquet_reads_as_csv_does() -> None:
     pq.write_table(table, sink)
     (series,) = parse_file(sink.getvalue(), zone=None).series
     assert (series.interval_s, series.value.tolist()) == (900, [5, 6])
+
+
+def test_a_parquet_stamp_of_no_year_that_readings_have_is_refused() -> None:
+    far = pa.array([datetime(2500, 1, 1, tzinfo=UTC)], pa.timestamp("s", "UTC"))
+    sink = io.BytesIO()
+    pq.write_table(pa.table({"start": far, "value": [5]}), sink)
+    with pytest.raises(FileRefusedError, match="line 2: the year 2500 is not 1971 to 2199"):
+        parse_file(sink.getvalue(), zone=None)
 
 
 UTILITY = b"""Name,SOMEBODY

@@ -152,6 +152,7 @@ def moment(start: object, line: int) -> datetime:
         FileRefusedError: it is not one.
     """
     if isinstance(start, datetime):
+        require_year(start, line)
         return start
     text = str(start)
     try:
