@@ -25,6 +25,7 @@ from openami.app.web.letters import Letters
 from openami.app.web.live import LiveFeed
 from openami.app.web.operations import Operations
 from openami.app.web.people import PortalCustomers
+from openami.app.web.recall import RecallingStore
 from openami.app.web.usage import MeterUsage
 from openami.billing.adapters.book_postgres import PostgresBillBook
 from openami.billing.api import Billing
@@ -34,7 +35,6 @@ from openami.headend.adapters.postgres import PostgresHeadendStatus
 from openami.kernel.errors import OpenAmiError
 from openami.mdm.adapters.registry_postgres import PostgresRegistry
 from openami.mdm.adapters.registry_validation import PostgresBook
-from openami.mdm.adapters.store_socket import SocketStore
 from openami.mdm.api import MeterData
 from openami.portal.application import create_app
 from openami.portal.config import PortalConfig, Ports
@@ -128,7 +128,7 @@ async def wired(settings: Settings) -> AsyncIterator[Parts]:
         real, domain = RealClock(), settings.clock()
         portal, registry = secured("openami_portal"), secured("openami_mdm")
         audit = PostgresAuditLog(secured("openami_audit"))
-        store = SocketStore(settings.home.store_socket)
+        store = RecallingStore(settings.home.store_socket)
         stack.push_async_callback(store.close)
         data = MeterData(registry=PostgresRegistry(registry), store=store, book=PostgresBook(registry))
         status_file = settings.home.folder("run") / "status.json"
