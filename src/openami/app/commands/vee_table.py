@@ -6,23 +6,18 @@ what cannot be understood at all refuses the file, naming the line.
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 from zoneinfo import ZoneInfo
-
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from openami.app.commands.intervals import octets_of
 from openami.contracts.channel import Channel
 from openami.mdm.importing import FileRefusedError, parse_file
 from openami.mdm.importing.detect import detected
 from openami.mdm.importing.localtime import LocalStamps
+from openami.mdm.importing.rows import table_rows
 from openami.mdm.importing.table import UNITS, channel_named, energy, moment, quality_bits
 from openami.mdm.importing.utility_csv import is_utility_csv
 
@@ -79,7 +74,9 @@ def _table(
         raise FileRefusedError(0, f"unit {unit[:20]!r}: one of Wh, kWh, MWh")
     found: dict[SeriesKey, Rows] = {}
     stamps: dict[SeriesKey, LocalStamps] = {}
-    for line, (start, value, channel_name, quality, meter) in (_parquet if kind == "parquet" else _csv)(octets, names):
+    for line, (start, value, channel_name, quality, meter) in table_rows(
+        octets, names, is_parquet=kind == "parquet", max_rows=MAX_ROWS
+    ):
         key = (str(meter)[:80], channel_named(str(channel_name), line))
         at_s = stamps.setdefault(key, LocalStamps(zone)).epoch_s(moment(start, line), line)
         rows = found.setdefault(key, Rows())
@@ -89,50 +86,3 @@ def _table(
         rows.value.append(energy(str(value), line, factor))
         rows.quality.append(quality_bits(str(quality), line))
     return found
-
-
-def _places(header: Sequence[str], names: Sequence[str]) -> list[int]:
-    """Return where each named column is, -1 where it is not; the first two are required."""
-    clean = [h.strip().lower() for h in header]
-    wanted = [clean.index(n) if n and n in clean else -1 for n in names]
-    if wanted[1] < 0 and "value_wh" in clean:
-        wanted[1] = clean.index("value_wh")
-    if wanted[0] < 0 or wanted[1] < 0:
-        raise FileRefusedError(1, f"the header needs {names[0]} and value")
-    return wanted
-
-
-def _csv(octets: bytes, names: Sequence[str]) -> Iterator[tuple[int, list[Any]]]:
-    try:
-        text = octets.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise FileRefusedError(octets[: error.start].count(b"\n") + 1, "not UTF-8 text") from error
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-    try:
-        place = _places(next(reader, []), names)
-        for row in reader:
-            if any(cell.strip() for cell in row):
-                _within(reader.line_num)
-                yield reader.line_num, [row[i].strip() if 0 <= i < len(row) else "" for i in place]
-    except csv.Error as error:
-        raise FileRefusedError(reader.line_num, f"not CSV: {str(error)[:80]}") from error
-
-
-def _parquet(octets: bytes, names: Sequence[str]) -> Iterator[tuple[int, list[Any]]]:
-    try:
-        file = pq.ParquetFile(pa.BufferReader(octets))
-        _within(file.metadata.num_rows)
-        place = _places(file.schema_arrow.names, names)
-        line = 1
-        for batch in file.iter_batches(batch_size=65_536):
-            columns = [batch.column(i).to_pylist() if i >= 0 else None for i in place]
-            for index in range(batch.num_rows):
-                line += 1
-                yield line, ["" if c is None or c[index] is None else c[index] for c in columns]
-    except (pa.ArrowException, OSError, ValueError, OverflowError, MemoryError) as error:
-        raise FileRefusedError(0, f"not Parquet: {type(error).__name__}") from error
-
-
-def _within(rows: int) -> None:
-    if rows > MAX_ROWS:
-        raise FileRefusedError(0, f"over {MAX_ROWS} rows: cut the file by year")

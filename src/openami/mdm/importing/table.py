@@ -5,17 +5,12 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from openami.contracts.channel import CHANNEL_BY_NAME, Channel
 from openami.contracts.quality import QualityState, RawQuality
@@ -23,6 +18,7 @@ from openami.kernel.finding import Finding
 from openami.mdm.importing.errors import FileRefusedError
 from openami.mdm.importing.file import MAX_ABS_VALUE, MAX_ROWS, ImportedFile, ImportedSeries, in_order, whole_wh
 from openami.mdm.importing.localtime import LocalStamps, require_year
+from openami.mdm.importing.rows import Row, table_rows
 
 UNITS = {"wh": 1, "kwh": 1000, "mwh": 1_000_000}
 _QUALITY = {
@@ -33,8 +29,7 @@ _QUALITY = {
     "questionable": RawQuality.DATA_NOT_VALID,
     "outage_zero": RawQuality.POWER_DOWN,
 }
-_Row = tuple[int, Any, str, str, str, str]
-"""Line, start, value, channel, quality, meter."""
+COLUMNS = ("start", "value", "channel", "quality", "meter")
 
 
 def parse_csv(octets: bytes, *, zone: ZoneInfo | None, unit: str = "Wh") -> ImportedFile:
@@ -48,7 +43,8 @@ def parse_csv(octets: bytes, *, zone: ZoneInfo | None, unit: str = "Wh") -> Impo
     Raises:
         FileRefusedError: any line cannot be read; the whole file is refused.
     """
-    return ImportedFile("csv", *_series(_csv_rows(octets), zone, unit))
+    rows = table_rows(octets, COLUMNS, is_parquet=False, max_rows=MAX_ROWS)
+    return ImportedFile("csv", *_series(rows, zone, unit))
 
 
 def parse_parquet(octets: bytes, *, zone: ZoneInfo | None, unit: str = "Wh") -> ImportedFile:
@@ -57,63 +53,21 @@ def parse_parquet(octets: bytes, *, zone: ZoneInfo | None, unit: str = "Wh") -> 
     Raises:
         FileRefusedError: the file or a row cannot be read.
     """
-    return ImportedFile("parquet", *_series(_parquet_rows(octets), zone, unit))
-
-
-def _csv_rows(octets: bytes) -> Iterator[_Row]:
-    try:
-        text = octets.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise FileRefusedError(octets[: error.start].count(b"\n") + 1, "not UTF-8 text") from error
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-    try:
-        header = [c.strip().lower() for c in next(reader, [])]
-        place = _places(header)
-        for row in reader:
-            if not row or all(not c.strip() for c in row):
-                continue
-            if reader.line_num > MAX_ROWS:
-                raise FileRefusedError(reader.line_num, f"over {MAX_ROWS} lines")
-            cells = [row[i].strip() if 0 <= i < len(row) else "" for i in place]
-            yield reader.line_num, cells[0], cells[1], cells[2], cells[3], cells[4]
-    except csv.Error as error:
-        raise FileRefusedError(reader.line_num, f"not CSV: {str(error)[:80]}") from error
-
-
-def _places(header: Sequence[str]) -> list[int]:
-    values = [c for c in ("value", "value_wh") if c in header]
-    if "start" not in header or not values:
-        raise FileRefusedError(1, "the header needs start and value")
-    names = ("channel", "quality", "meter")
-    return [header.index("start"), header.index(values[0]), *(header.index(n) if n in header else -1 for n in names)]
-
-
-def _parquet_rows(octets: bytes) -> Iterator[_Row]:
-    try:
-        file = pq.ParquetFile(pa.BufferReader(octets))
-        if file.metadata.num_rows > MAX_ROWS:
-            raise FileRefusedError(0, f"{file.metadata.num_rows} rows, the limit is {MAX_ROWS}")
-        place = _places([c.lower() for c in file.schema_arrow.names])
-        number = 1
-        for batch in file.iter_batches(batch_size=65_536):
-            columns = [batch.column(i).to_pylist() if i >= 0 else None for i in place]
-            for index in range(batch.num_rows):
-                number += 1
-                cells = ["" if c is None or c[index] is None else c[index] for c in columns]
-                yield number, cells[0], str(cells[1]), str(cells[2]), str(cells[3]), str(cells[4])
-    except (pa.ArrowException, OSError, ValueError, OverflowError, MemoryError) as error:
-        raise FileRefusedError(0, f"not Parquet: {type(error).__name__}") from error
+    return ImportedFile(
+        "parquet", *_series(table_rows(octets, COLUMNS, is_parquet=True, max_rows=MAX_ROWS), zone, unit)
+    )
 
 
 def _series(
-    rows: Iterator[_Row], zone: ZoneInfo | None, unit: str
+    rows: Iterator[Row], zone: ZoneInfo | None, unit: str
 ) -> tuple[tuple[ImportedSeries, ...], tuple[()], tuple[Finding, ...]]:
     factor = UNITS.get(unit.lower())
     if factor is None:
         raise FileRefusedError(0, f"unit {unit[:20]!r}: one of Wh, kWh, MWh")
     groups: dict[tuple[str, Channel], list[tuple[int, Decimal, int, int]]] = {}
     stamps: dict[tuple[str, Channel], LocalStamps] = {}
-    for line, start, value, channel_name, quality, meter in rows:
+    for line, (start, *rest) in rows:
+        value, channel_name, quality, meter = map(str, rest)
         group = (meter[:80], channel_named(channel_name, line))
         stamp = stamps.setdefault(group, LocalStamps(zone))
         second = stamp.epoch_s(moment(start, line), line)
