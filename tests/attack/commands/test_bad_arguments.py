@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,8 @@ MONTH = ["--from", "2024-01-01", "--to", "2024-02-01", "--tz", "America/Chicago"
 def folder(tmp_path: Path) -> Path:
     (tmp_path / "i.csv").write_text(INTERVALS)
     (tmp_path / "r.json").write_text(json.dumps(RATE))
+    own = (files("openami.billing.rates") / "ameren-mo-anytime.json").read_text()
+    (tmp_path / "far.json").write_text(own.replace('"9.00"', '"1e99999"'))
     (tmp_path / "deep.json").write_text("[" * 100_000)
     (tmp_path / "deep.xml").write_text("<a>" * 100_000)
     (tmp_path / "octets").write_bytes(bytes(range(256)) * 20)
@@ -64,6 +67,7 @@ def run(
         (["bill", "--tariff", "r.json", "--intervals", "i.csv", *MONTH[:3], "9999-12-31", *MONTH[4:]], 2),
         (["bill", "--tariff", "r.json", "--intervals", "i.csv", "--from", "0001-01-01", *MONTH[2:]], 2),
         (["bill", "--tariff", "r.json", "--intervals", "i.csv", *MONTH[:5], "../../etc/passwd"], 2),
+        (["bill", "--tariff", "far.json", "--intervals", "i.csv", *MONTH], 1),
         (["decode", "octets"], 1),
         (["decode", "none"], 2),
         (["decode", "i.csv", "--key", "00"], 2),

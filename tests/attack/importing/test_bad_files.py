@@ -98,3 +98,13 @@ def test_overlapping_intervals_refuse_the_file() -> None:
     octets = FEED.replace(b"</IntervalReading>", second) % (b"0", b"900", b"0", b"1")
     with pytest.raises(FileRefusedError, match="line"):
         parse_file(octets, zone=None)
+
+
+@pytest.mark.timeout(10)
+@pytest.mark.parametrize(
+    ("power", "start"), [(b"0", b"1e999999"), (b"0", b"111e999600"), (b"--1", b"0"), (b"0", b"NaN")]
+)
+def test_a_feed_whose_numbers_are_far_larger_than_their_text_is_read_or_refused_at_once(
+    power: bytes, start: bytes
+) -> None:
+    _survives(FEED % (power, b"900", start, b"1"))

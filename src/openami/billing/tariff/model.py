@@ -18,6 +18,9 @@ from enum import StrEnum
 from openami.billing.tariff.errors import TariffError
 from openami.billing.tariff.holiday import HolidayList
 
+LARGEST_NUMBER = 10**9
+MOST_PLACES = 12
+
 MINUTES_PER_DAY = 1440
 HOLIDAY = 7
 """Index of the holiday's plan in a week of eight plans; 0 to 6 are Monday to Sunday."""
@@ -246,6 +249,12 @@ def opened(schedule: RateSchedule) -> RateSchedule:
     name = f"{schedule.name} (older days at the prices of {first.effective_from})"
     versions = (replace(first, effective_from=None), *schedule.versions[1:])
     return replace(schedule, code=schedule.code + OPEN_SUFFIX, name=name, versions=versions)
+
+
+def can_be_price(number: Decimal) -> bool:
+    """Tell whether a number is one that a price, an amount or a block's end can be: bills stay numbers of a page."""
+    exponent = number.as_tuple().exponent
+    return isinstance(exponent, int) and exponent >= -MOST_PLACES and abs(number) <= LARGEST_NUMBER
 
 
 def _check_blocks(period: PricePeriod) -> None:

@@ -29,6 +29,7 @@ from openami.billing.tariff.model import (
     Tariff,
     WeekPlan,
     Window,
+    can_be_price,
 )
 
 FORMAT = "openami-rate/1"
@@ -91,7 +92,7 @@ def _period(row: Mapping[str, Any]) -> PricePeriod:
 
 def _price(text: object) -> Decimal:
     value = Decimal(str(text))
-    if not value.is_finite():
+    if not can_be_price(value):
         raise TariffError("price", f"{str(text)[:20]!r} is not a price")
     return value
 

@@ -31,6 +31,7 @@ from openami.billing.tariff.model import (
     Tariff,
     WeekPlan,
     Window,
+    can_be_price,
 )
 
 MAX_PERIODS = 64
@@ -92,7 +93,7 @@ def _number(clause: str, value: object) -> Decimal:
     if isinstance(value, bool) or not isinstance(value, (int, Decimal)):
         raise TariffError(clause, f"{str(value)[:40]!r} is not a number")
     number = Decimal(value)
-    if not number.is_finite() or abs(number) > 10**9 or number.as_tuple().exponent < -12:  # type: ignore[operator]
+    if not can_be_price(number):
         raise TariffError(clause, "the number is outside what a price can be")
     return number
 
