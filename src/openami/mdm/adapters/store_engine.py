@@ -35,6 +35,8 @@ from openami.mdm.store.wire import encode_columns
 _LOG = structlog.get_logger()
 MEMORY_LIMIT_OCTETS = 800_000_000
 MARK_CACHE_OCTETS = 64 * 1024 * 1024
+INDEX_MARK_CACHE_OCTETS = 8 * 1024 * 1024
+"""Our tables have no secondary index; the engine would set gigabytes aside for one."""
 QUERY_MEMORY_OCTETS = 400_000_000
 QUERY_SECONDS = 60
 READ_HANDLES = 4
@@ -103,6 +105,9 @@ class StoreEngine:
         options = {
             "max_server_memory_usage": str(MEMORY_LIMIT_OCTETS),
             "mark_cache_size": str(MARK_CACHE_OCTETS),
+            "index_mark_cache_size": str(INDEX_MARK_CACHE_OCTETS),
+            "index_uncompressed_cache_size": "0",
+            "uncompressed_cache_size": "0",
         }
 
         def open_handle() -> Any:
