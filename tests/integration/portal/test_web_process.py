@@ -29,6 +29,7 @@ from openami.app.settings import Home, Settings
 from openami.billing.adapters.book_postgres import PostgresBillBook
 from openami.billing.bill.record import Assignment
 from openami.contracts.channel import Channel
+from openami.contracts.deadletter import RefusalReason
 from openami.contracts.quality import Source
 from openami.contracts.reading import ReadingBatch, uuid_column
 from openami.contracts.stream import reading_subject
@@ -38,6 +39,8 @@ from openami.kernel.time import epoch_s
 from openami.mdm.adapters.registry_postgres import PostgresRegistry
 from openami.mdm.adapters.store_socket import SocketStore
 from openami.mdm.api import Installation, Meter, ServicePoint, StoreUnavailableError
+from openami.network.gateway.batch import RefusedFrame
+from openami.network.gateway.quarantine import QUARANTINE, Quarantine
 from openami.security.access.account import NewUser
 from openami.security.access.role import Role
 from openami.security.adapters.audit_postgres import AuditSequencer
@@ -264,6 +267,19 @@ async def test_staff_see_counts_by_cell_and_no_single_home_without_the_desk(worl
         assert now.json()["meters_installed"] == 2
         assert (await viewer.get(f"/service-points/{world.mine}/home")).status_code == 403
         assert (await viewer.get("/staff/unassigned")).status_code == 403
+
+
+async def test_what_the_gateway_refused_is_counted_and_listed_for_staff(world: World) -> None:
+    folder = world.settings.home.folder("gateway")
+    frame = RefusedFrame(7, 1, RefusalReason.DOWNGRADE, b"OAM00001", 5, bytes(30))
+    Quarantine(folder / QUARANTINE).append([frame], refused_at_ms=1000 * epoch_s(world.now))
+    (folder / "status.json").write_text(json.dumps({"counts": {"refused_downgrade": 1}}))
+    async with signed_in(world, "OPERATOR") as operator:
+        now = (await operator.get("/staff/now")).json()
+        assert {r["reason"]: r["count"] for r in now["dead_letters"]} == {"downgrade": 1}
+        (letter,) = (await operator.get("/staff/dead-letters")).json()["letters"]
+        assert (letter["reason"], letter["octets"], letter["refused_at"]) == ("downgrade", 30, epoch_s(world.now))
+        assert (await operator.get("/staff/dead-letters", params={"before": "x"})).status_code == 400
 
 
 async def test_a_stored_reading_reaches_its_owners_screen_within_two_seconds(world: World) -> None:
