@@ -65,12 +65,14 @@ class SocketStore:
     place: Path
     timeout_s: float = 75.0
     _idle: list[FrameStream] = field(default_factory=list)
+    _open: dict[int, FrameStream] = field(default_factory=dict)
     _free: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MAX_CONNECTIONS))
 
     async def close(self) -> None:
-        """Close the idle connections."""
-        while self._idle:
-            self._idle.pop().close()
+        """Close every connection: also that of an answer whose reader went away halfway."""
+        self._idle.clear()
+        for stream in list(self._open.values()):
+            self._drop(stream)
 
     async def write_readings(self, batch: ReadingBatch, *, token: str) -> None:
         """See :class:`~openami.mdm.ports.IntervalStore`."""
@@ -262,7 +264,7 @@ class SocketStore:
                     if fresh or not repeat or isinstance(error, TimeoutError):
                         raise
                     # An idle connection may have died with the store's last process.
-                    stream.close()
+                    self._drop(stream)
                     stream = await self._connect()
                     kind, octets = await self._first(stream, request, columns)
                 while kind is FrameKind.PART:
@@ -283,7 +285,7 @@ class SocketStore:
                 if whole:
                     self._idle.append(stream)
                 else:
-                    stream.close()
+                    self._drop(stream)
 
     async def _first(
         self, stream: FrameStream, request: Request, columns: pa.RecordBatch | None
@@ -299,19 +301,28 @@ class SocketStore:
             stream = self._idle.pop()
             if _is_quiet(stream.connection):
                 return stream, False
-            stream.close()
+            self._drop(stream)
         return await self._connect(), True
 
     async def _connect(self) -> FrameStream:
         connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         stream = FrameStream(connection)
+        self._open[id(stream)] = stream
         try:
             loop = asyncio.get_running_loop()
             await asyncio.wait_for(loop.sock_connect(connection, str(self.place)), 5)
         except OSError as error:
-            stream.close()
+            self._drop(stream)
             raise StoreUnavailableError(f"the store does not answer ({type(error).__name__}): try again") from error
+        except BaseException:
+            # Whoever asked went away while we were connecting.
+            self._drop(stream)
+            raise
         return stream
+
+    def _drop(self, stream: FrameStream) -> None:
+        self._open.pop(id(stream), None)
+        stream.close()
 
 
 def _is_quiet(connection: socket.socket) -> bool:
