@@ -6,6 +6,7 @@ import importlib
 import sys
 from typing import Annotated
 
+import structlog
 import typer
 from rich.console import Console
 
@@ -74,6 +75,8 @@ def root(
 
 def main() -> None:
     """Run the command line; an anticipated error is one sentence on stderr, never a traceback."""
+    # Standard output is for answers: what rooms log goes beside it.
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(file=sys.stderr))
     _register(sys.argv[1:])
     try:
         app()
