@@ -64,7 +64,7 @@ def postgres_server() -> Iterator[PostgresEngine]:
     engine = PostgresEngine(folder / "data", folder / "s")
     engine.prepare()
     with (folder / "log").open("wb") as log:
-        child = subprocess.Popen(engine.command(), user=engine.user(), stdout=log, stderr=log, cwd="/")
+        child = subprocess.Popen(engine.command(), stdout=log, stderr=log, cwd="/", **engine.rights())
     try:
         engine.wait_ready(60)
         engine.ensure_database()

@@ -205,7 +205,7 @@ def bench_engines() -> Iterator[tuple[NatsEngine, PostgresEngine]]:
     with (folder / "log").open("wb") as log:
         children = [
             subprocess.Popen(nats.command(), stdout=log, stderr=log),
-            subprocess.Popen(postgres.command(), user=postgres.user(), stdout=log, stderr=log, cwd="/"),
+            subprocess.Popen(postgres.command(), stdout=log, stderr=log, cwd="/", **postgres.rights()),
         ]
     try:
         postgres.wait_ready(60)

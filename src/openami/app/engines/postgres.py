@@ -76,6 +76,14 @@ class PostgresEngine:
         """Return the system user to run as: None unless we are root."""
         return SYSTEM_USER if os.geteuid() == 0 else None
 
+    def rights(self) -> dict[str, Any]:
+        """Return the process options that make a child run as :meth:`user`; none unless we are root.
+
+        Our own groups must go too: as a member of root's group the other user would be judged by the group's rights.
+        """
+        user = self.user()
+        return {"user": user, "group": user, "extra_groups": []} if user else {}
+
     def url(self, role: str, database: str = DATABASE) -> str:
         """Return the SQLAlchemy URL of a database role."""
         return f"postgresql+psycopg://{role}@/{database}?host={self.sockets}"
@@ -127,9 +135,7 @@ class PostgresEngine:
     def _initialize(self) -> None:
         command = [str(_binary("initdb")), "-D", str(self.data), "-U", SUPERUSER]
         command += ["--auth=reject", "--auth-local=trust", "--encoding=UTF8", "--locale=C"]
-        user = self.user()
-        rights: dict[str, Any] = {"user": user, "group": user, "extra_groups": []} if user else {}
-        done = subprocess.run(command, capture_output=True, text=True, check=False, cwd="/", **rights)
+        done = subprocess.run(command, capture_output=True, text=True, check=False, cwd="/", **self.rights())
         if done.returncode != 0:
             raise EngineError(f"initdb in {self.data} failed: {done.stderr.strip()[-500:]}")
         with (self.data / "postgresql.conf").open("a") as file:
