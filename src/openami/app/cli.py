@@ -75,8 +75,8 @@ def root(
 
 def main() -> None:
     """Run the command line; an anticipated error is one sentence on stderr, never a traceback."""
-    # Standard output is for answers: what rooms log goes beside it.
-    structlog.configure(logger_factory=structlog.PrintLoggerFactory(file=sys.stderr))
+    # Standard output is for answers: what rooms log goes beside it, to whatever standard error is at that moment.
+    structlog.configure(logger_factory=lambda *_: structlog.PrintLogger(sys.stderr))
     _register(sys.argv[1:])
     try:
         app()
