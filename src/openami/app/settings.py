@@ -117,8 +117,12 @@ class Settings:
         return ScaledClock(real_now, self.real_origin, self.domain_origin or self.real_origin, self.speed)
 
     def save(self) -> None:
-        """Write the settings to the home, whole or not at all. Engine addresses stay out: they hold passwords."""
-        row = {name: value for name, value in asdict(self).items() if not name.endswith("_url")}
+        """Write the settings to the home, whole or not at all.
+
+        Engine addresses that come from the environment stay there: they hold passwords.
+        """
+        given = {os.environ.get(f"OPENAMI_{name.upper()}") for name in asdict(self) if name.endswith("_url")}
+        row = {name: value for name, value in asdict(self).items() if not (name.endswith("_url") and value in given)}
         row["home"] = None
         row["real_origin"] = self.real_origin.isoformat()
         row["domain_origin"] = (self.domain_origin or self.real_origin).isoformat()
