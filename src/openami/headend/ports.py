@@ -12,6 +12,7 @@ from openami.contracts.deadletter import DeadLetter
 from openami.contracts.reading import I64, UUIDS
 from openami.headend.intake import Outcome, StreamMessage
 from openami.kernel.errors import OpenAmiError
+from openami.kernel.ids import SystemTitle
 
 
 class HeadendError(OpenAmiError):
@@ -28,6 +29,80 @@ class StateUnavailableError(HeadendError):
 
 class LostLeaseError(HeadendError):
     """Another head-end owns the group: stop, write nothing, forget its windows."""
+
+
+class NoAnswerError(HeadendError):
+    """A meter did not answer in time. The text says in words how far the message came: staff read it."""
+
+
+class DownlinkUnavailableError(HeadendError):
+    """The way to the meters is closed now (gateway, collector or bus away): not the meter's fault, try again."""
+
+
+class SealingUnavailableError(HeadendError):
+    """The process that seals does not answer now: try again."""
+
+
+class SealingRefusedError(HeadendError):
+    """The process that seals will not: no key, no approval, or a limit reached. Trying again does not help."""
+
+
+class ForgedAnswerError(HeadendError):
+    """An answer does not verify under the meter's keys: the association is over, and somebody should know."""
+
+
+class Sealing(Protocol):
+    """What needs a meter's keys in a session. No key passes this door in either direction.
+
+    Every method raises :class:`SealingUnavailableError` when the other side cannot be reached, and
+    :class:`SealingRefusedError` when it refuses.
+    """
+
+    async def seal(self, title: SystemTitle, plaintext: bytes, *, control: int) -> bytes:
+        """Return an APDU for a meter as ``SC | IC | ciphertext | tag``, under a counter that was never used.
+
+        Args:
+            title: the meter.
+            plaintext: the APDU; its class (association, read, write, switch, firmware, key) decides what it needs.
+            control: security control octet, 0x30 and the suite.
+        """
+        ...
+
+    async def open(self, title: SystemTitle, sealed: bytes) -> bytes:
+        """Return the APDU inside ``SC | IC | ciphertext | tag`` that a meter answered with.
+
+        Raises:
+            ForgedAnswerError: the tag does not verify, or the counter was seen before.
+        """
+        ...
+
+    async def prove(self, title: SystemTitle, challenge: bytes) -> bytes:
+        """Return our answer ``SC | IC | tag`` to a meter's challenge (high-level authentication with GMAC)."""
+        ...
+
+    async def verify(self, title: SystemTitle, challenge: bytes, proof: bytes) -> bool:
+        """Tell whether a meter's answer to our challenge proves that it holds its keys."""
+        ...
+
+
+class Downlink(Protocol):
+    """The way to a meter and back: gateway, collector and radio."""
+
+    async def exchange(self, title: SystemTitle, octets: bytes, *, timeout_s: float) -> bytes:
+        """Send a wrapper frame to a meter and return the wrapper frame that it answers with.
+
+        One exchange of a meter at a time; a late answer to an earlier one is never returned.
+
+        Args:
+            title: the meter.
+            octets: 8-octet wrapper header and APDU.
+            timeout_s: how long to wait [s], real time.
+
+        Raises:
+            NoAnswerError: nothing came in time.
+            DownlinkUnavailableError: the message could not be handed over.
+        """
+        ...
 
 
 class FrameReader(Protocol):
