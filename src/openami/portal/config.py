@@ -7,7 +7,7 @@ from pathlib import Path
 
 from openami.kernel.clock import Clock
 from openami.portal.live import LiveHub
-from openami.portal.ports import AccessLog, Bills, Customers, OperationsView, Sessions, UsageData
+from openami.portal.ports import AccessLog, Bills, Customers, FleetView, OperationsView, Sessions, UsageData
 from openami.security.access.gate import Gate
 
 
@@ -45,6 +45,7 @@ class Ports:
     customers: Customers
     access_log: AccessLog
     operations: OperationsView
+    fleet: FleetView
     live: LiveHub
     real: Clock
     domain: Clock

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Protocol
 from uuid import UUID
 
@@ -18,6 +18,7 @@ from openami.contracts.channel import Channel
 from openami.kernel.errors import OpenAmiError
 from openami.kernel.time import Period
 from openami.portal.views.bill import BillSummaryView, BillView
+from openami.portal.views.fleet import MeterReadView, MissingReadsView, ReadKind, ServiceLevelsView
 from openami.portal.views.staff import (
     AttachedView,
     CompletenessView,
@@ -249,6 +250,30 @@ class OperationsView(Protocol):
 
     async def processes(self) -> Sequence[ProcessView]:
         """Return the supervised processes and their health."""
+        ...
+
+
+class FleetView(Protocol):
+    """How well the fleet is read, from the head-end's books, and the road to a single meter."""
+
+    async def service_levels(self) -> ServiceLevelsView:
+        """Return completeness by cell and age, and who is unread."""
+        ...
+
+    async def missing(self, meter_id: UUID, day: date | None) -> MissingReadsView | None:
+        """Return why reads of a local day (None: today so far) are missing; None for an unknown meter."""
+        ...
+
+    async def ask(self, meter_id: UUID, kind: ReadKind) -> MeterReadView:
+        """Put a read before all others of the meter.
+
+        Raises:
+            RefusedError: the meter has no keys, or is of a kind that cannot be asked.
+        """
+        ...
+
+    async def reads(self, meter_id: UUID, *, limit: int) -> Sequence[MeterReadView]:
+        """Return the newest reads that were asked for by hand."""
         ...
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from uuid import UUID
 
 import httpx
@@ -22,6 +22,7 @@ from openami.portal.config import PortalConfig, Ports
 from openami.portal.live import LiveHub
 from openami.portal.ports import MeterFacts, Place, PricedIntervals, RefusedError, Series
 from openami.portal.views.bill import BillSummaryView, BillView
+from openami.portal.views.fleet import MeterReadView, MissingReadsView, ReadKind, ReadState, ServiceLevelsView
 from openami.portal.views.staff import (
     AttachedView,
     CompletenessView,
@@ -203,6 +204,41 @@ class FakeOperations:
 
 
 @dataclass
+class FakeFleet:
+    """One meter that can be asked; what was asked is kept."""
+
+    asked: list[tuple[UUID, ReadKind]] = field(default_factory=list)
+
+    async def service_levels(self) -> ServiceLevelsView:
+        return ServiceLevelsView(as_of=0, age_h=[1, 6, 24, 72], target=0.995, cells=[], unread=[])
+
+    async def missing(self, meter_id: UUID, day: date | None) -> MissingReadsView | None:
+        if meter_id != METER:
+            return None
+        return MissingReadsView(meter_id=meter_id, day="2026-11-23", expected=96, present=96, spans=[])
+
+    async def ask(self, meter_id: UUID, kind: ReadKind) -> MeterReadView:
+        self.asked.append((meter_id, kind))
+        return (await self.reads(meter_id, limit=1))[0]
+
+    async def reads(self, meter_id: UUID, *, limit: int) -> Sequence[MeterReadView]:
+        return [
+            MeterReadView(
+                request_id=meter_id,
+                kind=kind,
+                state=ReadState.QUEUED,
+                words="Waits for the radio.",
+                asked_at=0,
+                ended_at=None,
+                took_s=None,
+                values=[],
+            )
+            for asked, kind in reversed(self.asked)
+            if asked == meter_id
+        ][:limit]
+
+
+@dataclass
 class Portal:
     app: FastAPI
     usage: FakeUsage
@@ -210,6 +246,7 @@ class Portal:
     sessions: FakeSessions
     hub: LiveHub
     operations: FakeOperations
+    fleet: FakeFleet
 
     def client(self, role: Role | None = None, **headers: str) -> httpx.AsyncClient:
         cookies = {"openami_session": role.value} if role else {}
@@ -229,7 +266,7 @@ def portal() -> Portal:
     sessions = {r.value: session(r) for r in Role}
     sessions[Role.CUSTOMER.value] = session(Role.CUSTOMER, (Grant(MINE, Period(SINCE, FOREVER)),))
     usage, log, hub, fake_sessions = FakeUsage(), FakeLog(), LiveHub(), FakeSessions(sessions)
-    clock, operations = FixedClock(NOW), FakeOperations()
+    clock, operations, fleet = FixedClock(NOW), FakeOperations(), FakeFleet()
     ports = Ports(
         sessions=fake_sessions,
         gate=Gate(log, clock, clock),
@@ -238,8 +275,11 @@ def portal() -> Portal:
         customers=FakeCustomers(),
         access_log=log,
         operations=operations,
+        fleet=fleet,
         live=hub,
         real=clock,
         domain=clock,
     )
-    return Portal(create_app(PortalConfig(zone="America/Chicago"), ports), usage, log, fake_sessions, hub, operations)
+    return Portal(
+        create_app(PortalConfig(zone="America/Chicago"), ports), usage, log, fake_sessions, hub, operations, fleet
+    )

@@ -26,6 +26,7 @@ BODIES = {
     "/api/v1/staff/installations": {
         "meter_id": METER, "service_point_id": OTHER, "installed_at": 1_700_000_000, "reason": "found in the field",
     },
+    "/api/v1/staff/meters/{meter_id}/reads": {"kind": "registers", "reason": "a caller doubts the bill"},
 }  # fmt: skip
 
 

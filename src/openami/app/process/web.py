@@ -21,6 +21,7 @@ from openami.app.engines.nats import BusError, connect
 from openami.app.process import ready
 from openami.app.settings import Settings, real_now
 from openami.app.web.bills import PortalBills
+from openami.app.web.fleet import FleetDesk
 from openami.app.web.letters import Letters
 from openami.app.web.live import LiveFeed
 from openami.app.web.operations import Operations
@@ -144,6 +145,7 @@ async def wired(settings: Settings) -> AsyncIterator[Parts]:
             customers=PortalCustomers(PostgresCustomers(portal), usage.has_received),
             access_log=audit,
             operations=operations,
+            fleet=FleetDesk(),
             live=hub,
             real=real,
             domain=domain,

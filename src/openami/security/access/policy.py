@@ -36,6 +36,7 @@ class Kind(StrEnum):
     OPERATIONS = "operations"
     DEAD_LETTERS = "dead_letters"
     METER = "meter"
+    METER_READ = "meter_read"
     INSTALLATION = "installation"
 
 
@@ -102,6 +103,9 @@ TABLE: tuple[Rule, ...] = (
     _rule(_CONSOLE, Action.READ, Kind.OPERATIONS, Relation.NONE, _OPERATIONS),
     _rule((*_DESK, Role.SECADM, Role.SECAUD), Action.READ, Kind.DEAD_LETTERS, Relation.NONE, _OPERATIONS),
     _rule((*_DESK, Role.INSTALLER), Action.READ, Kind.METER, Relation.NONE, _OPERATIONS),
+    # A meter read by hand shows a home's figures: the customer sees who asked.
+    _rule(_DESK, Action.READ, Kind.METER_READ, Relation.ANY, _DESK_WORK),
+    _rule(_DESK, Action.CHANGE, Kind.METER_READ, Relation.ANY, _DESK_WORK),
     _rule((*_DESK, Role.INSTALLER), Action.CHANGE, Kind.INSTALLATION, Relation.NONE, _OPERATIONS),
 )
 
