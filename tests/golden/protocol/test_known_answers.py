@@ -9,6 +9,8 @@ from typing import Any, TypedDict
 import pytest
 
 from openami.protocol import axdr
+from openami.security.suites.agreement import agree_ephemeral, derive_key
+from openami.security.suites.curve import public_key_of, shared_secret, sign, verify_signature
 from openami.security.suites.errors import SuiteError
 from openami.security.suites.gcm import (
     gmac_answer,
@@ -18,7 +20,7 @@ from openami.security.suites.gcm import (
     seal,
     verify_gmac_answer,
 )
-from openami.security.suites.wrap import derive_key_128, shared_secret_p256, unwrap_key, wrap_key
+from openami.security.suites.wrap import unwrap_key, wrap_key
 
 
 @pytest.fixture
@@ -77,12 +79,45 @@ def test_both_ends_of_mechanism_5_answer_as_published(answers: dict[str, dict[st
 
 def test_suite_1_key_agreement_gives_the_published_key(answers: dict[str, dict[str, Any]]) -> None:
     a = answers["suite1_key_agreement_I1"]
-    secret = shared_secret_p256(
-        bytes.fromhex(a["client_ephemeral_private"]), bytes.fromhex(a["server_ephemeral_public"])
-    )
+    private, public = bytes.fromhex(a["client_ephemeral_private"]), bytes.fromhex(a["server_ephemeral_public"])
+    client, server = bytes.fromhex(a["client_title"]), bytes.fromhex(a["server_title"])
+    secret = shared_secret(private, public)
     assert secret.hex() == a["z"]
-    key = derive_key_128(secret, party_u=bytes.fromhex(a["client_title"]), party_v=bytes.fromhex(a["server_title"]))
-    assert key.hex() == a["derived_unicast_key"]
+    assert derive_key(secret, party_u=client, party_v=server).hex() == a["derived_unicast_key"]
+    agreed = agree_ephemeral(private, public, client_title=client, server_title=server)
+    assert agreed.hex() == a["derived_unicast_key"]
+
+
+# RFC 6979, A.2.5 and A.2.6: deterministic signatures of "sample".
+SIGNATURES = [
+    pytest.param(
+        1,
+        "c9afa9d845ba75166b5c215767b1d6934e50c3db36e89b127b8a622b120f6721",
+        "60fed4ba255a9d31c961eb74c6356d68c049b8923b61fa6ce669622e60f29fb6"
+        "7903fe1008b8bc99a41ae9e95628bc64f2f1b20c2d7e9f5177a3c294d4462299",
+        "efd48b2aacb6a8fd1140dd9cd45e81d69d2c877b56aaf991c34d0ea84eaf3716"
+        "f7cb1c942d657c41d436c7a1b6e29f65f3e900dbb9aff4064dc4ab2f843acda8",
+        id="P-256",
+    ),
+    pytest.param(
+        2,
+        "6b9d3dad2e1b8c1c05b19875b6659f4de23c3b667bf297ba9aa47740787137d896d5724e4c70a825f872c9ea60d2edf5",
+        "ec3a4e415b4e19a4568618029f427fa5da9a8bc4ae92e02e06aae5286b300c64def8f0ea9055866064a254515480bc13"
+        "8015d9b72d7d57244ea8ef9ac0c621896708a59367f9dfb9f54ca84b3f1c9db1288b231c3ae0d4fe7344fd2533264720",
+        "94edbb92a5ecb8aad4736e56c691916b3f88140666ce9fa73d64c4ea95ad133c81a648152e44acf96e36dd1e80fabe46"
+        "99ef4aeb15f178cea1fe40db2603138f130e740a19624526203b6351d0a3a94fa329c145786e679e7b82c71a38628ac8",
+        id="P-384",
+    ),
+]
+
+
+@pytest.mark.parametrize(("suite", "private", "public", "signature"), SIGNATURES)
+def test_signatures_are_those_of_rfc_6979(suite: int, private: str, public: str, signature: str) -> None:
+    key = bytes.fromhex(private)
+    assert public_key_of(key, suite=suite).hex() == public
+    assert sign(key, b"sample", suite=suite).hex() == signature
+    assert verify_signature(bytes.fromhex(public), b"sample", bytes.fromhex(signature), suite=suite)
+    assert not verify_signature(bytes.fromhex(public), b"Sample", bytes.fromhex(signature), suite=suite)
 
 
 def test_key_wrap_gives_the_figure_of_rfc_3394() -> None:

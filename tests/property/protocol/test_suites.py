@@ -3,10 +3,24 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from openami.kernel.errors import MisuseError
+from openami.security.suites.agreement import (
+    agree_ephemeral,
+    agree_one_pass,
+    agree_static,
+    signed_public_key,
+    verified_public_key,
+)
+from openami.security.suites.challenge import (
+    ecdsa_answer,
+    sha256_answer,
+    verify_ecdsa_answer,
+    verify_sha256_answer,
+)
+from openami.security.suites.curve import public_key_of, shared_secret
 from openami.security.suites.errors import SuiteError
 from openami.security.suites.gcm import decrypt_unverified, open_batch, open_reference, open_sealed, seal
 
@@ -97,3 +111,80 @@ def test_suite_2_uses_keys_of_256_bits() -> None:
     assert open_reference(title, body, key=key, auth_key=key) == b"x"
     with pytest.raises(SuiteError, match="32 octets"):
         open_sealed(title, body, key=key[:16], auth_key=key)
+
+
+scalars = st.binary(min_size=32, max_size=32).filter(lambda b: 0 < int.from_bytes(b) < 2**255)
+challenges = st.binary(min_size=8, max_size=64)
+
+
+@settings(max_examples=20)
+@given(scalars, scalars, titles, titles, st.binary(min_size=1, max_size=20))
+def test_both_ends_agree_on_one_key_in_every_scheme(
+    one: bytes, two: bytes, title: bytes, other: bytes, transaction: bytes
+) -> None:
+    for mine, theirs in ((one, public_key_of(two)), (two, public_key_of(one))):
+        assert agree_ephemeral(mine, theirs, client_title=title, server_title=other) == agree_ephemeral(
+            one, public_key_of(two), client_title=title, server_title=other
+        )
+        assert agree_one_pass(mine, theirs, originator=title, recipient=other) == agree_one_pass(
+            one, public_key_of(two), originator=title, recipient=other
+        )
+        key = agree_static(mine, theirs, originator=title, recipient=other, transaction=transaction)
+        again = agree_static(one, public_key_of(two), originator=title, recipient=other, transaction=transaction)
+        next_key = agree_static(mine, theirs, originator=title, recipient=other, transaction=transaction + b"\x01")
+        assert key == again != next_key
+
+
+@settings(max_examples=20)
+@given(scalars, titles, titles, challenges, challenges)
+def test_an_answer_by_signature_proves_one_end_to_the_other_and_no_third(
+    key: bytes, title: bytes, other: bytes, received: bytes, sent: bytes
+) -> None:
+    answer = ecdsa_answer(key, own_title=title, peer_title=other, received=received, sent=sent)
+    public = public_key_of(key)
+    # Seen from the other end, its own challenge is the one that was received here.
+    assert verify_ecdsa_answer(public, answer, own_title=other, peer_title=title, received=sent, sent=received)
+    stranger = b"OAMOTHER" if other != b"OAMOTHER" else b"OAMAGAIN"
+    assert not verify_ecdsa_answer(public, answer, own_title=stranger, peer_title=title, received=sent, sent=received)
+    assert not verify_ecdsa_answer(public, answer[1:], own_title=other, peer_title=title, received=sent, sent=received)
+    secret = sha256_answer(key, own_title=title, peer_title=other, received=received, sent=sent)
+    assert verify_sha256_answer(key, secret, own_title=other, peer_title=title, received=sent, sent=received)
+    assert not verify_sha256_answer(title, secret, own_title=other, peer_title=title, received=sent, sent=received)
+
+
+@pytest.mark.parametrize("suite", [1, 2])
+@pytest.mark.parametrize("prefix", [b"", b"\x02"])
+def test_an_ephemeral_key_is_taken_only_under_its_owners_signature(suite: int, prefix: bytes) -> None:
+    size = 16 * (suite + 1)
+    ephemeral, signing, stranger = (bytes((n,)) * size for n in (1, 2, 3))
+    sent = signed_public_key(ephemeral, signing, suite=suite, prefix=prefix)
+    owner = public_key_of(signing, suite=suite)
+    assert verified_public_key(sent, owner, suite=suite, prefix=prefix) == public_key_of(ephemeral, suite=suite)
+    for octets, key in ((sent, public_key_of(stranger, suite=suite)), (sent[:-1] + b"\x00", owner), (sent[:-1], owner)):
+        with pytest.raises(SuiteError):
+            verified_public_key(octets, key, suite=suite, prefix=prefix)
+    with pytest.raises(SuiteError):
+        verified_public_key(sent, owner, suite=suite, prefix=b"\x01")
+
+
+@given(titles, counters, plaintexts, keys, keys, st.sampled_from([0x10, 0x30]), st.binary(min_size=1, max_size=40))
+def test_a_tag_over_the_header_fails_when_the_header_is_altered(
+    title: bytes, counter: int, plaintext: bytes, key: bytes, auth_key: bytes, control: int, header: bytes
+) -> None:
+    body = seal(title, counter, plaintext, key=key, auth_key=auth_key, control=control, header=header)
+    assert open_sealed(title, body, key=key, auth_key=auth_key, header=header) == plaintext
+    for altered in (b"", header + b"\x00", bytes((header[0] ^ 1,)) + header[1:]):
+        with pytest.raises(SuiteError):
+            open_sealed(title, body, key=key, auth_key=auth_key, header=altered)
+
+
+def test_points_and_scalars_off_the_curve_are_refused() -> None:
+    with pytest.raises(SuiteError, match="not a point"):
+        shared_secret(bytes(31) + b"\x01", bytes(63) + b"\x01")
+    with pytest.raises(SuiteError, match="64 octets"):
+        shared_secret(bytes(31) + b"\x01", bytes(96))
+    for scalar in (bytes(32), b"\xff" * 32, b"\x01" * 48):
+        with pytest.raises(MisuseError):
+            public_key_of(scalar)
+    with pytest.raises(MisuseError):
+        public_key_of(bytes(31) + b"\x01", suite=0)

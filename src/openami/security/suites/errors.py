@@ -10,7 +10,7 @@ class SuiteError(OpenAmiError):
 
     Args:
         code: ``short``, ``unknown_suite``, ``key_length``, ``compressed``, ``unprotected``, ``unauthenticated``,
-            ``bad_tag``, ``bad_wrap`` or ``bad_point``.
+            ``bad_tag``, ``bad_wrap``, ``bad_point`` or ``bad_signature``.
         message: what is wrong, for people.
     """
 

@@ -70,7 +70,16 @@ def _check_own_arguments(title: bytes, counter: int, key: bytes, auth_key: bytes
         raise MisuseError(f"suite {control & 0x0F} has keys of {wanted} octets")
 
 
-def seal(title: bytes, counter: int, plaintext: bytes, *, key: bytes, auth_key: bytes, control: int = 0x30) -> bytes:
+def seal(
+    title: bytes,
+    counter: int,
+    plaintext: bytes,
+    *,
+    key: bytes,
+    auth_key: bytes,
+    control: int = 0x30,
+    header: bytes = b"",
+) -> bytes:
     """Return ``SC | IC | ciphertext | tag`` (no tag where SC has no 0x10).
 
     Args:
@@ -80,21 +89,22 @@ def seal(title: bytes, counter: int, plaintext: bytes, *, key: bytes, auth_key: 
         key: encryption key, 16 octets (32 for suite 2).
         auth_key: authentication key, as long.
         control: security control: 0x10, 0x20 or 0x30 and the suite id.
+        header: clear octets around the body that the tag shall cover as well (general-ciphering, one of its forms).
 
     Raises:
         MisuseError: a title, counter, key or control that cannot be used.
     """
     _check_own_arguments(title, counter, key, auth_key, control)
-    header = bytes((control,)) + counter.to_bytes(4)
-    vector = title + header[1:]
+    head = bytes((control,)) + counter.to_bytes(4)
+    vector = title + head[1:]
     cipher = AESGCM(key)
     if not control & AUTHENTICATED:
-        return header + cipher.encrypt(vector, plaintext, None)[:-_LIBRARY_TAG_OCTETS]
-    additional = header[:1] + auth_key
+        return head + cipher.encrypt(vector, plaintext, None)[:-_LIBRARY_TAG_OCTETS]
+    additional = head[:1] + auth_key + header
     if control & ENCRYPTED:
         sealed = cipher.encrypt(vector, plaintext, additional)
-        return header + sealed[: len(plaintext) + TAG_OCTETS]
-    return header + plaintext + cipher.encrypt(vector, b"", additional + plaintext)[:TAG_OCTETS]
+        return head + sealed[: len(plaintext) + TAG_OCTETS]
+    return head + plaintext + cipher.encrypt(vector, b"", additional + plaintext)[:TAG_OCTETS]
 
 
 def _take_apart(title: bytes, body: bytes, key: bytes) -> _Sealed:
@@ -124,7 +134,13 @@ def _bad_tag() -> SuiteError:
 
 
 def open_sealed(
-    title: bytes, body: bytes, *, key: bytes, auth_key: bytes, allow_unauthenticated: bool = False
+    title: bytes,
+    body: bytes,
+    *,
+    key: bytes,
+    auth_key: bytes,
+    allow_unauthenticated: bool = False,
+    header: bytes = b"",
 ) -> bytes:
     """Verify and return the plaintext of ``SC | IC | ciphertext | tag``.
 
@@ -134,6 +150,7 @@ def open_sealed(
         key: encryption key.
         auth_key: authentication key.
         allow_unauthenticated: return the plaintext of an encryption-only body, which anyone may have altered.
+        header: clear octets around the body that the tag covers as well.
 
     Raises:
         SuiteError: too short, unknown suite, no protection, no tag where one is required, or a tag that fails.
@@ -145,7 +162,7 @@ def open_sealed(
         if not allow_unauthenticated:
             raise SuiteError("unauthenticated", f"security control 0x{sealed.control:02x} carries no tag")
         return cipher.encrypt(vector, sealed.payload, None)[:-_LIBRARY_TAG_OCTETS]
-    additional = body[:1] + auth_key
+    additional = body[:1] + auth_key + header
     if not sealed.control & ENCRYPTED:
         tag = cipher.encrypt(vector, b"", additional + sealed.payload)[:TAG_OCTETS]
         if not hmac.compare_digest(tag, sealed.tag):
@@ -232,21 +249,24 @@ def open_batch(
     return opened
 
 
-def gmac_answer(title: bytes, counter: int, challenge: bytes, *, key: bytes, auth_key: bytes) -> bytes:
+def gmac_answer(title: bytes, counter: int, challenge: bytes, *, key: bytes, auth_key: bytes, suite: int = 0) -> bytes:
     """Return f(challenge) of high-level security mechanism 5: ``SC | IC | tag``.
 
-    Source: IEC 62056-5-3, 5.3.7 (HLS with GMAC); the security control is 0x10.
+    Source: IEC 62056-5-3, 5.3.7 (HLS with GMAC); the security control is 0x10 and the suite.
 
     Raises:
         MisuseError: a title, counter or key that cannot be used.
     """
-    sealed = seal(title, counter, challenge, key=key, auth_key=auth_key, control=AUTHENTICATED)
+    sealed = seal(title, counter, challenge, key=key, auth_key=auth_key, control=AUTHENTICATED | suite)
     return sealed[:HEADER_OCTETS] + sealed[-TAG_OCTETS:]
 
 
-def verify_gmac_answer(title: bytes, answer: bytes, challenge: bytes, *, key: bytes, auth_key: bytes) -> bool:
+def verify_gmac_answer(
+    title: bytes, answer: bytes, challenge: bytes, *, key: bytes, auth_key: bytes, suite: int = 0
+) -> bool:
     """Tell whether the peer's ``SC | IC | tag`` answers our challenge, in constant time."""
-    if len(answer) != HEADER_OCTETS + TAG_OCTETS or answer[0] != AUTHENTICATED:
+    if len(answer) != HEADER_OCTETS + TAG_OCTETS or answer[0] != AUTHENTICATED | suite:
         return False
-    wanted = gmac_answer(title, int.from_bytes(answer[1:HEADER_OCTETS]), challenge, key=key, auth_key=auth_key)
+    counter = int.from_bytes(answer[1:HEADER_OCTETS])
+    wanted = gmac_answer(title, counter, challenge, key=key, auth_key=auth_key, suite=suite)
     return hmac.compare_digest(wanted, answer)
