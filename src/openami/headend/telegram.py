@@ -18,7 +18,7 @@ from openami.headend.profiles.interpret import Push, PushObject, PushRow, interp
 from openami.kernel.ids import SystemTitle
 from openami.kernel.quantity import unit_symbol
 from openami.protocol import apdu
-from openami.protocol.apdu import ApduTag, DataNotification, EventNotification, ExceptionResponse, OtherApdu
+from openami.protocol.apdu import ApduTag, DataNotification, EventNotification, ExceptionResponse
 from openami.protocol.axdr import octet_string, structure
 from openami.protocol.cosem import CosemDateTime
 from openami.protocol.envelope.hdlc import FLAG, has_llc, strip_llc
@@ -228,15 +228,16 @@ def _refused(error: PeerError | SuiteError, so_far: Telegram, offset: int = 0) -
 
 def _decode_apdu(octets: bytes, keys: Keys, zone: ZoneInfo | None) -> Telegram:
     so_far = Telegram(zone=zone)
+    clear = octets
     try:
         message = apdu.decode(octets)
         if isinstance(message, apdu.GeneralGloCiphering):
             header = message.header
             so_far = _with_header(header, zone)
-            plaintext, authenticated = _open(header, message.sealed_body, keys)
+            clear, authenticated = _open(header, message.sealed_body, keys)
             so_far = _with_header(header, zone, authenticated=authenticated)
-            message = apdu.decode(plaintext) if authenticated else _decode_unverified(plaintext)
-        push = interpret(_notification(message, octets), system_title=so_far.system_title)
+            message = apdu.decode(clear) if authenticated else _decode_unverified(clear)
+        push = interpret(_notification(message, clear), system_title=so_far.system_title)
     except SuiteError as error:
         return _refused(error, so_far, header.body_offset)
     except PeerError as error:
@@ -297,5 +298,5 @@ def _notification(message: apdu.Apdu, octets: bytes) -> DataNotification:
     if isinstance(message, ExceptionResponse):
         text = f"the peer answers with an exception: state {message.state_error}, service {message.service_error}"
         raise PeerError("exception_response", text, 0)
-    tag = message.tag if isinstance(message, OtherApdu) else ApduTag(octets[0])
-    raise PeerError("not_a_push", f"{tag.name.lower().replace('_', '-')} carries no pushed figures", 0)
+    name = ApduTag(octets[0]).name.lower().replace("_", "-")
+    raise PeerError("not_a_push", f"{name} carries no pushed figures", 0)

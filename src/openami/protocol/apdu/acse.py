@@ -108,7 +108,7 @@ class AssociationRequest:
     mechanism: Mechanism
     calling_title: bytes | None
     calling_authentication: bytes | None = field(repr=False)
-    user_information: bytes
+    user_information: bytes = field(repr=False)
     calling_certificate: bytes | None = None
 
 
@@ -125,6 +125,7 @@ class AssociationResponse:
         mechanism: the mechanism it goes on with; None where none.
         responding_authentication: its challenge (HLS).
         user_information: initiate response or confirmed service error, plain or ciphered.
+        responding_certificate: the server's signing certificate (responding-AE-qualifier); None where not sent.
     """
 
     context: ApplicationContext
@@ -135,6 +136,7 @@ class AssociationResponse:
     mechanism: Mechanism | None
     responding_authentication: bytes | None = field(repr=False)
     user_information: bytes | None
+    responding_certificate: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)

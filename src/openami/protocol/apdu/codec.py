@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
-from openami.protocol.apdu.ciphering import GeneralGloCiphering, decode_general_glo, general_glo
-from openami.protocol.apdu.event import EventNotification, decode_event, encode_event
-from openami.protocol.apdu.exception import ExceptionResponse, decode_exception, encode_exception
-from openami.protocol.apdu.notification import DataNotification, decode_notification, encode_notification
+from openami.protocol.apdu import acse_ber, ciphering, event, exception, initiate, notification, protection
+from openami.protocol.apdu.acse import (
+    AssociationRequest,
+    AssociationResponse,
+    ConfirmedServiceError,
+    InitiateRequest,
+    InitiateResponse,
+    ReleaseRequest,
+    ReleaseResponse,
+)
+from openami.protocol.apdu.ciphering import CLEAR_OF, GeneralDedCiphering, GeneralGloCiphering, ServiceCiphering
+from openami.protocol.apdu.event import EventNotification
+from openami.protocol.apdu.exception import ExceptionResponse
+from openami.protocol.apdu.notification import DataNotification, DataNotificationConfirm
+from openami.protocol.apdu.protection import GeneralCiphering, GeneralSigning
 from openami.protocol.apdu.tags import ApduTag
 from openami.protocol.envelope.limits import MAX_APDU_OCTETS
 from openami.protocol.errors import PeerError
@@ -24,7 +36,57 @@ class OtherApdu:
     octets: bytes
 
 
-Apdu: TypeAlias = DataNotification | GeneralGloCiphering | EventNotification | ExceptionResponse | OtherApdu
+AcseApdu: TypeAlias = AssociationRequest | AssociationResponse | ReleaseRequest | ReleaseResponse
+InitiateApdu: TypeAlias = InitiateRequest | InitiateResponse | ConfirmedServiceError
+CipheredApdu: TypeAlias = (
+    ServiceCiphering | GeneralGloCiphering | GeneralDedCiphering | GeneralCiphering | GeneralSigning
+)
+UnsolicitedApdu: TypeAlias = DataNotification | DataNotificationConfirm | EventNotification
+Apdu: TypeAlias = UnsolicitedApdu | AcseApdu | InitiateApdu | CipheredApdu | ExceptionResponse | OtherApdu
+
+_DECODERS: dict[ApduTag, Callable[[bytes], Apdu]] = {
+    ApduTag.INITIATE_REQUEST: initiate.decode_initiate_request,
+    ApduTag.INITIATE_RESPONSE: initiate.decode_initiate_response,
+    ApduTag.CONFIRMED_SERVICE_ERROR: initiate.decode_service_error,
+    ApduTag.DATA_NOTIFICATION: notification.decode_notification,
+    ApduTag.DATA_NOTIFICATION_CONFIRM: notification.decode_confirm,
+    ApduTag.AARQ: acse_ber.decode_aarq,
+    ApduTag.AARE: acse_ber.decode_aare,
+    ApduTag.RLRQ: acse_ber.decode_rlrq,
+    ApduTag.RLRE: acse_ber.decode_rlre,
+    ApduTag.EVENT_NOTIFICATION_REQUEST: event.decode_event,
+    ApduTag.EXCEPTION_RESPONSE: exception.decode_exception,
+    ApduTag.GENERAL_GLO_CIPHERING: ciphering.decode_general_glo,
+    ApduTag.GENERAL_DED_CIPHERING: ciphering.decode_general_ded,
+    ApduTag.GENERAL_CIPHERING: protection.decode_general_ciphering,
+    ApduTag.GENERAL_SIGNING: protection.decode_general_signing,
+    **dict.fromkeys(CLEAR_OF, ciphering.decode_service_ciphering),
+}
+
+
+def _encode_glo(message: GeneralGloCiphering) -> bytes:
+    return ciphering.general_glo(message.header.system_title, message.sealed_body)
+
+
+# Each encoder takes the one class that it stands beside; a type for that cannot be written.
+_ENCODERS: dict[type, Callable[[Any], bytes]] = {
+    InitiateRequest: initiate.encode_initiate_request,
+    InitiateResponse: initiate.encode_initiate_response,
+    ConfirmedServiceError: initiate.encode_service_error,
+    DataNotification: notification.encode_notification,
+    DataNotificationConfirm: notification.encode_confirm,
+    AssociationRequest: acse_ber.encode_aarq,
+    AssociationResponse: acse_ber.encode_aare,
+    ReleaseRequest: acse_ber.encode_release,
+    ReleaseResponse: acse_ber.encode_release,
+    EventNotification: event.encode_event,
+    ExceptionResponse: exception.encode_exception,
+    ServiceCiphering: ciphering.encode_service_ciphering,
+    GeneralGloCiphering: _encode_glo,
+    GeneralDedCiphering: ciphering.encode_general_ded,
+    GeneralCiphering: protection.encode_general_ciphering,
+    GeneralSigning: protection.encode_general_signing,
+}
 
 
 def encode(apdu: Apdu) -> bytes:
@@ -33,15 +95,9 @@ def encode(apdu: Apdu) -> bytes:
     Raises:
         UsageError: a value that cannot be encoded.
     """
-    if isinstance(apdu, DataNotification):
-        return encode_notification(apdu)
-    if isinstance(apdu, GeneralGloCiphering):
-        return general_glo(apdu.header.system_title, apdu.sealed_body)
-    if isinstance(apdu, EventNotification):
-        return encode_event(apdu)
-    if isinstance(apdu, ExceptionResponse):
-        return encode_exception(apdu)
-    return apdu.octets
+    if isinstance(apdu, OtherApdu):
+        return apdu.octets
+    return _ENCODERS[type(apdu)](apdu)
 
 
 def decode(octets: bytes) -> Apdu:
@@ -57,12 +113,5 @@ def decode(octets: bytes) -> Apdu:
     tag = _NAMES.get(octets[0])
     if tag is None:
         raise PeerError("unknown_apdu", f"APDU tag 0x{octets[0]:02x} is not a DLMS message", 0)
-    if tag is ApduTag.DATA_NOTIFICATION:
-        return decode_notification(octets)
-    if tag is ApduTag.GENERAL_GLO_CIPHERING:
-        return decode_general_glo(octets)
-    if tag is ApduTag.EVENT_NOTIFICATION_REQUEST:
-        return decode_event(octets)
-    if tag is ApduTag.EXCEPTION_RESPONSE:
-        return decode_exception(octets)
-    return OtherApdu(tag, octets)
+    decoder = _DECODERS.get(tag)
+    return OtherApdu(tag, octets) if decoder is None else decoder(octets)

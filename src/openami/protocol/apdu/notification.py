@@ -33,6 +33,13 @@ class DataNotification:
     body: axdr.Data
 
 
+@dataclass(frozen=True, slots=True)
+class DataNotificationConfirm:
+    """The client has taken a push; the long invoke id is that of the push."""
+
+    invoke_id: int
+
+
 def encode_notification(notification: DataNotification) -> bytes:
     """Return the APDU.
 
@@ -67,3 +74,26 @@ def decode_notification(octets: bytes) -> DataNotification:
         raise PeerError("cut", "the octets end inside the date-time of a DataNotification", len(octets))
     at = decode_date_time(stamp, offset=offset) if size else None
     return DataNotification(invoke_id, at, axdr.decode(octets, offset + size))
+
+
+def encode_confirm(confirm: DataNotificationConfirm) -> bytes:
+    """Return the APDU.
+
+    Raises:
+        UsageError: an invoke id over 32 bits.
+    """
+    if not 0 <= confirm.invoke_id <= MAX_INVOKE_ID:
+        raise UsageError("a long invoke id has 32 bits")
+    return bytes((ApduTag.DATA_NOTIFICATION_CONFIRM,)) + confirm.invoke_id.to_bytes(4)
+
+
+def decode_confirm(octets: bytes) -> DataNotificationConfirm:
+    """Read a confirmation that fills the octets.
+
+    Raises:
+        PeerError: another length.
+    """
+    reader = axdr.Reader(octets, 1)
+    confirm = DataNotificationConfirm(reader.unsigned(4, "a long invoke id"))
+    reader.finish("a confirmation")
+    return confirm

@@ -8,8 +8,9 @@ Data(tag=<Tag.STRUCTURE: 2>, value=(Data(tag=<Tag.UNSIGNED: 17>, value=1), Data(
 Source: IEC 61334-6 (A-XDR); IEC 62056-5-3, data types; IEC 62056-6-2, 4.1.5.
 """  # noqa: E501 - a doctest's expected line cannot be broken
 
-from openami.protocol.axdr.decoder import decode, decode_first
+from openami.protocol.axdr.decoder import decode, decode_first, read
 from openami.protocol.axdr.encoder import encode
+from openami.protocol.axdr.reader import Reader
 from openami.protocol.axdr.types import (
     MAX_ELEMENTS,
     MAX_NESTING,
@@ -34,6 +35,7 @@ __all__ = [
     "BitString",
     "CompactArray",
     "Data",
+    "Reader",
     "Tag",
     "TypeDescription",
     "array",
@@ -42,6 +44,7 @@ __all__ = [
     "encode",
     "null",
     "octet_string",
+    "read",
     "structure",
     "u8",
     "u16",

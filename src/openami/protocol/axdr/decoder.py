@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from openami.protocol.axdr.reader import Reader
 from openami.protocol.axdr.types import (
     EMPTY,
     FIXED,
     FIXED_OCTETS,
-    MAX_ELEMENTS,
     MAX_NESTING,
     STRINGS,
     BitString,
@@ -16,46 +16,7 @@ from openami.protocol.axdr.types import (
     TypeDescription,
     Value,
 )
-from openami.protocol.envelope.length import decode_length
 from openami.protocol.errors import PeerError
-
-_TAG_BY_OCTET: dict[int, Tag] = {int(t): t for t in Tag}
-
-
-class _Reader:
-    """A place in the octets, a hard end, and what is left of the element budget."""
-
-    __slots__ = ("end", "octets", "offset", "spare")
-
-    def __init__(self, octets: bytes, offset: int, end: int) -> None:
-        self.octets = octets
-        self.offset = offset
-        self.end = end
-        self.spare = MAX_ELEMENTS
-
-    def take(self, count: int, what: str) -> bytes:
-        start, after = self.offset, self.offset + count
-        if after > self.end:
-            raise PeerError("cut", f"the octets end inside {what}", self.end)
-        self.offset = after
-        return self.octets[start:after]
-
-    def length(self) -> int:
-        length, self.offset = decode_length(self.octets, self.offset, end=self.end)
-        return length
-
-    def tag(self) -> Tag:
-        at = self.offset
-        octet = self.take(1, "a type tag")[0]
-        tag = _TAG_BY_OCTET.get(octet)
-        if tag is None:
-            raise PeerError("unknown_type", f"type tag {octet} is not a DLMS type", at)
-        return tag
-
-    def spend(self, count: int = 1) -> None:
-        self.spare -= count
-        if self.spare < 0:
-            raise PeerError("too_many", f"more than {MAX_ELEMENTS} values in one message", self.offset)
 
 
 def decode(octets: bytes, offset: int = 0) -> Data:
@@ -76,12 +37,20 @@ def decode_first(octets: bytes, offset: int = 0) -> tuple[Data, int]:
     Raises:
         PeerError: cut, an unknown type, or nesting or elements over the limits.
     """
-    reader = _Reader(octets, offset, len(octets))
-    data = _data(reader, 0)
-    return data, reader.offset
+    reader = Reader(octets, offset)
+    return _data(reader, 0), reader.offset
 
 
-def _data(reader: _Reader, depth: int) -> Data:
+def read(reader: Reader) -> Data:
+    """Read the value at the reader's place, on the reader's budget.
+
+    Raises:
+        PeerError: cut, an unknown type, or nesting or elements over the limits.
+    """
+    return _data(reader, 0)
+
+
+def _data(reader: Reader, depth: int) -> Data:
     tag = reader.tag()
     if tag in (Tag.ARRAY, Tag.STRUCTURE):
         return Data(tag, _elements(reader, depth))
@@ -90,23 +59,19 @@ def _data(reader: _Reader, depth: int) -> Data:
     return Data(tag, _simple(reader, tag))
 
 
-def _deeper(reader: _Reader, depth: int) -> int:
+def _deeper(reader: Reader, depth: int) -> int:
     if depth >= MAX_NESTING:
         raise PeerError("too_deep", f"more than {MAX_NESTING} arrays and structures in each other", reader.offset)
     return depth + 1
 
 
-def _elements(reader: _Reader, depth: int) -> tuple[Data, ...]:
+def _elements(reader: Reader, depth: int) -> tuple[Data, ...]:
     inner = _deeper(reader, depth)
-    at = reader.offset
-    count = reader.length()
-    # Each element has at least its tag, so a count over the octets that are left is refused before it costs memory.
-    if count > reader.end - reader.offset:
-        raise PeerError("cut", f"{count} elements in {reader.end - reader.offset} octets", at)
+    count = reader.count("elements")
     return tuple(_data(reader, inner) for _ in range(count))
 
 
-def _simple(reader: _Reader, tag: Tag) -> Value:
+def _simple(reader: Reader, tag: Tag) -> Value:
     """Read the content of anything but array, structure and compact array."""
     reader.spend()
     fixed = FIXED.get(tag)
@@ -125,7 +90,7 @@ def _simple(reader: _Reader, tag: Tag) -> Value:
     return reader.take(FIXED_OCTETS[tag], "a date or time")
 
 
-def _description(reader: _Reader, depth: int) -> TypeDescription:
+def _description(reader: Reader, depth: int) -> TypeDescription:
     reader.spend()
     at = reader.offset
     tag = reader.tag()
@@ -135,16 +100,14 @@ def _description(reader: _Reader, depth: int) -> TypeDescription:
         return TypeDescription(tag, (_description(reader, inner),), count)
     if tag is Tag.STRUCTURE:
         inner = _deeper(reader, depth)
-        members = reader.length()
-        if members > reader.end - reader.offset:
-            raise PeerError("cut", f"{members} member types in {reader.end - reader.offset} octets", at)
+        members = reader.count("member types")
         return TypeDescription(tag, tuple(_description(reader, inner) for _ in range(members)))
     if tag is Tag.COMPACT_ARRAY:
         raise PeerError("unknown_type", "a compact array inside a compact array", at)
     return TypeDescription(tag)
 
 
-def _compact_array(reader: _Reader, depth: int) -> CompactArray:
+def _compact_array(reader: Reader, depth: int) -> CompactArray:
     inner = _deeper(reader, depth)
     description = _description(reader, inner)
     at = reader.offset
@@ -162,7 +125,7 @@ def _compact_array(reader: _Reader, depth: int) -> CompactArray:
     return CompactArray(description, tuple(elements))
 
 
-def _described(reader: _Reader, description: TypeDescription, depth: int) -> Data:
+def _described(reader: Reader, description: TypeDescription, depth: int) -> Data:
     """Read one value whose tags were sent before."""
     tag = description.tag
     if tag is Tag.ARRAY:
