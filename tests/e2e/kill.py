@@ -14,6 +14,7 @@ import signal
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from uuid import UUID
 
 from sqlalchemy.ext.asyncio import create_async_engine
 
@@ -39,8 +40,18 @@ from openami.security.pki import Role, client_context, ensure_identity
 
 ROWS = 4
 FIRST_END = datetime(2026, 6, 1, 0, 15, tzinfo=UTC)
+PUSHED_SPAN = timedelta(minutes=15 * ROWS)
 Stored = set[tuple[str, int, int, int]]
 """(meter id, message id, start, value): message id is generation and counter."""
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Rows that were promised and found, in a few octets: to be found again at the end of a long run."""
+
+    span: Period
+    rows: int
+    digest: int
 
 
 @dataclass(slots=True)
@@ -53,7 +64,8 @@ class PushingMeters:
         collector: carries the frames.
         identities: the meters.
         ids: their ids in the vault, same order.
-        expected: everything the collector has promised to deliver.
+        expected: everything the collector has promised to deliver since the last account was closed.
+        accounts: those closed before.
     """
 
     settings: Settings
@@ -62,7 +74,9 @@ class PushingMeters:
     identities: list[MeterIdentity]
     ids: list[str]
     expected: Stored = field(default_factory=set)
+    accounts: list[Account] = field(default_factory=list)
     _counter: int = 0
+    _opened: datetime = FIRST_END - timedelta(minutes=15)
 
     @classmethod
     async def made(cls, settings: Settings, folder: Path, dice: random.Random, *, meters: int) -> PushingMeters:
@@ -106,7 +120,7 @@ class PushingMeters:
         self._counter += 1
         frames, rows = [], []
         for meter_id, identity in zip(self.ids, self.identities, strict=True):
-            first = FIRST_END + timedelta(minutes=15 * ROWS * (self._counter - 1))
+            first = FIRST_END + PUSHED_SPAN * (self._counter - 1)
             profile = [
                 LoadProfileRow(first + timedelta(minutes=15 * k), 0, self.dice.randrange(1, 4000), 0, 2400)
                 for k in range(ROWS)
@@ -123,16 +137,35 @@ class PushingMeters:
         await self.collector.offer(frames)
         self.expected.update(rows)
 
-    async def stored(self) -> Stored:
-        """Return what the store holds of these meters."""
+    @property
+    def span(self) -> Period:
+        """The intervals of the open account."""
+        return Period(self._opened, self._next_start)
+
+    @property
+    def _next_start(self) -> datetime:
+        return FIRST_END + PUSHED_SPAN * self._counter - timedelta(minutes=15)
+
+    def close_account(self) -> Account:
+        """Begin a new account; what was promised until now is kept as a count and a digest."""
+        account = Account(self.span, len(self.expected), _digest(self.expected))
+        self.accounts.append(account)
+        self.expected = set()
+        self._opened = self._next_start
+        return account
+
+    async def is_still_stored(self, account: Account) -> bool:
+        """Tell whether the rows of a closed account, and no others, are in the store."""
+        found = await self.stored(account.span)
+        return len(found) == account.rows and _digest(found) == account.digest
+
+    async def stored(self, span: Period) -> Stored:
+        """Return what the store holds of these meters and this span."""
         store = SocketStore(self.settings.home.store_socket)
         try:
-            everything = Period(FIRST_END - timedelta(days=1), FIRST_END + timedelta(days=3650))
-            from uuid import UUID
-
-            spans = [MeterSpan(UUID(m), UUID(m), everything) for m in self.ids]
+            spans = [MeterSpan(UUID(m), UUID(m), span) for m in self.ids]
             scope = system_scope(process="kill-test", purpose=Purpose.MAINTENANCE)
-            batch = await store.readings(scope, spans, Channel.DELIVERED, everything)
+            batch = await store.readings(scope, spans, Channel.DELIVERED, span)
         finally:
             await store.close()
         columns = zip(
@@ -147,13 +180,18 @@ class PushingMeters:
         found: Stored = set()
         while loop.time() < deadline:
             try:
-                found = await self.stored()
+                found = await self.stored(self.span)
             except Exception:  # noqa: BLE001 - the store may be starting again; the deadline bounds this
                 found = set()
             if len(found) >= len(self.expected):
                 break
             await asyncio.sleep(0.3)
         return found
+
+
+def _digest(rows: Stored) -> int:
+    # Order-free, so that no sorting of a million rows is needed; equal sets give equal sums within one process.
+    return sum(map(hash, rows)) & 0xFFFF_FFFF_FFFF_FFFF
 
 
 async def kill_and_wait(platform: Platform, names: list[str], *, timeout_s: float = 60) -> None:

@@ -8,6 +8,7 @@ import random
 import shutil
 import tempfile
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from openami.app.supervisor.platform import Platform
 
 PROCESSES = ["gateway", "headend", "store", "worker", "web", "nats", "postgres"]
 SOAK_KILLS = int(os.environ.get("OPENAMI_SOAK_KILLS", "1000"))
+KILLS_A_ROUND = int(os.environ.get("OPENAMI_SOAK_ROUND", "50"))
 SEED = int(os.environ.get("OPENAMI_SEED", "20261123"))
 
 pytestmark = [pytest.mark.e2e, pytest.mark.enable_socket]
@@ -47,20 +49,16 @@ async def platform() -> AsyncIterator[tuple[Platform, Path]]:
 
 
 async def _killed_while_pushing(
-    platform: Platform, folder: Path, *, kills: list[list[str]], dice: random.Random
+    meters: PushingMeters, platform: Platform, *, kills: list[list[str]], dice: random.Random, pause_s: float
 ) -> None:
     """Push all the time, kill as told, and compare the promise with the store."""
-    meters = await PushingMeters.made(platform.settings, folder, dice, meters=10)
-    stop = asyncio.Event()
-    carrying = asyncio.create_task(meters.collector.run(stop))
-
     enough = asyncio.Event()
 
     async def push() -> None:
         # Ended between pushes, never inside one: a push that was cut off may or may not be on the collector's disk.
         while not enough.is_set():
             await meters.push_once()
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(pause_s)
 
     pushing = asyncio.create_task(push())
     try:
@@ -72,17 +70,25 @@ async def _killed_while_pushing(
     finally:
         enough.set()
         await pushing
-    try:
-        async with asyncio.timeout(90):
-            await meters.collector.drained()
-        stored = await meters.settled(timeout_s=90)
-    finally:
-        stop.set()
-        await carrying
+    async with asyncio.timeout(90):
+        await meters.collector.drained()
+    stored = await meters.settled(timeout_s=90)
     missing, extra = meters.expected - stored, stored - meters.expected
     assert not missing, f"seed {SEED}: {len(missing)} of {len(meters.expected)} promised rows are missing"
     assert not extra, f"seed {SEED}: {len(extra)} rows were stored that nobody sent"
-    assert len(meters.expected) > 1000
+
+
+@asynccontextmanager
+async def _carried(running: Platform, folder: Path, dice: random.Random) -> AsyncIterator[PushingMeters]:
+    """Yield ten meters whose collector carries."""
+    meters = await PushingMeters.made(running.settings, folder, dice, meters=10)
+    stop = asyncio.Event()
+    carrying = asyncio.create_task(meters.collector.run(stop))
+    try:
+        yield meters
+    finally:
+        stop.set()
+        await carrying
 
 
 @pytest.mark.timeout(540)
@@ -91,13 +97,35 @@ async def test_five_kills_of_each_process_and_one_of_all_lose_nothing(platform: 
     dice = random.Random(SEED)
     kills = [[name] for name in PROCESSES for _ in range(5)]
     dice.shuffle(kills)
-    await _killed_while_pushing(running, folder, kills=[*kills, PROCESSES], dice=dice)
+    async with _carried(running, folder, dice) as meters:
+        await _killed_while_pushing(meters, running, kills=[*kills, PROCESSES], dice=dice, pause_s=0.02)
+        assert len(meters.expected) > 1000
 
 
 @pytest.mark.soak
 @pytest.mark.timeout(4 * 3600)
-async def test_a_thousand_kills_lose_nothing(platform: tuple[Platform, Path]) -> None:
+async def test_a_thousand_kills_lose_nothing(
+    platform: tuple[Platform, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Compare after every fifty kills, and everything once more at the end: a late kill must not harm early rows."""
     running, folder = platform
     dice = random.Random(SEED)
-    kills = [[dice.choice(PROCESSES)] if dice.random() < 0.9 else dice.sample(PROCESSES, 3) for _ in range(SOAK_KILLS)]
-    await _killed_while_pushing(running, folder, kills=kills, dice=dice)
+    left, rows = SOAK_KILLS, 0
+    async with _carried(running, folder, dice) as meters:
+        while left > 0:
+            count = min(left, KILLS_A_ROUND)
+            kills = [
+                [dice.choice(PROCESSES)] if dice.random() < 0.9 else dice.sample(PROCESSES, 3) for _ in range(count)
+            ]
+            await _killed_while_pushing(meters, running, kills=kills, dice=dice, pause_s=0.2)
+            rows += meters.close_account().rows
+            left -= count
+            _say(capsys, f"{SOAK_KILLS - left} of {SOAK_KILLS} kills, {rows} rows promised and stored")
+        for account in meters.accounts:
+            assert await meters.is_still_stored(account), f"seed {SEED}: rows of {account.span.start} have changed"
+    _say(capsys, f"{SOAK_KILLS} kills; all {rows} rows found again")
+
+
+def _say(capsys: pytest.CaptureFixture[str], words: str) -> None:
+    with capsys.disabled():
+        print(words, flush=True)  # noqa: T201 - an hour's run tells how far it is
