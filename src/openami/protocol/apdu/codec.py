@@ -4,9 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, get_args
 
-from openami.protocol.apdu import acse_ber, ciphering, event, exception, initiate, notification, protection
+from openami.protocol.apdu import (
+    access,
+    acse_ber,
+    action,
+    ciphering,
+    event,
+    exception,
+    get,
+    initiate,
+    notification,
+    protection,
+)
+from openami.protocol.apdu import (
+    set as set_,
+)
 from openami.protocol.apdu.acse import (
     AssociationRequest,
     AssociationResponse,
@@ -21,6 +35,7 @@ from openami.protocol.apdu.event import EventNotification
 from openami.protocol.apdu.exception import ExceptionResponse
 from openami.protocol.apdu.notification import DataNotification, DataNotificationConfirm
 from openami.protocol.apdu.protection import GeneralCiphering, GeneralSigning
+from openami.protocol.apdu.services import AccessApdu, ActionApdu, GetApdu, ServiceApdu, SetApdu
 from openami.protocol.apdu.tags import ApduTag
 from openami.protocol.envelope.limits import MAX_APDU_OCTETS
 from openami.protocol.errors import PeerError
@@ -42,7 +57,7 @@ CipheredApdu: TypeAlias = (
     ServiceCiphering | GeneralGloCiphering | GeneralDedCiphering | GeneralCiphering | GeneralSigning
 )
 UnsolicitedApdu: TypeAlias = DataNotification | DataNotificationConfirm | EventNotification
-Apdu: TypeAlias = UnsolicitedApdu | AcseApdu | InitiateApdu | CipheredApdu | ExceptionResponse | OtherApdu
+Apdu: TypeAlias = ServiceApdu | UnsolicitedApdu | AcseApdu | InitiateApdu | CipheredApdu | ExceptionResponse | OtherApdu
 
 _DECODERS: dict[ApduTag, Callable[[bytes], Apdu]] = {
     ApduTag.INITIATE_REQUEST: initiate.decode_initiate_request,
@@ -54,8 +69,16 @@ _DECODERS: dict[ApduTag, Callable[[bytes], Apdu]] = {
     ApduTag.AARE: acse_ber.decode_aare,
     ApduTag.RLRQ: acse_ber.decode_rlrq,
     ApduTag.RLRE: acse_ber.decode_rlre,
+    ApduTag.GET_REQUEST: get.decode_get_request,
+    ApduTag.SET_REQUEST: set_.decode_set_request,
     ApduTag.EVENT_NOTIFICATION_REQUEST: event.decode_event,
+    ApduTag.ACTION_REQUEST: action.decode_action_request,
+    ApduTag.GET_RESPONSE: get.decode_get_response,
+    ApduTag.SET_RESPONSE: set_.decode_set_response,
+    ApduTag.ACTION_RESPONSE: action.decode_action_response,
     ApduTag.EXCEPTION_RESPONSE: exception.decode_exception,
+    ApduTag.ACCESS_REQUEST: access.decode_access_request,
+    ApduTag.ACCESS_RESPONSE: access.decode_access_response,
     ApduTag.GENERAL_GLO_CIPHERING: ciphering.decode_general_glo,
     ApduTag.GENERAL_DED_CIPHERING: ciphering.decode_general_ded,
     ApduTag.GENERAL_CIPHERING: protection.decode_general_ciphering,
@@ -86,6 +109,10 @@ _ENCODERS: dict[type, Callable[[Any], bytes]] = {
     GeneralDedCiphering: ciphering.encode_general_ded,
     GeneralCiphering: protection.encode_general_ciphering,
     GeneralSigning: protection.encode_general_signing,
+    **dict.fromkeys(get_args(GetApdu), get.encode_get),
+    **dict.fromkeys(get_args(SetApdu), set_.encode_set),
+    **dict.fromkeys(get_args(ActionApdu), action.encode_action),
+    **dict.fromkeys(get_args(AccessApdu), access.encode_access),
 }
 
 
