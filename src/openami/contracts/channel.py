@@ -23,6 +23,13 @@ class Channel(IntEnum):
     DELIVERED_RATE_1 = 6
     DELIVERED_RATE_2 = 7
     NET = 8
+    VOLTAGE_L1 = 9
+    VOLTAGE_L2 = 10
+    VOLTAGE_L3 = 11
+    CURRENT_L1 = 12
+    CURRENT_L2 = 13
+    CURRENT_L3 = 14
+    POWER_FACTOR = 15
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +43,7 @@ class ChannelSpec:
         power_of_ten: decimal exponent of one count.
         register_obis: the cumulative register that the intervals are differences of; None for an average.
         interval_obis: OBIS of the captured interval value in our own meter's load profile.
-        is_energy: whether intervals add up (energy) or average (voltage).
+        is_energy: whether intervals add up (energy) or average (voltage, current, power factor).
     """
 
     channel: Channel
@@ -48,11 +55,14 @@ class ChannelSpec:
     is_energy: bool
 
 
+_ENERGY = frozenset({Unit.WATT_HOUR, Unit.VAR_HOUR})
+
+
 def _spec(
     channel: Channel, name: str, unit: Unit, power_of_ten: int, register: str | None, interval: str
 ) -> ChannelSpec:
     register_obis = Obis.from_text(register) if register else None
-    return ChannelSpec(channel, name, unit, power_of_ten, register_obis, Obis.from_text(interval), unit != Unit.VOLT)
+    return ChannelSpec(channel, name, unit, power_of_ten, register_obis, Obis.from_text(interval), unit in _ENERGY)
 
 
 CHANNELS: dict[Channel, ChannelSpec] = {
@@ -80,6 +90,13 @@ CHANNELS: dict[Channel, ChannelSpec] = {
         _spec(Channel.DELIVERED_RATE_1, "delivered_rate_1", Unit.WATT_HOUR, 0, "1.0.1.8.1.255", "1.0.1.29.1.255"),
         _spec(Channel.DELIVERED_RATE_2, "delivered_rate_2", Unit.WATT_HOUR, 0, "1.0.1.8.2.255", "1.0.1.29.2.255"),
         _spec(Channel.NET, "net", Unit.WATT_HOUR, 0, "1.0.16.8.0.255", "1.0.16.29.0.255"),
+        _spec(Channel.VOLTAGE_L1, "voltage_l1", Unit.VOLT, -1, None, "1.0.32.24.0.255"),
+        _spec(Channel.VOLTAGE_L2, "voltage_l2", Unit.VOLT, -1, None, "1.0.52.24.0.255"),
+        _spec(Channel.VOLTAGE_L3, "voltage_l3", Unit.VOLT, -1, None, "1.0.72.24.0.255"),
+        _spec(Channel.CURRENT_L1, "current_l1", Unit.AMPERE, -2, None, "1.0.31.24.0.255"),
+        _spec(Channel.CURRENT_L2, "current_l2", Unit.AMPERE, -2, None, "1.0.51.24.0.255"),
+        _spec(Channel.CURRENT_L3, "current_l3", Unit.AMPERE, -2, None, "1.0.71.24.0.255"),
+        _spec(Channel.POWER_FACTOR, "power_factor", Unit.COUNT, -3, None, "1.0.13.24.0.255"),
     )
 }
 CHANNEL_BY_REGISTER: dict[Obis, Channel] = {

@@ -15,6 +15,8 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from openami.headend.profiles.interpret import Push, PushObject, PushRow, interpret
+from openami.headend.profiles.registry import profile_of
+from openami.headend.profiles.rows import event_meaning
 from openami.kernel.ids import SystemTitle
 from openami.kernel.quantity import unit_symbol
 from openami.protocol import apdu
@@ -103,14 +105,19 @@ class Telegram:
         }
 
     def _object(self, item: PushObject, row: PushRow, push: Push) -> dict[str, Any]:
+        profile = profile_of(push.profile)
         document: dict[str, Any] = {
             "obis": str(item.obis) if item.obis else None,
+            "name": profile.name_of(item.obis) if item.obis else None,
             "value": self._value(item),
             "unit": (unit_symbol(item.scale.unit) or None) if item.scale else None,
             "scaler": item.scale.scaler if item.scale else None,
         }
         if item.raw is not None:
             document["raw"] = item.raw
+        meaning = event_meaning(item, row, profile)
+        if meaning:
+            document["meaning"] = meaning
         if len(push.rows) > 1 or row.clock is not push.clock:
             document["at"] = clock_text(row.clock, self.zone)
         return document

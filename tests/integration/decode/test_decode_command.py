@@ -36,7 +36,9 @@ def test_a_hex_line_gives_a_json_line() -> None:
         "authenticated": False,
         "timestamp": None,
         "profile": "dlms",
-        "objects": [{"obis": "1.0.1.7.0.255", "value": 280, "unit": "W", "scaler": 0, "raw": 280}],
+        "objects": [
+            {"obis": "1.0.1.7.0.255", "name": "power delivered", "value": 280, "unit": "W", "scaler": 0, "raw": 280}
+        ],
         "error": None,
     }
 

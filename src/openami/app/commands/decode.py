@@ -142,10 +142,12 @@ def _show(document: dict[str, Any], number: int) -> None:
         seal = f"counter {document['invocation_counter']}, encrypted, {seal}"
     table = Table(title=f"{title}  {document['timestamp'] or ''}", caption=f"{document['profile']}, {seal}")
     table.add_column("OBIS")
+    table.add_column("what it is")
     table.add_column("value", justify="right")
     table.add_column("unit")
     table.add_column("at")
     for item in document["objects"]:
         value = "" if item["value"] is None else escape(str(item["value"]))
-        table.add_row(item["obis"] or "", value, item["unit"] or "", item.get("at") or "")
+        value += f" ({item['meaning']})" if "meaning" in item else ""
+        table.add_row(item["obis"] or "", item["name"] or "", value, item["unit"] or "", item.get("at") or "")
     console.print(table)

@@ -6,7 +6,8 @@ our own meter's are in ``docs/protocol/push-layouts.md``.
 
 from openami.headend.profiles.fast import LoadProfileColumns, decode_load_profile_batch
 from openami.headend.profiles.interpret import Push, PushObject, PushRow, interpret
-from openami.headend.profiles.registry import MeterProfile, PushKind, UnknownProfileError, profile_names, profile_of
+from openami.headend.profiles.model import MeterProfile, PushKind
+from openami.headend.profiles.registry import UnknownProfileError, load_profiles, profile_names, profile_of
 from openami.headend.profiles.rows import EventRow, IntervalRow, PushRows, RegisterRow, rows_of
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "UnknownProfileError",
     "decode_load_profile_batch",
     "interpret",
+    "load_profiles",
     "profile_names",
     "profile_of",
     "rows_of",

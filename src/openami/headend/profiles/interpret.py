@@ -6,34 +6,42 @@ with or without scaler and unit; rows of our own meter; a list by position; one 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
-from openami.headend.profiles.registry import (
+from openami.headend.profiles.model import (
+    ClockRule,
+    DeviationRule,
     MeterProfile,
+    PositionalLayout,
     PushKind,
     RowLayout,
     Scale,
-    profile_of,
-    recognize,
 )
+from openami.headend.profiles.registry import profile_of, recognize
+from openami.headend.profiles.schema import SCALER_MAX, SCALER_MIN
 from openami.kernel.ids import SystemTitle
 from openami.kernel.obis import Obis
 from openami.kernel.quantity import scaled
 from openami.protocol.apdu import DataNotification
-from openami.protocol.axdr import Data, Tag
+from openami.protocol.axdr import BitString, Data, Tag
 from openami.protocol.cosem import DATE_TIME_OCTETS, CosemDateTime, decode_date_time
+from openami.protocol.cosem.datetime import UNSPECIFIED, UNSPECIFIED_DEVIATION
 from openami.protocol.errors import PeerError
 
 OBIS_OCTETS = 6
 CLOCK_CLASS = 8
 PUSH_SETUP_CLASS = 40
-SCALER_MIN, SCALER_MAX = -30, 30
-"""A scaler beyond these is no decimal point of any meter, and would make a number of a thousand digits."""
 BODY_OFFSET = 6
 """Where the body of a notification begins at the earliest: errors of layout point here."""
 _CLOCK_CD = b"\x01\x00"
+_DEVICE_NAME_OCTETS = 16
+_PUSH_SETUP_CD = b"\x19\x09"
+_MAX_SETUP_PLACE = 3
+"""A push names its setup first, or after one or two names of the meter."""
+_MAX_STATUS_BITS = 128
+"""The widest status word, India's event status word."""
 _MAX_LIST_ENTRY_MEMBERS = 6
 
 
@@ -45,13 +53,15 @@ class PushObject:
         obis: its name; None where neither telegram nor profile gives one.
         value: scaled number, text, hexadecimal text, or the date-time.
         raw: the integer in the telegram; None for anything else.
-        scale: worth of one count; None where neither telegram nor profile says it.
+        scale: worth of one count; None where neither telegram, meter nor profile says it.
+        bits: numbers of the bits that are set, where the value is a bit string.
     """
 
     obis: Obis | None
     value: int | Decimal | float | str | bool | CosemDateTime | None
     raw: int | None = None
     scale: Scale | None = None
+    bits: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +98,25 @@ class Push:
         return tuple(o for row in self.rows for o in row.objects)
 
 
+@dataclass(frozen=True, slots=True)
+class _Meaning:
+    """What values of this meter mean: what the meter said of itself by pull, then what its profile says."""
+
+    profile: MeterProfile
+    said: Mapping[Obis, Scale]
+
+    def scale_of(self, obis: Obis | None) -> Scale | None:
+        if obis is None:
+            return None
+        return self.said.get(obis) or self.profile.scale_of(obis)
+
+
 def interpret(
-    notification: DataNotification, *, profile: str | None = None, system_title: SystemTitle | None = None
+    notification: DataNotification,
+    *,
+    profile: str | None = None,
+    system_title: SystemTitle | None = None,
+    said: Mapping[Obis, Scale] | None = None,
 ) -> Push:
     """Name the values of a notification.
 
@@ -97,6 +124,8 @@ def interpret(
         notification: the push.
         profile: the meter's profile; None to recognize it by title and content.
         system_title: the sender, for recognition.
+        said: what the meter itself said of its columns when it was asked, see :mod:`.columns`. A scaler beside a value
+            in the telegram comes first, then this, then the profile.
 
     Raises:
         PeerError: the body is not what the profile's layout says.
@@ -108,24 +137,44 @@ def interpret(
     setup = _push_setup(members, entries)
     if profile is None:
         captures = frozenset(obis for _, obis in entries) if entries else frozenset[Obis]()
-        maker = system_title.manufacturer if system_title else None
-        known = recognize(maker=maker, list_version=_first_text(members), push_setup=setup, captures=captures)
+        maker = system_title.manufacturer if system_title else _maker_of_device_name(members)
+        title = system_title.octets if system_title else b""
+        version = _first_text(members)
+        known = recognize(maker=maker, title=title, list_version=version, push_setup=setup, captures=captures)
     else:
         known = profile_of(profile)
-    layout = known.rows.get(setup) if setup and not entries else None
+    meaning = _Meaning(known, said or {})
+    sent_at = _ruled(notification.at, known.clock) if notification.at else None
+    layout = known.rows.get(setup) if setup and not entries and _holds_rows(members) else None
     if layout is not None:
-        rows = _rows(members, layout, known)
-        return Push(known.name, layout.kind, setup, notification.at, layout.interval_s, rows)
-    if entries:
-        objects = _described(members, entries, known)
+        rows = _rows(members, layout, meaning)
+        return Push(known.name, layout.kind, setup, sent_at, layout.interval_s, rows)
+    listed = known.listed.get(setup) if setup and not entries else None
+    kind = listed.kind if listed else PushKind.INSTANT
+    if listed is not None:
+        objects = _placed(members, listed, meaning)
+    elif entries:
+        objects = _described(members, entries, meaning)
     elif body.octets is not None:
-        objects = (_object(None, body, known),)
+        objects = (_object(None, body, meaning),)
     elif any(_is_name(m) for m in _leaves(members)):
-        objects = tuple(_self_naming(members, known))
+        objects = tuple(_self_naming(members, meaning))
     else:
-        objects = _positional(members, known)
-    clock = next((o.value for o in objects if isinstance(o.value, CosemDateTime)), notification.at)
-    return Push(known.name, PushKind.INSTANT, setup, clock, 0, (PushRow(clock, objects),))
+        objects = _positional(members, meaning)
+    clock = next((o.value for o in objects if isinstance(o.value, CosemDateTime)), sent_at)
+    return Push(known.name, kind, setup, clock, 0, (PushRow(clock, objects),))
+
+
+def _ruled(clock: CosemDateTime, rule: ClockRule) -> CosemDateTime:
+    """Return a date-time as the standard would have it, where the model fills it in another way."""
+    deviation, status = clock.deviation_minutes, clock.status
+    if rule.deviation is DeviationRule.IGNORED:
+        deviation = UNSPECIFIED_DEVIATION
+    elif rule.deviation is DeviationRule.REVERSED and clock.has_deviation:
+        deviation = -deviation
+    if not rule.trusts_status:
+        status = UNSPECIFIED
+    return replace(clock, deviation_minutes=deviation, status=status)
 
 
 def _is_name(data: Data) -> bool:
@@ -148,6 +197,15 @@ def _first_text(members: Sequence[Data]) -> str | None:
     return None
 
 
+def _maker_of_device_name(members: Sequence[Data]) -> str | None:
+    """Return the FLAG letters of a logical device name: sixteen octets, three capitals and then digits."""
+    for leaf in _leaves(members):
+        text = (leaf.octets or b"").decode("latin-1")
+        if len(text) == _DEVICE_NAME_OCTETS and text[:3].isascii() and text[:3].isupper() and text[3:].isdecimal():
+            return text[:3]
+    return None
+
+
 def _push_list(members: Sequence[Data]) -> tuple[tuple[int, Obis], ...]:
     """Return (class, name) of each entry of a push object list at the front; nothing where there is none."""
     if not members or members[0].tag is not Tag.ARRAY:
@@ -165,12 +223,19 @@ def _push_setup(members: Sequence[Data], entries: Sequence[tuple[int, Obis]]) ->
     for class_id, obis in entries:
         if class_id == PUSH_SETUP_CLASS:
             return obis
-    if len(members) == 2 and _is_name(members[0]) and members[1].tag is Tag.ARRAY:
+    if _holds_rows(members):
         return Obis(members[0].octets or b"")
+    for member in members[:_MAX_SETUP_PLACE]:
+        if _is_name(member) and (member.octets or b"")[2:4] == _PUSH_SETUP_CD:
+            return Obis(member.octets or b"")
     return None
 
 
-def _rows(members: Sequence[Data], layout: RowLayout, profile: MeterProfile) -> tuple[PushRow, ...]:
+def _holds_rows(members: Sequence[Data]) -> bool:
+    return len(members) == 2 and _is_name(members[0]) and members[1].tag is Tag.ARRAY
+
+
+def _rows(members: Sequence[Data], layout: RowLayout, meaning: _Meaning) -> tuple[PushRow, ...]:
     rows = []
     for number, row in enumerate(members[1].elements, 1):
         cells = row.elements
@@ -180,13 +245,14 @@ def _rows(members: Sequence[Data], layout: RowLayout, profile: MeterProfile) -> 
             raise PeerError("bad_layout", f"row {number} does not begin with a clock", BODY_OFFSET)
         if any(c.integer is None for c in cells[1:]):
             raise PeerError("bad_layout", f"row {number} holds a value that is no integer", BODY_OFFSET)
-        objects = tuple(_object(obis, cell, profile) for obis, cell in zip(layout.columns, cells, strict=True))
-        rows.append(PushRow(decode_date_time(cells[0].octets or b"", offset=BODY_OFFSET), objects))
+        objects = tuple(_object(obis, cell, meaning) for obis, cell in zip(layout.columns, cells, strict=True))
+        clock = decode_date_time(cells[0].octets or b"", offset=BODY_OFFSET)
+        rows.append(PushRow(_ruled(clock, meaning.profile.clock), objects))
     return tuple(rows)
 
 
 def _described(
-    members: Sequence[Data], entries: Sequence[tuple[int, Obis]], profile: MeterProfile
+    members: Sequence[Data], entries: Sequence[tuple[int, Obis]], meaning: _Meaning
 ) -> tuple[PushObject, ...]:
     """Pair values with the list; the first value is the list itself where the list names the push setup first."""
     values = members if len(members) == len(entries) else members[1:]
@@ -194,15 +260,15 @@ def _described(
         text = f"{len(values)} values for {len(entries)} objects of the push list"
         raise PeerError("bad_layout", text, BODY_OFFSET)
     return tuple(
-        _object(obis, value, profile, class_id)
+        _object(obis, value, meaning, class_id)
         for (class_id, obis), value in zip(entries, values, strict=True)
         if value is not members[0]
     )
 
 
-def _self_naming(members: Sequence[Data], profile: MeterProfile) -> Iterator[PushObject]:
+def _self_naming(members: Sequence[Data], meaning: _Meaning) -> Iterator[PushObject]:
     """Walk names and values. After a name comes its value, whatever it looks like, then perhaps scaler and unit."""
-    bare = iter(profile.bare)
+    bare = iter(meaning.profile.bare)
     stack = [iter(members)]
     name: Obis | None = None
     held: tuple[Obis | None, Data] | None = None
@@ -210,11 +276,11 @@ def _self_naming(members: Sequence[Data], profile: MeterProfile) -> Iterator[Pus
         member = next(stack[-1], None)
         scale = _scale(member) if held and member is not None else None
         if held and scale:
-            yield _object(*held, profile, scale=scale)
+            yield _object(*held, meaning, scale=scale)
             held = None
             continue
         if held:
-            yield _object(*held, profile)
+            yield _object(*held, meaning)
             held = None
         if member is None:
             stack.pop()
@@ -240,30 +306,48 @@ def _scale(data: Data) -> Scale | None:
     return Scale(scaler, unit)
 
 
-def _positional(members: Sequence[Data], profile: MeterProfile) -> tuple[PushObject, ...]:
-    layout = profile.positional.get(len(members))
+def _positional(members: Sequence[Data], meaning: _Meaning) -> tuple[PushObject, ...]:
+    layout = meaning.profile.positional.get(len(members))
     names: Sequence[Obis | None] = layout.objects if layout else (None,) * len(members)
-    return tuple(_object(n, m, profile) for n, m in zip(names, members, strict=True))
+    return tuple(_object(n, m, meaning) for n, m in zip(names, members, strict=True))
+
+
+def _placed(members: Sequence[Data], layout: PositionalLayout, meaning: _Meaning) -> tuple[PushObject, ...]:
+    if len(members) != len(layout.objects):
+        text = f"{len(members)} values where push setup {layout.push_setup} sends {len(layout.objects)}"
+        raise PeerError("bad_layout", text, BODY_OFFSET)
+    return tuple(_object(o, m, meaning) for o, m in zip(layout.objects, members, strict=True))
 
 
 def _object(
-    obis: Obis | None, data: Data, profile: MeterProfile, class_id: int = 0, scale: Scale | None = None
+    obis: Obis | None, data: Data, meaning: _Meaning, class_id: int = 0, scale: Scale | None = None
 ) -> PushObject:
     integer = data.integer
     if integer is not None:
-        worth = scale or (profile.scale.get(obis) if obis else None)
+        worth = scale or meaning.scale_of(obis)
         if worth is None:
             return PushObject(obis, integer, integer)
         value = scaled(integer, worth.scaler)
         return PushObject(obis, int(value) if worth.scaler >= 0 else value, integer, worth)
     octets = data.octets
     if octets is not None:
-        return PushObject(obis, _text_or_clock(obis, octets, data.tag, class_id))
+        said = _text_or_clock(obis, octets, data.tag, class_id)
+        return PushObject(obis, _ruled(said, meaning.profile.clock) if isinstance(said, CosemDateTime) else said)
+    return _other_object(obis, data)
+
+
+def _other_object(obis: Obis | None, data: Data) -> PushObject:
     if isinstance(data.value, bool | float):
         return PushObject(obis, data.value)
+    if isinstance(data.value, BitString) and data.value.count <= _MAX_STATUS_BITS:
+        return PushObject(obis, data.value.octets.hex(), bits=_set_bits(data.value))
     if data.tag in (Tag.NULL, Tag.DONT_CARE):
         return PushObject(obis, None)
     return PushObject(obis, f"<{data.tag.name.lower()} of {len(data.elements)}>")
+
+
+def _set_bits(value: BitString) -> tuple[int, ...]:
+    return tuple(i for i in range(value.count) if value.octets[i // 8] & 0x80 >> i % 8)
 
 
 def _text_or_clock(obis: Obis | None, octets: bytes, tag: Tag, class_id: int) -> str | CosemDateTime:

@@ -1,197 +1,191 @@
-"""Meter profiles from the TOML files in ``data``. A profile inherits what it does not say itself.
+"""Meter profiles from the TOML files in ``data``: a file inherits what it does not say itself.
 
-A file says:
+The usual chain is companion standard, maker, model, firmware. A child's entry replaces its parent's entry of the same
+key (object, code, push setup, readable profile); everything else stays. ``recognize`` is a file's own.
 
-* ``inherits``: name of another profile.
-* ``[[recognize]]``: conditions that together suggest this profile where nobody named one (``openami decode``):
-  ``maker`` (three FLAG letters of the system title), ``list_version`` (how the first text of the body begins),
-  ``push_setup`` (logical name in the body), ``captures`` (objects that the push list must name). More conditions win.
-* ``[[layout]]``: ``kind`` and either ``push_setup`` with ``columns`` (rows of our own meter) or ``count`` with
-  ``objects`` (a purely positional list, chosen by its number of values).
-* ``bare``: names of values that a self-naming list sends without a name, in order.
-* ``[scale]``: OBIS -> ``[scaler, unit code]`` where the telegram carries none.
-* ``[registers]``: OBIS -> channel name of a cumulative register.
+Files are read once in a process, in the order of their names; the same files give the same profiles.
 """
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from enum import StrEnum
 from functools import cache
 from importlib.resources import files
+from types import MappingProxyType
 from typing import Any
 
-from openami.contracts.channel import CHANNEL_BY_NAME, Channel
+from openami.contracts.channel import CHANNELS, Channel
+from openami.headend.profiles.model import BASE_PROFILE, Layout, MeterProfile, RowLayout
+from openami.headend.profiles.schema import ProfileProblem, Sheet, read_sheet
 from openami.kernel.errors import OpenAmiError
 from openami.kernel.obis import Obis
 
-BASE_PROFILE = "dlms"
 MAX_INHERITANCE = 8
-"""Longest chain of profiles; a circle in the data ends here."""
+"""Longest chain of profiles: standard, companion standard, maker, family, model and firmware, and two to spare."""
+_MERGED = ("scale", "registers", "intervals", "names", "logs", "clients")
+_DEEP_MERGED = ("events", "alarms")
+_REPLACED = ("bare", "main_b", "clock", "push_protection")
 
 
 class UnknownProfileError(OpenAmiError):
-    """No profile of that name is shipped."""
+    """No profile of that name is known."""
 
 
-class PushKind(StrEnum):
-    """What the rows of a push are."""
+class ProfileDataError(OpenAmiError):
+    """Profile files that cannot be used; the text has a line for each thing wrong: file, key, mend."""
 
-    INSTANT = "instant"
-    LOAD_PROFILE = "load_profile"
-    REGISTERS = "registers"
-    EVENTS = "events"
-
-
-@dataclass(frozen=True, slots=True)
-class Scale:
-    """What one count of an object is worth: ``10**scaler`` of a DLMS unit code."""
-
-    scaler: int
-    unit: int
+    def __init__(self, problems: tuple[ProfileProblem, ...]) -> None:
+        super().__init__("\n".join(str(p) for p in problems))
+        self.problems = problems
 
 
-@dataclass(frozen=True, slots=True)
-class Recognition:
-    """Conditions that must all hold; None asks nothing."""
-
-    maker: str | None = None
-    list_version: str | None = None
-    push_setup: Obis | None = None
-    captures: frozenset[Obis] = frozenset()
-
-    @property
-    def weight(self) -> int:
-        """How much is asked: more specific wins."""
-        asked = (self.maker, self.list_version, self.push_setup)
-        return sum(a is not None for a in asked) + len(self.captures)
-
-
-@dataclass(frozen=True, slots=True)
-class RowLayout:
-    """Rows of one structure each: ``structure{push setup, array of structure{columns}}``."""
-
-    kind: PushKind
-    push_setup: Obis
-    columns: tuple[Obis, ...]
-    interval_s: int
-
-
-@dataclass(frozen=True, slots=True)
-class PositionalLayout:
-    """A list of values without names, told by how many there are."""
-
-    objects: tuple[Obis, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class MeterProfile:
-    """All that is known of one meter model's pushes.
+def load_profiles(texts: Mapping[str, str]) -> Mapping[str, MeterProfile]:
+    """Return the profiles of files, each with all that it inherits.
 
     Args:
-        name: as the key shipment and the registry write it.
-        recognitions: what suggests this profile.
-        rows: row layouts by push setup.
-        positional: positional layouts by number of values.
-        bare: names of the unnamed values of a self-naming list, in order.
-        scale: worth of objects whose telegram carries no scaler.
-        registers: which objects are cumulative registers of which channel.
+        texts: content of each file by the profile's name.
+
+    Raises:
+        ProfileDataError: something in a file is not as the schema says, a parent is not known, or a chain of parents
+            is a circle or too long.
     """
-
-    name: str
-    recognitions: tuple[Recognition, ...] = ()
-    rows: Mapping[Obis, RowLayout] = field(default_factory=dict)
-    positional: Mapping[int, PositionalLayout] = field(default_factory=dict)
-    bare: tuple[Obis, ...] = ()
-    scale: Mapping[Obis, Scale] = field(default_factory=dict)
-    registers: Mapping[Obis, Channel] = field(default_factory=dict)
-
-
-def _recognition(entry: Mapping[str, Any]) -> Recognition:
-    push_setup = entry.get("push_setup")
-    return Recognition(
-        maker=entry.get("maker"),
-        list_version=entry.get("list_version"),
-        push_setup=Obis.from_text(push_setup) if push_setup else None,
-        captures=frozenset(Obis.from_text(t) for t in entry.get("captures", ())),
-    )
+    sheets: dict[str, Sheet] = {}
+    problems: list[ProfileProblem] = []
+    for name in sorted(texts):
+        sheets[name], found = read_sheet(name, texts[name])
+        problems += found
+    profiles: dict[str, MeterProfile] = {}
+    for name, sheet in sheets.items():
+        chain = _chain(name, sheets, problems)
+        if chain:
+            profiles[name] = _merged(chain)
+            problems += _contradictions(profiles[name], sheet)
+    if problems:
+        raise ProfileDataError(tuple(dict.fromkeys(problems)))
+    return MappingProxyType(profiles)
 
 
-def _obis_list(texts: list[str]) -> tuple[Obis, ...]:
-    return tuple(Obis.from_text(t) for t in texts)
+def _chain(name: str, sheets: Mapping[str, Sheet], problems: list[ProfileProblem]) -> list[Sheet]:
+    """Return a file and its parents, the farthest first; nothing and a problem where the chain does not end well."""
+    chain: list[Sheet] = []
+    wanted: str | None = name
+    while wanted is not None:
+        file = f"{chain[-1].name if chain else name}.toml"
+        if wanted not in sheets:
+            text = f"there is no profile {wanted[:40]!r}"
+            problems.append(ProfileProblem(file, "inherits", text, f"known are {', '.join(sheets)}"))
+            return []
+        if any(wanted == link.name for link in chain):
+            circle = " -> ".join([link.name for link in chain] + [wanted])
+            problems.append(ProfileProblem(file, "inherits", f"a circle: {circle}", "let one of them inherit nothing"))
+            return []
+        if len(chain) == MAX_INHERITANCE:
+            text = f"{name} inherits more than {MAX_INHERITANCE} deep"
+            problems.append(ProfileProblem(f"{name}.toml", "inherits", text, "join two of its parents"))
+            return []
+        chain.append(sheets[wanted])
+        wanted = sheets[wanted].parent
+    return chain[::-1]
 
 
-def _build(name: str, document: Mapping[str, Any], parent: MeterProfile) -> MeterProfile:
-    rows = dict(parent.rows)
-    positional = dict(parent.positional)
-    for layout in document.get("layout", ()):
-        if "push_setup" in layout:
-            setup = Obis.from_text(layout["push_setup"])
-            columns = _obis_list(layout["columns"])
-            rows[setup] = RowLayout(PushKind(layout["kind"]), setup, columns, layout.get("interval_s", 0))
-        else:
-            objects = _obis_list(layout["objects"])
-            positional[len(objects)] = PositionalLayout(objects)
-    scale = {Obis.from_text(k): Scale(*v) for k, v in document.get("scale", {}).items()}
-    registers = {Obis.from_text(k): CHANNEL_BY_NAME[v] for k, v in document.get("registers", {}).items()}
+def _merged(chain: list[Sheet]) -> MeterProfile:
+    """Lay the sheets of a chain over each other, the farthest parent first."""
+    own = chain[-1]
+    fields: dict[str, Any] = {key: {} for key in (*_MERGED, *_DEEP_MERGED, "rows", "positional", "listed", "reads")}
+    for sheet in chain:
+        values = sheet.values
+        for key in _MERGED:
+            fields[key] = {**fields[key], **values.get(key, {})}
+        for key in _DEEP_MERGED:
+            inner = {k: {**fields[key].get(k, {}), **v} for k, v in values.get(key, {}).items()}
+            fields[key] = {**fields[key], **inner}
+        fields["reads"] = {**fields["reads"], **values.get("read", {})}
+        for key in _REPLACED:
+            if key in values:
+                fields[key] = values[key]
+        for layout in values.get("layout", ()):
+            _place(layout, fields)
+    frozen: dict[str, Any] = {k: MappingProxyType(v) if isinstance(v, dict) else v for k, v in fields.items()}
+    parents = tuple(sheet.name for sheet in chain[-2::-1])
     return MeterProfile(
-        name,
-        tuple(_recognition(r) for r in document.get("recognize", ())),
-        rows,
-        positional,
-        _obis_list(document["bare"]) if "bare" in document else parent.bare,
-        {**parent.scale, **scale},
-        {**parent.registers, **registers},
+        name=own.name,
+        about=own.values.get("about") or "",
+        parents=parents,
+        recognitions=own.values.get("recognize", ()),
+        **frozen,
     )
+
+
+def _place(layout: Layout, fields: dict[str, Any]) -> None:
+    setup = layout.push_setup
+    if isinstance(layout, RowLayout):
+        fields["listed"].pop(setup, None)
+        fields["rows"][setup] = layout
+    elif setup is None:
+        fields["positional"][len(layout.objects)] = layout
+    else:
+        fields["rows"].pop(setup, None)
+        fields["listed"][setup] = layout
+
+
+def _contradictions(profile: MeterProfile, own: Sheet) -> list[ProfileProblem]:
+    """Return what would silently store nothing: a scale whose unit is not that of the object's channel."""
+    problems = []
+    said = {**own.values.get("scale", {}), **own.values.get("registers", {}), **own.values.get("intervals", {})}
+    for obis in said:
+        channel: Channel | None = profile.registers.get(obis) or profile.intervals.get(obis)
+        scale = profile.scale.get(obis)
+        if channel is not None and scale is not None and scale.unit != CHANNELS[channel].unit:
+            text = f"unit {scale.unit} is not the unit of channel {CHANNELS[channel].name}"
+            mend = f"write unit {int(CHANNELS[channel].unit)}, or another channel"
+            problems.append(ProfileProblem(f"{own.name}.toml", f"scale.{obis}", text, mend))
+    return problems
 
 
 @cache
+def shipped_profiles() -> Mapping[str, MeterProfile]:
+    """Return every profile that ships with this package, read once.
+
+    Raises:
+        ProfileDataError: a file that we ship is not as the schema says; a test holds that none is.
+    """
+    folder = files(__package__) / "data"
+    texts = {f.name.removesuffix(".toml"): f.read_text("utf-8") for f in folder.iterdir() if f.name.endswith(".toml")}
+    return load_profiles(texts)
+
+
 def profile_names() -> tuple[str, ...]:
     """Return the names of all shipped profiles in order."""
-    folder = files(__package__) / "data"
-    return tuple(sorted(f.name.removesuffix(".toml") for f in folder.iterdir() if f.name.endswith(".toml")))
+    return tuple(shipped_profiles())
 
 
-@cache
 def profile_of(name: str) -> MeterProfile:
     """Return a profile with all it inherits.
 
     Raises:
-        UnknownProfileError: no such profile, or a chain of inheritance that does not end.
+        UnknownProfileError: no such profile.
     """
-    chain: list[tuple[str, Mapping[str, Any]]] = []
-    wanted: str | None = name
-    while wanted is not None:
-        if wanted not in profile_names():
-            raise UnknownProfileError(f"no meter profile {wanted[:40]!r}; there are {', '.join(profile_names())}")
-        if len(chain) == MAX_INHERITANCE:
-            raise UnknownProfileError(f"meter profile {name!r} inherits more than {MAX_INHERITANCE} deep")
-        text = (files(__package__) / "data" / f"{wanted}.toml").read_text(encoding="utf-8")
-        document = tomllib.loads(text)
-        chain.append((wanted, document))
-        wanted = document.get("inherits")
-    profile = MeterProfile(BASE_PROFILE)
-    for link, document in reversed(chain):
-        profile = _build(link, document, profile)
-    return profile
+    found = shipped_profiles().get(name)
+    if found is None:
+        raise UnknownProfileError(f"no meter profile {name[:40]!r}; there are {', '.join(profile_names())}")
+    return found
 
 
 def recognize(
     *,
     maker: str | None,
+    title: bytes,
     list_version: str | None,
     push_setup: Obis | None,
     captures: frozenset[Obis],
 ) -> MeterProfile:
     """Return the profile whose conditions hold and ask most; the base profile where none does."""
     best, best_weight = profile_of(BASE_PROFILE), 0
-    for name in profile_names():
-        profile = profile_of(name)
+    for profile in shipped_profiles().values():
         for r in profile.recognitions:
             holds = (
                 r.maker in (None, maker)
+                and title.startswith(r.title or b"")
                 and (r.list_version is None or (list_version or "").startswith(r.list_version))
                 and r.push_setup in (None, push_setup)
                 and r.captures <= captures

@@ -11,7 +11,8 @@ from zoneinfo import ZoneInfo
 
 from openami.contracts.channel import CHANNELS, Channel
 from openami.headend.profiles.interpret import BODY_OFFSET, Push, PushObject, PushRow
-from openami.headend.profiles.registry import PushKind, profile_of
+from openami.headend.profiles.model import MeterProfile, PushKind, log_of_alarm
+from openami.headend.profiles.registry import profile_of
 from openami.kernel.obis import Obis
 from openami.protocol.cosem import CosemDateTime
 from openami.protocol.errors import PeerError
@@ -21,6 +22,8 @@ EVENT_CODE_OBIS = Obis.from_text("0.0.96.11.0.255")
 EVENT_LOG_OBIS = Obis.from_text("0.0.99.98.0.255")
 MAX_COUNT = 2**63 - 1
 CHANNEL_BY_INTERVAL = {s.interval_obis: s.channel for s in CHANNELS.values()}
+MAX_ALARM_BITS = 128
+"""Width of the widest register or status word whose bits are events."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +47,7 @@ class RegisterRow:
 
 @dataclass(frozen=True, slots=True)
 class EventRow:
-    """One event: when, in which log, which code."""
+    """One event: when, in which log (below 0: alarm register or status word), which code (or bit)."""
 
     at: datetime
     log: int
@@ -70,11 +73,15 @@ def rows_of(push: Push, *, zone: ZoneInfo | None = None) -> PushRows:
     Raises:
         PeerError: a stamp that names no instant (``no_zone``: give the zone), or a value its channel cannot hold.
     """
+    profile = profile_of(push.profile)
     if push.kind is PushKind.LOAD_PROFILE:
-        return PushRows(intervals=tuple(_interval(r, push.interval_s, zone) for r in push.rows))
+        return PushRows(intervals=tuple(_interval(r, push.interval_s, profile, zone) for r in push.rows))
     if push.kind is PushKind.EVENTS:
         return PushRows(events=tuple(_event(r, zone) for r in push.rows))
-    return PushRows(registers=tuple(read for row in push.rows for read in _registers(push, row, zone)))
+    return PushRows(
+        registers=tuple(read for row in push.rows for read in _registers(row, profile, zone)),
+        events=tuple(event for row in push.rows for event in _alarms(row, profile, zone)),
+    )
 
 
 def _instant(clock: CosemDateTime | None, zone: ZoneInfo | None) -> datetime:
@@ -99,15 +106,15 @@ def _count(item: PushObject, channel: Channel) -> int | None:
     return value
 
 
-def _interval(row: PushRow, interval_s: int, zone: ZoneInfo | None) -> IntervalRow:
+def _interval(row: PushRow, interval_s: int, profile: MeterProfile, zone: ZoneInfo | None) -> IntervalRow:
     status, values = 0, []
     for item in row.objects:
         if item.obis == STATUS_OBIS:
             status = item.raw or 0
-        elif item.obis in CHANNEL_BY_INTERVAL:
-            channel = CHANNEL_BY_INTERVAL[item.obis]
-            count = _count(item, channel)
-            if count is not None:
+        elif item.obis is not None:
+            channel = profile.intervals.get(item.obis) or CHANNEL_BY_INTERVAL.get(item.obis)
+            count = _count(item, channel) if channel else None
+            if channel is not None and count is not None:
                 values.append((channel, count))
     start = _instant(row.clock, zone) - timedelta(seconds=interval_s)
     return IntervalRow(start, interval_s, status, tuple(values))
@@ -118,11 +125,37 @@ def _event(row: PushRow, zone: ZoneInfo | None) -> EventRow:
     return EventRow(_instant(row.clock, zone), numbers[EVENT_LOG_OBIS], numbers[EVENT_CODE_OBIS])
 
 
-def _registers(push: Push, row: PushRow, zone: ZoneInfo | None) -> list[RegisterRow]:
-    channels = profile_of(push.profile).registers
+def event_meaning(item: PushObject, row: PushRow, profile: MeterProfile) -> str | None:
+    """Return what the code or the alarm bits of an object mean in our words; None for any other object."""
+    if item.obis == EVENT_CODE_OBIS and item.raw is not None:
+        log = next((o.raw for o in row.objects if o.obis == EVENT_LOG_OBIS), None)
+        return profile.event(log or 0, item.raw).value
+    if item.obis is None or item.obis not in profile.alarms:
+        return None
+    log = log_of_alarm(item.obis)
+    return ", ".join(profile.event(log, bit).value for bit in _set_bits(item)) or None
+
+
+def _set_bits(item: PushObject) -> tuple[int, ...]:
+    # Registers are unsigned; a negative number would have every bit set.
+    raw = max(item.raw or 0, 0)
+    return item.bits or tuple(i for i in range(MAX_ALARM_BITS) if raw >> i & 1)
+
+
+def _alarms(row: PushRow, profile: MeterProfile, zone: ZoneInfo | None) -> list[EventRow]:
+    """Return an event for each bit that is set in an alarm register or status word, listed in the profile or not."""
+    found: list[tuple[int, int]] = []
+    for item in row.objects:
+        if item.obis is not None and item.obis in profile.alarms:
+            log = log_of_alarm(item.obis)
+            found += [(log, bit) for bit in _set_bits(item)]
+    return [EventRow(_instant(row.clock, zone), log, bit) for log, bit in found]
+
+
+def _registers(row: PushRow, profile: MeterProfile, zone: ZoneInfo | None) -> list[RegisterRow]:
     found = []
     for item in row.objects:
-        channel = channels.get(item.obis) if item.obis else None
+        channel = profile.register_channel(item.obis) if item.obis else None
         count = _count(item, channel) if channel else None
         if channel is not None and count is not None:
             found.append((channel, count))
