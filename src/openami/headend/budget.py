@@ -1,0 +1,65 @@
+"""How much of the air each radio cell gives to our questions: token buckets, one a cell.
+
+Background work stops before the bucket is empty, so that a person and tonight's bills find something in it. A cell
+that nobody hears from is only probed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from openami.headend.request import Lane
+
+
+@dataclass(frozen=True, slots=True)
+class CellPolicy:
+    """What one cell bears.
+
+    Args:
+        exchanges_per_s: refill of its bucket.
+        burst: most that it holds.
+        reserves: what must be left in it for a lane to be served.
+        probe_s: a silent cell is asked once in this time [s].
+    """
+
+    exchanges_per_s: float = 1.0
+    burst: float = 30.0
+    reserves: tuple[float, float, float] = (0.0, 5.0, 10.0)
+    probe_s: float = 600.0
+
+
+@dataclass(slots=True)
+class _Bucket:
+    tokens: float
+    at_s: float
+    probed_at_s: float = float("-inf")
+
+
+@dataclass(slots=True)
+class CellBudget:
+    """Buckets by cell number; a cell that was never asked is full."""
+
+    policy: CellPolicy = field(default_factory=CellPolicy)
+    silent: frozenset[int] = frozenset()
+    _buckets: dict[int, _Bucket] = field(default_factory=dict)
+
+    def spend(self, cell: int, lane: Lane, *, now_s: float) -> bool:
+        """Take one exchange from a cell, or tell that there is none for this lane now.
+
+        Args:
+            cell: number of the cell.
+            lane: who asks.
+            now_s: real time [s].
+        """
+        policy = self.policy
+        bucket = self._buckets.setdefault(cell, _Bucket(policy.burst, now_s))
+        bucket.tokens = min(policy.burst, bucket.tokens + max(0.0, now_s - bucket.at_s) * policy.exchanges_per_s)
+        bucket.at_s = max(bucket.at_s, now_s)
+        if cell in self.silent and lane is not Lane.PERSON:
+            if now_s - bucket.probed_at_s < policy.probe_s:
+                return False
+            bucket.probed_at_s = now_s
+        if bucket.tokens - 1.0 < policy.reserves[lane]:
+            return False
+        bucket.tokens -= 1.0
+        return True

@@ -1,0 +1,108 @@
+"""Meter clocks against ours: how far off, in which band, and what is done about it.
+
+A push says what its meter's clock showed when it was sent; its collector says when it came. The difference is the
+clock's error less the time on the way, which is never negative: of many frames the largest difference is nearest the
+truth. Before anything is done, the clock is read, where question and answer bound the error.
+
+Source: IEC 62056-6-2, class 8; ours: a clock that is off by more than half an interval is not set by a machine,
+because setting it repeats or skips intervals.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+import numpy.typing as npt
+
+I64 = npt.NDArray[np.int64]
+UNKNOWN_S = -(2**40)
+"""No frame has told yet."""
+
+
+class Band(StrEnum):
+    """How far a clock is off."""
+
+    UNKNOWN = "unknown"
+    OK = "ok"
+    WATCH = "watch"
+    SET = "set"
+    HOLD = "hold"
+
+
+@dataclass(frozen=True, slots=True)
+class ClockPolicy:
+    """Edges of the bands [s], each included in the band below.
+
+    Args:
+        ok_s: nothing is done.
+        watch_s: noted.
+        set_s: set by the head-end; beyond that a person decides.
+    """
+
+    ok_s: float = 10.0
+    watch_s: float = 60.0
+    set_s: float = 450.0
+
+    def band(self, error_s: float) -> Band:
+        """Return the band of an error: what the clock shows too much [s].
+
+        >>> [ClockPolicy().band(e).value for e in (-10, 10.5, -61, 451, UNKNOWN_S)]
+        ['ok', 'watch', 'set', 'hold', 'unknown']
+        """
+        if error_s <= UNKNOWN_S:
+            return Band.UNKNOWN
+        off = abs(error_s)
+        if off <= self.ok_s:
+            return Band.OK
+        if off <= self.watch_s:
+            return Band.WATCH
+        return Band.SET if off <= self.set_s else Band.HOLD
+
+
+@dataclass(frozen=True, slots=True)
+class ClockReading:
+    """A clock that was read in a session.
+
+    Args:
+        shown_s: what it showed, seconds since the epoch.
+        asked_at_s, answered_at_s: when the question left and the answer came.
+    """
+
+    shown_s: float
+    asked_at_s: float
+    answered_at_s: float
+
+    @property
+    def error_s(self) -> float:
+        """What it shows too much [s], supposing that both ways took as long."""
+        return self.shown_s - (self.asked_at_s + self.answered_at_s) / 2
+
+    @property
+    def doubt_s(self) -> float:
+        """How wrong that may be, either way [s]."""
+        return (self.answered_at_s - self.asked_at_s) / 2
+
+
+def should_set(reading: ClockReading, policy: ClockPolicy) -> bool:
+    """Tell whether to set a clock: it is in the band for it, and surely off, whatever the way took."""
+    return policy.band(reading.error_s) is Band.SET and abs(reading.error_s) - reading.doubt_s > policy.ok_s
+
+
+def newest_errors(error_s: I64, day: I64, number: I64, difference_s: I64, *, today: int) -> tuple[I64, I64]:
+    """Return each meter's error estimate and its UTC day after more frames.
+
+    Args:
+        error_s: (n,) estimates, :data:`UNKNOWN_S` where there is none.
+        day: (n,) the UTC day each estimate is of.
+        number: (m,) meter of each new frame.
+        difference_s: (m,) its stamp less its collector's clock [s].
+        today: UTC day; estimates of older days begin anew, so that a clock that was set is seen to be.
+    """
+    error_s, day = error_s.copy(), day.copy()
+    heard = np.unique(number)
+    stale = heard[day[heard] != today]
+    error_s[stale], day[stale] = UNKNOWN_S, today
+    np.maximum.at(error_s, number, difference_s)
+    return error_s, day
