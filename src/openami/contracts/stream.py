@@ -33,9 +33,19 @@ CORE_READING = StreamSpec("CORE_READING", ("core.reading.v1.*",), 7 * DAY_S)
 CORE_EVENT = StreamSpec("CORE_EVENT", ("core.event.v1.*",), 14 * DAY_S)
 CORE_DEADLETTER = StreamSpec("CORE_DEADLETTER", ("core.deadletter.v1",), 45 * DAY_S)
 CORE_CHANGED = StreamSpec("CORE_CHANGED", ("core.changed.v1.*",), 2 * DAY_S)
-ALL_STREAMS = (DMZ_FRAME, CORE_READING, CORE_EVENT, CORE_DEADLETTER, CORE_CHANGED)
+CORE_COMMAND = StreamSpec("CORE_COMMAND", ("core.command.v1", "core.outcome.v1"), 14 * DAY_S)
+"""What was signed that does more than read, and what became of every command: kept to look at, never read again."""
+ALL_STREAMS = (DMZ_FRAME, CORE_READING, CORE_EVENT, CORE_DEADLETTER, CORE_CHANGED, CORE_COMMAND)
 
 DEADLETTER_SUBJECT = "core.deadletter.v1"
+COMMAND_SUBJECT = "core.command.v1"
+OUTCOME_SUBJECT = "core.outcome.v1"
+"""Also listened to live by whoever waits for an answer."""
+SEALING_SUBJECT = "core.sealing.v1"
+"""Requests to the command process, ``core.sealing.v1.<what>``; no stream keeps them."""
+DMZ_COMMAND_SUBJECT = "dmz.command.v1"
+DMZ_OUTCOME_SUBJECT = "dmz.outcome.v1"
+"""Between the command process and the gateway. No stream: a command is for now or for nobody."""
 
 
 def partition_of(title: SystemTitle) -> int:
