@@ -24,6 +24,7 @@ from typing import cast
 import structlog
 
 from openami.kernel.errors import OpenAmiError
+from openami.network.downlink import Result, encode_result
 from openami.network.intake import OfferedFrame
 from openami.network.link import (
     CollectorLink,
@@ -89,7 +90,7 @@ class Collector:
         ssl_context: as :func:`openami.security.pki.client_context` makes it.
         dice: numbers in [0, 1) that spread reconnections.
         max_spool_octets: bound of the spool.
-        on_down: takes a command's number, title and sealed octets.
+        on_down: takes a DOWN's number, title and body; a LinkError of it ends the connection.
 
     Raises:
         SpoolError: the spool's disk does not hold what was safe on it.
@@ -143,6 +144,11 @@ class Collector:
         return CollectorStatus(
             connected, self._offered, spool.acked_seq, spool.next_seq, spool.waiting_frames, self._connections
         )
+
+    def tell(self, number: int, title: bytes, result: Result) -> None:
+        """Send a RESULT; with the gateway away it is lost, and the gateway says "no answer" in its place."""
+        if self._connection is not None and self._connection.is_open:
+            self._connection.send(encode_result(number, title, result))
 
     async def drained(self) -> None:
         """Wait until the stream has every frame that is on disk now or comes meanwhile; bound the wait yourself."""

@@ -11,8 +11,8 @@ FRAME     collector    1, 2, 3 ... no gaps     DLMS wrapper frame, opaque here; 
 ACK       gateway      everything to it is     empty
                        on disk in the stream
 HEARTBEAT both         0                       empty; the gateway answers each one
-DOWN      gateway      number of the command   sealed command, opaque
-RESULT    collector    number of the command   sealed answer, opaque
+DOWN      gateway      number of the command   time left and wrapper frame, see :mod:`openami.network.downlink`
+RESULT    collector    number of the command   what became of it; an answer comes as a FRAME of class 3
 ========= ============ ======================= ==================================================================
 
 A collector sends HELLO and waits. The gateway looks up the collector's newest mark in the stream and answers ACK n:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from openami.contracts.command import CommandOutcome
 from openami.kernel.errors import OpenAmiError
 
 
@@ -15,6 +16,14 @@ class FrameStreamError(OpenAmiError):
 
 class FrameStreamConflictError(FrameStreamError):
     """The stream refused a batch: another gateway, or an earlier batch of ours, moved a collector's mark."""
+
+
+class DeliveryError(OpenAmiError):
+    """A meter was not reached, or did not answer."""
+
+
+class UnknownMeterError(DeliveryError):
+    """No meter of this title is heard here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,4 +101,28 @@ class RateLimit(Protocol):
 
     def delay_s(self, *, octets: int, now_s: float) -> float:
         """Count octets that came now and return for how long to read no more, 0 for on and on."""
+        ...
+
+
+class SigningKeys(Protocol):
+    """Whose commands pass the gateway."""
+
+    def verifies(self, signature: bytes, octets: bytes) -> bool:
+        """Tell whether one of the command process's keys signed these octets."""
+        ...
+
+    def refresh(self) -> None:
+        """Look whether the keys have changed. Called every second; does not wait."""
+        ...
+
+
+class CommandBus(Protocol):
+    """Commands from core, and the word back. Loses what is under way when either side is away."""
+
+    async def subscribe(self, take: Callable[[bytes], None]) -> None:
+        """Call ``take`` with the octets of each command, from now on, also after a reconnection."""
+        ...
+
+    def tell(self, outcome: CommandOutcome) -> None:
+        """Send the word about a command. Does not wait; with the bus away the word is lost."""
         ...

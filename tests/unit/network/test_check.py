@@ -12,8 +12,9 @@ from tests.integration.network.support import sealed_frame
 
 from openami.contracts.deadletter import RefusalReason
 from openami.network.gateway import check
-from openami.network.gateway.check import refusal_of
+from openami.network.gateway.check import is_association_answer, refusal_of
 from openami.network.intake import HdlcIntake
+from openami.protocol.envelope.wrapper import wrap
 from openami.protocol.errors import PeerError
 
 TITLE = b"OAM\x00\x00\x00\x00\x01"
@@ -75,3 +76,45 @@ def test_a_plain_hdlc_push_is_not_offered(shared_data: Path) -> None:
     (row,) = [r for r in rows if r["name"] == "dlms_parser/hdlc_norway_han_1phase"]
     found = HdlcIntake().receive(bytes.fromhex(row["hex"]), collected_at_ms=5)
     assert [type(item) for item in found] == [PeerError]
+
+
+CONTEXT = bytes.fromhex("a109060760857405080103")
+REJECTED, TAKEN = bytes.fromhex("a203020101"), bytes.fromhex("a203020100")
+NAMED = bytes.fromhex("a40a0408") + TITLE
+
+
+def _answer(tag: int, *elements: bytes) -> bytes:
+    body = b"".join(elements)
+    return wrap(1, 2, bytes([tag, len(body)]) + body)
+
+
+def _inside(octets: bytes) -> bytes:
+    return bytes([0xBE, len(octets) + 2, 4, len(octets)]) + octets
+
+
+def _sealed_initiate(control: int, *, size: int = 12) -> bytes:
+    return bytes([0x28, 5 + size, control]) + bytes(4 + size)
+
+
+@pytest.mark.parametrize(
+    ("frame", "passes"),
+    [
+        pytest.param(_answer(0x61, CONTEXT, TAKEN, NAMED, _inside(_sealed_initiate(0x30))), True, id="sealed"),
+        pytest.param(_answer(0x61, CONTEXT, REJECTED, _inside(b"\x0e\1\6\1")), True, id="a refusal in the clear"),
+        pytest.param(_answer(0x63, b"\x80\1\0"), True, id="a release"),
+        pytest.param(_answer(0x61, CONTEXT, TAKEN, _inside(b"\x08\0\6")), False, id="A5 success in the clear"),
+        pytest.param(_answer(0x61, CONTEXT, TAKEN, _inside(_sealed_initiate(0x10))), False, id="A5 authenticated only"),
+        pytest.param(_answer(0x61, CONTEXT, TAKEN, _inside(_sealed_initiate(0x70))), False, id="A12 broadcast key"),
+        pytest.param(_answer(0x61, CONTEXT, TAKEN, _inside(_sealed_initiate(0x30, size=11))), False, id="A6 short tag"),
+        pytest.param(
+            _answer(0x61, CONTEXT, TAKEN, NAMED[:-1] + b"\x63", _inside(_sealed_initiate(0x30))),
+            False,
+            id="A1 another's",
+        ),
+        pytest.param(_answer(0x60, CONTEXT, _inside(_sealed_initiate(0x30))), False, id="a request from a meter"),
+        pytest.param(_answer(0x61, CONTEXT, CONTEXT), False, id="none at all"),
+        pytest.param(b"\0\1", False, id="no frame"),
+    ],
+)
+def test_of_what_is_clear_only_the_answer_to_an_association_passes(frame: bytes, *, passes: bool) -> None:
+    assert is_association_answer(frame, TITLE) is passes

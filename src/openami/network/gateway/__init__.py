@@ -3,7 +3,8 @@
 It holds no meter key and cannot read a frame. What it refuses is counted and kept with the reason.
 """
 
-from openami.network.gateway.server import Gateway, GatewayLimits
+from openami.network.gateway.command import ListedSigningKeys
+from openami.network.gateway.server import Commanding, Gateway, GatewayLimits
 from openami.network.gateway.titles import EveryTitle, ListedTitles
 
-__all__ = ["EveryTitle", "Gateway", "GatewayLimits", "ListedTitles"]
+__all__ = ["Commanding", "EveryTitle", "Gateway", "GatewayLimits", "ListedSigningKeys", "ListedTitles"]

@@ -12,6 +12,7 @@ import struct
 
 from openami.contracts.deadletter import RefusalReason
 from openami.contracts.frame import MAX_FRAME_OCTETS
+from openami.protocol.envelope.association import ACCEPTED, ANSWERS, RLRE, parse_association
 from openami.protocol.envelope.sealed import SECURITY_HEADER_OCTETS, parse_sealed_header
 from openami.protocol.envelope.wrapper import parse_wrapper
 from openami.protocol.errors import PeerError
@@ -70,3 +71,28 @@ def _examine(octets: bytes, title: bytes) -> RefusalReason | None:
     control = header.security_control
     protected = control & AUTHENTICATED_AND_ENCRYPTED == AUTHENTICATED_AND_ENCRYPTED
     return None if protected and not control & BROADCAST_KEY else RefusalReason.DOWNGRADE
+
+
+def is_association_answer(octets: bytes, title: bytes) -> bool:
+    """Tell whether a frame is the answer to an association: clear outside, sealed where it says that it succeeded.
+
+    A meter that refuses an association has no key to say so with; that answer is passed on and proves nothing.
+
+    Args:
+        octets: wrapper header and APDU.
+        title: system title that the collector says it comes from.
+    """
+    try:
+        _, apdu = parse_wrapper(octets)
+        if apdu[0] not in ANSWERS:
+            return False
+        envelope = parse_association(apdu)
+    except PeerError:
+        return False
+    if envelope.responding_title not in {None, title}:
+        return False
+    if envelope.sealed_at is None:
+        return envelope.tag == RLRE or envelope.result not in {None, ACCEPTED}
+    control = apdu[envelope.sealed_at]
+    room = len(apdu) - envelope.sealed_at >= SECURITY_HEADER_OCTETS + TAG_OCTETS
+    return room and control & (AUTHENTICATED_AND_ENCRYPTED | BROADCAST_KEY) == AUTHENTICATED_AND_ENCRYPTED

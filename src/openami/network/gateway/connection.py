@@ -11,11 +11,14 @@ from typing import Protocol, cast
 
 from openami.contracts.deadletter import RefusalReason
 from openami.network.gateway.check import refusal_of
+from openami.network.gateway.desk import CommandDesk
 from openami.network.gateway.publisher import Publisher
 from openami.network.link import GatewayLink, LinkError, LinkMessage, LinkState, MessageType, encode_message
 from openami.network.ports import KnownTitles, RateLimit
 from openami.security.pki import ALPN, PeerIdentity, PeerRefusedError, Role, peer_identity
 
+MAX_WAITING_OCTETS = 512 * 1024
+"""Written and not taken by the socket: commands may fill half of it, acknowledgements find the other half."""
 _HEARTBEAT = encode_message(MessageType.HEARTBEAT)
 
 
@@ -24,6 +27,7 @@ class ConnectionHost(Protocol):
 
     publisher: Publisher
     titles: KnownTitles
+    desk: CommandDesk
 
     def admit(self, connection: CollectorConnection, peer: PeerIdentity) -> RateLimit | None:
         """Take a new connection whose certificate is a collector's. Raises PeerRefusedError."""
@@ -34,7 +38,11 @@ class ConnectionHost(Protocol):
         ...
 
     def received(self, connection: CollectorConnection, message: LinkMessage) -> None:
-        """Take the result of a command."""
+        """Take the result of a command. Raises LinkError."""
+        ...
+
+    def awaits_in_clear(self, collector_id: int, message: LinkMessage) -> bool:
+        """Tell whether a frame is the answer to an association that is open at its meter."""
         ...
 
     def left(self, connection: CollectorConnection) -> None:
@@ -86,6 +94,7 @@ class CollectorConnection(asyncio.Protocol):
             peer = _check_collector(transport.get_extra_info("ssl_object"))
             self.collector_id, self.serial = peer.number, peer.serial
             self._rate = self._host.admit(self, peer)
+            self._transport.set_write_buffer_limits(high=MAX_WAITING_OCTETS)
         except PeerRefusedError:
             self.end("peer_refused")
 
@@ -100,7 +109,11 @@ class CollectorConnection(asyncio.Protocol):
         except LinkError as error:
             self.end(f"link_{error.code}")
             return
-        self._sort(messages)
+        try:
+            self._sort(messages)
+        except LinkError as error:
+            self.end(f"link_{error.code}")
+            return
         if not link.partial_octets:
             self.partial_since_s = None
         elif messages or self.partial_since_s is None:
@@ -114,15 +127,19 @@ class CollectorConnection(asyncio.Protocol):
 
     def _sort(self, messages: list[LinkMessage]) -> None:
         publisher, titles, collector_id = self._host.publisher, self._host.titles, self.collector_id
-        frame = int(MessageType.FRAME)
+        frame, routes = int(MessageType.FRAME), self._host.desk.routes
         for message in messages:
             if message.type != frame:
                 self._take(message)
                 continue
             reason = refusal_of(message.body, message.title)
+            if reason is RefusalReason.DOWNGRADE and self._host.awaits_in_clear(collector_id, message):
+                reason = None
             if reason is None and message.title not in titles:
                 reason = RefusalReason.UNKNOWN_TITLE
             if reason is None:
+                if routes.get(message.title) != collector_id:
+                    self._host.desk.heard(message.title, collector_id)
                 publisher.add(collector_id, message)
             else:
                 publisher.refuse(collector_id, message, reason)
@@ -151,8 +168,17 @@ class CollectorConnection(asyncio.Protocol):
         if self._transport is not None and not self.is_closed:
             self._transport.write(octets)
 
+    def send_down(self, octets: bytes) -> bool:
+        """Hand a DOWN to the socket; False where the collector takes nothing now."""
+        if self._transport is None or self.is_closed or self.link.state is not LinkState.OPEN:
+            return False
+        if self._transport.get_write_buffer_size() + len(octets) > MAX_WAITING_OCTETS // 2:
+            return False
+        self._transport.write(octets)
+        return True
+
     def pause_writing(self) -> None:
-        """End: what we send is small, so a full buffer means that the peer does not read."""
+        """End: what waits is bounded above, so a full buffer means that the peer does not read."""
         self.end("not_reading")
 
     def stop_reading(self) -> None:

@@ -1,8 +1,11 @@
-"""A token bucket that slows a collector down instead of losing its frames."""
+"""How fast: a token bucket that slows a collector down instead of losing its frames, and thresholds of commands."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+
+from openami.contracts.command import CommandClass
 
 
 @dataclass(slots=True)
@@ -29,3 +32,51 @@ class TokenBucket:
         self._level = max(0.0, self._level - (now_s - self.now_s) * self.octets_per_s) + octets
         self.now_s = now_s
         return max(0.0, (self._level - self.burst_octets) / self.octets_per_s)
+
+
+@dataclass(frozen=True, slots=True)
+class CommandRate:
+    """How many commands of one class may pass.
+
+    Args:
+        per_s: sustained, commands a second.
+        burst: at once.
+    """
+
+    per_s: float
+    burst: int
+
+
+COMMAND_RATES: Mapping[CommandClass, CommandRate] = {
+    # A recovery reads hundreds of meters at once, several exchanges each.
+    CommandClass.ASSOCIATION: CommandRate(200.0, 4_000),
+    CommandClass.READ: CommandRate(500.0, 10_000),
+    # The clocks of a cell after an outage.
+    CommandClass.WRITE: CommandRate(10.0, 1_000),
+    # Requirement R3.6: 50 an hour for the whole utility.
+    CommandClass.SWITCH: CommandRate(50 / 3600, 50),
+    # Blocks of an image to some hundred meters at a time.
+    CommandClass.FIRMWARE: CommandRate(200.0, 2_000),
+    CommandClass.KEY: CommandRate(5.0, 200),
+}
+
+
+class CommandRates:
+    """Counts commands that pass, by class. A refused one costs nothing, so that a flood cannot hold the door shut."""
+
+    def __init__(self, rates: Mapping[CommandClass, CommandRate] = COMMAND_RATES) -> None:
+        self._rates = rates
+        self._levels = dict.fromkeys(rates, 0.0)
+        self._at_ms = dict.fromkeys(rates, 0)
+
+    def takes(self, command_class: CommandClass, *, now_ms: int) -> bool:
+        """Count a command now, unless its class has had enough; a class without a rate has none."""
+        rate = self._rates.get(command_class)
+        if rate is None:
+            return False
+        passed_s = max(0, now_ms - self._at_ms[command_class]) / 1000
+        level = max(0.0, self._levels[command_class] - passed_s * rate.per_s)
+        self._at_ms[command_class] = now_ms
+        takes = level + 1 <= rate.burst
+        self._levels[command_class] = level + takes
+        return takes

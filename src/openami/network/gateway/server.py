@@ -18,18 +18,24 @@ from pathlib import Path
 
 import structlog
 
+from openami.contracts.command import CommandOutcome
 from openami.kernel.clock import Clock
 from openami.network.gateway.batch import RefusedFrame
+from openami.network.gateway.check import is_association_answer
+from openami.network.gateway.command import NoSigningKeys
 from openami.network.gateway.connection import CollectorConnection
+from openami.network.gateway.desk import CommandDesk
 from openami.network.gateway.publisher import Publisher
 from openami.network.gateway.quarantine import QUARANTINE, Quarantine, QuarantineError
 from openami.network.gateway.refused import COUNT_PREFIX, STATUS, refused_counts
 from openami.network.gateway.segment import SegmentWriter
 from openami.network.gateway.titles import EveryTitle
 from openami.network.link import LinkMessage, LinkState
-from openami.network.ports import FrameStream, FrameStreamError, KnownTitles, RateLimit
+from openami.network.ports import CommandBus, FrameStream, FrameStreamError, KnownTitles, RateLimit, SigningKeys
 from openami.security.pki import PeerIdentity, PeerRefusedError, PkiError, RevocationList
 
+NUMBERS_A_MS = 1_000
+"""More commands a millisecond than a gateway hands down."""
 _log = structlog.get_logger(__name__)
 
 
@@ -61,6 +67,21 @@ class GatewayLimits:
     drain_s: float = 10.0
 
 
+@dataclass(frozen=True, slots=True)
+class Commanding:
+    """What the road down needs.
+
+    Args:
+        bus: commands from core, and the word back.
+        keys: whose commands pass.
+        real_now_ms: real time, milliseconds since the epoch; commands expire by it.
+    """
+
+    bus: CommandBus
+    keys: SigningKeys
+    real_now_ms: Callable[[], int]
+
+
 class Gateway:
     """One gateway process.
 
@@ -75,7 +96,7 @@ class Gateway:
         revoked: certificates that are refused.
         titles: devices that may send.
         rate_limit: makes the rate limit of a collector, given its number and the monotonic time; None: no limit.
-        on_result: takes collector, number, title and octets of a command's result.
+        commanding: the road down; None: nothing goes down.
         limits: named limits.
 
     Raises:
@@ -95,7 +116,7 @@ class Gateway:
         revoked: RevocationList,
         titles: KnownTitles | None = None,
         rate_limit: Callable[[int, float], RateLimit] | None = None,
-        on_result: Callable[[int, int, bytes, bytes], None] | None = None,
+        commanding: Commanding | None = None,
         limits: GatewayLimits | None = None,
     ) -> None:
         self.titles: KnownTitles = titles or EveryTitle()
@@ -106,7 +127,12 @@ class Gateway:
         self._real_today = real_today
         self._revoked = revoked
         self._rate_limit = rate_limit
-        self._on_result = on_result
+        self._commanding = commanding
+        self._keys: SigningKeys = commanding.keys if commanding else NoSigningKeys()
+        # Numbers go on in time, so that a RESULT of an earlier run fits nothing of this one.
+        self.desk = CommandDesk(
+            keys=self._keys, send=self._send_down, tell=self._tell, first_number=self._now_ms() * NUMBERS_A_MS + 1
+        )
         self._limits = limits or GatewayLimits()
         self._connections: dict[int, CollectorConnection] = {}
         self._acked: dict[int, int] = {}
@@ -154,6 +180,8 @@ class Gateway:
             reuse_address=True,
         )
         try:
+            if self._commanding is not None:
+                await self._commanding.bus.subscribe(lambda octets: self.desk.take(octets, now_ms=self._now_ms()))
             ready(server.sockets[0].getsockname()[1])
             done, _ = await asyncio.wait({publishing, looking, stopping}, return_when=asyncio.FIRST_COMPLETED)
             for task in done - {stopping}:
@@ -218,18 +246,37 @@ class Gateway:
         connection.resume_at(mark.seq)
 
     def received(self, connection: CollectorConnection, message: LinkMessage) -> None:
-        """Hand a command's result on."""
-        if self._on_result is not None:
-            self._on_result(connection.collector_id, message.seq, message.title, message.body)
+        """Take what became of a command. Raises LinkError."""
+        self.desk.result(connection.collector_id, message, now_ms=self._now_ms())
+
+    def awaits_in_clear(self, collector_id: int, message: LinkMessage) -> bool:
+        """Tell whether a frame is the answer to an association that is open at its meter."""
+        return is_association_answer(message.body, message.title) and self.desk.expects_association_answer(
+            message.title, collector_id, now_ms=self._now_ms()
+        )
 
     def left(self, connection: CollectorConnection) -> None:
         """Forget a connection, unless a newer one of the same collector took its place."""
         if self._connections.get(connection.collector_id) is connection:
             del self._connections[connection.collector_id]
+            self.desk.collector_left(connection.collector_id, now_ms=self._now_ms())
 
     def count(self, event: str, amount: int = 1) -> None:
         """Count something for the status file."""
         self.counts[event] += amount
+
+    # -- the road down
+
+    def _send_down(self, collector_id: int, octets: bytes) -> bool:
+        connection = self._connections.get(collector_id)
+        return connection is not None and connection.send_down(octets)
+
+    def _tell(self, outcome: CommandOutcome) -> None:
+        if self._commanding is not None:
+            self._commanding.bus.tell(outcome)
+
+    def _now_ms(self) -> int:
+        return self._commanding.real_now_ms() if self._commanding else 0
 
     # -- what the publisher says
 
@@ -265,6 +312,7 @@ class Gateway:
         while True:
             self._refresh()
             self._end_overdue()
+            self.desk.end_overdue(now_ms=self._now_ms())
             if not self.publisher.is_full:
                 self._go_on()
             self._write_status()
@@ -276,6 +324,7 @@ class Gateway:
 
     def _refresh(self) -> None:
         self.titles.refresh()
+        self._keys.refresh()
         try:
             changed = self._revoked.refresh()
         except PkiError as error:
@@ -311,7 +360,8 @@ class Gateway:
         status = {
             "connections": len(self._connections),
             "gathered_octets": self.publisher.octets,
-            "counts": dict(sorted((self.counts + self.publisher.counts).items())),
+            "counts": dict(sorted((self.counts + self.publisher.counts + self.desk.counts).items())),
+            "routes": len(self.desk.routes),
             "acked_seq": self._acked,
         }
         temporary = self._folder / "status.new"

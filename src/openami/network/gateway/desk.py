@@ -1,0 +1,182 @@
+"""The gateway's desk for commands: what came from core, to whom it was handed, and what became of it.
+
+Pure: takes octets and the time, calls what it is given. Nothing is kept on disk. A gateway that dies forgets what was
+open; whoever asked sees no word and stops waiting when the command's time is over, and so does the collector.
+
+Routes are learned from frames whose envelope passed. No tag was verified here, so a hostile collector may claim a
+known title and draw its commands; they end as "no answer", are opened by nobody, and the head-end sees which
+collector its frames came by.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from uuid import UUID
+
+from openami.contracts.command import Command, CommandOutcome, OutcomeKind, Refusal, decode_command
+from openami.contracts.errors import ContractError
+from openami.kernel.ids import SystemTitle
+from openami.network.downlink import Result, decode_result, encode_down
+from openami.network.gateway.command import refusal_of_command
+from openami.network.gateway.rate import CommandRates
+from openami.network.link import LinkMessage
+from openami.network.ports import SigningKeys
+from openami.protocol.envelope.association import REQUESTS
+from openami.protocol.envelope.wrapper import wrap
+
+MAX_ROUTES = 1_000_000
+"""Titles whose collector is remembered, some 150 octets each; the first learned goes first."""
+MAX_OPEN = 20_000
+"""Commands handed down whose RESULT has not come."""
+MAX_REMEMBERED = 200_000
+"""Request ids kept until they expire, so that none is carried out twice; far above all rates together in that time."""
+ANSWER_GRACE_MS = 60_000
+"""How long after its command's time an association's answer may still come up through a full spool."""
+_NO_ANSWER = Result(OutcomeKind.NO_ANSWER)
+
+
+@dataclass(frozen=True, slots=True)
+class _Open:
+    request_id: UUID
+    title: bytes
+    collector_id: int
+    expires_at_ms: int
+
+
+class CommandDesk:
+    """Commands of one gateway.
+
+    Args:
+        keys: who may sign.
+        send: hands a DOWN to a collector and tells whether it took it.
+        tell: takes the word about a command.
+        first_number: commands are numbered from here; beyond every number of an earlier run.
+        rates: thresholds by class.
+    """
+
+    def __init__(
+        self,
+        *,
+        keys: SigningKeys,
+        send: Callable[[int, bytes], bool],
+        tell: Callable[[CommandOutcome], None],
+        first_number: int = 1,
+        rates: CommandRates | None = None,
+    ) -> None:
+        self.routes: dict[bytes, int] = {}
+        self.counts: Counter[str] = Counter()
+        self._keys = keys
+        self._send = send
+        self._tell = tell
+        self._next_number = first_number
+        self._rates = rates or CommandRates()
+        self._open: dict[int, _Open] = {}
+        self._numbers: dict[int, set[int]] = {}
+        self._remembered: dict[UUID, int] = {}
+        self._associating: dict[bytes, tuple[int, int]] = {}
+
+    def heard(self, title: bytes, collector_id: int) -> None:
+        """Remember that this collector hears a meter."""
+        if len(self.routes) >= MAX_ROUTES and title not in self.routes:
+            del self.routes[next(iter(self.routes))]
+        self.routes[title] = collector_id
+
+    def take(self, octets: bytes, *, now_ms: int) -> None:
+        """Check a command and hand it down, or say why not.
+
+        Args:
+            octets: as they came from the bus.
+            now_ms: real time, milliseconds since the epoch.
+        """
+        self.counts["commands"] += 1
+        try:
+            command = decode_command(octets)
+        except ContractError:
+            # Nobody can be told: there is no request id to tell it by.
+            self.counts["commands_unreadable"] += 1
+            return
+        if command.expires_at_ms <= now_ms:
+            self._say(command.request_id, command.title, Result(OutcomeKind.EXPIRED), now_ms)
+            return
+        refusal = refusal_of_command(command, keys=self._keys, now_ms=now_ms) or self._admit(command, now_ms)
+        if refusal is None:
+            refusal = self._hand_down(command, now_ms)
+        if refusal is not None:
+            self._say(command.request_id, command.title, Result(OutcomeKind.REFUSED, refusal), now_ms)
+
+    def _admit(self, command: Command, now_ms: int) -> Refusal | None:
+        if command.request_id in self._remembered:
+            return Refusal.REPEATED
+        if command.title.octets not in self.routes:
+            return Refusal.NO_ROUTE
+        if len(self._open) >= MAX_OPEN or len(self._remembered) >= MAX_REMEMBERED:
+            return Refusal.BUSY
+        if not self._rates.takes(command.command_class, now_ms=now_ms):
+            return Refusal.OVER_RATE
+        self._remembered[command.request_id] = command.expires_at_ms
+        return None
+
+    def _hand_down(self, command: Command, now_ms: int) -> Refusal | None:
+        title, collector_id = command.title.octets, self.routes[command.title.octets]
+        number = self._next_number
+        self._next_number += 1
+        frame = wrap(command.client_port, command.server_port, command.apdu)
+        down = encode_down(number, title, frame, time_left_ms=command.expires_at_ms - now_ms)
+        if not self._send(collector_id, down):
+            return Refusal.NO_ROUTE
+        self._open[number] = _Open(command.request_id, title, collector_id, command.expires_at_ms)
+        self._numbers.setdefault(collector_id, set()).add(number)
+        if command.apdu[0] in REQUESTS:
+            self._associating[title] = (collector_id, command.expires_at_ms + ANSWER_GRACE_MS)
+        self.counts[f"handed_down_{command.command_class.name.lower()}"] += 1
+        return None
+
+    def result(self, collector_id: int, message: LinkMessage, *, now_ms: int) -> None:
+        """Take a RESULT. One of a command that is not open, or of another collector or meter, changes nothing.
+
+        Raises:
+            LinkError: its body is none.
+        """
+        result = decode_result(message.body)
+        entry = self._open.get(message.seq)
+        if entry is None or entry.collector_id != collector_id or entry.title != message.title:
+            self.counts["results_of_nothing"] += 1
+            return
+        self._end(message.seq, result, now_ms)
+
+    def expects_association_answer(self, title: bytes, collector_id: int, *, now_ms: int) -> bool:
+        """Tell whether an association's answer in the clear may come from there now; each command lets one pass."""
+        expected = self._associating.get(title)
+        if expected is None or expected[0] != collector_id or expected[1] < now_ms:
+            return False
+        del self._associating[title]
+        return True
+
+    def collector_left(self, collector_id: int, *, now_ms: int) -> None:
+        """Say "no answer" for what a collector had in hand: its RESULT could come by this connection alone."""
+        for number in list(self._numbers.get(collector_id, ())):
+            self._end(number, _NO_ANSWER, now_ms)
+
+    def end_overdue(self, *, now_ms: int) -> None:
+        """Say "no answer" for what has waited too long, and forget ids that have expired."""
+        for number in [n for n, entry in self._open.items() if entry.expires_at_ms <= now_ms]:
+            self._end(number, _NO_ANSWER, now_ms)
+        for request_id in [i for i, expires in self._remembered.items() if expires <= now_ms]:
+            del self._remembered[request_id]
+        for title in [t for t, (_, until_ms) in self._associating.items() if until_ms < now_ms]:
+            del self._associating[title]
+
+    def _end(self, number: int, result: Result, now_ms: int) -> None:
+        entry = self._open.pop(number)
+        numbers = self._numbers[entry.collector_id]
+        numbers.discard(number)
+        if not numbers:
+            del self._numbers[entry.collector_id]
+        self._say(entry.request_id, SystemTitle(entry.title), result, now_ms)
+
+    def _say(self, request_id: UUID, title: SystemTitle, result: Result, now_ms: int) -> None:
+        word = result.refusal if result.kind is OutcomeKind.REFUSED else result.kind
+        self.counts[f"command_{word.name.lower()}"] += 1
+        self._tell(CommandOutcome(request_id, title, result.kind, now_ms, result.refusal, result.answer))
