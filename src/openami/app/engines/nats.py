@@ -19,11 +19,22 @@ from nats.aio.client import Client
 from nats.js import api
 from nats.js.errors import NotFoundError
 
-from openami.contracts.stream import ALL_STREAMS, DMZ_FRAME, StreamSpec
+from openami.contracts.stream import (
+    ALL_STREAMS,
+    COMMAND_SUBJECT,
+    DMZ_COMMAND_SUBJECT,
+    DMZ_FRAME,
+    DMZ_OUTCOME_SUBJECT,
+    OUTCOME_SUBJECT,
+    SEALING_SUBJECT,
+    StreamSpec,
+)
 from openami.kernel.errors import OpenAmiError
 from openami.security.closed_file import write_closed
 
-USERS = ("dmz_admin", "gateway", "headend_dmz", "core_admin", "core")
+USERS = ("dmz_admin", "gateway", "headend_dmz", "command_dmz", "core_admin", "core", "core_headend", "core_command")
+_NOT_FOR_OTHERS = [f"{SEALING_SUBJECT}.>", COMMAND_SUBJECT, OUTCOME_SUBJECT, "dmz.>"]
+"""What none but the head-end and the command process may say in core (attack A17)."""
 MAX_PAYLOAD = 4 * 1024 * 1024
 
 
@@ -48,8 +59,11 @@ class NatsEngine:
     def prepare(self) -> None:
         """Write the configuration; passwords are random and made once."""
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if not self._password_file.exists():
-            write_closed(self._password_file, json.dumps({u: secrets.token_urlsafe(24) for u in USERS}).encode())
+        known = json.loads(self._password_file.read_text()) if self._password_file.exists() else {}
+        if missing := [user for user in USERS if user not in known]:
+            # A home of an earlier release has fewer users.
+            known |= {user: secrets.token_urlsafe(24) for user in missing}
+            write_closed(self._password_file, json.dumps(known).encode())
         write_closed(self.folder / "nats.conf", self._configuration().encode())
 
     def command(self) -> list[str]:
@@ -76,7 +90,7 @@ class NatsEngine:
     def _configuration(self) -> str:
         words = json.loads(self._password_file.read_text())
         gateway = ["dmz.frame.v1.*", "dmz.mark.v1.*", "$JS.API.DIRECT.GET.DMZ_FRAME.>", "$JS.API.STREAM.INFO.DMZ_FRAME"]
-        gateway += ["$JS.API.STREAM.MSG.GET.DMZ_FRAME", "$JS.API.INFO"]
+        gateway += ["$JS.API.STREAM.MSG.GET.DMZ_FRAME", "$JS.API.INFO", DMZ_OUTCOME_SUBJECT]
         headend = ["$JS.API.CONSUMER.>", "$JS.API.STREAM.INFO.DMZ_FRAME", "$JS.API.STREAM.NAMES", "$JS.API.INFO"]
         headend += ["$JS.ACK.DMZ_FRAME.>", "$JS.API.DIRECT.GET.DMZ_FRAME.>", "$JS.API.STREAM.MSG.GET.DMZ_FRAME"]
         headend += ["$JS.FC.>"]
@@ -96,29 +110,41 @@ class NatsEngine:
                 "DMZ": {
                     "jetstream": "enabled",
                     "users": [
-                        {"user": "dmz_admin", "password": words["dmz_admin"]},
-                        {
-                            "user": "gateway",
-                            "password": words["gateway"],
-                            "permissions": {"publish": gateway, "subscribe": ["_INBOX.>"]},
-                        },
-                        {
-                            "user": "headend_dmz",
-                            "password": words["headend_dmz"],
-                            "permissions": {"publish": headend, "subscribe": ["_INBOX.>"]},
-                        },
+                        _user(words, "dmz_admin"),
+                        _user(words, "gateway", publish=gateway, subscribe=["_INBOX.>", DMZ_COMMAND_SUBJECT]),
+                        _user(words, "headend_dmz", publish=headend, subscribe=["_INBOX.>"]),
+                        _user(words, "command_dmz", publish=[DMZ_COMMAND_SUBJECT], subscribe=[DMZ_OUTCOME_SUBJECT]),
                     ],
                 },
-                "CORE": {
-                    "jetstream": "enabled",
-                    "users": [
-                        {"user": "core_admin", "password": words["core_admin"]},
-                        {"user": "core", "password": words["core"]},
-                    ],
-                },
+                "CORE": {"jetstream": "enabled", "users": _core_users(words)},
             },
         }
         return json.dumps(document, indent=2)
+
+
+def _user(words: dict[str, str], name: str, **rights: list[str] | dict[str, list[str]]) -> dict[str, Any]:
+    """Return one user; without rights it may do everything in its account."""
+    found: dict[str, Any] = {"user": name, "password": words[name]}
+    return found | {"permissions": dict(rights)} if rights else found
+
+
+def _core_users(words: dict[str, str]) -> list[dict[str, Any]]:
+    requests = f"{SEALING_SUBJECT}.*"
+    command = _user(
+        words,
+        "core_command",
+        publish=[COMMAND_SUBJECT, OUTCOME_SUBJECT, "_INBOX.>"],
+        subscribe=[requests, "_INBOX.>"],
+    )
+    others = {"deny": _NOT_FOR_OTHERS}
+    headend_may_not = {"deny": [COMMAND_SUBJECT, OUTCOME_SUBJECT, "dmz.>"]}
+    return [
+        _user(words, "core_admin"),
+        # The plain APDUs in the requests are for the command process alone to read.
+        _user(words, "core", publish=others, subscribe={"deny": [f"{SEALING_SUBJECT}.>"]}),
+        _user(words, "core_headend", publish=headend_may_not, subscribe={"deny": [f"{SEALING_SUBJECT}.>"]}),
+        command,
+    ]
 
 
 async def ensure_streams(*, dmz_url: str, core_url: str) -> None:

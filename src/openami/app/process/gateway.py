@@ -8,8 +8,9 @@ from datetime import date
 from openami.app.engines.nats import NatsEngine, connect
 from openami.app.process import ready
 from openami.app.settings import Settings, real_now
+from openami.network.adapters.commands import NatsCommandBus
 from openami.network.adapters.jetstream import JetStreamFrames
-from openami.network.gateway import Gateway, ListedTitles
+from openami.network.gateway import Commanding, Gateway, ListedSigningKeys, ListedTitles
 from openami.security.pki import RevocationList, Role, ensure_identity, server_context
 
 
@@ -33,6 +34,11 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
             run_name=f"g{settings.gateway_id}-{int(real_now().timestamp() * 1e6):x}",
             revoked=RevocationList(pki / "revoked"),
             titles=ListedTitles(home.folder("dmz") / "known_titles"),
+            commanding=Commanding(
+                bus=NatsCommandBus(client),
+                keys=ListedSigningKeys(home.folder("dmz") / "command_keys"),
+                real_now_ms=_real_now_ms,
+            ),
         )
         await gateway.run(stop, host=settings.host, port=settings.gateway_port, ready=lambda _port: ready())
     finally:
@@ -41,3 +47,7 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
 
 def _real_today() -> date:
     return real_now().date()
+
+
+def _real_now_ms() -> int:
+    return int(real_now().timestamp() * 1000)
