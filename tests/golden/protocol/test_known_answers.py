@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from pathlib import Path
 from typing import Any, TypedDict
 
 import pytest
 
-from openami.protocol import axdr
+from openami.kernel.obis import Obis
+from openami.protocol import apdu, axdr
+from openami.protocol.apdu.acse import Conformance, InitiateRequest, ReleaseRequest
+from openami.protocol.apdu.services import GetRequest
+from openami.protocol.cosem import decode_date_time
+from openami.protocol.cosem.profile_buffer import expand_rows
+from openami.protocol.cosem.reference import AttributeRef
 from openami.security.suites.agreement import agree_ephemeral, derive_key
 from openami.security.suites.curve import public_key_of, shared_secret, sign, verify_signature
 from openami.security.suites.errors import SuiteError
@@ -134,7 +141,32 @@ def test_key_wrap_gives_the_figure_of_rfc_3394() -> None:
 
 def test_a_null_compressed_profile_keeps_its_columns(answers: dict[str, dict[str, Any]]) -> None:
     a = answers["profile_generic_null_compressed"]
-    rows = axdr.decode(bytes.fromhex(a["hex"])).elements
-    assert [[c.value for c in row.elements[1:]] for row in rows] == [r[1:] for r in a["expected_rows"]]
-    assert [row.elements[0].tag.name for row in rows] == ["OCTET_STRING", "NULL", "NULL", "NULL"]
-    assert axdr.encode(axdr.array(*rows)).hex() == a["hex"]
+    octets = bytes.fromhex(a["hex"])
+    rows = expand_rows(axdr.decode(octets), capture_period_s=3600)
+    stamps = [decode_date_time(row[0].octets or b"").to_utc() for row in rows]
+    assert stamps == [datetime.fromisoformat(r[0]) for r in a["expected_rows"]]
+    assert [[c.value for c in row[1:]] for row in rows] == [r[1:] for r in a["expected_rows"]]
+
+
+def test_the_ciphered_release_is_read_layer_by_layer(answers: dict[str, dict[str, Any]]) -> None:
+    a = answers["iec_e7_rlrq"]
+    octets = bytes.fromhex(a["apdu"])
+    release = apdu.decode(octets)
+    assert isinstance(release, ReleaseRequest)
+    assert release.user_information is not None
+    assert apdu.encode(release) == octets
+    sealed = apdu.decode(release.user_information)
+    assert isinstance(sealed, apdu.ServiceCiphering)
+    assert sealed.tag is apdu.ApduTag.GLO_INITIATE_REQUEST
+    plain = open_sealed(bytes.fromhex(a["system_title"]), sealed.sealed_body, **keys_of(a))
+    initiate = apdu.decode(plain)
+    key = bytes.fromhex("00112233445566778899aabbccddeeff")
+    assert initiate == InitiateRequest(Conformance(0x007E1F), 1200, key)
+    assert apdu.encode(initiate).hex() == a["plain"]
+
+
+def test_the_worked_get_request_asks_for_the_clock(answers: dict[str, dict[str, Any]]) -> None:
+    plain = bytes.fromhex(answers["gb_get_request_auth_enc"]["plain"])
+    request = apdu.decode(plain)
+    assert request == GetRequest(0, AttributeRef(8, Obis.from_text("0.0.1.0.0.255"), 2))
+    assert apdu.encode(request) == plain
