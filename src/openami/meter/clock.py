@@ -36,8 +36,6 @@ class MeterClock:
         drifted = (shown - self.offset - self.set_at) * _MILLION / (_MILLION + self.drift_ppm)
         return self.set_at + drifted
 
-    def adjust(self, instant: datetime) -> timedelta:
-        """Set the clock right at a true instant and return what it had shown too much."""
-        wrong = self.shows(instant) - instant
-        self.set_at, self.offset, self.is_valid = instant, timedelta(0), True
-        return wrong
+    def set_to(self, shown: datetime, *, instant: datetime) -> None:
+        """Let the clock show a time at a true instant; from there it drifts on."""
+        self.set_at, self.offset, self.is_valid = instant, shown - instant, True

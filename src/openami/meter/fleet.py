@@ -55,5 +55,10 @@ class MeterFleet:
         rows = [EventRow(when, LOG_OF[code], int(code)) for when, code in events]
         return self._push(meter, at, event_body(rows), PushPort.LAST_GASP if last_gasp else PushPort.EVENT)
 
+    def push_entries(self, meter: int, entries: Sequence[tuple[datetime, int, EventCode]], *, at: datetime) -> bytes:
+        """Return the sealed frame of events that may stand in another log than their code's own."""
+        rows = [EventRow(when, log, int(code)) for when, log, code in entries]
+        return self._push(meter, at, event_body(rows), PushPort.EVENT)
+
     def _push(self, meter: int, at: datetime, body: Data, port: PushPort) -> bytes:
         return sealed_push(self.identities[meter], counter=self.counters.take(meter), at=at, body=body, port=port)

@@ -30,20 +30,23 @@ class MeterIdentity:
         title: system title.
         encryption_key: global unicast encryption key, 16 octets.
         authentication_key: authentication key, 16 octets.
+        master_key: key that new keys come wrapped in, 16 octets; None for a meter whose keys are for life.
 
     Raises:
-        MisuseError: a key of another length, or one key for both uses.
+        MisuseError: a key of another length, or one key for two uses.
     """
 
     title: SystemTitle
     encryption_key: bytes = field(repr=False)
     authentication_key: bytes = field(repr=False)
+    master_key: bytes | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
-        if len(self.encryption_key) != KEY_OCTETS or len(self.authentication_key) != KEY_OCTETS:
+        keys = [k for k in (self.encryption_key, self.authentication_key, self.master_key) if k is not None]
+        if any(len(k) != KEY_OCTETS for k in keys):
             raise MisuseError(f"a suite 0 key has {KEY_OCTETS} octets")
-        if self.encryption_key == self.authentication_key:
-            raise MisuseError("a meter's two keys differ")
+        if len(set(keys)) != len(keys):
+            raise MisuseError("a meter's keys differ")
 
 
 def sealed_push(identity: MeterIdentity, *, counter: int, at: datetime, body: Data, port: PushPort) -> bytes:
