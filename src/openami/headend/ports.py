@@ -7,10 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
+from uuid import UUID
 
 from openami.contracts.deadletter import DeadLetter
 from openami.contracts.reading import I64, UUIDS
 from openami.headend.intake import Outcome, StreamMessage
+from openami.headend.profiles.columns import ColumnSheet
 from openami.kernel.errors import OpenAmiError
 from openami.kernel.ids import SystemTitle
 
@@ -253,5 +255,25 @@ class GroupStore(Protocol):
         Raises:
             LostLeaseError: the fence is not this lease's any more, or the group does not stand where the snapshot
                 begins (an earlier write was kept although its answer was lost); nothing was written.
+        """
+        ...
+
+
+class ColumnSheets(Protocol):
+    """What meters said of their own columns. Nothing is changed; a newer sheet supersedes an older one."""
+
+    async def keep(self, sheets: Sequence[ColumnSheet]) -> None:
+        """Keep sheets durably; one that is kept already is kept once.
+
+        Raises:
+            StateUnavailableError: the database does not answer.
+        """
+        ...
+
+    async def sheets_of(self, meter_ids: Sequence[UUID]) -> list[ColumnSheet]:
+        """Return the newest sheet of each subject of these meters.
+
+        Raises:
+            StateUnavailableError: the database does not answer.
         """
         ...

@@ -113,6 +113,13 @@ def test_an_indian_code_is_read_by_its_group(log: int, code: int, kind: str) -> 
     assert event_kind("is15959", log, code) == kind
 
 
+@pytest.mark.parametrize(
+    ("code", "kind"), [(77, "undervoltage"), (80, "overvoltage"), (83, "voltage_normal"), (47, "authentication_failed")]
+)
+def test_our_meter_tells_voltage_as_smr_does(code: int, kind: str) -> None:
+    assert event_kind("oam-1", 4, code) == kind
+
+
 def test_an_indian_code_in_the_wrong_group_is_not_guessed() -> None:
     assert event_kind("is15959", 4, 1) is EventKind.OTHER
 
@@ -124,7 +131,7 @@ def test_a_spanish_code_is_kept_as_other_until_a_profile_lists_it(log: int) -> N
 
 
 @pytest.mark.parametrize("log", [0, 1, 2, 4, 5])
-@pytest.mark.parametrize("code", [44, 62, 82, 255])
+@pytest.mark.parametrize("code", [44, 62, 48, 255])
 def test_our_meter_has_idis_codes_in_every_log(log: int, code: int) -> None:
     assert event_kind("oam-1", log, code) is event_kind("idis", log, code) is not EventKind.OTHER
     assert log in profile_of("oam-1").logs
