@@ -150,10 +150,11 @@ class _Columns:
     @classmethod
     def concatenate(cls, batches: list[Self]) -> Self:
         """Return all rows in order."""
-        if not batches:
-            return cls.empty()
+        filled = [batch for batch in batches if len(batch)]
+        if len(filled) <= 1:
+            return filled[0] if filled else cls.empty()
         return cls(
-            **{f.name: np.concatenate([getattr(b, f.name) for b in batches]) for f in fields(cls)}  # type: ignore[arg-type]
+            **{f.name: np.concatenate([getattr(b, f.name) for b in filled]) for f in fields(cls)}  # type: ignore[arg-type]
         )
 
 

@@ -1,11 +1,11 @@
-"""Verified pushes become columns: our own load profile thousands at a time, everything else by its profile's layout.
+"""Verified pushes become columns: those of one layout thousands at a time, the others one by one.
 
 A push that cannot be read is a refusal, never an exception: one bad meter must not stop a partition.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cache
 from uuid import UUID, uuid5
@@ -13,7 +13,6 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from openami.contracts.channel import Channel
 from openami.contracts.deadletter import RefusalReason
 from openami.contracts.event import DeviceEvent
 from openami.contracts.quality import RawQuality, Source
@@ -21,10 +20,12 @@ from openami.contracts.reading import I64, U64, UUIDS, ReadingBatch, RegisterBat
 from openami.headend.envelope import Refusal
 from openami.headend.event_codes import event_kind
 from openami.headend.profiles import (
-    LoadProfileColumns,
+    FastLayouts,
+    PushColumns,
+    PushKind,
     PushRows,
     UnknownProfileError,
-    decode_load_profile_batch,
+    decode_batch,
     interpret,
     rows_of,
 )
@@ -32,7 +33,6 @@ from openami.kernel.time import UnknownZoneError, epoch_s, zone_named
 from openami.protocol import apdu
 from openami.protocol.errors import PeerError
 
-OWN_PROFILE = "oam-1"
 EARLIEST_S, LATEST_S = 946_684_800, 4_102_444_800
 """2000-01-01 to 2100-01-01: a stamp outside is no clock, and would make a partition of its own in the store."""
 _UNKNOWN_LAYOUT = frozenset({"not_a_push", "nothing_stored", "bad_layout"})
@@ -80,56 +80,88 @@ class _Rows:
     events: list[DeviceEvent] = field(default_factory=list)
 
 
-def decode_pushes(pushes: Pushes, *, now_s: int) -> Decoded:
+def decode_pushes(pushes: Pushes, *, now_s: int, layouts: FastLayouts | None = None) -> Decoded:
     """Decode verified pushes.
 
     Args:
         pushes: what the windows accepted.
         now_s: domain time, seconds since the epoch.
+        layouts: what earlier calls have learned; the answer is the same without it.
     """
+    parts, slow = _fast(pushes, layouts or FastLayouts())
     refusals: list[Refusal] = []
-    own = [i for i, name in enumerate(pushes.profile) if name == OWN_PROFILE]
-    columns, generic = decode_load_profile_batch([pushes.plaintext[i] for i in own])
-    places = np.array(own, np.int64)
-    slow = sorted({*range(len(pushes.index))} - {*places[~generic].tolist()})
-    readings = [_fast_readings(pushes, places, columns, refusals, now_s)]
     rows = _Rows()
     for place in slow:
         refusal = _decode_one(pushes, place, rows, now_s)
         if refusal is not None:
             refusals.append(refusal)
-    if rows.intervals:
-        readings.append(_slow_readings(pushes, rows))
-    return Decoded(ReadingBatch.concatenate(readings), _registers(pushes, rows), rows.events, refusals)
-
-
-def _fast_readings(
-    pushes: Pushes, places: I64, columns: LoadProfileColumns, refusals: list[Refusal], now_s: int
-) -> ReadingBatch:
-    outside = (columns.start < EARLIEST_S) | (columns.start >= LATEST_S)
-    keep = np.ones(len(columns), np.bool_)
-    for message in np.unique(columns.message[outside]).tolist():
-        keep &= columns.message != message
-        refusals.append(_bad_content(pushes.index[int(places[message])], "a stamp outside the years 2000 to 2099"))
-    place, start = places[columns.message[keep]], columns.start[keep]
-    quality = columns.status[keep].astype(np.uint16)
-    quality[start > now_s + AHEAD_S] |= np.uint16(RawQuality.CLOCK_INVALID)
-    values = (
-        (Channel.DELIVERED, columns.delivered_wh[keep]),
-        (Channel.RECEIVED, columns.received_wh[keep]),
-        (Channel.VOLTAGE, columns.voltage_dv[keep]),
+    readings = [_fast_readings(pushes, part, now_s) for part in parts if part.kind is PushKind.LOAD_PROFILE]
+    registers = [_fast_registers(pushes, part) for part in parts if part.kind is PushKind.REGISTERS]
+    return Decoded(
+        ReadingBatch.concatenate([*readings, _slow_readings(pushes, rows)]),
+        RegisterBatch.concatenate([*registers, _slow_registers(pushes, rows)]),
+        rows.events,
+        refusals,
     )
-    width, count = len(values), len(start)
+
+
+def _fast(pushes: Pushes, layouts: FastLayouts) -> tuple[list[PushColumns], list[int]]:
+    """Return what can be read in columns, ``message`` being the place in ``pushes``, and the places of the rest."""
+    groups: dict[tuple[str, str], list[int]] = {}
+    for place, name in enumerate(zip(pushes.profile, pushes.zone, strict=True)):
+        groups.setdefault(name, []).append(place)
+    parts: list[PushColumns] = []
+    slow: list[int] = []
+    for (profile, zone), members in groups.items():
+        try:
+            known = _zone(zone)
+        except UnknownZoneError:
+            slow += members
+            continue
+        found, left = decode_batch([pushes.plaintext[i] for i in members], profile=profile, zone=known, layouts=layouts)
+        places = np.array(members, np.int64)
+        slow += places[left].tolist()
+        for columns in found:
+            within = np.logical_and.reduce((columns.stamp >= EARLIEST_S) & (columns.stamp < LATEST_S), axis=1)
+            slow += places[columns.message[~within]].tolist()
+            parts.append(replace(columns, message=places[columns.message]).keep(within))
+    return parts, sorted(slow)
+
+
+def _fast_readings(pushes: Pushes, columns: PushColumns, now_s: int) -> ReadingBatch:
+    width, (count, rows) = len(columns.values), columns.stamp.shape
+    place, start = np.repeat(columns.message, rows), columns.stamp.reshape(-1)
+    quality = columns.status.flatten()
+    quality[start > now_s + AHEAD_S] |= np.uint16(RawQuality.CLOCK_INVALID)
     return ReadingBatch(
         meter_id=np.tile(pushes.meter_id[place], width),
-        channel=np.repeat(np.array([c for c, _ in values], np.uint8), count),
+        channel=np.repeat(np.array([c for c, _ in columns.values], np.uint8), count * rows),
         start=np.tile(start, width),
-        interval_s=np.full(width * count, columns.interval_s, np.uint32),
-        value=np.concatenate([v for _, v in values]),
+        interval_s=np.full(width * count * rows, columns.interval_s, np.uint32),
+        value=_joined(columns),
         quality=np.tile(quality, width),
-        source=np.full(width * count, Source.PUSH, np.uint8),
+        source=np.full(width * count * rows, Source.PUSH, np.uint8),
         message_id=np.tile(pushes.message_id[place], width),
     )
+
+
+def _fast_registers(pushes: Pushes, columns: PushColumns) -> RegisterBatch:
+    width, (count, rows) = len(columns.values), columns.stamp.shape
+    place = np.repeat(columns.message, rows)
+    return RegisterBatch(
+        meter_id=np.tile(pushes.meter_id[place], width),
+        channel=np.repeat(np.array([c for c, _ in columns.values], np.uint8), count * rows),
+        at=np.tile(columns.stamp.reshape(-1), width),
+        value=_joined(columns),
+        source=np.full(width * count * rows, Source.PUSH, np.uint8),
+        message_id=np.tile(pushes.message_id[place], width),
+    )
+
+
+def _joined(columns: PushColumns) -> I64:
+    if not columns.values:
+        return np.zeros(0, np.int64)
+    return np.concatenate([values.reshape(-1) for _, values in columns.values])
 
 
 def _decode_one(pushes: Pushes, place: int, rows: _Rows, now_s: int) -> Refusal | None:
@@ -184,6 +216,8 @@ def _event(pushes: Pushes, place: int, number: int, at: datetime, log: int, code
 
 
 def _slow_readings(pushes: Pushes, rows: _Rows) -> ReadingBatch:
+    if not rows.intervals:
+        return ReadingBatch.empty()
     place, channel, start, interval_s, value, quality = zip(*rows.intervals, strict=True)
     at = np.array(place, np.int64)
     return ReadingBatch(
@@ -198,7 +232,7 @@ def _slow_readings(pushes: Pushes, rows: _Rows) -> ReadingBatch:
     )
 
 
-def _registers(pushes: Pushes, rows: _Rows) -> RegisterBatch:
+def _slow_registers(pushes: Pushes, rows: _Rows) -> RegisterBatch:
     if not rows.registers:
         return RegisterBatch.empty()
     place, channel, at_s, value = zip(*rows.registers, strict=True)

@@ -25,9 +25,11 @@ from openami.contracts.frame import MAX_FRAME_OCTETS, FrameRow, decode_frame_row
 from openami.contracts.reading import ReadingBatch, RegisterBatch
 from openami.headend.decoding import Pushes, decode_pushes
 from openami.headend.envelope import ClearHeads, Refusal, read_clear_heads
+from openami.headend.profiles import FastLayouts
 from openami.headend.window import MAX_JUMP, CounterWindows, Rows, Verdict
 from openami.security.keys.table import KeyTable
-from openami.security.suites.gcm import AUTHENTICATED_AND_ENCRYPTED, open_batch
+from openami.security.suites.batch import open_batch
+from openami.security.suites.gcm import AUTHENTICATED_AND_ENCRYPTED
 
 I64 = npt.NDArray[np.int64]
 LAST_STAMP_MS = 253_402_214_400_000
@@ -103,6 +105,7 @@ class Intake:
         self._table = table
         self._windows = windows
         self._zone = zone
+        self._layouts = FastLayouts()
 
     def open(self, messages: Sequence[StreamMessage], *, partitions: frozenset[int], now_ms: int) -> Opened:
         """Verify and decrypt every frame; nothing but the returned value changes.
@@ -133,7 +136,8 @@ class Intake:
         refusals = opened.refusals + _judged(verified, counters, verdicts)
         good = verdicts == Verdict.ACCEPTED
         accepted = verified[good]
-        decoded = decode_pushes(self._pushes(opened, accepted, rows[good], counters[good]), now_s=now_ms // 1000)
+        pushes = self._pushes(opened, accepted, rows[good], counters[good])
+        decoded = decode_pushes(pushes, now_s=now_ms // 1000, layouts=self._layouts)
         refusals += decoded.refusals
         return Outcome(
             first_seq=opened.messages[0].seq,

@@ -17,11 +17,11 @@ from openami.protocol.cosem import decode_date_time
 from openami.protocol.cosem.profile_buffer import expand_rows
 from openami.protocol.cosem.reference import AttributeRef
 from openami.security.suites.agreement import agree_ephemeral, derive_key
+from openami.security.suites.batch import open_batch
 from openami.security.suites.curve import public_key_of, shared_secret, sign, verify_signature
 from openami.security.suites.errors import SuiteError
 from openami.security.suites.gcm import (
     gmac_answer,
-    open_batch,
     open_reference,
     open_sealed,
     seal,

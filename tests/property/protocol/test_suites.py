@@ -14,6 +14,7 @@ from openami.security.suites.agreement import (
     signed_public_key,
     verified_public_key,
 )
+from openami.security.suites.batch import open_batch
 from openami.security.suites.challenge import (
     ecdsa_answer,
     sha256_answer,
@@ -22,7 +23,7 @@ from openami.security.suites.challenge import (
 )
 from openami.security.suites.curve import public_key_of, shared_secret
 from openami.security.suites.errors import SuiteError
-from openami.security.suites.gcm import decrypt_unverified, open_batch, open_reference, open_sealed, seal
+from openami.security.suites.gcm import decrypt_unverified, open_reference, open_sealed, seal
 
 keys = st.binary(min_size=16, max_size=16)
 titles = st.binary(min_size=8, max_size=8)

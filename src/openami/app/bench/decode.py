@@ -18,12 +18,13 @@ from openami.contracts.channel import Channel
 from openami.contracts.frame import SealedFrame, encode_frame_batch
 from openami.contracts.stream import PARTITIONS
 from openami.headend.intake import Intake, Outcome, StreamMessage
-from openami.headend.profiles import decode_load_profile_batch
+from openami.headend.profiles import FastLayouts, decode_batch
 from openami.headend.window import CounterWindows
 from openami.kernel.time import epoch_s
 from openami.protocol.envelope.sealed import parse_sealed_header
 from openami.security.keys.table import KeyTable
 from openami.security.suites import gcm
+from openami.security.suites.batch import open_batch
 
 METERS = 2_000
 FRAMES = 20_000
@@ -69,15 +70,17 @@ def _verify_and_decode(factory: PushFactory, frames: Sequence[SealedFrame]) -> C
         ciphertexts.append(frame.octets[8 + header.body_offset + gcm.HEADER_OCTETS :])
     keys: list[bytes | None] = [by_title[t] for t in titles]
     step = FRAMES_PER_MESSAGE * MESSAGES_PER_BATCH
+    layouts = FastLayouts()
 
     def work() -> None:
         rows = 0
         for at in range(0, len(frames), step):
             part = slice(at, at + step)
-            opened = gcm.open_batch(titles[part], counters[part], controls[part], ciphertexts[part], keys[part])
-            columns, generic = decode_load_profile_batch([p for p in opened if p is not None])
-            rows += len(columns)
-            _require(not generic.any(), "a push took the slow path")
+            opened = open_batch(titles[part], counters[part], controls[part], ciphertexts[part], keys[part])
+            whole = [p for p in opened if p is not None]
+            parts, left = decode_batch(whole, profile="oam-1", zone=None, layouts=layouts)
+            rows += sum(part.stamp.size for part in parts)
+            _require(not len(left), "a push took the slow path")
         _require(rows == len(frames) * ROWS, "rows are missing")
 
     return work

@@ -4,7 +4,7 @@ Source of the layouts: captured telegrams and the makers' interface descriptions
 our own meter's are in ``docs/protocol/push-layouts.md``.
 """
 
-from openami.headend.profiles.fast import LoadProfileColumns, decode_load_profile_batch
+from openami.headend.profiles.fast import FastLayouts, PushColumns, decode_batch
 from openami.headend.profiles.interpret import Push, PushObject, PushRow, interpret
 from openami.headend.profiles.model import MeterProfile, PushKind
 from openami.headend.profiles.registry import UnknownProfileError, load_profiles, profile_names, profile_of
@@ -12,17 +12,18 @@ from openami.headend.profiles.rows import EventRow, IntervalRow, PushRows, Regis
 
 __all__ = [
     "EventRow",
+    "FastLayouts",
     "IntervalRow",
-    "LoadProfileColumns",
     "MeterProfile",
     "Push",
+    "PushColumns",
     "PushKind",
     "PushObject",
     "PushRow",
     "PushRows",
     "RegisterRow",
     "UnknownProfileError",
-    "decode_load_profile_batch",
+    "decode_batch",
     "interpret",
     "load_profiles",
     "profile_names",

@@ -7,7 +7,7 @@ with or without scaler and unit; rows of our own meter; a list by position; one 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from openami.headend.profiles.model import (
@@ -55,6 +55,7 @@ class PushObject:
         raw: the integer in the telegram; None for anything else.
         scale: worth of one count; None where neither telegram, meter nor profile says it.
         bits: numbers of the bits that are set, where the value is a bit string.
+        source: the datum in the telegram, for those who ask where it stands.
     """
 
     obis: Obis | None
@@ -62,6 +63,7 @@ class PushObject:
     raw: int | None = None
     scale: Scale | None = None
     bits: tuple[int, ...] = ()
+    source: Data | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,8 +146,8 @@ def interpret(
     else:
         known = profile_of(profile)
     meaning = _Meaning(known, said or {})
-    sent_at = _ruled(notification.at, known.clock) if notification.at else None
-    layout = known.rows.get(setup) if setup and not entries and _holds_rows(members) else None
+    sent_at = ruled(notification.at, known.clock) if notification.at else None
+    layout = known.rows.get(setup) if setup and not entries and holds_rows(members) else None
     if layout is not None:
         rows = _rows(members, layout, meaning)
         return Push(known.name, layout.kind, setup, sent_at, layout.interval_s, rows)
@@ -165,7 +167,7 @@ def interpret(
     return Push(known.name, kind, setup, clock, 0, (PushRow(clock, objects),))
 
 
-def _ruled(clock: CosemDateTime, rule: ClockRule) -> CosemDateTime:
+def ruled(clock: CosemDateTime, rule: ClockRule) -> CosemDateTime:
     """Return a date-time as the standard would have it, where the model fills it in another way."""
     deviation, status = clock.deviation_minutes, clock.status
     if rule.deviation is DeviationRule.IGNORED:
@@ -223,7 +225,7 @@ def _push_setup(members: Sequence[Data], entries: Sequence[tuple[int, Obis]]) ->
     for class_id, obis in entries:
         if class_id == PUSH_SETUP_CLASS:
             return obis
-    if _holds_rows(members):
+    if holds_rows(members):
         return Obis(members[0].octets or b"")
     for member in members[:_MAX_SETUP_PLACE]:
         if _is_name(member) and (member.octets or b"")[2:4] == _PUSH_SETUP_CD:
@@ -231,7 +233,8 @@ def _push_setup(members: Sequence[Data], entries: Sequence[tuple[int, Obis]]) ->
     return None
 
 
-def _holds_rows(members: Sequence[Data]) -> bool:
+def holds_rows(members: Sequence[Data]) -> bool:
+    """Tell whether the members of a body are a push setup and an array."""
     return len(members) == 2 and _is_name(members[0]) and members[1].tag is Tag.ARRAY
 
 
@@ -247,7 +250,7 @@ def _rows(members: Sequence[Data], layout: RowLayout, meaning: _Meaning) -> tupl
             raise PeerError("bad_layout", f"row {number} holds a value that is no integer", BODY_OFFSET)
         objects = tuple(_object(obis, cell, meaning) for obis, cell in zip(layout.columns, cells, strict=True))
         clock = decode_date_time(cells[0].octets or b"", offset=BODY_OFFSET)
-        rows.append(PushRow(_ruled(clock, meaning.profile.clock), objects))
+        rows.append(PushRow(ruled(clock, meaning.profile.clock), objects))
     return tuple(rows)
 
 
@@ -326,24 +329,25 @@ def _object(
     if integer is not None:
         worth = scale or meaning.scale_of(obis)
         if worth is None:
-            return PushObject(obis, integer, integer)
+            return PushObject(obis, integer, integer, source=data)
         value = scaled(integer, worth.scaler)
-        return PushObject(obis, int(value) if worth.scaler >= 0 else value, integer, worth)
+        return PushObject(obis, int(value) if worth.scaler >= 0 else value, integer, worth, source=data)
     octets = data.octets
     if octets is not None:
         said = _text_or_clock(obis, octets, data.tag, class_id)
-        return PushObject(obis, _ruled(said, meaning.profile.clock) if isinstance(said, CosemDateTime) else said)
+        shown = ruled(said, meaning.profile.clock) if isinstance(said, CosemDateTime) else said
+        return PushObject(obis, shown, source=data)
     return _other_object(obis, data)
 
 
 def _other_object(obis: Obis | None, data: Data) -> PushObject:
     if isinstance(data.value, bool | float):
-        return PushObject(obis, data.value)
+        return PushObject(obis, data.value, source=data)
     if isinstance(data.value, BitString) and data.value.count <= _MAX_STATUS_BITS:
-        return PushObject(obis, data.value.octets.hex(), bits=_set_bits(data.value))
+        return PushObject(obis, data.value.octets.hex(), bits=_set_bits(data.value), source=data)
     if data.tag in (Tag.NULL, Tag.DONT_CARE):
-        return PushObject(obis, None)
-    return PushObject(obis, f"<{data.tag.name.lower()} of {len(data.elements)}>")
+        return PushObject(obis, None, source=data)
+    return PushObject(obis, f"<{data.tag.name.lower()} of {len(data.elements)}>", source=data)
 
 
 def _set_bits(value: BitString) -> tuple[int, ...]:

@@ -21,6 +21,8 @@ STATUS_OBIS = Obis.from_text("0.0.96.10.1.255")
 EVENT_CODE_OBIS = Obis.from_text("0.0.96.11.0.255")
 EVENT_LOG_OBIS = Obis.from_text("0.0.99.98.0.255")
 MAX_COUNT = 2**63 - 1
+MAX_STATUS = 0xFFFF
+"""The quality column has 16 bits."""
 CHANNEL_BY_INTERVAL = {s.interval_obis: s.channel for s in CHANNELS.values()}
 MAX_ALARM_BITS = 128
 """Width of the widest register or status word whose bits are events."""
@@ -90,12 +92,18 @@ def _instant(clock: CosemDateTime | None, zone: ZoneInfo | None) -> datetime:
     return clock.to_utc(zone, offset=BODY_OFFSET)
 
 
-def _count(item: PushObject, channel: Channel) -> int | None:
-    """Return the value in the channel's counts; None where its unit is not the channel's or is not known."""
+def count_shift(item: PushObject, channel: Channel) -> int | None:
+    """Return the power of ten from a raw number to the channel's counts; None where the unit is another or unknown."""
     spec = CHANNELS[channel]
     if item.raw is None or item.scale is None or item.scale.unit != spec.unit:
         return None
-    shift = item.scale.scaler - spec.power_of_ten
+    return item.scale.scaler - spec.power_of_ten
+
+
+def _count(item: PushObject, channel: Channel) -> int | None:
+    shift = count_shift(item, channel)
+    if item.raw is None or shift is None:
+        return None
     value: int
     rest: int
     value, rest = (item.raw * 10**shift, 0) if shift >= 0 else divmod(item.raw, 10**-shift)
@@ -106,13 +114,20 @@ def _count(item: PushObject, channel: Channel) -> int | None:
     return value
 
 
+def interval_channel(obis: Obis, profile: MeterProfile) -> Channel | None:
+    """Return the channel that an object of a load profile is the interval value of."""
+    return profile.intervals.get(obis) or CHANNEL_BY_INTERVAL.get(obis)
+
+
 def _interval(row: PushRow, interval_s: int, profile: MeterProfile, zone: ZoneInfo | None) -> IntervalRow:
     status, values = 0, []
     for item in row.objects:
         if item.obis == STATUS_OBIS:
             status = item.raw or 0
+            if not 0 <= status <= MAX_STATUS:
+                raise PeerError("bad_status", f"a status of {status}", BODY_OFFSET)
         elif item.obis is not None:
-            channel = profile.intervals.get(item.obis) or CHANNEL_BY_INTERVAL.get(item.obis)
+            channel = interval_channel(item.obis, profile)
             count = _count(item, channel) if channel else None
             if channel is not None and count is not None:
                 values.append((channel, count))

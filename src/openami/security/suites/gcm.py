@@ -1,12 +1,12 @@
-"""AES-GCM of DLMS with its 12-octet tag: seal and open, one at a time or many.
+"""AES-GCM of DLMS with its 12-octet tag: seal and open, one at a time.
 
 The sealed body is ``SC (1) | IC (4) | ciphertext | tag (12)``. SC's bits: 0x10 authenticated, 0x20 encrypted, 0x40 key
 set, 0x80 compressed, low nibble the suite id. The initialization vector is the system title (8) and IC (4); the
 additional data are SC and the authentication key, then the plaintext where nothing is encrypted.
 
 Verification exists twice: :func:`open_reference` by the library's own tag check, and a faster one by two one-shot
-encryptions. A property test holds them equal. Nothing is returned before the tag verifies; the functions that return
-octets without a tag say so in their name.
+encryptions; :mod:`openami.security.suites.batch` has the latter for many bodies at once. A property test holds them
+equal. Nothing is returned before the tag verifies; the functions that return octets without a tag say so in their name.
 
 Source: IEC 62056-5-3, 5.7 (cryptographic protection of xDLMS APDUs); NIST SP 800-38D.
 """
@@ -14,7 +14,6 @@ Source: IEC 62056-5-3, 5.7 (cryptographic protection of xDLMS APDUs); NIST SP 80
 from __future__ import annotations
 
 import hmac
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cryptography.exceptions import InvalidTag
@@ -208,45 +207,6 @@ def decrypt_unverified(title: bytes, body: bytes, *, key: bytes) -> bytes:
     if not sealed.control & ENCRYPTED:
         return sealed.payload
     return AESGCM(key).encrypt(sealed.initialization_vector, sealed.payload, None)[:-_LIBRARY_TAG_OCTETS]
-
-
-def open_batch(
-    titles: Sequence[bytes],
-    counters: Sequence[int],
-    security_controls: Sequence[int],
-    ciphertexts: Sequence[bytes],
-    keys: Sequence[bytes | None],
-) -> list[bytes | None]:
-    """Verify and open many bodies of suite 0, authenticated and encrypted.
-
-    Args:
-        titles: (n,) system titles of 8 octets.
-        counters: (n,) invocation counters.
-        security_controls: (n,) control octets; a row that is not 0x30 gives None.
-        ciphertexts: (n,) ciphertext and 12-octet tag.
-        keys: (n,) encryption key and authentication key joined, 32 octets; None where the keys are unknown.
-
-    Returns:
-        (n,) plaintexts; None where the row does not open. Ask :func:`open_sealed` for the reason.
-    """
-    opened: list[bytes | None] = []
-    add = opened.append
-    compare = hmac.compare_digest
-    additional_head = b"\x30"
-    for title, counter, control, ciphertext, pair in zip(
-        titles, counters, security_controls, ciphertexts, keys, strict=True
-    ):
-        length = len(ciphertext) - TAG_OCTETS
-        if pair is None or control != AUTHENTICATED_AND_ENCRYPTED or length < 0 or len(pair) != 32 or len(title) != 8:
-            add(None)
-            continue
-        # A new cipher object from 16 key octets costs as much as a cold cached one, and a million of them 2.4 GB.
-        encrypt = AESGCM(pair[:16]).encrypt
-        vector = title + counter.to_bytes(4)
-        plaintext = encrypt(vector, ciphertext[:length], None)[:length]
-        tag = encrypt(vector, plaintext, additional_head + pair[16:])[length : length + TAG_OCTETS]
-        add(plaintext if compare(tag, ciphertext[length:]) else None)
-    return opened
 
 
 def gmac_answer(title: bytes, counter: int, challenge: bytes, *, key: bytes, auth_key: bytes, suite: int = 0) -> bytes:
