@@ -2,6 +2,7 @@
 SHELL := /bin/bash
 PYTHON ?= python3
 HOME_FOLDER ?= .openami
+MINUTES ?= 10
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export OPENAMI_HOME ?= $(HOME_FOLDER)
 
@@ -61,8 +62,9 @@ test-python: setup compiled ## Doctests and tests: unit, property, golden, pair,
 	pytest -q -m "not soak" -n 2 --dist loadgroup $(PYTEST_ARGS)
 
 .PHONY: soak
-soak: setup ## The long runs: a thousand kills, long fuzzing.
-	pytest -q -m soak --timeout 14400 $(PYTEST_ARGS)
+soak: setup ## The long runs: a thousand kills, long fuzzing (MINUTES=60 for an hour of it).
+	-.venv/bin/uv sync --quiet --locked --all-extras --group fuzz
+	OPENAMI_FUZZ_MINUTES=$(MINUTES) pytest -q -m soak --timeout 14400 $(PYTEST_ARGS)
 
 .PHONY: pictures
 pictures: setup web ## Take the README's pictures from a running demonstration.

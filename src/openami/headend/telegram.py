@@ -6,7 +6,7 @@ Everything that is wrong with the octets ends in ``error``; nothing but our own 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -14,13 +14,14 @@ from math import isfinite
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from openami.headend.message_document import apdu_name, message_document
 from openami.headend.profiles.interpret import Push, PushObject, PushRow, interpret
 from openami.headend.profiles.registry import profile_of
 from openami.headend.profiles.rows import event_meaning
 from openami.kernel.ids import SystemTitle
 from openami.kernel.quantity import unit_symbol
 from openami.protocol import apdu
-from openami.protocol.apdu import ApduTag, DataNotification, EventNotification, ExceptionResponse
+from openami.protocol.apdu import DataNotification, EventNotification, ExceptionResponse, OtherApdu
 from openami.protocol.axdr import octet_string, structure
 from openami.protocol.cosem import CosemDateTime
 from openami.protocol.envelope.hdlc import FLAG, has_llc, strip_llc
@@ -78,6 +79,7 @@ class Telegram:
         push: the figures, where there are any.
         error: why not, else.
         zone: the zone for stamps without deviation.
+        message: the message as a document, where it is whole and carries no figures to push.
     """
 
     system_title: SystemTitle | None = None
@@ -87,11 +89,15 @@ class Telegram:
     push: Push | None = None
     error: TelegramError | None = None
     zone: ZoneInfo | None = None
+    message: dict[str, Any] | None = None
 
     def document(self) -> dict[str, Any]:
-        """Return the JSON document of the telegram: the shape that scripts rely on."""
+        """Return the JSON document of the telegram: the shape that scripts rely on.
+
+        ``message`` is there only where the telegram is a whole message without pushed figures.
+        """
         push = self.push
-        return {
+        document: dict[str, Any] = {
             "system_title": str(self.system_title) if self.system_title else None,
             "invocation_counter": self.invocation_counter,
             "encrypted": self.encrypted,
@@ -103,6 +109,7 @@ class Telegram:
             if self.error is None
             else {"code": self.error.code, "message": self.error.message, "offset": self.error.offset},
         }
+        return document if self.message is None else {**document, "message": self.message}
 
     def _object(self, item: PushObject, row: PushRow, push: Push) -> dict[str, Any]:
         profile = profile_of(push.profile)
@@ -244,7 +251,10 @@ def _decode_apdu(octets: bytes, keys: Keys, zone: ZoneInfo | None) -> Telegram:
             clear, authenticated = _open(header, message.sealed_body, keys)
             so_far = _with_header(header, zone, authenticated=authenticated)
             message = apdu.decode(clear) if authenticated else _decode_unverified(clear)
-        push = interpret(_notification(message, clear), system_title=so_far.system_title)
+        figures = _notification(message)
+        if figures is None:
+            return replace(so_far, message=message_document(message, apdu_name(clear)))
+        push = interpret(figures, system_title=so_far.system_title)
     except SuiteError as error:
         return _refused(error, so_far, header.body_offset)
     except PeerError as error:
@@ -291,11 +301,11 @@ def _open(header: SealedHeader, body: bytes, keys: Keys) -> tuple[bytes, bool]:
     return open_sealed(header.system_title, body, key=keys.key, auth_key=keys.auth_key), True
 
 
-def _notification(message: apdu.Apdu, octets: bytes) -> DataNotification:
-    """Return the figures of a message as a notification.
+def _notification(message: apdu.Apdu) -> DataNotification | None:
+    """Return the figures of a message as a notification; None where it is another message, whole.
 
     Raises:
-        PeerError: a message that carries none.
+        PeerError: an exception, or a message that is only known by its tag.
     """
     if isinstance(message, DataNotification):
         return message
@@ -305,5 +315,6 @@ def _notification(message: apdu.Apdu, octets: bytes) -> DataNotification:
     if isinstance(message, ExceptionResponse):
         text = f"the peer answers with an exception: state {message.state_error}, service {message.service_error}"
         raise PeerError("exception_response", text, 0)
-    name = ApduTag(octets[0]).name.lower().replace("_", "-")
-    raise PeerError("not_a_push", f"{name} carries no pushed figures", 0)
+    if isinstance(message, OtherApdu):
+        raise PeerError("not_a_push", f"{apdu_name(message.octets)} carries no pushed figures", 0)
+    return None

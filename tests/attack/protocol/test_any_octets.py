@@ -25,6 +25,7 @@ TITLE = b"OAM\x00\x00\x00\x00\x01"
 ZONE = zone_named("America/Chicago")
 octets = st.binary(max_size=300)
 notifications = octets.map(lambda o: b"\x0f\x00\x00\x00\x01\x00" + o)
+tagged = st.tuples(st.sampled_from(sorted(apdu.ApduTag)), octets).map(lambda p: bytes((p[0],)) + p[1])
 
 
 def sealed(plain: bytes, counter: int) -> bytes:
@@ -33,7 +34,7 @@ def sealed(plain: bytes, counter: int) -> bytes:
     return apdu.general_glo(TITLE, seal(TITLE, counter, plain, key=KEYS.key, auth_key=KEYS.auth_key))
 
 
-messages = st.one_of(octets, notifications, st.builds(sealed, notifications, st.integers(0, 9)))
+messages = st.one_of(octets, notifications, tagged, st.builds(sealed, notifications | tagged, st.integers(0, 9)))
 inputs = st.one_of(
     octets,
     st.lists(messages, max_size=3).map(lambda m: b"".join(wrap(1, 103, x) for x in m if x)),
@@ -47,7 +48,7 @@ inputs = st.one_of(
 
 def all_figures(data: bytes, framing: Framing) -> None:
     for telegram in decode_telegrams(data, keys=KEYS, framing=framing, zone=ZONE):
-        assert (telegram.error is None) == (telegram.push is not None)
+        assert (telegram.error is None) == (telegram.push is not None or telegram.message is not None)
         json.dumps(telegram.document(), allow_nan=False)
         if telegram.push is not None:
             try:

@@ -57,6 +57,53 @@ def test_a_file_of_hex_lines_gives_a_line_each_and_exits_1_where_one_is_refused(
     assert lines[3]["error"]["offset"] == len(AIDON) // 2 - 4
 
 
+READ_CLOCK = "c001c100080000010000ff0200"
+# AARQ with the password 12345678 and an initiate request.
+AARQ = (
+    "6036a1090607608574050801018a0207808b0760857405080201ac0a80083132333435363738be10040e01000000065f1f0400007e1f04b0"
+)
+
+
+def test_a_request_is_named_with_what_it_asks_for() -> None:
+    code, (line,) = run("-", given=READ_CLOCK.encode())
+    assert code == 0
+    assert line["objects"] == []
+    assert line["message"] == {
+        "name": "get-request",
+        "invoke": 0xC1,
+        "attribute": {"kind": "AttributeRef", "class_id": 8, "instance": "0.0.1.0.0.255", "attribute": 2},
+        "selection": None,
+    }
+
+
+def test_an_association_is_shown_without_its_password() -> None:
+    code, (line,) = run("-", given=AARQ.encode())
+    assert code == 0
+    assert line["message"]["mechanism"] == "low"
+    assert line["message"]["user_information"]["name"] == "initiate-request"
+    assert line["message"]["user_information"]["max_pdu_octets"] == 1200
+    assert "12345678" not in json.dumps(line)
+    assert b"12345678".hex() not in json.dumps(line)
+
+
+def test_a_sealed_request_shows_only_what_is_clear() -> None:
+    code, (line,) = run("-", given=b"c81e3001234567411312ff935a47566827c467bc7d825c3be4a77c3fcc056b6b")
+    assert code == 0
+    assert line["message"] == {
+        "name": "glo-get-request",
+        "tag": "glo_get_request",
+        "security_control": 0x30,
+        "invocation_counter": 0x01234567,
+    }
+
+
+def test_people_see_a_message_too() -> None:
+    result = CliRunner().invoke(app, ["-"], input=READ_CLOCK.encode())
+    assert result.exit_code == 0
+    assert "get-request" in result.stdout
+    assert "0.0.1.0.0.255" in result.stdout
+
+
 def test_nothing_at_all_is_refused() -> None:
     for given in (b"", b"\n\n"):
         code, (line,) = run("-", given=given)

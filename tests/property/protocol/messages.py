@@ -69,26 +69,21 @@ def sealed_apdu(title: bytes, body: bytes) -> Apdu:
     return message
 
 
-def with_mechanism(mechanism: acse.Mechanism) -> st.SearchStrategy[Apdu]:
-    authentication = st.none() if mechanism is acse.Mechanism.NONE else maybe_octets
-    return st.builds(
-        acse.AssociationRequest,
-        st.sampled_from(acse.ApplicationContext),
-        st.just(mechanism),
-        st.none() | titles,
-        authentication,
-        long_octets,
-        maybe_octets,
-    )
-
-
 def exception(service_error: int) -> st.SearchStrategy[Apdu]:
     counter = u32 if service_error == INVOCATION_COUNTER_ERROR else st.none()
     return st.builds(ExceptionResponse, u8, st.just(service_error), counter)
 
 
 ASSOCIATION: dict[str, st.SearchStrategy[Apdu]] = {
-    "AARQ": mechanisms.flatmap(with_mechanism),
+    "AARQ": st.builds(
+        acse.AssociationRequest,
+        st.sampled_from(acse.ApplicationContext),
+        mechanisms,
+        st.none() | titles,
+        maybe_octets,
+        long_octets,
+        maybe_octets,
+    ),
     "AARE": st.builds(
         acse.AssociationResponse,
         st.sampled_from(acse.ApplicationContext),

@@ -137,6 +137,13 @@ def test_an_aarq_of_another_stack_reads_as_the_plain_one(octets: str) -> None:
     assert apdu.decode(bytes.fromhex(octets)) == AssociationRequest(LN, Mechanism.NONE, None, None, PROPOSED)
 
 
+def test_a_password_without_a_mechanism_asks_for_no_authentication() -> None:
+    octets = bytes.fromhex(f"6029 {CONTEXT} ac0a 8008 3132333435363738 {PROPOSAL}")
+    request = AssociationRequest(LN, Mechanism.NONE, None, b"12345678", PROPOSED)
+    assert apdu.decode(octets) == request
+    assert apdu.encode(request) == octets
+
+
 def test_a_conformance_block_with_a_short_tag_reads() -> None:
     short = bytes.fromhex("01000000065f0400007e1f04b0")
     assert apdu.decode(short) == InitiateRequest(Conformance(0x007E1F), 1200)
@@ -173,7 +180,6 @@ def test_a_malformed_association_message_is_refused(octets: str, code: str) -> N
 @pytest.mark.parametrize(
     "message",
     [
-        AssociationRequest(LN, Mechanism.NONE, None, b"12345678", PROPOSED),
         AssociationResponse(LN, AssociationResult.ACCEPTED, 300, False, None, None, None, None),
         ReleaseRequest(200),
         InitiateRequest(Conformance.GET, 70_000),

@@ -137,6 +137,10 @@ def _show(document: dict[str, Any], number: int) -> None:
             f"[bold red]refused[/] {title}: {escape(error['message'])} \\[{error['code']}, octet {error['offset']}]"
         )
         return
+    if "message" in document:
+        console.print(f"[bold]{title}[/] {document['message']['name']}")
+        console.print_json(data=document["message"])
+        return
     seal = "authenticated" if document["authenticated"] else "[yellow]not authenticated[/]"
     if document["encrypted"]:
         seal = f"counter {document['invocation_counter']}, encrypted, {seal}"

@@ -55,13 +55,7 @@ class _Aare(IntEnum):
 
 
 def encode_aarq(request: AssociationRequest) -> bytes:
-    """Return the AARQ.
-
-    Raises:
-        UsageError: authentication without a mechanism.
-    """
-    if request.calling_authentication is not None and request.mechanism is Mechanism.NONE:
-        raise UsageError("an authentication value needs a mechanism")
+    """Return the AARQ."""
     parts = [_named(_CONTEXT, _CONTEXT_ARCS, request.context)]
     if request.calling_title is not None:
         parts.append(_octets_in(_Aarq.CALLING_TITLE, request.calling_title))
@@ -77,7 +71,7 @@ def encode_aarq(request: AssociationRequest) -> bytes:
 
 
 def decode_aarq(octets: bytes) -> AssociationRequest:
-    """Read an AARQ that fills the octets. Without a mechanism it asks for no authentication.
+    """Read an AARQ that fills the octets. Without a mechanism it asks for no authentication, whatever else it sends.
 
     Raises:
         PeerError: not an AARQ; ``unknown_context`` or ``unknown_mechanism`` where a name is none of ours, so that the
