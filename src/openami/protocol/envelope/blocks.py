@@ -73,6 +73,11 @@ def parse_block(octets: bytes) -> Block:
     )
 
 
+def is_block(octets: bytes) -> bool:
+    """Tell whether a message is a general block."""
+    return octets[:1] == bytes((GENERAL_BLOCK_TRANSFER,))
+
+
 class BlockReceiver:
     """Puts blocks together, whatever their order; block 1 always begins anew.
 
