@@ -1,5 +1,5 @@
 """The portal over fakes: two homes, everyone's session, an audit log in memory."""
-# ruff: noqa: ARG002  # a fake takes what its port takes and uses what it needs
+# a fake takes what its port takes and uses what it needs
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ class FakeHeadend:
         older = [x for x in self.letters if before is None or int(x.letter_id[:-2]) < int(before[:-2])]
         return older[:limit]
 
-    async def counts(self, *, now: datetime) -> HeadendCounts:  # noqa: ARG002  # a fake takes what its port takes
+    async def counts(self, *, now: datetime) -> HeadendCounts:  # a fake takes what its port takes
         refused: Mapping[RefusalReason, int] = {RefusalReason.REPLAY: 5, RefusalReason.DOWNGRADE: 1}
         return HeadendCounts(10, 4, refused, 8, 8)
 
