@@ -13,7 +13,6 @@ from openami.headend.profiles import load_profiles, profile_names, profile_of
 from openami.headend.profiles.model import (
     ClockRule,
     DeviationRule,
-    Protection,
     ReadableProfile,
     Scale,
     SelectiveAccess,
@@ -75,7 +74,7 @@ def test_every_problem_of_every_file_is_told_at_once() -> None:
 def test_a_child_keeps_what_it_does_not_say_and_replaces_what_it_does() -> None:
     model = 'inherits = "maker"\n[scale]\n"1.0.32.7.0.255" = [0, 35]\n[events.any]\n47 = "configuration_changed"\n'
     firmware = (
-        'inherits = "model"\nmain_b = [1]\npush_protection = "encrypted"\n[clock]\ndeviation = "reversed"\n'
+        'inherits = "model"\nmain_b = [1]\n[clock]\ndeviation = "reversed"\n'
         '[[read]]\nname = "load_profile"\nobis = "1.0.99.1.0.255"\ncapture_period_s = 3600\n'
     )
     files = {"standard": STANDARD, "maker": 'inherits = "standard"', "model": model, "firmware": firmware}
@@ -86,12 +85,10 @@ def test_a_child_keeps_what_it_does_not_say_and_replaces_what_it_does() -> None:
     assert child.register_channel(Obis.from_text("1.1.1.8.0.255")) is Channel.DELIVERED
     assert (child.event(1, 44), child.event(1, 47)) == (EventKind.COVER_OPENED, EventKind.CONFIGURATION_CHANGED)
     assert child.clock == ClockRule(DeviationRule.REVERSED)
-    assert child.push_protection is Protection.ENCRYPTED
     assert child.reads["load_profile"].capture_period_s == 3600
     assert child.recognitions == ()
     parent = profiles["model"]
     assert parent.reads["load_profile"].selective_access == {SelectiveAccess.RANGE, SelectiveAccess.ENTRY}
-    assert parent.push_protection is Protection.AUTHENTICATED_ENCRYPTED
     assert profiles["standard"].scale_of(VOLTAGE) == Scale(-1, 35)
 
 
@@ -141,7 +138,6 @@ def test_what_is_shipped_is_sound_and_says_what_it_is_for() -> None:
     assert {"dlms", "idis", "dsmr", "smr", "is15959", "spain", "oam-1"} <= set(profile_names())
     for name in profile_names():
         assert profile_of(name).about, name
-        assert profile_of(name).push_protection is Protection.AUTHENTICATED_ENCRYPTED, name
 
 
 def test_a_profile_cannot_be_changed_by_who_reads_it() -> None:

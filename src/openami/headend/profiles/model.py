@@ -26,14 +26,6 @@ class PushKind(StrEnum):
     ALARMS = "alarms"
 
 
-class Protection(StrEnum):
-    """The least that a push of this model must be protected with, in rising order of trust."""
-
-    PLAIN = "plain"
-    ENCRYPTED = "encrypted"
-    AUTHENTICATED_ENCRYPTED = "authenticated_encrypted"
-
-
 class DeviationRule(StrEnum):
     """How a model fills the deviation of its clock.
 
@@ -165,7 +157,6 @@ class MeterProfile:
         reads: profiles that can be read by pull, by name.
         clients: client addresses (SAP) by name.
         clock: how its date-times are to be understood.
-        push_protection: the least a push must be protected with.
     """
 
     name: str
@@ -187,7 +178,6 @@ class MeterProfile:
     reads: Mapping[str, ReadableProfile] = field(default_factory=dict)
     clients: Mapping[str, int] = field(default_factory=dict)
     clock: ClockRule = ClockRule()
-    push_protection: Protection = Protection.AUTHENTICATED_ENCRYPTED
 
     def main(self, obis: Obis) -> Obis:
         """Return the name by the standard: B = 0 where this model's own B says the same."""

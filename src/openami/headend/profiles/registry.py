@@ -24,7 +24,7 @@ MAX_INHERITANCE = 8
 """Longest chain of profiles: standard, companion standard, maker, family, model and firmware, and two to spare."""
 _MERGED = ("scale", "registers", "intervals", "names", "logs", "clients")
 _DEEP_MERGED = ("events", "alarms")
-_REPLACED = ("bare", "main_b", "clock", "push_protection")
+_REPLACED = ("bare", "main_b", "clock")
 
 
 class UnknownProfileError(OpenAmiError):

@@ -20,7 +20,6 @@ from openami.headend.profiles.model import (
     DeviationRule,
     Layout,
     PositionalLayout,
-    Protection,
     PushKind,
     ReadableProfile,
     Recognition,
@@ -372,10 +371,6 @@ def _clock(reader: _Reader, key: str, value: Any) -> ClockRule:
     return ClockRule(rule or DeviationRule.STANDARD, trusts)
 
 
-def _protection(reader: _Reader, key: str, value: Any) -> Protection:
-    return reader.choice(key, value, Protection) or Protection.AUTHENTICATED_ENCRYPTED
-
-
 _PARSERS: Mapping[str, Callable[[_Reader, str, Any], Any]] = {
     "inherits": _text,
     "about": _text,
@@ -393,5 +388,4 @@ _PARSERS: Mapping[str, Callable[[_Reader, str, Any], Any]] = {
     "read": _reads,
     "clients": _clients,
     "clock": _clock,
-    "push_protection": _protection,
 }

@@ -19,6 +19,8 @@ FINAL = 0x10
 SEQUENCE_MASK = 0x0F
 MAX_SEGMENT_OCTETS = 250
 """L has 8 bits and counts C, A, CI and the two access points as well."""
+MAX_MBUS_FRAME_OCTETS = 261
+"""Head of four, L of at most 255, checksum and stop."""
 _HEAD_OCTETS = 4
 _FIELDS_OCTETS = 5
 _TAIL_OCTETS = 2

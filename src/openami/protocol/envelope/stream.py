@@ -9,6 +9,13 @@ from typing import Protocol
 
 from openami.protocol.envelope.blocks import FIRST_BLOCK, GENERAL_BLOCK_TRANSFER, BlockReceiver, parse_block
 from openami.protocol.envelope.hdlc import HdlcSplitter
+from openami.protocol.envelope.mbus import (
+    MAX_MBUS_FRAME_OCTETS,
+    SEQUENCE_MASK,
+    START,
+    MBusSegment,
+    parse_first,
+)
 from openami.protocol.envelope.segment import SegmentAssembler
 from openami.protocol.envelope.wrapper import HEADER_OCTETS, WrapperSplitter
 from openami.protocol.errors import PeerError
@@ -150,3 +157,76 @@ class WrapperReader:
         except PeerError as error:
             return [error]
         return self._joiner.finish(self._octets)
+
+
+class MBusReader:
+    """M-Bus long frames to messages. Its buffer never holds more than it was just given and one frame.
+
+    A damaged frame costs its own message: octets are dropped to the next start octet, and segments to the next first.
+    """
+
+    __slots__ = ("_buffer", "_consumed", "_is_damaged", "_joiner", "_parts")
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+        self._consumed = 0
+        self._is_damaged = False
+        self._parts: list[bytes] = []
+        self._joiner = _BlockJoiner()
+
+    def receive(self, data: bytes) -> list[bytes | PeerError]:
+        """Return the APDUs that the octets complete and what was wrong."""
+        self._buffer += data
+        found: list[bytes | PeerError] = []
+        at = 0
+        while at < len(self._buffer):
+            try:
+                segment, after = parse_first(bytes(self._buffer[at : at + MAX_MBUS_FRAME_OCTETS]))
+            except PeerError as error:
+                if error.code == "cut" and len(self._buffer) - at < MAX_MBUS_FRAME_OCTETS:
+                    break
+                found += self._damage(error, at)
+                next_start = self._buffer.find(bytes((START,)), at + 1)
+                at = len(self._buffer) if next_start < 0 else next_start
+                continue
+            found += self._take(segment, at)
+            at += after
+        del self._buffer[:at]
+        self._consumed += at
+        return found
+
+    def finish(self) -> list[bytes | PeerError]:
+        """Return what the end of the octets makes wrong."""
+        end = self._consumed + len(self._buffer)
+        if self._buffer or self._parts:
+            self._parts.clear()
+            return [PeerError("cut", "the octets end inside an M-Bus message", end)]
+        return self._joiner.finish(end)
+
+    def _take(self, segment: MBusSegment, at: int) -> list[bytes | PeerError]:
+        found: list[bytes | PeerError] = []
+        if self._is_damaged and segment.sequence:
+            return found
+        if segment.sequence != len(self._parts):
+            text = f"M-Bus segment {segment.sequence} where {len(self._parts)} should stand"
+            found += self._damage(PeerError("segment_lost", text, 0), at)
+            if segment.sequence:
+                return found
+        self._is_damaged = False
+        self._parts.append(segment.octets)
+        if segment.is_final:
+            message = b"".join(self._parts)
+            self._parts.clear()
+            found += self._joiner.receive(message)
+        elif len(self._parts) > SEQUENCE_MASK:
+            found += self._damage(PeerError("too_long", f"more than {SEQUENCE_MASK + 1} M-Bus segments", 0), at)
+        return found
+
+    def _damage(self, error: PeerError, at: int) -> list[bytes | PeerError]:
+        """Report a run of damage once."""
+        self._parts.clear()
+        self._joiner.damage()
+        if self._is_damaged:
+            return []
+        self._is_damaged = True
+        return [PeerError(error.code, error.message, self._consumed + at + error.offset)]
