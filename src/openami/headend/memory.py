@@ -19,7 +19,7 @@ from openami.contracts.event import DeviceEvent
 from openami.contracts.quality import RawQuality
 from openami.contracts.reading import ReadingBatch, RegisterBatch, uuid_column
 from openami.headend.clock_watch import UNKNOWN_S, newest_errors
-from openami.headend.coverage import DAY_S, SLOT_S, Coverage
+from openami.headend.coverage import DAY_S, NONE, SLOT_S, Coverage
 from openami.headend.midnights import Midnights
 from openami.headend.roster import Roster
 from openami.headend.supply import note_supply
@@ -43,7 +43,8 @@ class GroupMemory:
         error_s, error_day: what each clock shows too much by its frames, and of which UTC day that is.
         clock_at_s, logs_at_s: when clock and event logs were last read in a session; 0 for never.
         zone: number of the meter's zone in ``zones``; -1 for the installation's.
-        zones: names of zones.
+        zones: zones by number.
+        cells: names of radio cells by number; a name that got a number keeps it.
     """
 
     coverage: Coverage
@@ -54,6 +55,7 @@ class GroupMemory:
     logs_at_s: I64 = field(default_factory=_column)
     zone: I64 = field(default_factory=_column)
     zones: list[ZoneInfo] = field(default_factory=list)
+    cells: list[str] = field(default_factory=list)
 
     def grow(self) -> None:
         """Give every meter of the coverage its place in the other columns."""
@@ -78,7 +80,7 @@ class GroupMemory:
             roster.meter_id[mine],
             since_s=roster.installed_s[mine],
             until_s=roster.removed_s[mine],
-            cells=roster.cell[mine],
+            cells=np.array([self._cell_number(roster.hung[place].cell) for place in mine.tolist()], np.int64),
         )
         self.grow()
         places = {zone.key: number for number, zone in enumerate(self.zones)}
@@ -89,6 +91,17 @@ class GroupMemory:
                 places[name] = len(self.zones)
                 self.zones.append(ZoneInfo(name))
             self.zone[at] = places[name]
+
+    def _cell_number(self, name: str) -> int:
+        if not name:
+            return NONE
+        if name not in self.cells:
+            self.cells.append(name)
+        return self.cells.index(name)
+
+    def cell_name(self, number: int) -> str:
+        """Return the name of a cell by its number; empty for none."""
+        return self.cells[number] if 0 <= number < len(self.cells) else ""
 
     def roll(self, now_s: int) -> None:
         """Begin the days up to now, in coverage and midnights together: one page holds both."""

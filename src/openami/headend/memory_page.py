@@ -1,26 +1,31 @@
 """Pages of a group's memory as octets: kept beside the counter windows, so that gaps are known after any kill.
 
-Layout: magic ``OM01``, began_s i64, today i64, meters u32, pages u32, then (zlib) the meters' columns and their open
-pages, little-endian. A group's state is one base and the changed meters since, laid over it in order; a meter in a
-later page replaces itself, open pages and all.
+Layout: magic ``OM01``, began_s i64, today i64, meters u32, pages u32, octets of the JSON u32, then (zlib) the meters'
+columns and their open pages, little-endian, and as JSON the names of cells and the counts that changed. A group's
+state is one base and the changed meters since, laid over it in order; a meter in a later page replaces itself, open
+pages and all.
 """
 
 from __future__ import annotations
 
+import json
 import struct
 import zlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 
 from openami.contracts.errors import ContractError
 from openami.headend.coverage import DAY_BITS, DAY_OCTETS, I64, KINDS, Coverage
+from openami.headend.levels import WIDTH
 from openami.headend.memory import GroupMemory
 
 MAGIC = b"OM01"
 MAX_METERS = 4_000_000
 MAX_PAGES = 64 * MAX_METERS
-_HEAD = struct.Struct("<4sqqII")
+MAX_TAIL_OCTETS = 16 * 1024 * 1024
+"""Counts of 64 days and some thousand cells."""
+_HEAD = struct.Struct("<4sqqIII")
 _COVERAGE = (("since", "<i8"), ("until", "<i8"), ("is_rostered", "u1"), ("down_s", "<i8"), ("newest", "<i8"),
              ("cell", "<i4"), ("opened", "<i4"), ("finished", "<u8"))  # fmt: skip
 _MIDNIGHTS = (("came", "<u8"), ("in_time", "<u8"), ("absent", "<u8"))
@@ -33,12 +38,13 @@ _LEVEL = 1
 """zlib's fastest: bits are long runs and shrink well at any."""
 
 
-def encode_memory(memory: GroupMemory, numbers: I64) -> bytes:
+def encode_memory(memory: GroupMemory, numbers: I64, levels: Collection[tuple[int, int]]) -> bytes:
     """Return these meters and their open pages as octets.
 
     Args:
         memory: of a group.
         numbers: (n,) meters, in order, each once.
+        levels: which counts.
     """
     memory.grow()
     coverage = memory.coverage
@@ -52,7 +58,10 @@ def encode_memory(memory: GroupMemory, numbers: I64) -> bytes:
     ]
     parts += [owner.astype("<u4").tobytes(), (key & (1 << DAY_BITS) - 1).astype("<u4").tobytes()]
     parts.append(coverage.bits[rows].tobytes())
-    head = _HEAD.pack(MAGIC, coverage.began_s, coverage.today, len(numbers), len(rows))
+    told = [[*key, *(int(n) for n in coverage.levels.counts[key])] for key in sorted(levels)]
+    tail = json.dumps({"cells": memory.cells, "levels": told}).encode()
+    parts.append(tail)
+    head = _HEAD.pack(MAGIC, coverage.began_s, coverage.today, len(numbers), len(rows), len(tail))
     return head + zlib.compress(b"".join(parts), _LEVEL)
 
 
@@ -70,6 +79,7 @@ def restore_memory(pages: Sequence[bytes], *, began_s: int) -> GroupMemory:
     for octets in pages:
         _lay(memory, octets)
     memory.coverage.changed.clear()
+    memory.coverage.levels.changed.clear()
     return memory
 
 
@@ -85,10 +95,10 @@ def _lay(memory: GroupMemory, octets: bytes) -> None:
     if len(octets) < _HEAD.size:
         raise ContractError(f"memory page: {len(octets)} octets, the header alone has {_HEAD.size}")
     coverage = memory.coverage
-    magic, began_s, today, meters, pages = _HEAD.unpack_from(octets)
-    if magic != MAGIC or meters > MAX_METERS or pages > MAX_PAGES:
+    magic, began_s, today, meters, pages, tail = _HEAD.unpack_from(octets)
+    if magic != MAGIC or meters > MAX_METERS or pages > MAX_PAGES or tail > MAX_TAIL_OCTETS:
         raise ContractError(f"memory page: magic {magic.hex()}, {meters} meters at offset 0")
-    plain = _inflate(octets[_HEAD.size :], meters * _METER_OCTETS + pages * _PAGE_OCTETS)
+    plain = _inflate(octets[_HEAD.size :], meters * _METER_OCTETS + pages * _PAGE_OCTETS + tail)
     coverage.began_s, coverage.today = began_s, today
     memory.midnights.today = today + 1 if today >= 0 else -1
     columns, at = {}, 0
@@ -104,7 +114,18 @@ def _lay(memory: GroupMemory, octets: bytes) -> None:
     owner = np.frombuffer(plain, "<u4", pages, at)
     day = np.frombuffer(plain, "<u4", pages, at + 4 * pages).astype(np.int64)
     bits = np.frombuffer(plain, np.uint8, pages * KINDS * DAY_OCTETS, at + 8 * pages)
+    _lay_levels(memory, plain[len(plain) - tail :])
     _replace_pages(coverage, number, number[owner] << DAY_BITS | day, bits)
+
+
+def _lay_levels(memory: GroupMemory, octets: bytes) -> None:
+    try:
+        told = json.loads(octets)
+        memory.cells = [str(name) for name in told["cells"]]
+        for day, cell, *counts in told["levels"]:
+            memory.coverage.levels.counts[int(day), int(cell)] = np.array(counts, np.int64).reshape(WIDTH)
+    except (ValueError, KeyError, TypeError) as error:
+        raise ContractError("memory page: damaged counts") from error
 
 
 def _replace_pages(coverage: Coverage, number: I64, key: I64, bits: np.ndarray[tuple[int], np.dtype[np.uint8]]) -> None:

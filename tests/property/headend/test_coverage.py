@@ -74,7 +74,7 @@ def test_what_is_missing_is_what_is_expected_and_did_not_come(batches: list[Batc
             feed(coverage, [(n, s, False) for n, s, _ in batch], BEGAN + 5 * SLOTS)
             came |= {(n, s) for n, s, _ in batch}
         spread(coverage, BEGAN + horizon // 2)
-        page = encode_memory(GroupMemory(coverage), np.arange(len(coverage)))
+        page = encode_memory(GroupMemory(coverage), np.arange(len(coverage)), coverage.levels.counts)
         coverage = restore_memory([page], began_s=0).coverage
     assert spread(coverage, BEGAN + horizon) == {(n, s) for n in range(METERS) for s in range(horizon)} - came
 
