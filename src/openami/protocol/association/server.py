@@ -47,10 +47,7 @@ from openami.protocol.apdu.services import (
     SetRequestList,
 )
 from openami.protocol.association.client_establish import REPLY_TO_HLS
-from openami.protocol.association.counters import ReceiveCounter, SendCounter
 from openami.protocol.association.form import Form
-from openami.protocol.association.general import GeneralStyle
-from openami.protocol.association.keys import Keys
 from openami.protocol.association.limits import (
     CIPHERING_OCTETS,
     GENERAL_OCTETS,
@@ -60,6 +57,7 @@ from openami.protocol.association.limits import (
 from openami.protocol.association.ports import ClientProfile, Device, SecurityIncident
 from openami.protocol.association.protection import Opened, Protection
 from openami.protocol.association.server_establish import Accepted, Refused, incident_of, judge
+from openami.protocol.association.server_security import ServerSecurity
 from openami.protocol.association.server_services import SERVICE_NOT_ALLOWED, SERVICE_UNKNOWN, ServerServices
 from openami.protocol.axdr import octet_string
 from openami.protocol.cosem.reference import ActionResult
@@ -67,6 +65,8 @@ from openami.protocol.envelope.block_session import BlockSession
 from openami.protocol.envelope.blocks import is_block
 from openami.protocol.envelope.limits import MAX_APDU_OCTETS
 from openami.protocol.errors import PeerError, UsageError
+
+__all__ = ["ServerAssociation", "ServerSecurity", "ServerState"]
 
 OTHER_REASON = 3
 DECIPHERING_ERROR = 5
@@ -80,32 +80,6 @@ class ServerState(Enum):
     IDLE = "idle"
     PENDING = "pending"
     ASSOCIATED = "associated"
-
-
-@dataclass(frozen=True, slots=True)
-class ServerSecurity:
-    """What a client's associations with this server are protected by.
-
-    Args:
-        own_title: the server's system title, 8 octets.
-        keys: gives the keys of this client as they are now; asked once for each message, so that a key may change
-            between two.
-        send: where the server's counters come from, one for all associations under the same key.
-        received: what was accepted of the client under the same key.
-        client_title: the client's system title; None where any may come.
-        style: how the general forms are read.
-        ephemeral: gives a fresh private key for one-pass agreement.
-        transaction: gives transaction ids for the general forms.
-    """
-
-    own_title: bytes
-    keys: Callable[[], Keys] = field(repr=False)
-    send: SendCounter
-    received: ReceiveCounter
-    client_title: bytes | None = None
-    style: GeneralStyle | None = None
-    ephemeral: Callable[[], bytes] | None = field(default=None, repr=False)
-    transaction: Callable[[], bytes] | None = None
 
 
 @dataclass(slots=True)
@@ -274,29 +248,17 @@ class ServerAssociation:
 
     def _open(self, request: AssociationRequest) -> bytes | None:
         profile = self._device.client_profile(self._client)
-        protection = self._protection_for(profile)
-        expected = self._security.client_title if self._security is not None else None
+        security = self._security
+        protection = None
+        if security is not None and profile is not None:
+            protection = security.protection(profile.control)
+        expected = security.client_title if security is not None else None
         verdict = judge(request, profile, protection, expected_title=expected)
         if isinstance(verdict, Accepted) and request.mechanism >= Mechanism.HIGH and protection is None:
             verdict = Refused(Diagnostic.MECHANISM_NOT_RECOGNIZED)
         if isinstance(verdict, Refused) or profile is None:
             return self._reject(request, verdict if isinstance(verdict, Refused) else Refused(Diagnostic.NO_REASON))
         return self._accept(verdict, profile, protection)
-
-    def _protection_for(self, profile: ClientProfile | None) -> Protection | None:
-        security = self._security
-        if security is None or profile is None:
-            return None
-        return Protection(
-            own_title=security.own_title,
-            keys=replace(security.keys(), dedicated=None),
-            control=profile.control,
-            send=security.send,
-            received=security.received,
-            style=security.style,
-            ephemeral=security.ephemeral,
-            transaction=security.transaction,
-        )
 
     def _reject(self, request: AssociationRequest, refused: Refused) -> bytes:
         if refused.incident is not None:

@@ -8,7 +8,7 @@ Source: IEC 62056-5-3, 6.6 to 6.9 (GET, SET, ACTION, ACCESS) and 9.4.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from openami.protocol import apdu as messages
 from openami.protocol import axdr
@@ -28,7 +28,6 @@ from openami.protocol.apdu.services import (
     ActionRequestListFirstBlock,
     ActionRequestNext,
     ActionResponse,
-    ActionResponseBlock,
     ActionResponseList,
     ActionResponseNext,
     DataBlock,
@@ -51,9 +50,10 @@ from openami.protocol.apdu.services import (
     SetResponseLastBlockList,
     SetResponseList,
 )
-from openami.protocol.association.limits import MAX_SERVED_LIST, MAX_SERVED_VALUE_OCTETS
+from openami.protocol.association.limits import MAX_SERVED_LIST
 from openami.protocol.association.lists import decode_values, encode_results
 from openami.protocol.association.ports import AccessRefusedError, ActionRefusedError, Device
+from openami.protocol.association.server_transfers import BLOCK_ANSWER_OCTETS, Incoming, LongAction, LongSet, Outgoing
 from openami.protocol.axdr import Data, Tag
 from openami.protocol.cosem.reference import ActionResult, AttributeRef, DataAccessResult, MethodRef, Selection
 from openami.protocol.errors import PeerError
@@ -63,37 +63,7 @@ SERVICE_UNKNOWN = 2
 OPERATION_NOT_POSSIBLE = 1
 SERVICE_NOT_SUPPORTED = 2
 PDU_TOO_LONG = 4
-_BLOCK_ANSWER_OCTETS = 16
-"""Octets of a block answer around its data: tag, form, invoke, last, number, choice, length."""
-
-Answer = ServiceApdu | ExceptionResponse
-LongSet = SetRequestFirstBlock | SetRequestListFirstBlock
-LongAction = ActionRequestFirstBlock | ActionRequestListFirstBlock
-
-
-@dataclass(slots=True)
-class _Outgoing:
-    """A long answer: its octets, and how many blocks were given."""
-
-    invoke: int
-    octets: bytes = field(repr=False)
-    block_octets: int
-    is_action: bool
-    given: int = 0
-
-    def block(self, number: int) -> DataBlock:
-        start = (number - 1) * self.block_octets
-        end = start + self.block_octets
-        return DataBlock(is_last=end >= len(self.octets), number=number, octets=self.octets[start:end])
-
-
-@dataclass(slots=True)
-class _Incoming:
-    """A long request: where it goes, and what came."""
-
-    first: LongSet | LongAction = field(repr=False)
-    parts: bytearray = field(default_factory=bytearray, repr=False)
-    taken: int = 0
+Answer: TypeAlias = ServiceApdu | ExceptionResponse
 
 
 class ServerServices:
@@ -117,8 +87,8 @@ class ServerServices:
         self._conformance = conformance
         self._room = room_octets
         self._has_general_blocks = has_general_blocks
-        self._outgoing: _Outgoing | None = None
-        self._incoming: _Incoming | None = None
+        self._outgoing: Outgoing | None = None
+        self._incoming: Incoming | None = None
 
     def serve(self, request: ServiceApdu) -> Answer:
         """Return the answer to a request."""
@@ -169,10 +139,10 @@ class ServerServices:
 
     def _first_block(self, request: ServiceApdu) -> Answer:
         if isinstance(request, SetRequestFirstBlock | SetRequestListFirstBlock):
-            self._incoming = _Incoming(request)
+            self._incoming = Incoming(request)
             return self._block_of_set(request.invoke, request.block)
         if isinstance(request, ActionRequestFirstBlock | ActionRequestListFirstBlock):
-            self._incoming = _Incoming(request)
+            self._incoming = Incoming(request)
             return self._block_of_action(request.invoke, request.block)
         return ExceptionResponse(SERVICE_UNKNOWN, SERVICE_NOT_SUPPORTED)
 
@@ -261,40 +231,24 @@ class ServerServices:
         return ExceptionResponse(SERVICE_NOT_ALLOWED, PDU_TOO_LONG)
 
     def _begin(self, invoke: int, octets: bytes, *, is_action: bool) -> Answer:
-        size = max(self._room - _BLOCK_ANSWER_OCTETS, 1)
-        self._outgoing = _Outgoing(invoke, octets, size, is_action)
-        return self._block_out(self._outgoing, 1)
-
-    @staticmethod
-    def _block_out(outgoing: _Outgoing, number: int) -> Answer:
-        outgoing.given = number
-        block = outgoing.block(number)
-        if outgoing.is_action:
-            return ActionResponseBlock(outgoing.invoke, block)
-        return GetResponseBlock(outgoing.invoke, block.is_last, block.number, block.octets)
-
-    def _next_of(self, invoke: int, number: int, *, is_action: bool) -> Answer | None:
-        """Return the block after ``number``; the last one given may be asked for again, because it may be lost."""
-        out = self._outgoing
-        if out is None or out.is_action is not is_action or (out.invoke ^ invoke) & 0x0F:
-            return None
-        if number not in {out.given, out.given - 1} or number < 1 or number * out.block_octets >= len(out.octets):
-            return None
-        return self._block_out(out, number + 1)
+        size = max(self._room - BLOCK_ANSWER_OCTETS, 1)
+        self._outgoing = Outgoing(invoke, octets, size, is_action)
+        return self._outgoing.give(1)
 
     def _next_of_get(self, request: GetRequestNext) -> Answer:
-        was_open = self._outgoing is not None and not self._outgoing.is_action
-        answer = self._next_of(request.invoke, request.block, is_action=False)
+        outgoing = self._outgoing if self._outgoing is not None and not self._outgoing.is_action else None
+        answer = outgoing.after(request.invoke, request.block) if outgoing is not None else None
         if answer is not None:
             return answer
         self._outgoing = None
         reason = DataAccessResult.NO_LONG_GET_IN_PROGRESS
-        if was_open:
+        if outgoing is not None:
             reason = DataAccessResult.DATA_BLOCK_NUMBER_INVALID
         return GetResponseBlock(request.invoke, is_last=True, block=request.block, result=reason)
 
     def _next_of_action(self, request: ActionRequestNext) -> Answer:
-        answer = self._next_of(request.invoke, request.block, is_action=True)
+        outgoing = self._outgoing if self._outgoing is not None and self._outgoing.is_action else None
+        answer = outgoing.after(request.invoke, request.block) if outgoing is not None else None
         if answer is not None:
             return answer
         self._outgoing = None
@@ -302,31 +256,17 @@ class ServerServices:
 
     # Requests that come in blocks.
 
-    def _collect(self, invoke: int, block: DataBlock) -> _Incoming | DataAccessResult:
-        """Take a block; a reason where it does not belong. The block taken last may come again."""
-        incoming = self._incoming
-        if incoming is None or (incoming.first.invoke ^ invoke) & 0x0F:
-            return DataAccessResult.NO_LONG_SET_IN_PROGRESS
-        if block.number == incoming.taken and block.number and not block.is_last:
-            return incoming
-        if block.number != incoming.taken + 1:
-            return DataAccessResult.DATA_BLOCK_NUMBER_INVALID
-        if len(incoming.parts) + len(block.octets) > MAX_SERVED_VALUE_OCTETS:
-            return DataAccessResult.LONG_SET_ABORTED
-        incoming.parts += block.octets
-        incoming.taken = block.number
-        return incoming
-
     def _block_of_set(self, invoke: int, block: DataBlock) -> Answer:
-        taken = self._collect(invoke, block)
-        if isinstance(taken, DataAccessResult) or isinstance(taken.first, LongAction):
+        incoming, reason = self._incoming, DataAccessResult.NO_LONG_SET_IN_PROGRESS
+        if incoming is not None and not isinstance(incoming.first, LongAction):
+            reason = incoming.take(invoke, block)
+        if incoming is None or isinstance(incoming.first, LongAction) or reason is not DataAccessResult.SUCCESS:
             self._incoming = None
-            reason = taken if isinstance(taken, DataAccessResult) else DataAccessResult.NO_LONG_SET_IN_PROGRESS
             return SetResponseLastBlock(invoke, reason, block.number)
         if not block.is_last:
             return SetResponseBlock(invoke, block.number)
         self._incoming = None
-        first, octets = taken.first, bytes(taken.parts)
+        first, octets = incoming.first, bytes(incoming.parts)
         try:
             if isinstance(first, SetRequestFirstBlock):
                 result = self._write(first.attribute, first.selection, axdr.decode(octets))
@@ -337,16 +277,18 @@ class ServerServices:
             return SetResponseLastBlock(invoke, DataAccessResult.TYPE_UNMATCHED, block.number)
 
     def _block_of_action(self, invoke: int, block: DataBlock) -> Answer:
-        taken = self._collect(invoke, block)
-        if isinstance(taken, DataAccessResult) or isinstance(taken.first, LongSet):
+        incoming, reason = self._incoming, DataAccessResult.NO_LONG_SET_IN_PROGRESS
+        if incoming is not None and not isinstance(incoming.first, LongSet):
+            reason = incoming.take(invoke, block)
+        if incoming is None or isinstance(incoming.first, LongSet) or reason is not DataAccessResult.SUCCESS:
             self._incoming = None
-            is_absent = taken is DataAccessResult.NO_LONG_SET_IN_PROGRESS
-            reason = ActionResult.NO_LONG_ACTION_IN_PROGRESS if is_absent else ActionResult.LONG_ACTION_ABORTED
-            return ActionResponse(invoke, ActionOutcome(reason))
+            is_absent = reason is DataAccessResult.NO_LONG_SET_IN_PROGRESS
+            refused = ActionResult.NO_LONG_ACTION_IN_PROGRESS if is_absent else ActionResult.LONG_ACTION_ABORTED
+            return ActionResponse(invoke, ActionOutcome(refused))
         if not block.is_last:
             return ActionResponseNext(invoke, block.number)
         self._incoming = None
-        first, octets = taken.first, bytes(taken.parts)
+        first, octets = incoming.first, bytes(incoming.parts)
         try:
             if isinstance(first, ActionRequestFirstBlock):
                 return self._give_outcome(invoke, self._invoke(first.method, axdr.decode(octets)))

@@ -208,6 +208,15 @@ class BlockSender:
             raise PeerError("bad_block", f"block {number} is acknowledged and was never sent", 4)
         self._next = max(self._next, number + 1)
 
+    def resume(self, number: int) -> None:
+        """Go on after a block, also an earlier one than was acknowledged: the peer has forgotten what came.
+
+        Raises:
+            PeerError: a number that was never sent.
+        """
+        self.acknowledge(number)
+        self._next = number + 1
+
     def _block(self, number: int, *, pause: bool) -> bytes:
         is_last = number == len(self._pieces)
         streaming = not is_last and not (pause and self.window)
