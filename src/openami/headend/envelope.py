@@ -9,13 +9,14 @@ Source: IEC 62056-47 (wrapper); IEC 62056-5-3, 5.7.2.5 (general-glo-ciphering).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
 from openami.contracts.deadletter import RefusalReason
 from openami.protocol.envelope import parse_sealed_header, parse_wrapper
+from openami.protocol.envelope.association import ACCEPTED, ANSWERS, parse_association
 from openami.protocol.errors import PeerError
 from openami.security.keys.table import title_number
 from openami.security.suites.gcm import AUTHENTICATED_AND_ENCRYPTED, TAG_OCTETS
@@ -31,6 +32,9 @@ LENGTH_AT = WRAPPER_OCTETS + 10
 SEALED_HEAD_OCTETS = 5
 _GLO_HEAD = 0xDB08
 _DATA_NOTIFICATION = 0x0F
+_EXCEPTION_RESPONSE = 0xD8
+MAX_EXCEPTION_OCTETS = 8
+"""Tag, two errors, and at most the counter that the meter expects."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +61,8 @@ class ClearHeads:
         counter: (n,) invocation counters; -1 where there is none.
         body_at: (n,) offset of the ciphertext in each frame.
         sound: (n,) whether the frame may go on to the keys.
-        refusals: one for each frame that is not sound.
+        refusals: one for each frame that is neither sound nor an answer in the clear.
+        in_clear: answers to an association, and refusals of a request, that prove nothing of who sent them.
     """
 
     title: U64
@@ -65,6 +70,7 @@ class ClearHeads:
     body_at: I64
     sound: Mask
     refusals: list[Refusal]
+    in_clear: list[int] = field(default_factory=list)
 
 
 def read_clear_heads(frames: Sequence[bytes], titles: Sequence[bytes]) -> ClearHeads:
@@ -135,6 +141,12 @@ def _read_one(index: int, frame: bytes, title: bytes, heads: ClearHeads) -> None
         if apdu[0] == _DATA_NOTIFICATION:
             refuse(RefusalReason.DOWNGRADE, "a push without any protection")
             return
+        if apdu[0] in ANSWERS:
+            _read_association_answer(index, apdu, title, heads)
+            return
+        if apdu[0] == _EXCEPTION_RESPONSE and len(apdu) <= MAX_EXCEPTION_OCTETS:
+            heads.in_clear.append(index)
+            return
         header = parse_sealed_header(apdu)
     except PeerError as error:
         refuse(RefusalReason.BAD_ENVELOPE, str(error))
@@ -150,4 +162,29 @@ def _read_one(index: int, frame: bytes, title: bytes, heads: ClearHeads) -> None
         refuse(RefusalReason.BAD_ENVELOPE, f"no room for a tag of {TAG_OCTETS} octets")
     else:
         heads.body_at[index] = WRAPPER_OCTETS + header.body_offset + SEALED_HEAD_OCTETS
+        heads.sound[index] = True
+
+
+def _read_association_answer(index: int, apdu: bytes, title: bytes, heads: ClearHeads) -> None:
+    """Read an AARE or RLRE: the sealed part of it goes to the keys like a push; a refusal has none.
+
+    Raises:
+        PeerError: it is none.
+    """
+    envelope = parse_association(apdu)
+    at = envelope.sealed_at
+    if envelope.responding_title not in {None, title}:
+        heads.refusals.append(Refusal(index, RefusalReason.BAD_ENVELOPE, "an association answered in another's name"))
+    elif at is None and envelope.result == ACCEPTED:
+        heads.refusals.append(Refusal(index, RefusalReason.DOWNGRADE, "an association accepted without any protection"))
+    elif at is None:
+        heads.in_clear.append(index)
+    elif apdu[at] != AUTHENTICATED_AND_ENCRYPTED:
+        detail = f"security control 0x{apdu[at]:02x}: only 0x30, authenticated and encrypted"
+        heads.refusals.append(Refusal(index, RefusalReason.DOWNGRADE, detail))
+    elif len(apdu) < at + SEALED_HEAD_OCTETS + TAG_OCTETS:
+        heads.refusals.append(Refusal(index, RefusalReason.BAD_ENVELOPE, f"no room for a tag of {TAG_OCTETS} octets"))
+    else:
+        heads.counter[index] = int.from_bytes(apdu[at + 1 : at + SEALED_HEAD_OCTETS])
+        heads.body_at[index] = WRAPPER_OCTETS + at + SEALED_HEAD_OCTETS
         heads.sound[index] = True

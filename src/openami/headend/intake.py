@@ -24,14 +24,26 @@ from openami.contracts.event import DeviceEvent
 from openami.contracts.frame import MAX_FRAME_OCTETS, FrameRow, decode_frame_rows
 from openami.contracts.reading import ReadingBatch, RegisterBatch
 from openami.headend.decoding import Pushes, decode_pushes
-from openami.headend.envelope import ClearHeads, Refusal, read_clear_heads
+from openami.headend.envelope import SEALED_HEAD_OCTETS, ClearHeads, Refusal, read_clear_heads
 from openami.headend.profiles import FastLayouts
 from openami.headend.window import MAX_JUMP, CounterWindows, Rows, Verdict
+from openami.protocol.apdu.tags import ApduTag
 from openami.security.keys.table import KeyTable
 from openami.security.suites.batch import open_batch
 from openami.security.suites.gcm import AUTHENTICATED_AND_ENCRYPTED
 
 I64 = npt.NDArray[np.int64]
+_ANSWERS = (
+    ApduTag.INITIATE_RESPONSE,
+    ApduTag.CONFIRMED_SERVICE_ERROR,
+    ApduTag.GET_RESPONSE,
+    ApduTag.SET_RESPONSE,
+    ApduTag.ACTION_RESPONSE,
+    ApduTag.ACCESS_RESPONSE,
+    ApduTag.EXCEPTION_RESPONSE,
+)
+_IS_ANSWER = np.isin(np.arange(256), _ANSWERS)
+"""By first octet: what a meter says only when it is asked."""
 LAST_STAMP_MS = 253_402_214_400_000
 """9999-12-31T00:00Z. The stamps of collector and gateway are outside the seal and 64 bits wide; what lies beyond the
 calendar is cut to it: a broken clock may spoil a figure, never stop the partition."""
@@ -59,6 +71,23 @@ class Accepted:
 
 
 @dataclass(frozen=True, slots=True)
+class Answer:
+    """What a meter answered with. It is for whoever waits for it, never for the stores.
+
+    Args:
+        title: system title, 8 octets.
+        frame: the wrapper frame as it came.
+        sealed: its part from the security control on; None where it is in the clear and proves nothing.
+        plaintext: the APDU inside, verified; None where nothing is sealed. Not shown.
+    """
+
+    title: bytes
+    frame: bytes
+    sealed: bytes | None = None
+    plaintext: bytes | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """What one input batch gave."""
 
@@ -70,6 +99,7 @@ class Outcome:
     events: list[DeviceEvent]
     letters: list[DeadLetter]
     accepted: Accepted
+    answers: list[Answer] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -136,7 +166,11 @@ class Intake:
         refusals = opened.refusals + _judged(verified, counters, verdicts)
         good = verdicts == Verdict.ACCEPTED
         accepted = verified[good]
-        pushes = self._pushes(opened, accepted, rows[good], counters[good])
+        asked = _IS_ANSWER[
+            np.frombuffer(bytes([(opened.plaintexts[i] or b"\0")[0] for i in accepted.tolist()]), np.uint8)
+        ]
+        pushed = np.flatnonzero(~asked)
+        pushes = self._pushes(opened, accepted[pushed], rows[good][pushed], counters[good][pushed])
         decoded = decode_pushes(pushes, now_s=now_ms // 1000, layouts=self._layouts)
         refusals += decoded.refusals
         return Outcome(
@@ -153,6 +187,7 @@ class Intake:
                 _stamps([opened.frames[i][4] for i in accepted.tolist()]),
                 _stamps([opened.received_at_ms[i] for i in accepted.tolist()]),
             ),
+            answers=_answers(opened, accepted[asked].tolist()),
         )
 
     def _unseal(self, opened: Opened, heads: ClearHeads, sound: Rows, partitions: frozenset[int]) -> None:
@@ -202,6 +237,18 @@ class Intake:
             profile=[table.profile[row] for row in places],
             zone=[table.zone[row] or self._zone for row in places],
         )
+
+
+def _answers(opened: Opened, sealed: list[int]) -> list[Answer]:
+    """Return the answers in order of arrival: those that were opened, and those in the clear."""
+    if opened.heads is None:
+        return []
+    answers = {i: Answer(opened.frames[i][3], opened.frames[i][5]) for i in opened.heads.in_clear}
+    for i in sealed:
+        title, frame = opened.frames[i][3], opened.frames[i][5]
+        body = frame[int(opened.heads.body_at[i]) - SEALED_HEAD_OCTETS :]
+        answers[i] = Answer(title, frame, body, opened.plaintexts[i])
+    return [answers[i] for i in sorted(answers)]
 
 
 def refusal_counts(letters: Sequence[DeadLetter]) -> Counter[str]:

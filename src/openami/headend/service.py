@@ -12,14 +12,14 @@ Source: docs/adr/0004-head-end-is-a-function-of-its-snapshot.md.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import structlog
 
 from openami.contracts.stream import PARTITIONS
-from openami.headend.intake import Intake, Outcome, StreamMessage
+from openami.headend.intake import Answer, Intake, Outcome, StreamMessage
 from openami.headend.keyfeed import KeyFeed
 from openami.headend.ports import (
     BusUnavailableError,
@@ -65,6 +65,7 @@ class Engines:
         clock: domain time.
         real_now: the host's clock, for leases.
         monotonic: real time that never jumps [s].
+        on_answers: takes what meters answered; what was read again after a crash comes again.
     """
 
     source: FrameSource
@@ -74,6 +75,7 @@ class Engines:
     clock: Clock
     real_now: Callable[[], datetime]
     monotonic: Callable[[], float]
+    on_answers: Callable[[Sequence[Answer]], None] = lambda _: None
 
 
 def group_partitions(group: int, groups: int) -> frozenset[int]:
@@ -251,6 +253,8 @@ class _GroupWorker:
         if opened.has_unknown_title and await self._table_is_newer_than(revision):
             opened = self._intake.open(messages, partitions=self._partitions, now_ms=self._now_ms())
         outcome = self._intake.judge(opened, now_ms=self._now_ms())
+        if outcome.answers:
+            self._engines.on_answers(outcome.answers)
         while not await self._published(outcome):
             # The windows have moved and the position has not: only the snapshot before this batch is true now.
             if self.stop.is_set():

@@ -86,6 +86,9 @@ class Desk:
         self.handed.append((collector_id, LinkMessage(kind, frame_class, seq, octets[14:22], 0, octets[30:])))
         return self.takes
 
+    def expects(self, collector_id: int, *, is_association: bool = True, now_ms: int = NOW_MS) -> bool:
+        return self.desk.expects_in_clear(METER.octets, collector_id, is_association=is_association, now_ms=now_ms)
+
     def result(self, result: Result, *, number: int = 9, collector_id: int = 7, title: bytes = METER.octets) -> None:
         octets = encode_result(number, title, result)
         message = LinkMessage(MessageType.RESULT, 0, number, title, 0, octets[30:])
@@ -263,20 +266,22 @@ def test_a_result_that_is_none_ends_the_connection(body: bytes) -> None:
 def test_the_answer_to_an_association_is_expected_once_from_its_collector_and_not_for_long() -> None:
     desk = Desk()
     associate = command(apdu=aarq(SEALED_INITIATE), command_class=CommandClass.ASSOCIATION)
-    assert not desk.desk.expects_association_answer(METER.octets, 7, now_ms=NOW_MS)
+    assert not desk.expects(7)
     desk.desk.take(signed(associate), now_ms=NOW_MS)
-    assert not desk.desk.expects_association_answer(METER.octets, 8, now_ms=NOW_MS)
-    assert desk.desk.expects_association_answer(METER.octets, 7, now_ms=NOW_MS)
-    assert not desk.desk.expects_association_answer(METER.octets, 7, now_ms=NOW_MS)
+    assert not desk.expects(8)
+    assert desk.expects(7)
+    assert not desk.expects(7)
     desk.desk.take(signed(replace(associate, request_id=UUID(int=2))), now_ms=NOW_MS)
-    assert not desk.desk.expects_association_answer(METER.octets, 7, now_ms=NOW_MS + 10**6)
+    assert not desk.expects(7, now_ms=NOW_MS + 10**6)
 
 
-def test_a_sealed_command_opens_no_door_for_answers_in_the_clear() -> None:
+def test_a_sealed_command_opens_no_door_for_an_association_and_one_for_a_refusal() -> None:
     desk = Desk()
     desk.desk.take(signed(command(command_class=CommandClass.ASSOCIATION)), now_ms=NOW_MS)
     assert len(desk.handed) == 1
-    assert not desk.desk.expects_association_answer(METER.octets, 7, now_ms=NOW_MS)
+    assert not desk.expects(7)
+    assert desk.expects(7, is_association=False)
+    assert not desk.expects(7, is_association=False)
 
 
 def test_routes_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,6 +22,8 @@ BROADCAST_KEY = 0x40
 TAG_OCTETS = 12
 _OTHER_APDUS = frozenset((0x0F, *range(0x60, 0x64), *range(0xC0, 0xDB), *range(0xDC, 0xE1)))
 """First octets of APDUs that are plain or sealed in another way: a step down from what is taken."""
+_EXCEPTION_RESPONSE = 0xD8
+_EXCEPTION_FRAMES = frozenset({8 + 3, 8 + 7})
 # Wrapper header, tag, title length, title and the first octet of the body's length.
 _SHAPE = struct.Struct(">HHHHBB8sB")
 _SMALLEST = _SHAPE.size + SECURITY_HEADER_OCTETS + TAG_OCTETS
@@ -96,3 +98,11 @@ def is_association_answer(octets: bytes, title: bytes) -> bool:
     control = apdu[envelope.sealed_at]
     room = len(apdu) - envelope.sealed_at >= SECURITY_HEADER_OCTETS + TAG_OCTETS
     return room and control & (AUTHENTICATED_AND_ENCRYPTED | BROADCAST_KEY) == AUTHENTICATED_AND_ENCRYPTED
+
+
+def is_refusal_in_clear(octets: bytes) -> bool:
+    """Tell whether a frame is a meter's word that it cannot open a request: it has no other way to say so.
+
+    It proves nothing and is passed on to whoever waits. Tag, two errors, and at most the counter that it expects.
+    """
+    return len(octets) in _EXCEPTION_FRAMES and octets[8] == _EXCEPTION_RESPONSE and octets[:2] == b"\0\1"

@@ -42,7 +42,7 @@ class ConnectionHost(Protocol):
         ...
 
     def awaits_in_clear(self, collector_id: int, message: LinkMessage) -> bool:
-        """Tell whether a frame is the answer to an association that is open at its meter."""
+        """Tell whether a frame in the clear is the answer to a command that its meter has in hand."""
         ...
 
     def left(self, connection: CollectorConnection) -> None:

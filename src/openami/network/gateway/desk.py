@@ -33,7 +33,7 @@ MAX_OPEN = 20_000
 MAX_REMEMBERED = 200_000
 """Request ids kept until they expire, so that none is carried out twice; far above all rates together in that time."""
 ANSWER_GRACE_MS = 60_000
-"""How long after its command's time an association's answer may still come up through a full spool."""
+"""How long after its command's time an answer in the clear may still come up through a full spool."""
 _NO_ANSWER = Result(OutcomeKind.NO_ANSWER)
 
 
@@ -75,7 +75,7 @@ class CommandDesk:
         self._open: dict[int, _Open] = {}
         self._numbers: dict[int, set[int]] = {}
         self._remembered: dict[UUID, int] = {}
-        self._associating: dict[bytes, tuple[int, int]] = {}
+        self._in_clear: dict[bytes, tuple[int, int, bool]] = {}
 
     def heard(self, title: bytes, collector_id: int) -> None:
         """Remember that this collector hears a meter."""
@@ -128,8 +128,8 @@ class CommandDesk:
             return Refusal.NO_ROUTE
         self._open[number] = _Open(command.request_id, title, collector_id, command.expires_at_ms)
         self._numbers.setdefault(collector_id, set()).add(number)
-        if command.apdu[0] in REQUESTS:
-            self._associating[title] = (collector_id, command.expires_at_ms + ANSWER_GRACE_MS)
+        until_ms = command.expires_at_ms + ANSWER_GRACE_MS
+        self._in_clear[title] = (collector_id, until_ms, command.apdu[0] in REQUESTS)
         self.counts[f"handed_down_{command.command_class.name.lower()}"] += 1
         return None
 
@@ -146,12 +146,22 @@ class CommandDesk:
             return
         self._end(message.seq, result, now_ms)
 
-    def expects_association_answer(self, title: bytes, collector_id: int, *, now_ms: int) -> bool:
-        """Tell whether an association's answer in the clear may come from there now; each command lets one pass."""
-        expected = self._associating.get(title)
-        if expected is None or expected[0] != collector_id or expected[1] < now_ms:
+    def expects_in_clear(self, title: bytes, collector_id: int, *, is_association: bool, now_ms: int) -> bool:
+        """Tell whether an answer in the clear may come from there now; each command lets one pass.
+
+        Args:
+            title: the meter's.
+            collector_id: who brings it.
+            is_association: whether it answers an association; else it refuses a request.
+            now_ms: real time, milliseconds since the epoch.
+        """
+        expected = self._in_clear.get(title)
+        if expected is None:
             return False
-        del self._associating[title]
+        by, until_ms, may_associate = expected
+        if by != collector_id or until_ms < now_ms or (is_association and not may_associate):
+            return False
+        del self._in_clear[title]
         return True
 
     def collector_left(self, collector_id: int, *, now_ms: int) -> None:
@@ -165,8 +175,8 @@ class CommandDesk:
             self._end(number, _NO_ANSWER, now_ms)
         for request_id in [i for i, expires in self._remembered.items() if expires <= now_ms]:
             del self._remembered[request_id]
-        for title in [t for t, (_, until_ms) in self._associating.items() if until_ms < now_ms]:
-            del self._associating[title]
+        for title in [t for t, (_, until_ms, _) in self._in_clear.items() if until_ms < now_ms]:
+            del self._in_clear[title]
 
     def _end(self, number: int, result: Result, now_ms: int) -> None:
         entry = self._open.pop(number)

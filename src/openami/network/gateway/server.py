@@ -21,7 +21,7 @@ import structlog
 from openami.contracts.command import CommandOutcome
 from openami.kernel.clock import Clock
 from openami.network.gateway.batch import RefusedFrame
-from openami.network.gateway.check import is_association_answer
+from openami.network.gateway.check import is_association_answer, is_refusal_in_clear
 from openami.network.gateway.command import NoSigningKeys
 from openami.network.gateway.connection import CollectorConnection
 from openami.network.gateway.desk import CommandDesk
@@ -250,9 +250,10 @@ class Gateway:
         self.desk.result(connection.collector_id, message, now_ms=self._now_ms())
 
     def awaits_in_clear(self, collector_id: int, message: LinkMessage) -> bool:
-        """Tell whether a frame is the answer to an association that is open at its meter."""
-        return is_association_answer(message.body, message.title) and self.desk.expects_association_answer(
-            message.title, collector_id, now_ms=self._now_ms()
+        """Tell whether a frame in the clear is the answer to a command that its meter has in hand."""
+        is_association = is_association_answer(message.body, message.title)
+        return (is_association or is_refusal_in_clear(message.body)) and self.desk.expects_in_clear(
+            message.title, collector_id, is_association=is_association, now_ms=self._now_ms()
         )
 
     def left(self, connection: CollectorConnection) -> None:
