@@ -1,0 +1,145 @@
+"""What a plain APDU would do to a meter, from its own octets. What is not understood is refused, not guessed.
+
+A list, or an ACCESS of several parts, is as grave as its gravest part. Pieces of a long parameter after the first say
+nothing of what they continue and are refused: our requests fit one APDU.
+
+Source: IEC 62056-6-2, 4 (interface classes and their methods); requirement R3.4 (critical commands).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from openami.contracts.command import CommandClass
+from openami.kernel.errors import OpenAmiError
+from openami.kernel.obis import Obis
+from openami.protocol import apdu as messages
+from openami.protocol.apdu.acse import InitiateRequest
+from openami.protocol.apdu.services import (
+    AccessItem,
+    AccessKind,
+    AccessRequest,
+    ActionRequest,
+    ActionRequestFirstBlock,
+    ActionRequestList,
+    ActionRequestListFirstBlock,
+    ActionRequestNext,
+    GetRequest,
+    GetRequestList,
+    GetRequestNext,
+    SetRequest,
+    SetRequestFirstBlock,
+    SetRequestList,
+    SetRequestListFirstBlock,
+)
+from openami.protocol.cosem.datetime import CosemDateTime, decode_date_time
+from openami.protocol.cosem.reference import AttributeRef, MethodRef
+from openami.protocol.errors import PeerError
+
+_TIME_OF_CLOCK = AttributeRef(8, Obis(bytes((0, 0, 1, 0, 0, 255))), 2)
+_SCRIPTS, _SCHEDULE, _ASSOCIATION_SN, _ASSOCIATION = 9, 10, 12, 15
+_IMAGE, _REGISTER_MONITOR, _SINGLE_ACTION, _SECURITY, _DISCONNECT, _LIMITER = 18, 21, 22, 64, 70, 71
+_REPLY_TO_HLS = 1
+_CLASS_OF_OBJECT = {
+    _SECURITY: CommandClass.KEY,
+    _ASSOCIATION: CommandClass.KEY,
+    _ASSOCIATION_SN: CommandClass.KEY,
+    _IMAGE: CommandClass.FIRMWARE,
+    _DISCONNECT: CommandClass.SWITCH,
+    _LIMITER: CommandClass.SWITCH,
+    # These run scripts, and a script may throw the switch.
+    _SCRIPTS: CommandClass.SWITCH,
+    _SCHEDULE: CommandClass.SWITCH,
+    _REGISTER_MONITOR: CommandClass.SWITCH,
+    _SINGLE_ACTION: CommandClass.SWITCH,
+}
+_GRAVITY = (
+    CommandClass.ASSOCIATION,
+    CommandClass.READ,
+    CommandClass.WRITE,
+    CommandClass.SWITCH,
+    CommandClass.FIRMWARE,
+    CommandClass.KEY,
+)
+
+
+class UnknownCommandError(OpenAmiError):
+    """An APDU of which it cannot be told what it would do. The text names its kind, nothing of its content."""
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """What an APDU does.
+
+    Args:
+        command_class: its class.
+        clock: what a write sets the meter's clock to, where it sets the time of the clock and does nothing else.
+    """
+
+    command_class: CommandClass
+    clock: CosemDateTime | None = None
+
+
+def effect_of(plaintext: bytes) -> Effect:
+    """Return what a plain APDU does.
+
+    Args:
+        plaintext: the APDU before it is sealed; of an association, its initiate request.
+
+    Raises:
+        UnknownCommandError: not an APDU, or none that a client may send alone.
+    """
+    try:
+        message = messages.decode(plaintext)
+    except PeerError as error:
+        raise UnknownCommandError(f"not an APDU: {error.code}") from error
+    if isinstance(message, InitiateRequest):
+        return Effect(CommandClass.ASSOCIATION)
+    if isinstance(message, GetRequest | GetRequestNext | GetRequestList | ActionRequestNext):
+        return Effect(CommandClass.READ)
+    if isinstance(message, AccessRequest):
+        return _gravest([_effect_of_part(part) for part in message.items])
+    if isinstance(message, SetRequest) and (clock := _clock_of(message)) is not None:
+        return Effect(CommandClass.WRITE, clock)
+    targets = _targets(message)
+    if targets is None:
+        raise UnknownCommandError(f"{type(message).__name__}: nothing that is sent to a meter alone")
+    return _gravest([_effect_on(target) for target in targets])
+
+
+def _targets(message: messages.Apdu) -> tuple[AttributeRef | MethodRef, ...] | None:
+    if isinstance(message, SetRequest | SetRequestFirstBlock):
+        return (message.attribute,)
+    if isinstance(message, SetRequestList | SetRequestListFirstBlock):
+        return tuple(attribute for attribute, _ in message.items)
+    if isinstance(message, ActionRequest | ActionRequestFirstBlock):
+        return (message.method,)
+    if isinstance(message, ActionRequestList | ActionRequestListFirstBlock):
+        return message.methods
+    return None
+
+
+def _effect_of_part(part: AccessItem) -> Effect:
+    return Effect(CommandClass.READ) if part.kind is AccessKind.GET else _effect_on(part.target)
+
+
+def _effect_on(target: AttributeRef | MethodRef) -> Effect:
+    if isinstance(target, MethodRef) and (target.class_id, target.method) == (_ASSOCIATION, _REPLY_TO_HLS):
+        return Effect(CommandClass.ASSOCIATION)
+    return Effect(_CLASS_OF_OBJECT.get(target.class_id, CommandClass.WRITE))
+
+
+def _clock_of(message: SetRequest) -> CosemDateTime | None:
+    octets = message.value.octets
+    if message.attribute != _TIME_OF_CLOCK or message.selection is not None or octets is None:
+        return None
+    try:
+        return decode_date_time(octets)
+    except PeerError:
+        return None
+
+
+def _gravest(effects: list[Effect]) -> Effect:
+    if not effects:
+        raise UnknownCommandError("a list of nothing")
+    return max(effects, key=lambda effect: _GRAVITY.index(effect.command_class))

@@ -1,0 +1,250 @@
+"""What the command process does: judge, seal, prove, sign, send. It believes no class that it has not found itself.
+
+*Seal* judges the plain APDU it is given. *Send* gets a sealed one back, opens it with the meter's own key and judges
+what is inside again, so a signature never stands under anything but what was sealed here and may go down.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from hashlib import sha256
+from uuid import UUID
+
+import numpy as np
+
+from openami.contracts.command import Command, CommandClass, Refusal
+from openami.contracts.reading import uuids_of
+from openami.headend.command.classify import Effect, UnknownCommandError, effect_of
+from openami.headend.command.counters import SendCounters
+from openami.headend.command.policy import needs_approval
+from openami.headend.command.ports import (
+    ApprovalRequest,
+    Approvals,
+    CommandRefusedError,
+    CommandUnavailableError,
+    Road,
+)
+from openami.headend.keyfeed import KeyFeed
+from openami.kernel.clock import Clock
+from openami.kernel.ids import SystemTitle
+from openami.kernel.time import EPOCH
+from openami.protocol.envelope.association import REQUESTS, parse_association
+from openami.protocol.envelope.sealed import parse_sealed_header
+from openami.protocol.envelope.wrapper import WrapperHeader, parse_wrapper
+from openami.protocol.errors import PeerError
+from openami.security.keys.context import KeyState
+from openami.security.keys.ports import VaultUnavailableError
+from openami.security.keys.table import STATES, KeyTable, title_number
+from openami.security.keys.weak import KEY_OCTETS
+from openami.security.suites.ed25519 import sign
+from openami.security.suites.errors import SuiteError
+from openami.security.suites.gcm import gmac_answer, open_sealed, seal
+
+MAX_LIFE_MS = 300_000
+"""Longest life of a command: half of what a gateway takes, so that two clocks may differ."""
+CONTROLS = frozenset({0x30, 0x31})
+"""Authenticated and encrypted, in suite 0 or 1; nothing weaker is made."""
+_ACTIVE, _NEW = STATES.index(KeyState.ACTIVE), STATES.index(KeyState.NEW)
+
+
+@dataclass(frozen=True, slots=True)
+class _Pair:
+    """A key pair in use. Its text is its name alone."""
+
+    meter_id: UUID
+    generation: int
+    octets: bytes
+
+    def __repr__(self) -> str:
+        return f"_Pair({self.meter_id}, generation {self.generation}, ***)"
+
+    @property
+    def key(self) -> bytes:
+        return self.octets[:KEY_OCTETS]
+
+    @property
+    def auth_key(self) -> bytes:
+        return self.octets[KEY_OCTETS:]
+
+
+@dataclass(frozen=True, slots=True)
+class CommandEngines:
+    """Everything outside that the command process talks to.
+
+    Args:
+        keys: keeps the table of key pairs up to date.
+        approvals: what people approved.
+        road: the way to the gateway.
+        clock: domain time, to judge what a clock is set to.
+        real_now: the host's clock; commands expire by it.
+    """
+
+    keys: KeyFeed
+    approvals: Approvals
+    road: Road
+    clock: Clock
+    real_now: Callable[[], datetime]
+
+
+class CommandService:
+    """Judges, seals and signs.
+
+    Args:
+        own_title: the installation's own system title, 8 octets.
+        table: key pairs, kept up to date by ``engines.keys``.
+        counters: our invocation counters.
+        signing_key: Ed25519 private key, 32 octets.
+        engines: what it talks to.
+    """
+
+    def __init__(
+        self,
+        *,
+        own_title: bytes,
+        table: KeyTable,
+        counters: SendCounters,
+        signing_key: bytes,
+        engines: CommandEngines,
+    ) -> None:
+        self._own_title = own_title
+        self._table = table
+        self._counters = counters
+        self._signing_key = signing_key
+        self._engines = engines
+        self.counts: Counter[str] = Counter()
+
+    async def seal(self, title: SystemTitle, plaintext: bytes, *, control: int) -> bytes:
+        """Return ``SC | IC | ciphertext | tag``; see :class:`openami.headend.ports.Sealing`.
+
+        Raises:
+            CommandRefusedError: no key, no approval, or an APDU or protection that is not sent.
+            CommandUnavailableError: an engine is away.
+        """
+        if control not in CONTROLS:
+            raise CommandRefusedError(Refusal.PLAINTEXT, f"security control 0x{control:02x} is not sealed with")
+        effect = _judged(plaintext)
+        await self._approved(title, effect, plaintext, spend=False)
+        pair = await self._pair_to_seal(title)
+        counter = await self._counters.take(pair.meter_id, pair.generation)
+        self.counts[f"sealed_{effect.command_class.name.lower()}"] += 1
+        own = self._own_title
+        return seal(own, counter, plaintext, key=pair.key, auth_key=pair.auth_key, control=control)
+
+    async def prove(self, title: SystemTitle, challenge: bytes) -> bytes:
+        """Return our answer ``SC | IC | tag`` to a meter's challenge.
+
+        Raises:
+            CommandRefusedError, CommandUnavailableError: as :meth:`seal`.
+        """
+        pair = await self._pair_to_seal(title)
+        counter = await self._counters.take(pair.meter_id, pair.generation)
+        self.counts["proved"] += 1
+        return gmac_answer(self._own_title, counter, challenge, key=pair.key, auth_key=pair.auth_key)
+
+    async def send(self, title: SystemTitle, frame: bytes, *, request_id: UUID, time_left_ms: int) -> None:
+        """Sign what we have sealed and hand it to the DMZ.
+
+        Args:
+            title: the meter.
+            frame: wrapper header, and the sealed APDU or an association message whose user information is sealed.
+            request_id: the outcome names it.
+            time_left_ms: its life from now, 1 to ``MAX_LIFE_MS``.
+
+        Raises:
+            CommandRefusedError: not sealed here, or it may not go down.
+            CommandUnavailableError: an engine is away.
+        """
+        if not 1 <= time_left_ms <= MAX_LIFE_MS:
+            raise CommandRefusedError(Refusal.BAD_COMMAND, f"a life of {time_left_ms} ms")
+        header, apdu, body = self._sealed_part(frame)
+        plaintext = self._opened(title, body)
+        effect = _judged(plaintext)
+        approvals = await self._approved(title, effect, plaintext, spend=True)
+        now_ms = (self._engines.real_now() - EPOCH) // timedelta(milliseconds=1)
+        command = Command(
+            request_id=request_id,
+            title=title,
+            command_class=effect.command_class,
+            client_port=header.source_port,
+            server_port=header.destination_port,
+            expires_at_ms=now_ms + time_left_ms,
+            approvals=approvals,
+            apdu=apdu,
+            digest=sha256(apdu).digest(),
+        )
+        command = command.signed_with(sign(command.signed_octets(), private_key=self._signing_key))
+        if effect.command_class not in {CommandClass.ASSOCIATION, CommandClass.READ}:
+            # What changes a meter is on record before it can happen (requirement R7.1).
+            await self._engines.road.record(command)
+        await self._engines.road.send(command)
+        self.counts[f"sent_{effect.command_class.name.lower()}"] += 1
+
+    def _sealed_part(self, frame: bytes) -> tuple[WrapperHeader, bytes, bytes]:
+        """Return header, APDU and its part from the security control on."""
+        try:
+            header, apdu = parse_wrapper(frame)
+            if apdu[0] in REQUESTS:
+                sealed_at = parse_association(apdu).sealed_at
+                if sealed_at is None:
+                    raise CommandRefusedError(Refusal.PLAINTEXT, "an association whose user information is not sealed")
+                return header, apdu, apdu[sealed_at:]
+            sealed = parse_sealed_header(apdu)
+        except PeerError as error:
+            raise CommandRefusedError(Refusal.PLAINTEXT, f"not a sealed APDU: {error.code}") from error
+        if sealed.system_title != self._own_title:
+            raise CommandRefusedError(Refusal.PLAINTEXT, "sealed under another system title than ours")
+        return header, apdu, apdu[sealed.body_offset :]
+
+    def _opened(self, title: SystemTitle, body: bytes) -> bytes:
+        """Return what is inside, which shows that it was sealed here for this meter."""
+        if body[0] not in CONTROLS:
+            raise CommandRefusedError(Refusal.PLAINTEXT, f"security control 0x{body[0]:02x} is not sent")
+        for pair in self._pairs(title):
+            try:
+                return open_sealed(self._own_title, body, key=pair.key, auth_key=pair.auth_key)
+            except SuiteError:
+                continue
+        raise CommandRefusedError(Refusal.BAD_SIGNATURE, "not sealed here for this meter")
+
+    async def _approved(self, title: SystemTitle, effect: Effect, plaintext: bytes, *, spend: bool) -> tuple[UUID, ...]:
+        if not needs_approval(effect, now=self._engines.clock.now()):
+            return ()
+        request = ApprovalRequest(title, effect.command_class, sha256(plaintext).digest())
+        approvals = self._engines.approvals
+        found = await (approvals.spend(request) if spend else approvals.find(request))
+        if not found:
+            self.counts["without_approval"] += 1
+            name = effect.command_class.name.lower()
+            raise CommandRefusedError(Refusal.NEEDS_APPROVAL, f"a command of class {name} needs an approval")
+        return found
+
+    async def _pair_to_seal(self, title: SystemTitle) -> _Pair:
+        pair = next(iter(self._pairs(title, states=(_ACTIVE, _NEW))), None)
+        if pair is None:
+            try:
+                await self._engines.keys.refresh()
+            except VaultUnavailableError as error:
+                raise CommandUnavailableError(str(error)) from error
+            pair = next(iter(self._pairs(title, states=(_ACTIVE, _NEW))), None)
+        if pair is None:
+            raise CommandRefusedError(Refusal.UNKNOWN_TITLE, f"no keys in use for {title}")
+        return pair
+
+    def _pairs(self, title: SystemTitle, *, states: tuple[int, ...] = (_ACTIVE, _NEW)) -> list[_Pair]:
+        """Return the key pairs of a meter in these states, the best first."""
+        table = self._table
+        first, count = table.candidates(np.array([title_number(title.octets)], np.uint64))
+        rows = table.row_at(np.arange(first[0], first[0] + count[0]))
+        rows = rows[np.isin(table.state[rows], states)]
+        meters, generations = uuids_of(table.meter_id[rows]), table.generation[rows].tolist()
+        return [_Pair(m, g, octets) for m, g, octets in zip(meters, generations, table.key_pairs(rows), strict=True)]
+
+
+def _judged(plaintext: bytes) -> Effect:
+    try:
+        return effect_of(plaintext)
+    except UnknownCommandError as error:
+        raise CommandRefusedError(Refusal.UNKNOWN_CLASS, str(error)) from error

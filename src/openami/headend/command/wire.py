@@ -1,0 +1,143 @@
+"""Requests to the command process and its replies, as octets. Bounded; any octets give a value or ContractError.
+
+Requests begin with version 1 and the meter's title: *seal* goes on with ``control u8 | plain APDU``, *prove* with
+the challenge, *send* with ``request id 16 | time left u32 [ms] | wrapper frame``. A reply is ``version u8 | status u8 |
+octets``: status 0 the result, 1 refused (``refusal u8 | text``), 2 unavailable (text).
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import Any
+from uuid import UUID
+
+from openami.contracts.command import MAX_APDU_OCTETS, Refusal
+from openami.contracts.errors import ContractError
+from openami.kernel.ids import SystemTitle
+
+VERSION = 1
+MAX_CHALLENGE_OCTETS = 64
+MAX_TEXT_OCTETS = 400
+_SEAL = struct.Struct(">B8sB")
+_PROVE = struct.Struct(">B8s")
+_SEND = struct.Struct(">B8s16sI")
+_REPLY = struct.Struct(">BB")
+MAX_REQUEST_OCTETS = _SEND.size + 8 + MAX_APDU_OCTETS
+_REFUSALS = frozenset(Refusal) - {Refusal.NONE}
+
+
+class Status(IntEnum):
+    """How a request ended."""
+
+    DONE = 0
+    REFUSED = 1
+    UNAVAILABLE = 2
+
+
+@dataclass(frozen=True, slots=True)
+class SealRequest:
+    """Seal an APDU; see :class:`openami.headend.ports.Sealing`."""
+
+    title: SystemTitle
+    control: int
+    plaintext: bytes = field(repr=False)
+
+    def encode(self) -> bytes:
+        """Return it as octets."""
+        return _SEAL.pack(VERSION, self.title.octets, self.control) + self.plaintext
+
+
+@dataclass(frozen=True, slots=True)
+class ProveRequest:
+    """Answer a challenge; see :class:`openami.headend.ports.Sealing`."""
+
+    title: SystemTitle
+    challenge: bytes = field(repr=False)
+
+    def encode(self) -> bytes:
+        """Return it as octets."""
+        return _PROVE.pack(VERSION, self.title.octets) + self.challenge
+
+
+@dataclass(frozen=True, slots=True)
+class SendRequest:
+    """Sign a wrapper frame around a sealed APDU and hand it to the DMZ.
+
+    Args:
+        title: the meter.
+        request_id: fresh and random; the outcome names it.
+        time_left_ms: how long it may take to reach the meter, real time.
+        frame: wrapper header and APDU.
+    """
+
+    title: SystemTitle
+    request_id: UUID
+    time_left_ms: int
+    frame: bytes
+
+    def encode(self) -> bytes:
+        """Return it as octets."""
+        return _SEND.pack(VERSION, self.title.octets, self.request_id.bytes, self.time_left_ms) + self.frame
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """How a request ended: octets where it was done, words (and a refusal) where it was not."""
+
+    status: Status
+    octets: bytes = field(default=b"", repr=False)
+    refusal: Refusal = Refusal.NONE
+    text: str = ""
+
+    def encode(self) -> bytes:
+        """Return it as octets; words are cut to their limit."""
+        head = _REPLY.pack(VERSION, self.status)
+        if self.status is Status.DONE:
+            return head + self.octets
+        words = self.text.encode()[:MAX_TEXT_OCTETS]
+        return head + (bytes((self.refusal,)) if self.status is Status.REFUSED else b"") + words
+
+
+def decode_seal(octets: bytes) -> SealRequest:
+    """Read a request to seal. Raises ContractError."""
+    title, control = _head(_SEAL, octets)
+    return SealRequest(SystemTitle(title), control, octets[_SEAL.size :])
+
+
+def decode_prove(octets: bytes) -> ProveRequest:
+    """Read a request to prove. Raises ContractError."""
+    (title,) = _head(_PROVE, octets)
+    challenge = octets[_PROVE.size :]
+    if not 1 <= len(challenge) <= MAX_CHALLENGE_OCTETS:
+        raise ContractError(f"command request: a challenge of {len(challenge)} octets")
+    return ProveRequest(SystemTitle(title), challenge)
+
+
+def decode_send(octets: bytes) -> SendRequest:
+    """Read a request to send. Raises ContractError."""
+    title, request_id, time_left_ms = _head(_SEND, octets)
+    return SendRequest(SystemTitle(title), UUID(bytes=request_id), time_left_ms, octets[_SEND.size :])
+
+
+def decode_reply(octets: bytes) -> Reply:
+    """Read a reply. Raises ContractError."""
+    if len(octets) < _REPLY.size or octets[0] != VERSION or octets[1] > max(Status):
+        raise ContractError(f"command reply: {len(octets)} octets that are none")
+    status, rest = Status(octets[1]), octets[_REPLY.size :]
+    if status is Status.DONE:
+        return Reply(status, rest)
+    refusal = Refusal.NONE
+    if status is Status.REFUSED:
+        if not rest or rest[0] not in _REFUSALS:
+            raise ContractError("command reply: a refusal without its reason")
+        refusal, rest = Refusal(rest[0]), rest[1:]
+    return Reply(status, refusal=refusal, text=rest[:MAX_TEXT_OCTETS].decode(errors="replace"))
+
+
+def _head(layout: struct.Struct, octets: bytes) -> tuple[Any, ...]:
+    if not layout.size < len(octets) <= MAX_REQUEST_OCTETS or octets[0] != VERSION:
+        raise ContractError(f"command request: {len(octets)} octets that are none")
+    _, *fields = layout.unpack_from(octets)
+    return tuple(fields)
