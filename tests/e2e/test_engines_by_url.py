@@ -86,5 +86,5 @@ def test_the_platform_runs_on_engines_of_ones_own_and_writes_no_password_down(mo
         finally:
             stop(process)
         written = b"".join(f.read_bytes() for f in home.rglob("*") if f.is_file() and f.stat().st_size < 1_000_000)
-    assert serving == {"store", "gateway", "headend", "worker", "web"}
+    assert serving == {"store", "gateway", "headend", "command", "worker", "web"}
     assert PASSWORD.encode() not in written

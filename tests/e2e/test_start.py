@@ -23,7 +23,7 @@ from tests.e2e.conftest import announced, stop
 pytestmark = [pytest.mark.e2e, pytest.mark.enable_socket, pytest.mark.timeout(240)]
 FIRST_PAGE_WITHIN_S = 60.0
 """The promise is 10 s on an idle machine; this is what a slow and busy one must meet too."""
-DRAIN_ORDER = ("gateway", "headend", "store", "worker", "web")
+DRAIN_ORDER = ("gateway", "headend", "command", "store", "worker", "web")
 ENGINES = {"nats", "postgres"}
 
 

@@ -79,7 +79,6 @@ class VirtualBody:
 
     def replace_identity(self, renewed: MeterIdentity) -> None:
         """Take new keys."""
-        self.meter.state.take_keys(self.meter.identity, renewed)
         self.meter.identity = renewed
 
     def note(self, code: EventCode) -> None:
@@ -103,7 +102,8 @@ class VirtualBody:
         if setup.named == REGISTER_PUSH:
             meter.push_registers(self.shows())
             return True
-        last = meter.state.logs.last()
+        log = meter.state.logs
+        last = max((ring[-1] for ring in log.rings.values() if ring), key=lambda e: e.place, default=None)
         if last is None:
             return False
         meter.push_event(last.at, last.log, last.code)
@@ -111,7 +111,7 @@ class VirtualBody:
 
     def client_counter(self) -> int:
         """Return the highest invocation counter taken from a client."""
-        return self.meter.state.received.last or 0
+        return self.meter.state.client_counter
 
 
 def _registers(rows: list[RegisterRow]) -> Table:

@@ -26,6 +26,6 @@ def postgres_url(settings: Settings, role: str) -> str:
 
 
 def nats_url(settings: Settings, user: str) -> str:
-    """Return the bus address for a user: ``gateway``, ``headend_dmz`` or ``core``."""
+    """Return the bus address for a user; those whose name begins with ``core`` are core's, the rest the DMZ's."""
     given = settings.nats_core_url if user.startswith("core") else settings.nats_dmz_url
     return given or nats_engine(settings).url(user)

@@ -6,6 +6,8 @@ means on disk: ``sync_interval: always``. In production the two accounts are two
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import json
 import secrets
 import shutil
@@ -15,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import structlog
 from nats.aio.client import Client
 from nats.js import api
 from nats.js.errors import NotFoundError
@@ -35,6 +38,8 @@ from openami.security.closed_file import write_closed
 USERS = ("dmz_admin", "gateway", "headend_dmz", "command_dmz", "core_admin", "core", "core_headend", "core_command")
 _NOT_FOR_OTHERS = [f"{SEALING_SUBJECT}.>", COMMAND_SUBJECT, OUTCOME_SUBJECT, "dmz.>"]
 """What none but the head-end and the command process may say in core (attack A17)."""
+RETRY_S = 0.5
+_log = structlog.get_logger("openami.bus")
 MAX_PAYLOAD = 4 * 1024 * 1024
 
 
@@ -183,6 +188,18 @@ async def connect(url: str, *, name: str) -> Client:
     except Exception as error:
         raise BusError(f"the bus does not answer: {type(error).__name__}") from error
     return client
+
+
+async def connect_until(stop: asyncio.Event, url: str, *, name: str) -> Client | None:
+    """Connect, trying until the bus answers; None where ``stop`` was set before it did."""
+    while not stop.is_set():
+        try:
+            return await connect(url, name=name)
+        except BusError as error:
+            _log.warning("bus_unavailable", client=name, error=str(error))
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), RETRY_S)
+    return None
 
 
 async def _ensure_stream(client: Client, spec: StreamSpec) -> None:

@@ -12,18 +12,19 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from uuid import uuid4
 
-import structlog
-from nats.aio.client import Client
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from openami.app.engines.address import nats_url, postgres_url
-from openami.app.engines.nats import BusError, connect
+from openami.app.engines.nats import connect_until
 from openami.app.process import ready
 from openami.app.settings import Settings, real_now
 from openami.app.shipment import root_key
+from openami.headend.adapters.command_process import NatsCommandProcess, listen_to_outcomes
 from openami.headend.adapters.jetstream import JetStreamFrames, JetStreamOutbox
 from openami.headend.adapters.postgres import PostgresGroupStore
+from openami.headend.exchange import Exchanges
 from openami.headend.keyfeed import KeyFeed
 from openami.headend.service import Engines, Headend
 from openami.kernel.errors import OpenAmiError
@@ -31,8 +32,6 @@ from openami.security.adapters.vault_postgres import PostgresVault
 from openami.security.keys.table import KeyTable
 
 INSTANCE = "OPENAMI_HEADEND_INSTANCE"
-BUS_RETRY_S = 0.5
-log = structlog.get_logger("openami.headend")
 
 
 class HeadendRunningError(OpenAmiError):
@@ -47,7 +46,8 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
     """
     instance = os.environ.get(INSTANCE, "1")
     with _only_one(settings, instance):
-        dmz, core = await _connect(settings, "headend_dmz", stop), await _connect(settings, "core", stop)
+        dmz = await connect_until(stop, nats_url(settings, "headend_dmz"), name="openami-headend-dmz")
+        core = await connect_until(stop, nats_url(settings, "core_headend"), name="openami-headend")
         state = create_async_engine(
             postgres_url(settings, "openami_headend"), pool_size=4, hide_parameters=True, pool_pre_ping=True
         )
@@ -57,6 +57,8 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
         try:
             if dmz is not None and core is not None:
                 table = KeyTable()
+                exchanges = Exchanges(NatsCommandProcess(core), new_id=uuid4)
+                await listen_to_outcomes(core, exchanges.told)
                 engines = Engines(
                     source=JetStreamFrames(dmz),
                     outbox=JetStreamOutbox(core),
@@ -65,6 +67,7 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
                     clock=settings.clock(),
                     real_now=real_now,
                     monotonic=time.monotonic,
+                    on_answers=exchanges.answered,
                 )
                 headend = Headend(
                     owner=f"{socket.gethostname()}/{instance}",
@@ -92,17 +95,3 @@ def _only_one(settings: Settings, instance: str) -> Iterator[None]:
         except BlockingIOError:
             raise HeadendRunningError(f"head-end {instance} runs already: give this one another {INSTANCE}") from None
         yield
-
-
-async def _connect(settings: Settings, user: str, stop: asyncio.Event) -> Client | None:
-    """Connect to the bus; None where we were stopped before it answered."""
-    while not stop.is_set():
-        try:
-            return await connect(nats_url(settings, user), name=f"openami-headend-{user}")
-        except BusError as error:
-            log.warning("bus_unavailable", user=user, error=str(error))
-            try:
-                await asyncio.wait_for(stop.wait(), BUS_RETRY_S)
-            except TimeoutError:
-                continue
-    return None

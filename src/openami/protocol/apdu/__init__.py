@@ -22,6 +22,7 @@ from openami.protocol.apdu.protection import (
     KeyInfo,
     ProtectionHeader,
     WrappedKey,
+    signed_octets,
 )
 from openami.protocol.apdu.tags import ApduTag
 
@@ -50,4 +51,5 @@ __all__ = [
     "decode",
     "encode",
     "general_glo",
+    "signed_octets",
 ]

@@ -1,0 +1,93 @@
+"""The command process: wires the vault, counters and both sides of the bus to the command room.
+
+It alone seals and signs what goes down to meters. What it keeps in ``<home>/command``: the signing key and the
+installation's own system title, both random and made once. The public key goes to ``<home>/dmz/command_keys``, where
+the gateway reads it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+
+import structlog
+
+from openami.app.engines.address import nats_url
+from openami.app.engines.nats import connect_until
+from openami.app.engines.rooms import room_database
+from openami.app.process import ready
+from openami.app.settings import Home, Settings, real_now
+from openami.app.shipment import root_key
+from openami.headend.adapters.commands import CommandServer, NatsRoad
+from openami.headend.adapters.send_counters import PostgresCounterReserve
+from openami.headend.command.counters import SendCounters
+from openami.headend.command.ports import NoApprovals
+from openami.headend.command.service import CommandEngines, CommandService
+from openami.headend.keyfeed import KeyFeed
+from openami.kernel.ids import SystemTitle
+from openami.security.adapters.secret_file import secret_in
+from openami.security.adapters.vault_postgres import PostgresVault
+from openami.security.closed_file import make_closed_once, write_closed
+from openami.security.keys.ports import VaultUnavailableError
+from openami.security.keys.table import KeyTable
+from openami.security.suites.ed25519 import public_key_of
+
+KEY_POLL_S = 2.0
+MAKER = b"OAM"
+log = structlog.get_logger("openami.command")
+
+
+def client_title(home: Home) -> SystemTitle:
+    """Return the installation's own system title, the client of every association; made at the first call.
+
+    It is part of every initialization vector, so a home that lost it goes on safely with another.
+    """
+    file = home.folder("command") / "system_title"
+    make_closed_once(file, lambda: MAKER + secrets.token_bytes(5))
+    return SystemTitle(file.read_bytes())
+
+
+async def run(settings: Settings, stop: asyncio.Event) -> None:
+    """Seal and sign for head-ends until ``stop`` is set."""
+    home = settings.home
+    signing_key = secret_in(home.folder("command"), "signing_key")
+    write_closed(home.folder("dmz") / "command_keys", public_key_of(signing_key).hex().encode() + b"\n")
+    dmz = await connect_until(stop, nats_url(settings, "command_dmz"), name="openami-command-dmz")
+    core = await connect_until(stop, nats_url(settings, "core_command"), name="openami-command")
+    try:
+        if dmz is None or core is None:
+            return
+        async with room_database(settings, "openami_security") as security:
+            table = KeyTable()
+            keys = KeyFeed(PostgresVault(security, root_key(settings)), table)
+            road = NatsRoad(dmz, core)
+            service = CommandService(
+                own_title=client_title(home).octets,
+                table=table,
+                counters=SendCounters(PostgresCounterReserve(security)),
+                signing_key=signing_key,
+                engines=CommandEngines(
+                    keys=keys, approvals=NoApprovals(), road=road, clock=settings.clock(), real_now=real_now
+                ),
+            )
+            poller = asyncio.create_task(_poll(keys, stop))
+            try:
+                await road.listen(lambda outcome: service.counts.update([f"outcome_{outcome.kind.name.lower()}"]))
+                await CommandServer(core, service).run(stop, on_ready=ready)
+            finally:
+                poller.cancel()
+                await asyncio.gather(poller, return_exceptions=True)
+            log.info("counts", **service.counts)
+    finally:
+        for client in (dmz, core):
+            if client is not None:
+                await client.close()
+
+
+async def _poll(keys: KeyFeed, stop: asyncio.Event) -> None:
+    while not stop.is_set():
+        try:
+            await keys.refresh()
+        except VaultUnavailableError as error:
+            log.warning("vault_unavailable", error=str(error))
+        await asyncio.sleep(KEY_POLL_S)
