@@ -22,8 +22,10 @@ from openami.headend.profiles import (
     UnknownProfileError,
     decode_batch,
     interpret,
+    load_profiles,
     profile_names,
     profile_of,
+    registry,
     rows_of,
 )
 from openami.headend.profiles.fast import MAX_SHAPES, MAX_TEMPLATES, WORTH_LEARNING
@@ -276,26 +278,55 @@ def test_a_text_that_looks_like_a_clock_in_another_push_is_left() -> None:
     assert generic(plaintexts[-1], "kaifa-ma") != generic(plaintexts[0], "kaifa-ma")
 
 
-def listed_layouts() -> list[tuple[str, Obis]]:
-    return [(name, setup) for name in profile_names() for setup in profile_of(name).listed]
+ODD_PROFILE = """
+inherits = "dlms"
+[[layout]]
+kind = "instant"
+push_setup = "0.1.25.9.0.255"
+objects = ["0.1.25.9.0.255", "0.0.1.0.0.255", "1.0.1.8.0.255", "1.0.2.8.0.255"]
+[[layout]]
+kind = "instant"
+push_setup = "0.2.25.9.0.255"
+objects = ["0.2.25.9.0.255", "0.0.1.0.0.255", "1.0.2.8.0.255", "1.0.1.8.0.255"]
+[registers]
+"1.0.1.8.0.255" = "delivered"
+"1.0.2.8.0.255" = "received"
+[scale]
+"1.0.1.8.0.255" = [0, 30]
+"1.0.2.8.0.255" = [0, 30]
+[clock]
+"""
 
 
-@pytest.mark.parametrize(("profile", "setup"), listed_layouts(), ids=str)
-def test_a_push_of_another_setup_is_another_layout(profile: str, setup: Obis) -> None:
-    def push(name: bytes) -> bytes:
-        values = []
-        for obis in profile_of(profile).listed[setup].objects:
-            if obis == setup:
-                values.append(octet_string(name))
-            elif obis.octets[2:4] == b"\x01\x00":
-                values.append(octet_string(date_time_from_utc(END).encode()))
-            else:
-                values.append(u32(7))
-        return apdu.encode(apdu.DataNotification(1, date_time_from_utc(END), structure(*values)))
+def odd_pushes(clock: CosemDateTime, setups: Sequence[str]) -> list[bytes]:
+    stamp = octet_string(clock.encode())
+    bodies = [
+        structure(octet_string(Obis.from_text(s).octets), stamp, u32(n), u32(50 + n)) for n, s in enumerate(setups)
+    ]
+    return [apdu.encode(apdu.DataNotification(1, None, body)) for body in bodies]
 
-    # Changed in D, the name is a push setup's no more, and the list is read by its length or by its names.
-    other = setup.octets[:3] + b"\x08" + setup.octets[4:]
-    check([push(setup.octets)] * WORTH_LEARNING + [push(other)], profile, FastLayouts())
+
+def test_a_push_of_another_setup_is_another_layout(monkeypatch: pytest.MonkeyPatch) -> None:
+    profiles = load_profiles({"dlms": "", "odd": ODD_PROFILE})
+    monkeypatch.setattr(registry, "shipped_profiles", lambda: profiles)
+    setups = ["0.1.25.9.0.255"] * WORTH_LEARNING + ["0.2.25.9.0.255"] * WORTH_LEARNING
+    layouts = FastLayouts()
+    assert check(odd_pushes(date_time_from_utc(END), setups), "odd", layouts) == WORTH_LEARNING
+    assert check(odd_pushes(date_time_from_utc(END), setups), "odd", layouts) == 2 * WORTH_LEARNING
+
+
+@pytest.mark.parametrize("rule", ["", 'deviation = "reversed"', 'deviation = "ignored"', "trusts_status = false"])
+@pytest.mark.parametrize("deviation", [0, 120, -0x8000])
+@pytest.mark.parametrize("status", [0, 0x80, 0xFF])
+def test_a_clock_is_read_in_columns_as_the_model_fills_it(
+    monkeypatch: pytest.MonkeyPatch, rule: str, deviation: int, status: int
+) -> None:
+    profiles = load_profiles({"dlms": "", "odd": ODD_PROFILE + rule + "\n"})
+    monkeypatch.setattr(registry, "shipped_profiles", lambda: profiles)
+    # The hour that comes twice in Chicago.
+    clock = CosemDateTime(2026, 11, 1, 7, 1, 30, 0, 0, deviation, status)
+    plaintexts = odd_pushes(clock, ["0.1.25.9.0.255"] * WORTH_LEARNING)
+    assert check(plaintexts, "odd", FastLayouts()) == WORTH_LEARNING
 
 
 def test_a_scaler_that_differs_is_another_layout() -> None:
