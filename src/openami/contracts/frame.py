@@ -11,8 +11,11 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from enum import IntEnum
+
+import numpy as np
+import numpy.typing as npt
 
 from openami.contracts.errors import ContractError
 from openami.kernel.ids import SystemTitle
@@ -23,6 +26,12 @@ MAX_FRAME_OCTETS = 65_536
 MAX_FRAMES_PER_BATCH = 10_000
 _HEAD = struct.Struct(">4sIQI")
 _FRAME = struct.Struct(">IQB8sQI")
+_LENGTH = struct.Struct(">I")
+_LENGTH_AT = _FRAME.size - _LENGTH.size
+_RECORD = np.dtype([
+    ("collector_id", ">u4"), ("seq", ">u8"), ("frame_class", "u1"), ("title", ">u8"), ("collected_at_ms", ">u8"),
+    ("length", ">u4"),
+])  # fmt: skip
 
 
 class FrameClass(IntEnum):
@@ -91,8 +100,51 @@ FrameRow = tuple[int, int, int, bytes, int, bytes]
 """(collector_id, seq, class, system title, collected_at_ms, octets): a frame without objects, for hot paths."""
 
 
-def decode_frame_rows(octets: bytes) -> tuple[int, int, list[FrameRow]]:
-    """Read a batch as (gateway_id, received_at_ms, rows): three times as fast as :func:`decode_frame_batch`.
+@dataclass(frozen=True, slots=True, eq=False)
+class FrameColumns:
+    """Frames side by side, for hot paths. Columns of one length n; the frames' own octets stay where they came.
+
+    Args:
+        octets: (m,) what the frames stand in.
+        start: (n,) offset of each frame's octets.
+        length: (n,) how many octets each has.
+        collector_id: (n,) number of the collector.
+        seq: (n,) the collector's sequence number.
+        frame_class: (n,) order hint.
+        title: (n,) announced system titles as big-endian integers.
+        collected_at_ms: (n,) the collector's clock, milliseconds since the epoch.
+    """
+
+    octets: npt.NDArray[np.uint8]
+    start: npt.NDArray[np.int64]
+    length: npt.NDArray[np.int64]
+    collector_id: npt.NDArray[np.uint32]
+    seq: npt.NDArray[np.uint64]
+    frame_class: npt.NDArray[np.uint8]
+    title: npt.NDArray[np.uint64]
+    collected_at_ms: npt.NDArray[np.uint64]
+
+    def __len__(self) -> int:
+        return len(self.start)
+
+    def frame(self, index: int) -> bytes:
+        """Return the octets of one frame."""
+        start = int(self.start[index])
+        return self.octets[start : start + int(self.length[index])].tobytes()
+
+    @classmethod
+    def concatenate(cls, parts: Sequence[FrameColumns]) -> FrameColumns:
+        """Return the frames of all parts in order; none where there are no parts."""
+        if not parts:
+            return _columns(np.zeros(0, np.uint8), np.zeros(0, np.int64))
+        bases = np.cumsum([0, *(len(p.octets) for p in parts[:-1])])
+        joined = {f.name: np.concatenate([getattr(p, f.name) for p in parts]) for f in fields(cls) if f.name != "start"}
+        start = np.concatenate([p.start + base for p, base in zip(parts, bases.tolist(), strict=True)])
+        return cls(start=start, **joined)
+
+
+def decode_frame_columns(octets: bytes) -> tuple[int, int, FrameColumns]:
+    """Read a batch as (gateway_id, received_at_ms, frames), without an object for each frame.
 
     Raises:
         ContractError: the octets are not a whole batch; the text names the offset.
@@ -104,20 +156,77 @@ def decode_frame_rows(octets: bytes) -> tuple[int, int, list[FrameRow]]:
         raise ContractError(f"frame batch: magic {magic.hex()} at offset 0, expected {MAGIC.hex()}")
     if count > MAX_FRAMES_PER_BATCH:
         raise ContractError(f"frame batch: {count} frames at offset 16, the limit is {MAX_FRAMES_PER_BATCH}")
+    buffer = np.frombuffer(octets, np.uint8)
+    heads = _equal_heads(octets, buffer, count)
+    if heads is None:
+        heads = np.array(_heads(octets, count), np.int64)
+    return gateway_id, received_at_ms, _columns(buffer, heads)
+
+
+def _equal_heads(octets: bytes, buffer: npt.NDArray[np.uint8], count: int) -> npt.NDArray[np.int64] | None:
+    """Return where the frames begin if all are as long as the first and fill the batch, as they mostly do."""
+    if not count or len(octets) < _HEAD.size + _FRAME.size:
+        return None
+    stride = _FRAME.size + _LENGTH.unpack_from(octets, _HEAD.size + _LENGTH_AT)[0]
+    if stride > _FRAME.size + MAX_FRAME_OCTETS or _HEAD.size + count * stride != len(octets):
+        return None
+    heads = _HEAD.size + stride * np.arange(count)
+    lengths = buffer[_HEAD.size :].reshape(count, stride)[:, _LENGTH_AT : _FRAME.size]
+    return heads if (lengths == lengths[0]).all() else None
+
+
+def _heads(octets: bytes, count: int) -> list[int]:
+    """Walk from frame to frame.
+
+    Raises:
+        ContractError: see :func:`decode_frame_columns`.
+    """
     offset, end = _HEAD.size, len(octets)
-    rows: list[FrameRow] = []
+    heads = []
     for _ in range(count):
+        heads.append(offset)
         if offset + _FRAME.size > end:
             raise ContractError(f"frame batch: cut inside a frame header at offset {offset}")
-        collector_id, seq, frame_class, title, collected_at_ms, length = _FRAME.unpack_from(octets, offset)
+        (length,) = _LENGTH.unpack_from(octets, offset + _LENGTH_AT)
         offset += _FRAME.size
         if length > MAX_FRAME_OCTETS or offset + length > end:
             raise ContractError(f"frame batch: frame of {length} octets at offset {offset} does not fit")
-        rows.append((collector_id, seq, frame_class, title, collected_at_ms, octets[offset : offset + length]))
         offset += length
     if offset != end:
         raise ContractError(f"frame batch: {end - offset} octets after the last frame at offset {offset}")
-    return gateway_id, received_at_ms, rows
+    return heads
+
+
+def _columns(buffer: npt.NDArray[np.uint8], heads: npt.NDArray[np.int64]) -> FrameColumns:
+    fixed = equal_slices(buffer, heads, _FRAME.size).view(_RECORD).reshape(-1)
+    return FrameColumns(
+        octets=buffer,
+        start=heads + _FRAME.size,
+        length=fixed["length"].astype(np.int64),
+        collector_id=fixed["collector_id"].astype(np.uint32),
+        seq=fixed["seq"].astype(np.uint64),
+        frame_class=fixed["frame_class"],
+        title=fixed["title"].astype(np.uint64),
+        collected_at_ms=fixed["collected_at_ms"].astype(np.uint64),
+    )
+
+
+def equal_slices(buffer: npt.NDArray[np.uint8], starts: npt.NDArray[np.int64], length: int) -> npt.NDArray[np.uint8]:
+    """Return slices of one length side by side.
+
+    Args:
+        buffer: (m,) contiguous octets.
+        starts: (n,) where the slices begin; each ends within the buffer.
+        length: octets of each, from 1.
+
+    Returns:
+        (n, length) copies.
+    """
+    if not len(starts):
+        return np.zeros((0, length), np.uint8)
+    # One element is a whole slice, and elements overlap: so a slice is copied at once instead of octet by octet.
+    overlapping: npt.NDArray[np.void] = np.ndarray((len(buffer) - length + 1,), f"V{length}", buffer, strides=(1,))
+    return overlapping[starts].view(np.uint8).reshape(len(starts), length)
 
 
 def decode_frame_batch(octets: bytes) -> FrameBatch:
@@ -126,6 +235,18 @@ def decode_frame_batch(octets: bytes) -> FrameBatch:
     Raises:
         ContractError: the octets are not a whole batch; the text names the offset.
     """
-    gateway_id, received_at_ms, rows = decode_frame_rows(octets)
-    frames = (SealedFrame(c, s, k, SystemTitle(t), at, body) for c, s, k, t, at, body in rows)
-    return FrameBatch(gateway_id, received_at_ms, tuple(frames))
+    gateway_id, received_at_ms, columns = decode_frame_columns(octets)
+    frames = tuple(
+        SealedFrame(collector, seq, kind, SystemTitle(title.to_bytes(8)), at_ms, columns.frame(index))
+        for index, (collector, seq, kind, title, at_ms) in enumerate(
+            zip(
+                columns.collector_id.tolist(),
+                columns.seq.tolist(),
+                columns.frame_class.tolist(),
+                columns.title.tolist(),
+                columns.collected_at_ms.tolist(),
+                strict=True,
+            )
+        )
+    )
+    return FrameBatch(gateway_id, received_at_ms, frames)

@@ -5,6 +5,7 @@ A push that cannot be read is a refusal, never an exception: one bad meter must 
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cache
@@ -12,6 +13,7 @@ from uuid import UUID, uuid5
 from zoneinfo import ZoneInfo
 
 import numpy as np
+import numpy.typing as npt
 
 from openami.contracts.deadletter import RefusalReason
 from openami.contracts.event import DeviceEvent
@@ -25,7 +27,6 @@ from openami.headend.profiles import (
     PushKind,
     PushRows,
     UnknownProfileError,
-    decode_batch,
     interpret,
     rows_of,
 )
@@ -33,6 +34,7 @@ from openami.kernel.time import UnknownZoneError, epoch_s, zone_named
 from openami.protocol import apdu
 from openami.protocol.errors import PeerError
 
+U8 = npt.NDArray[np.uint8]
 EARLIEST_S, LATEST_S = 946_684_800, 4_102_444_800
 """2000-01-01 to 2100-01-01: a stamp outside is no clock, and would make a partition of its own in the store."""
 _UNKNOWN_LAYOUT = frozenset({"not_a_push", "nothing_stored", "bad_layout"})
@@ -40,25 +42,36 @@ AHEAD_S = 86_400
 """A stamp further ahead of our clock than a day is kept and marked: the meter's clock cannot be trusted."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Pushes:
     """Verified and accepted pushes. Columns of one length n.
 
     Args:
-        index: place of each in the input batch, for refusals.
-        plaintext: DataNotification APDUs.
+        index: (n,) place of each in the input batch, for refusals.
+        plaintexts: DataNotification APDUs, those of one length together: (places, (m, length) octets).
         meter_id: (n,) V16.
         message_id: (n,) number of the frame.
-        profile: name of the meter's profile.
-        zone: IANA zone of a clock without deviation.
+        dialects: ((profile, IANA zone of a clock without deviation), places) for each that occurs.
     """
 
-    index: list[int]
-    plaintext: list[bytes]
+    index: I64
+    plaintexts: Sequence[tuple[I64, U8]]
     meter_id: UUIDS
     message_id: U64
-    profile: list[str]
-    zone: list[str]
+    dialects: Sequence[tuple[tuple[str, str], I64]]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Push:
+    """One push for the generic path."""
+
+    place: int
+    index: int
+    plaintext: bytes
+    meter_id: UUID
+    message_id: int
+    profile: str
+    zone: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,11 +101,11 @@ def decode_pushes(pushes: Pushes, *, now_s: int, layouts: FastLayouts | None = N
         now_s: domain time, seconds since the epoch.
         layouts: what earlier calls have learned; the answer is the same without it.
     """
-    parts, slow = _fast(pushes, layouts or FastLayouts())
+    parts: list[PushColumns] = []
     refusals: list[Refusal] = []
     rows = _Rows()
-    for place in slow:
-        refusal = _decode_one(pushes, place, rows, now_s)
+    for push in sorted(_decode_fast(pushes, layouts or FastLayouts(), parts), key=lambda push: push.place):
+        refusal = _decode_one(push, rows, now_s)
         if refusal is not None:
             refusals.append(refusal)
     readings = [_fast_readings(pushes, part, now_s) for part in parts if part.kind is PushKind.LOAD_PROFILE]
@@ -105,27 +118,46 @@ def decode_pushes(pushes: Pushes, *, now_s: int, layouts: FastLayouts | None = N
     )
 
 
-def _fast(pushes: Pushes, layouts: FastLayouts) -> tuple[list[PushColumns], list[int]]:
-    """Return what can be read in columns, ``message`` being the place in ``pushes``, and the places of the rest."""
-    groups: dict[tuple[str, str], list[int]] = {}
-    for place, name in enumerate(zip(pushes.profile, pushes.zone, strict=True)):
-        groups.setdefault(name, []).append(place)
-    parts: list[PushColumns] = []
-    slow: list[int] = []
-    for (profile, zone), members in groups.items():
-        try:
-            known = _zone(zone)
-        except UnknownZoneError:
-            slow += members
-            continue
-        found, left = decode_batch([pushes.plaintext[i] for i in members], profile=profile, zone=known, layouts=layouts)
-        places = np.array(members, np.int64)
-        slow += places[left].tolist()
-        for columns in found:
-            within = np.logical_and.reduce((columns.stamp >= EARLIEST_S) & (columns.stamp < LATEST_S), axis=1)
-            slow += places[columns.message[~within]].tolist()
-            parts.append(replace(columns, message=places[columns.message]).keep(within))
-    return parts, sorted(slow)
+def _decode_fast(pushes: Pushes, layouts: FastLayouts, parts: list[PushColumns]) -> Iterator[_Push]:
+    """Read in columns what can be, ``message`` being the place in ``pushes``, and yield the rest."""
+    dialect = np.zeros(len(pushes.index), np.int64)
+    for number, (_, places) in enumerate(pushes.dialects):
+        dialect[places] = number
+    for places, octets in pushes.plaintexts:
+        for number, ((profile, zone), _) in enumerate(pushes.dialects):
+            here = np.flatnonzero(dialect[places] == number)
+            if not len(here):
+                continue
+            mine = octets if len(here) == len(octets) else octets[here]
+            for at in _decode_group(places[here], mine, profile, zone, layouts, parts):
+                place = int(places[here[at]])
+                yield _Push(
+                    place,
+                    int(pushes.index[place]),
+                    mine[at].tobytes(),
+                    UUID(bytes=pushes.meter_id[place].tobytes()),
+                    int(pushes.message_id[place]),
+                    profile,
+                    zone,
+                )
+
+
+def _decode_group(
+    places: I64, octets: U8, profile: str, zone: str, layouts: FastLayouts, parts: list[PushColumns]
+) -> list[int]:
+    """Read pushes of one length and profile in columns and return the indexes of those that are left."""
+    try:
+        known = _zone(zone)
+    except UnknownZoneError:
+        return list(range(len(octets)))
+    found, left = layouts.decode(octets, profile=profile, zone=known)
+    rest: list[int] = left.tolist()
+    for columns in found:
+        within = np.logical_and.reduce((columns.stamp >= EARLIEST_S) & (columns.stamp < LATEST_S), axis=1)
+        rest += columns.message[~within].tolist()
+        inside = columns if within.all() else columns.keep(within)
+        parts.append(replace(inside, message=places[inside.message]))
+    return rest
 
 
 def _fast_readings(pushes: Pushes, columns: PushColumns, now_s: int) -> ReadingBatch:
@@ -164,22 +196,22 @@ def _joined(columns: PushColumns) -> I64:
     return np.concatenate([values.reshape(-1) for _, values in columns.values])
 
 
-def _decode_one(pushes: Pushes, place: int, rows: _Rows, now_s: int) -> Refusal | None:
+def _decode_one(push: _Push, rows: _Rows, now_s: int) -> Refusal | None:
     try:
-        found = _read(pushes, place)
+        found = _read(push)
     except UnknownProfileError as error:
-        return Refusal(pushes.index[place], RefusalReason.UNKNOWN_LAYOUT, str(error))
+        return Refusal(push.index, RefusalReason.UNKNOWN_LAYOUT, str(error))
     except PeerError as error:
         unknown = error.code in _UNKNOWN_LAYOUT
         reason = RefusalReason.UNKNOWN_LAYOUT if unknown else RefusalReason.BAD_CONTENT
-        return Refusal(pushes.index[place], reason, f"{error.code} at octet {error.offset}")
+        return Refusal(push.index, reason, f"{error.code} at octet {error.offset}")
     except UnknownZoneError as error:
-        return _bad_content(pushes.index[place], str(error))
-    _gather(pushes, place, found, rows, now_s)
+        return Refusal(push.index, RefusalReason.BAD_CONTENT, str(error))
+    _gather(push, found, rows, now_s)
     return None
 
 
-def _read(pushes: Pushes, place: int) -> PushRows:
+def _read(push: _Push) -> PushRows:
     """Return the rows of one push.
 
     Raises:
@@ -187,10 +219,10 @@ def _read(pushes: Pushes, place: int) -> PushRows:
         UnknownProfileError: the meter's profile is none of ours.
         UnknownZoneError: the meter's zone is none.
     """
-    notification = apdu.decode(pushes.plaintext[place])
+    notification = apdu.decode(push.plaintext)
     if not isinstance(notification, apdu.DataNotification):
         raise PeerError("not_a_push", f"a {type(notification).__name__}, not a push", 0)
-    found = rows_of(interpret(notification, profile=pushes.profile[place]), zone=_zone(pushes.zone[place]))
+    found = rows_of(interpret(notification, profile=push.profile), zone=_zone(push.zone))
     instants = [r.start for r in found.intervals] + [r.at for r in found.registers] + [r.at for r in found.events]
     if not instants:
         raise PeerError("nothing_stored", "a push of which nothing is stored", 0)
@@ -199,20 +231,21 @@ def _read(pushes: Pushes, place: int) -> PushRows:
     return found
 
 
-def _gather(pushes: Pushes, place: int, found: PushRows, rows: _Rows, now_s: int) -> None:
+def _gather(push: _Push, found: PushRows, rows: _Rows, now_s: int) -> None:
+    place = push.place
     for interval in found.intervals:
         start = epoch_s(interval.start)
         quality = interval.status | (RawQuality.CLOCK_INVALID if start > now_s + AHEAD_S else 0)
         rows.intervals += [(place, c, start, interval.interval_s, value, quality) for c, value in interval.values]
     rows.registers += [(place, r.channel, epoch_s(r.at), r.value) for r in found.registers]
     for number, event in enumerate(found.events):
-        rows.events.append(_event(pushes, place, number, event.at, event.log, event.code))
+        rows.events.append(_event(push, number, event.at, event.log, event.code))
 
 
-def _event(pushes: Pushes, place: int, number: int, at: datetime, log: int, code: int) -> DeviceEvent:
-    meter_id, profile = UUID(bytes=bytes(pushes.meter_id[place].tobytes())), pushes.profile[place]
-    event_id = uuid5(meter_id, f"{int(pushes.message_id[place])}-{number}")
-    return DeviceEvent(event_id, meter_id, event_kind(profile, log, code), at, profile, log, code)
+def _event(push: _Push, number: int, at: datetime, log: int, code: int) -> DeviceEvent:
+    event_id = uuid5(push.meter_id, f"{push.message_id}-{number}")
+    kind = event_kind(push.profile, log, code)
+    return DeviceEvent(event_id, push.meter_id, kind, at, push.profile, log, code)
 
 
 def _slow_readings(pushes: Pushes, rows: _Rows) -> ReadingBatch:
@@ -245,10 +278,6 @@ def _slow_registers(pushes: Pushes, rows: _Rows) -> RegisterBatch:
         source=np.full(len(at), Source.PUSH, np.uint8),
         message_id=pushes.message_id[at],
     )
-
-
-def _bad_content(index: int, detail: str) -> Refusal:
-    return Refusal(index, RefusalReason.BAD_CONTENT, detail)
 
 
 @cache

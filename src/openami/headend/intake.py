@@ -21,18 +21,19 @@ import numpy.typing as npt
 from openami.contracts.deadletter import DeadLetter, RefusalReason
 from openami.contracts.errors import ContractError
 from openami.contracts.event import DeviceEvent
-from openami.contracts.frame import MAX_FRAME_OCTETS, FrameRow, decode_frame_rows
+from openami.contracts.frame import MAX_FRAME_OCTETS, FrameColumns, decode_frame_columns
 from openami.contracts.reading import ReadingBatch, RegisterBatch
 from openami.headend.decoding import Pushes, decode_pushes
-from openami.headend.envelope import SEALED_HEAD_OCTETS, ClearHeads, Refusal, read_clear_heads
+from openami.headend.envelope import SEALED_HEAD_OCTETS, ClearHeads, EqualFrames, Refusal, read_clear_heads
 from openami.headend.profiles import FastLayouts
 from openami.headend.window import MAX_JUMP, CounterWindows, Rows, Verdict
 from openami.protocol.apdu.tags import ApduTag
 from openami.security.keys.table import KeyTable
-from openami.security.suites.batch import open_batch
-from openami.security.suites.gcm import AUTHENTICATED_AND_ENCRYPTED
+from openami.security.suites.batch import open_columns
 
 I64 = npt.NDArray[np.int64]
+U64 = npt.NDArray[np.uint64]
+U8 = npt.NDArray[np.uint8]
 _ANSWERS = (
     ApduTag.INITIATE_RESPONSE,
     ApduTag.CONFIRMED_SERVICE_ERROR,
@@ -102,19 +103,35 @@ class Outcome:
     answers: list[Answer] = field(default_factory=list)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Opened:
-    """An input batch after the keys and before the windows. Lists and columns have one length n, a frame each."""
+    """An input batch after the keys and before the windows.
+
+    Args:
+        messages: as they came.
+        frames: (n,) of all messages that are frame batches.
+        message: (n,) index of the message that each frame came in.
+        place: (n,) place of each frame in its message.
+        received_at_ms: (n,) the gateway's clock.
+        heads: (n,) what needs no key.
+        rows: (n,) row of the key pair that opened the frame; -1 where none did.
+        plaintexts: of the frames that were opened: (places, (m, length) octets).
+        first: (n,) first octet of each plaintext; 0 where there is none.
+        refusals: frames that are refused so far.
+        spoiled: messages that are no frame batches.
+    """
 
     messages: Sequence[StreamMessage]
-    frames: list[FrameRow] = field(default_factory=list)
-    letter_ids: list[str] = field(default_factory=list)
-    received_at_ms: list[int] = field(default_factory=list)
-    heads: ClearHeads | None = None
-    rows: Rows = field(default_factory=lambda: np.zeros(0, np.int64))
-    plaintexts: list[bytes | None] = field(default_factory=list)
-    refusals: list[Refusal] = field(default_factory=list)
-    spoiled: list[DeadLetter] = field(default_factory=list)
+    frames: FrameColumns
+    message: I64
+    place: I64
+    received_at_ms: U64
+    heads: ClearHeads
+    rows: Rows
+    plaintexts: list[tuple[I64, U8]]
+    first: U8
+    refusals: list[Refusal]
+    spoiled: list[DeadLetter]
 
     @property
     def has_unknown_title(self) -> bool:
@@ -145,30 +162,22 @@ class Intake:
             partitions: those of the group that is read; a frame of another partition came by the wrong door.
             now_ms: domain time, milliseconds since the epoch.
         """
-        opened = Opened(messages)
-        for message in messages:
-            _unpack(message, opened, now_ms)
-        if not opened.frames:
-            return opened
-        heads = read_clear_heads([f[5] for f in opened.frames], [f[3] for f in opened.frames])
-        opened.heads = heads
-        opened.refusals = list(heads.refusals)
-        self._unseal(opened, heads, np.flatnonzero(heads.sound), partitions)
+        opened = _unpack(messages, now_ms)
+        owned = np.isin(np.arange(256), list(partitions))
+        for group in opened.heads.groups:
+            self._unseal(opened, group, owned)
         return opened
 
     def judge(self, opened: Opened, *, now_ms: int) -> Outcome:
         """Ask the windows about every verified frame, decode what they accept, and write letters for the rest."""
         self._windows.grow(len(self._table))
-        verified = np.array([i for i, p in enumerate(opened.plaintexts) if p is not None], np.int64)
-        counters = opened.heads.counter[verified] if opened.heads is not None else np.zeros(0, np.int64)
-        rows = opened.rows[verified]
+        verified = np.flatnonzero(opened.rows >= 0)
+        counters, rows = opened.heads.counter[verified], opened.rows[verified]
         verdicts = self._windows.accept(rows, counters)
         refusals = opened.refusals + _judged(verified, counters, verdicts)
         good = verdicts == Verdict.ACCEPTED
         accepted = verified[good]
-        asked = _IS_ANSWER[
-            np.frombuffer(bytes([(opened.plaintexts[i] or b"\0")[0] for i in accepted.tolist()]), np.uint8)
-        ]
+        asked = _IS_ANSWER[opened.first[accepted]]
         pushed = np.flatnonzero(~asked)
         pushes = self._pushes(opened, accepted[pushed], rows[good][pushed], counters[good][pushed])
         decoded = decode_pushes(pushes, now_s=now_ms // 1000, layouts=self._layouts)
@@ -184,70 +193,68 @@ class Intake:
             accepted=Accepted(
                 rows[good],
                 counters[good],
-                _stamps([opened.frames[i][4] for i in accepted.tolist()]),
-                _stamps([opened.received_at_ms[i] for i in accepted.tolist()]),
+                _stamps(opened.frames.collected_at_ms[accepted]),
+                _stamps(opened.received_at_ms[accepted]),
             ),
             answers=_answers(opened, accepted[asked].tolist()),
         )
 
-    def _unseal(self, opened: Opened, heads: ClearHeads, sound: Rows, partitions: frozenset[int]) -> None:
-        opened.plaintexts = [None] * len(opened.frames)
-        opened.rows = np.full(len(opened.frames), -1, np.int64)
-        place, tries = self._table.candidates(heads.title[sound])
-        opened.refusals += [
-            Refusal(i, RefusalReason.UNKNOWN_TITLE, "no keys for this system title") for i in sound[tries == 0].tolist()
-        ]
-        owned = np.isin(np.arange(256), list(partitions))
+    def _unseal(self, opened: Opened, group: EqualFrames, owned: npt.NDArray[np.bool_]) -> None:
+        """Try the key pairs of each frame's title, the newest first."""
+        place, tries = self._table.candidates(opened.heads.title[group.index])
+        opened.refusals += _refused(
+            group.index[tries == 0], RefusalReason.UNKNOWN_TITLE, "no keys for this system title"
+        )
         for turn in range(int(tries.max(initial=0))):
-            here = np.flatnonzero((tries > turn) & (opened.rows[sound] < 0))
+            here = np.flatnonzero((tries > turn) & (opened.rows[group.index] < 0))
             rows = self._table.row_at(place[here] + turn)
             mine = owned[self._table.partition[rows]]
             if turn == 0:
-                opened.refusals += _strayed(sound[here[~mine]])
-            self._try_keys(opened, heads, sound[here[mine]], rows[mine])
+                strayed = group.index[here[~mine]]
+                opened.refusals += _refused(strayed, RefusalReason.BAD_ENVELOPE, "came by another device's partition")
+            self._try_keys(
+                opened, group if mine.all() and len(here) == len(tries) else group.take(here[mine]), rows[mine]
+            )
             tries[here[~mine]] = 0
-        failed = sound[(tries > 0) & (opened.rows[sound] < 0)]
-        opened.refusals += [
-            Refusal(i, RefusalReason.BAD_TAG, "the authentication tag does not verify") for i in failed.tolist()
-        ]
+        failed = group.index[(tries > 0) & (opened.rows[group.index] < 0)]
+        opened.refusals += _refused(failed, RefusalReason.BAD_TAG, "the authentication tag does not verify")
 
-    def _try_keys(self, opened: Opened, heads: ClearHeads, indexes: Rows, rows: Rows) -> None:
-        places = indexes.tolist()
-        frames, body_at = [opened.frames[i] for i in places], heads.body_at[indexes].tolist()
-        plaintexts = open_batch(
-            [f[3] for f in frames],
-            heads.counter[indexes].tolist(),
-            [AUTHENTICATED_AND_ENCRYPTED] * len(places),
-            [f[5][at:] for f, at in zip(frames, body_at, strict=True)],
-            self._table.key_pairs(rows),
-        )
-        for place, row, plaintext in zip(places, rows.tolist(), plaintexts, strict=True):
-            if plaintext is not None:
-                opened.plaintexts[place] = plaintext
-                opened.rows[place] = row
+    def _try_keys(self, opened: Opened, group: EqualFrames, rows: Rows) -> None:
+        plaintexts, good = open_columns(group.vectors, group.sealed, self._table.pair_columns(rows))
+        opened.rows[group.index[good]] = rows[good]
+        if not good.all():
+            plaintexts = plaintexts[good]
+        opened.plaintexts.append((group.index[good], plaintexts))
+        if plaintexts.shape[1]:
+            opened.first[group.index[good]] = plaintexts[:, 0]
 
     def _pushes(self, opened: Opened, indexes: Rows, rows: Rows, counters: I64) -> Pushes:
-        table, places = self._table, rows.tolist()
-        generation = table.generation[rows].astype(np.uint64)
+        place = np.full(len(opened.frames), -1, np.int64)
+        place[indexes] = np.arange(len(indexes))
+        plaintexts = []
+        for index, octets in opened.plaintexts:
+            kept = place[index] >= 0
+            plaintexts.append((place[index[kept]], octets if kept.all() else octets[kept]))
+        generation = self._table.generation[rows].astype(np.uint64)
         return Pushes(
-            index=indexes.tolist(),
-            plaintext=[opened.plaintexts[i] or b"" for i in indexes.tolist()],
-            meter_id=table.meter_id[rows],
+            index=indexes,
+            plaintexts=plaintexts,
+            meter_id=self._table.meter_id[rows],
             message_id=(generation << np.uint64(32)) | counters.astype(np.uint64),
-            profile=[table.profile[row] for row in places],
-            zone=[table.zone[row] or self._zone for row in places],
+            dialects=[((profile, zone or self._zone), at) for (profile, zone), at in self._table.dialects(rows)],
         )
 
 
 def _answers(opened: Opened, sealed: list[int]) -> list[Answer]:
     """Return the answers in order of arrival: those that were opened, and those in the clear."""
-    if opened.heads is None:
-        return []
-    answers = {i: Answer(opened.frames[i][3], opened.frames[i][5]) for i in opened.heads.in_clear}
-    for i in sealed:
-        title, frame = opened.frames[i][3], opened.frames[i][5]
-        body = frame[int(opened.heads.body_at[i]) - SEALED_HEAD_OCTETS :]
-        answers[i] = Answer(title, frame, body, opened.plaintexts[i])
+    frames, asked = opened.frames, set(sealed)
+    answers = {i: Answer(int(frames.title[i]).to_bytes(8), frames.frame(i)) for i in opened.heads.in_clear}
+    for index, octets in opened.plaintexts if asked else ():
+        for at, i in enumerate(index.tolist()):
+            if i in asked:
+                title, frame = int(frames.title[i]).to_bytes(8), frames.frame(i)
+                body = frame[int(opened.heads.body_at[i]) - SEALED_HEAD_OCTETS :]
+                answers[i] = Answer(title, frame, body, octets[at].tobytes())
     return [answers[i] for i in sorted(answers)]
 
 
@@ -256,36 +263,51 @@ def refusal_counts(letters: Sequence[DeadLetter]) -> Counter[str]:
     return Counter(letter.reason.value for letter in letters)
 
 
-def _unpack(message: StreamMessage, opened: Opened, now_ms: int) -> None:
-    try:
-        _, received_at_ms, rows = decode_frame_rows(message.octets)
-    except ContractError as error:
-        opened.spoiled.append(
-            DeadLetter(
-                f"{message.seq}-0",
-                RefusalReason.BAD_ENVELOPE,
-                str(error),
-                "",
-                None,
-                0,
-                now_ms,
-                now_ms,
-                message.octets[:MAX_FRAME_OCTETS],
-            )
-        )
-        return
-    opened.letter_ids += [f"{message.seq}-{i}" for i in range(len(rows))]
-    opened.received_at_ms += [received_at_ms] * len(rows)
-    opened.frames += rows
+def _unpack(messages: Sequence[StreamMessage], now_ms: int) -> Opened:
+    parts: list[FrameColumns] = []
+    numbers: list[int] = []
+    received_at_ms: list[int] = []
+    spoiled: list[DeadLetter] = []
+    for number, message in enumerate(messages):
+        try:
+            _, at_ms, frames = decode_frame_columns(message.octets)
+        except ContractError as error:
+            spoiled.append(_spoiled_letter(message, error, now_ms))
+            continue
+        parts.append(frames)
+        numbers.append(number)
+        received_at_ms.append(at_ms)
+    counts = [len(part) for part in parts]
+    frames = FrameColumns.concatenate(parts)
+    heads = read_clear_heads(frames)
+    return Opened(
+        messages=messages,
+        frames=frames,
+        message=np.repeat(np.array(numbers, np.int64), counts),
+        place=np.concatenate([np.arange(count) for count in counts]) if counts else np.zeros(0, np.int64),
+        received_at_ms=np.repeat(np.array(received_at_ms, np.uint64), counts),
+        heads=heads,
+        rows=np.full(len(frames), -1, np.int64),
+        plaintexts=[],
+        first=np.zeros(len(frames), np.uint8),
+        refusals=list(heads.refusals),
+        spoiled=spoiled,
+    )
 
 
-def _stamps(stamps_ms: list[int]) -> I64:
-    """Return stamps within the calendar as a column."""
-    return np.minimum(np.array(stamps_ms, np.uint64), np.uint64(LAST_STAMP_MS)).astype(np.int64)
+def _spoiled_letter(message: StreamMessage, error: ContractError, now_ms: int) -> DeadLetter:
+    octets = message.octets[:MAX_FRAME_OCTETS]
+    reason = RefusalReason.BAD_ENVELOPE
+    return DeadLetter(f"{message.seq}-0", reason, str(error), "", None, 0, now_ms, now_ms, octets)
 
 
-def _strayed(indexes: Rows) -> list[Refusal]:
-    return [Refusal(i, RefusalReason.BAD_ENVELOPE, "came by another device's partition") for i in indexes.tolist()]
+def _stamps(stamps_ms: U64) -> I64:
+    """Return stamps within the calendar."""
+    return np.minimum(stamps_ms, np.uint64(LAST_STAMP_MS)).astype(np.int64)
+
+
+def _refused(indexes: Rows, reason: RefusalReason, detail: str) -> list[Refusal]:
+    return [Refusal(index, reason, detail) for index in indexes.tolist()]
 
 
 def _judged(indexes: Rows, counters: I64, verdicts: npt.NDArray[np.uint8]) -> list[Refusal]:
@@ -301,16 +323,16 @@ def _judged(indexes: Rows, counters: I64, verdicts: npt.NDArray[np.uint8]) -> li
 
 
 def _letter(opened: Opened, refusal: Refusal, now_ms: int) -> DeadLetter:
-    collector_id, _, _, title, collected_at_ms, octets = opened.frames[refusal.index]
-    counter = int(opened.heads.counter[refusal.index]) if opened.heads is not None else -1
+    index, frames = refusal.index, opened.frames
+    counter = int(opened.heads.counter[index])
     return DeadLetter(
-        letter_id=opened.letter_ids[refusal.index],
+        letter_id=f"{opened.messages[int(opened.message[index])].seq}-{int(opened.place[index])}",
         reason=refusal.reason,
         detail=refusal.detail,
-        system_title=title.hex(),
+        system_title=f"{int(frames.title[index]):016x}",
         invocation_counter=counter if counter >= 0 else None,
-        collector_id=collector_id,
-        collected_at_ms=min(collected_at_ms, LAST_STAMP_MS),
+        collector_id=int(frames.collector_id[index]),
+        collected_at_ms=min(int(frames.collected_at_ms[index]), LAST_STAMP_MS),
         refused_at_ms=now_ms,
-        frame=octets,
+        frame=frames.frame(index),
     )

@@ -6,7 +6,9 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from openami.contracts.frame import FrameClass, SealedFrame, decode_frame_columns, encode_frame_batch
 from openami.headend.envelope import LENGTH_AT, read_clear_heads
+from openami.kernel.ids import SystemTitle
 from openami.protocol.envelope import build_sealed, parse_sealed_header, parse_wrapper, wrap
 from openami.protocol.errors import PeerError
 
@@ -57,10 +59,14 @@ def frames(draw: st.DrawFn) -> bytes:
 @settings(max_examples=500)
 @given(batch=st.lists(frames(), max_size=8))
 def test_columns_and_parser_agree(batch: list[bytes]) -> None:
-    heads = read_clear_heads(batch, [TITLE] * len(batch))
+    sealed = [SealedFrame(1, 1, FrameClass.PROFILE, SystemTitle(TITLE), 0, frame) for frame in batch]
+    octets = encode_frame_batch(gateway_id=1, received_at_ms=0, frames=sealed)
+    heads = read_clear_heads(decode_frame_columns(octets)[2])
     for index, frame in enumerate(batch):
         expected = sound_by_parser(frame)
         assert bool(heads.sound[index]) == (expected is not None)
         if expected is not None:
             assert (int(heads.counter[index]), int(heads.body_at[index])) == expected
+    grouped = sorted((int(i), g.octets[k].tobytes()) for g in heads.groups for k, i in enumerate(g.index))
+    assert grouped == [(i, batch[i]) for i in np.flatnonzero(heads.sound).tolist()]
     assert sorted(r.index for r in heads.refusals) == np.flatnonzero(~heads.sound).tolist()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from uuid import UUID
 
 import numpy as np
@@ -55,10 +56,9 @@ def test_rows_keep_their_numbers_when_others_are_added_or_change_state() -> None
     table.merge(columns([(TITLES[0], 1, 0), (TITLES[1], 1, 2), (TITLES[1], 2, 0)], revision=7))
     assert asked(table, TITLES[1]) == [2, 0]
     assert asked(table, TITLES[0]) == [1]
-    assert table.key_pairs(np.array([2, 0])) == [
-        bytes([2]) * 16 + bytes([102]) * 16,
-        bytes([1]) * 16 + bytes([101]) * 16,
-    ]
+    pairs = [bytes([2]) * 16 + bytes([102]) * 16, bytes([1]) * 16 + bytes([101]) * 16]
+    assert table.key_pairs(np.array([2, 0])) == pairs
+    assert table.pair_columns(np.array([2, 0])).tobytes() == b"".join(pairs)
     assert table.revision == 7
     assert table.find(np.array([title_number(TITLES[1])] * 2, np.uint64), np.array([2, 9], np.uint32)).tolist() == [
         2,
@@ -78,3 +78,12 @@ def test_nothing_of_the_table_prints_a_key() -> None:
     table.merge(batch)
     assert repr(batch) == "KeyColumns(1 key pairs, ***)"
     assert repr(table) == "KeyTable(1 key pairs, ***)"
+
+
+def test_rows_are_parted_by_profile_and_zone() -> None:
+    table = KeyTable()
+    table.merge(columns([(t, 1, 0) for t in TITLES]))
+    other = replace(columns([(TITLES[1], 1, 0)]), profile=("lg",), zone=("Europe/Vienna",))
+    table.merge(other)
+    found = [(name, places.tolist()) for name, places in table.dialects(np.array([2, 1, 0, 1]))]
+    assert found == [(("oam-1", ""), [0, 2]), (("lg", "Europe/Vienna"), [1, 3])]

@@ -1,12 +1,12 @@
 """Sealed pushes of made-up meters, for measurements and tests: a factory, not a meter.
 
-The octets are those of profile ``oam-1`` and are built by the protocol room as a real meter's are. Keys come from the
-seed, so a run can be repeated; they protect nothing.
+The octets are those of profile ``oam-1`` or ``oam-6`` and are built by the protocol room as a real meter's are. Keys
+come from the seed, so a run can be repeated; they protect nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from random import Random
@@ -19,13 +19,15 @@ from openami.contracts.reading import uuid_column
 from openami.kernel.ids import SystemTitle
 from openami.kernel.time import epoch_s
 from openami.protocol import apdu
-from openami.protocol.axdr import Data
+from openami.protocol.axdr import Data, array, octet_string, structure, u8, u16, u32
+from openami.protocol.cosem import date_time_from_utc
 from openami.protocol.envelope import wrap
 from openami.protocol.envelope.ports import PUSH_SINK_PORT, PushPort
-from openami.protocol.push import LoadProfileRow, load_profile_body
+from openami.protocol.push import LOAD_PROFILE_PUSH, PROFILE, LoadProfileRow, load_profile_body
 from openami.security.keys.table import KeyColumns, title_number
 from openami.security.suites import gcm
 
+WIDE_PROFILE = "oam-6"
 FIRST_END = datetime(2026, 1, 5, 6, 15, tzinfo=UTC)
 
 
@@ -45,9 +47,12 @@ class PushFactory:
     Args:
         meters: how many.
         seed: of titles, ids and keys.
+        wide: six values an interval (profile ``oam-6``) instead of three (``oam-1``).
     """
 
-    def __init__(self, *, meters: int, seed: int = 1) -> None:
+    def __init__(self, *, meters: int, seed: int = 1, wide: bool = False) -> None:
+        self.profile = WIDE_PROFILE if wide else PROFILE
+        self.values = 6 if wide else 3
         dice = Random(seed)  # noqa: S311 - keys that protect nothing, repeatable on purpose
         self.meters = [
             MadeUpMeter(
@@ -67,7 +72,7 @@ class PushFactory:
             meter_id=uuid_column([m.meter_id for m in self.meters]),
             generation=np.ones(count, np.uint32),
             state=np.zeros(count, np.uint8),
-            profile=("oam-1",) * count,
+            profile=(self.profile,) * count,
             zone=("",) * count,
             encryption_keys=b"".join(m.key for m in self.meters),
             authentication_keys=b"".join(m.auth_key for m in self.meters),
@@ -80,7 +85,7 @@ class PushFactory:
             "shipment_id": name,
             "made_at": FIRST_END.isoformat(),
             "maker": "OAM",
-            "profile": "oam-1",
+            "profile": self.profile,
             "meters": [
                 {
                     "meter_id": str(m.meter_id),
@@ -122,7 +127,8 @@ class PushFactory:
 
     def profile_push(self, number: int, counter: int, *, end: datetime = FIRST_END, rows: int = 4) -> bytes:
         """Return the wrapper frame of a load-profile push."""
-        return self.octets(number, counter, load_profile_body(self.rows(number, end=end, count=rows)))
+        sent = self.rows(number, end=end, count=rows)
+        return self.octets(number, counter, load_profile_body(sent) if self.values == 3 else _wide_body(sent))
 
     def frame(self, number: int, octets: bytes, *, seq: int = 1) -> SealedFrame:
         """Return the octets as a collector would hand them over."""
@@ -144,6 +150,28 @@ class PushFactory:
             turn, number = divmod(i, len(self.meters))
             for row in self.rows(number, end=_first_end(turn, rows), count=rows):
                 yield self.meters[number], row
+
+
+def _wide_body(rows: Sequence[LoadProfileRow]) -> Data:
+    """Return the body of profile ``oam-6``: reactive energy and the first rate's follow from the active energy."""
+    return structure(
+        octet_string(LOAD_PROFILE_PUSH.octets),
+        array(
+            *(
+                structure(
+                    octet_string(date_time_from_utc(r.end).encode()),
+                    u8(r.status),
+                    u32(r.delivered_wh),
+                    u32(r.received_wh),
+                    u32(r.delivered_wh // 4),
+                    u32(r.delivered_wh // 9),
+                    u32(r.delivered_wh // 2),
+                    u16(r.voltage_dv),
+                )
+                for r in rows
+            )
+        ),
+    )
 
 
 def _first_end(turn: int, rows: int) -> datetime:

@@ -76,8 +76,9 @@ class KeyTable:
         self.generation: U32 = np.zeros(0, np.uint32)
         self.state: U8 = np.zeros(0, np.uint8)
         self.partition: U8 = np.zeros(0, np.uint8)
-        self.profile: list[str] = []
-        self.zone: list[str] = []
+        self._dialect: U32 = np.zeros(0, np.uint32)
+        self._names: list[tuple[str, str]] = []
+        self._numbers: dict[tuple[str, str], int] = {}
         self.revision = 0
         self._keys: U8 = np.zeros((0, PAIR_OCTETS), np.uint8)
         self._order: Rows = np.zeros(0, np.int64)
@@ -142,12 +143,31 @@ class KeyTable:
         Args:
             rows: (n,) row numbers.
         """
-        octets = self._keys[rows].tobytes()
-        return [octets[at : at + PAIR_OCTETS] for at in range(0, len(octets), PAIR_OCTETS)]
+        return [pair.tobytes() for pair in self._keys[rows]]
+
+    def pair_columns(self, rows: Rows) -> U8:
+        """Return what :meth:`key_pairs` does as (n, 32) octets."""
+        return self._keys[rows]
+
+    def dialects(self, rows: Rows) -> list[tuple[tuple[str, str], Rows]]:
+        """Return what the meters of these rows speak: ((profile, zone), places in ``rows``) for each that occurs.
+
+        Args:
+            rows: (n,) row numbers.
+        """
+        spoken = self._dialect[rows]
+        return [(self._names[number], np.flatnonzero(spoken == number)) for number in np.unique(spoken).tolist()]
+
+    def _dialect_number(self, profile: str, zone: str) -> int:
+        name = (profile, zone)
+        number = self._numbers.setdefault(name, len(self._names))
+        if number == len(self._names):
+            self._names.append(name)
+        return number
 
     def _overwrite(self, row: int, columns: KeyColumns, i: int) -> None:
         self.state[row] = columns.state[i]
-        self.profile[row], self.zone[row] = columns.profile[i], columns.zone[i]
+        self._dialect[row] = self._dialect_number(columns.profile[i], columns.zone[i])
         self._keys[row] = _joined(columns)[i]
 
     def _append(self, columns: KeyColumns, new: list[int]) -> None:
@@ -159,8 +179,8 @@ class KeyTable:
         self.generation = np.concatenate([self.generation, columns.generation[new]])
         self.state = np.concatenate([self.state, columns.state[new]])
         self.partition = np.concatenate([self.partition, np.array(partitions, np.uint8)])
-        self.profile.extend(columns.profile[i] for i in new)
-        self.zone.extend(columns.zone[i] for i in new)
+        spoken = [self._dialect_number(columns.profile[i], columns.zone[i]) for i in new]
+        self._dialect = np.concatenate([self._dialect, np.array(spoken, np.uint32)])
         self._keys = np.concatenate([self._keys, _joined(columns)[new]])
 
     def _sort(self) -> None:
