@@ -194,3 +194,45 @@ def test_the_captured_e450_push_becomes_register_reads_in_the_zone_of_the_regist
         Channel.DELIVERED_RATE_2: 814817,
     }
     assert {r.at for r in reads.values()} == {datetime(2022, 2, 21, 16, 37, 30, tzinfo=UTC)}
+
+
+PROFILES = {
+    "dlms_parser/hdlc_iskra550": "dlms",
+    "dlms_parser/hdlc_landis_gyr_e450": "lg-e450",
+    "dlms_parser/hdlc_landis_gyr_e450_cyprus": "lg-e450",
+    "dlms_parser/hdlc_norway_han_1phase": "aidon",
+    "dlms_parser/mbus_netz_noe_p1": "kaifa-p1",
+    "dlms_parser/raw_salzburg_netz": "kaifa-p1",
+    "amshan/aidon.no_list_1": "dlms",
+    "amshan/aidon.no_list_2": "aidon",
+    "amshan/kaifa.no_list_2": "kaifa-ma",
+    "amshan/kamstrup.no_list_2_three_phase": "kamstrup",
+    "amshan/kamstrup.se_list_real_sample": "kamstrup",
+    "smartmeter-datacollector/lg_e360.UNENCRYPTED_VALID_DATA_CFG2026": "lg-e360",
+    "smartmeter-datacollector/lg_e450.UNENCRYPTED_VALID_DATA1": "lg-e450",
+    "smartmeter-datacollector/lg_e450.ENCRYPTED_DATA_NO_PUSHLIST": "lg-e450",
+    "smartmeter-datacollector/lg_e570.ENCRYPTED_VALID_DATA": "lg-e570",
+    "dlms-cosem/gas_udp_00": "fiorentini-rse",
+    "dlms-cosem/gas_udp_02": "fiorentini-rse",
+}
+"""Two of them say nothing of their maker: they are read by the standard alone."""
+
+
+@every_telegram
+def test_the_makers_profile_is_found_and_says_what_the_values_are(
+    telegrams: dict[str, dict[str, Any]], name: str
+) -> None:
+    document = read(telegrams[name]).document()
+    assert document["profile"] == PROFILES[name]
+    measured = [o for o in document["objects"] if "raw" in o and o["obis"].startswith("1.")]
+    assert [o["obis"] for o in measured if not o["name"]] == []
+
+
+@pytest.mark.parametrize(
+    "name", [n for n, p in PROFILES.items() if p != "dlms" and not n.startswith("dlms_parser/hdlc_landis_gyr_e450_cyp")]
+)
+def test_every_measured_value_has_a_unit(telegrams: dict[str, dict[str, Any]], name: str) -> None:
+    # The Cypriot E450 sends currents and a power factor whose worth no telegram and no file says: they stay counts.
+    measured = [o for o in read(telegrams[name]).document()["objects"] if "raw" in o and o["obis"].startswith("1.")]
+    assert [o["obis"] for o in measured if o["scaler"] is None] == []
+    assert [o["obis"] for o in measured if o["unit"] is None and not o["obis"].endswith(".13.7.0.255")] == []

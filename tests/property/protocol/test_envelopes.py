@@ -16,7 +16,7 @@ from openami.protocol.envelope.hdlc import HdlcFrame, HdlcSplitter, build_frame
 from openami.protocol.envelope.length import decode_length, encode_length
 from openami.protocol.envelope.mbus import build_frames, split_messages
 from openami.protocol.envelope.ports import PushPort, frame_class
-from openami.protocol.envelope.stream import HdlcReader, WrapperReader
+from openami.protocol.envelope.stream import HdlcReader, MBusReader, WrapperReader
 from openami.protocol.envelope.wrapper import MAX_FRAME_OCTETS
 from openami.protocol.errors import PeerError, UsageError
 
@@ -250,3 +250,28 @@ def test_a_block_receiver_holds_no_more_than_one_apdu() -> None:
     with pytest.raises(PeerError, match="65535"):
         receiver.receive(middle(656, bytes(100)))
     assert not receiver.is_open
+
+
+@given(st.lists(st.binary(min_size=1, max_size=900).filter(lambda a: a[0] != 0xE0), max_size=4), st.data())
+def test_mbus_messages_come_out_whole_however_they_are_cut(messages: list[bytes], dice: st.DataObject) -> None:
+    octets = b"".join(build_frames(m, source=1, destination=103) for m in messages)
+    reader = MBusReader()
+    found = [m for piece in pieces(octets, dice) for m in reader.receive(piece)]
+    assert found + reader.finish() == messages
+    assert not messages or split_messages(octets) == messages
+
+
+@given(st.lists(st.binary(min_size=1, max_size=600).filter(lambda a: a[0] != 0xE0), min_size=2, max_size=4), st.data())
+def test_a_damaged_mbus_frame_costs_its_own_message_and_is_told(messages: list[bytes], dice: st.DataObject) -> None:
+    sent = [build_frames(m, source=1, destination=103) for m in messages]
+    hit = dice.draw(st.integers(0, len(sent) - 2))
+    damaged = bytearray(sent[hit])
+    damaged[dice.draw(st.integers(4, len(damaged) - 3))] ^= 0x40
+    sent[hit] = bytes(damaged)
+    reader = MBusReader()
+    found = [m for piece in pieces(b"".join(sent), dice) for m in reader.receive(piece)] + reader.finish()
+    errors = [f for f in found if isinstance(f, PeerError)]
+    kept = [f for f in found if not isinstance(f, PeerError)]
+    assert errors
+    assert [m for i, m in enumerate(messages) if i != hit][-1] in kept
+    assert all(m in messages for m in kept)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
@@ -23,6 +25,7 @@ from openami.headend.profiles.registry import (
     UnknownProfileError,
     shipped_profiles,
 )
+from openami.headend.profiles.schema import KNOWN_KEYS
 from openami.kernel.obis import Obis
 
 BROKEN = sorted((Path(__file__).parent / "broken_profiles").glob("*.toml"))
@@ -65,9 +68,9 @@ def test_a_broken_file_names_file_key_and_mend(file: Path) -> None:
 
 
 def test_every_problem_of_every_file_is_told_at_once() -> None:
-    files = {"dlms": "", **{f.stem: f.read_text() for f in BROKEN}}
+    texts = {"dlms": "", **{f.stem: f.read_text() for f in BROKEN}}
     with pytest.raises(ProfileDataError) as caught:
-        load_profiles(files)
+        load_profiles(texts)
     assert {p.file for p in caught.value.problems} == {f.name for f in BROKEN}
 
 
@@ -77,8 +80,8 @@ def test_a_child_keeps_what_it_does_not_say_and_replaces_what_it_does() -> None:
         'inherits = "model"\nmain_b = [1]\n[clock]\ndeviation = "reversed"\n'
         '[[read]]\nname = "load_profile"\nobis = "1.0.99.1.0.255"\ncapture_period_s = 3600\n'
     )
-    files = {"standard": STANDARD, "maker": 'inherits = "standard"', "model": model, "firmware": firmware}
-    profiles = load_profiles(files)
+    texts = {"standard": STANDARD, "maker": 'inherits = "standard"', "model": model, "firmware": firmware}
+    profiles = load_profiles(texts)
     child = profiles["firmware"]
     assert child.parents == ("model", "maker", "standard")
     assert (child.scale_of(A_PLUS), child.scale_of(VOLTAGE)) == (Scale(0, 30), Scale(0, 35))
@@ -107,17 +110,17 @@ def test_a_layout_of_a_child_takes_the_place_of_its_parents() -> None:
 
 
 def test_a_circle_of_three_names_them() -> None:
-    files = {name: f'inherits = "{parent}"' for name, parent in (("a", "b"), ("b", "c"), ("c", "a"))}
+    texts = {name: f'inherits = "{parent}"' for name, parent in (("a", "b"), ("b", "c"), ("c", "a"))}
     with pytest.raises(ProfileDataError, match="a circle: a -> b -> c -> a"):
-        load_profiles(files)
+        load_profiles(texts)
 
 
 def test_the_longest_chain_is_taken_and_one_more_is_refused() -> None:
-    files = {"p0": "", **{f"p{n}": f'inherits = "p{n - 1}"' for n in range(1, MAX_INHERITANCE)}}
-    assert len(load_profiles(files)[f"p{MAX_INHERITANCE - 1}"].parents) == MAX_INHERITANCE - 1
-    files[f"p{MAX_INHERITANCE}"] = f'inherits = "p{MAX_INHERITANCE - 1}"'
+    texts = {"p0": "", **{f"p{n}": f'inherits = "p{n - 1}"' for n in range(1, MAX_INHERITANCE)}}
+    assert len(load_profiles(texts)[f"p{MAX_INHERITANCE - 1}"].parents) == MAX_INHERITANCE - 1
+    texts[f"p{MAX_INHERITANCE}"] = f'inherits = "p{MAX_INHERITANCE - 1}"'
     with pytest.raises(ProfileDataError, match=f"more than {MAX_INHERITANCE} deep"):
-        load_profiles(files)
+        load_profiles(texts)
 
 
 def test_a_file_without_end_is_refused_by_its_size() -> None:
@@ -128,8 +131,8 @@ def test_a_file_without_end_is_refused_by_its_size() -> None:
 def test_loading_is_once_and_the_same_each_time() -> None:
     assert shipped_profiles() is shipped_profiles()
     assert profile_of("oam-1") is profile_of("oam-1")
-    files = {"dlms": STANDARD, "b": 'inherits = "dlms"', "a": 'inherits = "b"'}
-    forward, backward = load_profiles(files), load_profiles(dict(reversed(files.items())))
+    texts = {"dlms": STANDARD, "b": 'inherits = "dlms"', "a": 'inherits = "b"'}
+    forward, backward = load_profiles(texts), load_profiles(dict(reversed(texts.items())))
     assert list(forward) == list(backward) == ["a", "b", "dlms"]
     assert forward == backward
 
@@ -148,6 +151,30 @@ def test_a_profile_cannot_be_changed_by_who_reads_it() -> None:
 def test_an_unknown_profile_is_named_with_those_that_are() -> None:
     with pytest.raises(UnknownProfileError, match=r"'oam-2'.*oam-1"):
         profile_of("oam-2")
+
+
+def test_the_worked_example_of_the_manual_works() -> None:
+    manual = (Path(__file__).parents[3] / "docs" / "protocol" / "meter-profiles.md").read_text()
+    first, second = re.findall(r"```toml\n(.*?)```", manual, re.DOTALL)
+    folder = files("openami.headend.profiles") / "data"
+    shipped = {n: (folder / f"{n}.toml").read_text() for n in profile_names()}
+    profiles = load_profiles({**shipped, "acme-m3": first, "acme-m3-2": second})
+    child = profiles["acme-m3-2"]
+    assert child.parents == ("acme-m3", "idis", "nta", "dlms")
+    assert child.scale_of(Obis.from_text("1.0.1.29.0.255")) == Scale(1, 30)
+    assert child.intervals[Obis.from_text("1.0.12.27.0.255")] is Channel.VOLTAGE
+    assert child.event(1, 240) is EventKind.COVER_OPENED
+    assert child.event(0, 240) is EventKind.MANUFACTURER_SPECIFIC
+    assert child.about == "Acme M3 from firmware 2"
+    with pytest.raises(ProfileDataError) as caught:
+        load_profiles({**shipped, "lg-e450": 'inherits = "lg"\n[scale]\n"1.0.32.7.0.255" = [0, "V"]\n'})
+    assert str(caught.value) in manual
+
+
+def test_the_manual_names_every_key() -> None:
+    manual = (Path(__file__).parents[3] / "docs" / "protocol" / "meter-profiles.md").read_text()
+    for key in KNOWN_KEYS:
+        assert re.search(rf"^\|.*[`\[]{key}[`\]. ]", manual, re.MULTILINE), key
 
 
 def readables() -> Iterator[tuple[str, int]]:

@@ -389,3 +389,5 @@ _PARSERS: Mapping[str, Callable[[_Reader, str, Any], Any]] = {
     "clients": _clients,
     "clock": _clock,
 }
+KNOWN_KEYS = frozenset(_PARSERS)
+"""Every key that may stand at the top of a file."""
