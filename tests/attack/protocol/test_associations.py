@@ -25,6 +25,7 @@ from openami.protocol.apdu.acse import (
     AssociationResponse,
     InitiateRequest,
     Mechanism,
+    ReleaseRequest,
 )
 from openami.protocol.apdu.exception import ExceptionResponse
 from openami.protocol.apdu.services import ActionRequest, GetRequest
@@ -175,9 +176,19 @@ def test_plaintext_where_ciphering_is_agreed_is_never_parsed() -> None:
     with pytest.raises(PeerError) as refused:
         pair.run(pair.association.read(ENERGY), exchange=lambda _: b"\xc4\x01\xc1\x00\x06\x00\x00\x00\x01")
     assert refused.value.code == "plaintext"
-    # Nor may a plain release end what only its owner may end.
-    assert pair.server.receive(messages.encode(messages.decode(b"\x62\x03\x80\x01\x00"))) == [REFUSED]
     still_works(pair)
+
+
+def test_a_plain_release_ends_nothing_where_releases_are_sealed() -> None:
+    """A5; where they are not, it is a release, as many clients send it."""
+    pair = Pair()
+    plain = messages.encode(ReleaseRequest())
+    for is_sealed, state in ((True, ServerState.ASSOCIATED), (False, ServerState.IDLE)):
+        pair.security = replace(pair.security, sealed_release=is_sealed)
+        pair.server, pair.association = pair.new_server(), ClientAssociation(pair.settings)
+        pair.associate()
+        pair.server.receive(plain)
+        assert pair.server.state is state
 
 
 @pytest.mark.parametrize(

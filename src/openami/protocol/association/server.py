@@ -326,12 +326,12 @@ class ServerAssociation:
             return messages.encode(ReleaseResponse(ReleaseReason.NORMAL))
         information = None
         if live.accepted.is_ciphered and protection is not None and protection.control:
-            # A release that nobody proves would let anyone end an association.
-            if request.user_information is None:
+            if request.user_information is not None:
+                opened = self._opened(request.user_information, live)
+                initiate = InitiateResponse(live.accepted.conformance, live.accepted.max_pdu_octets)
+                information = self._sealed(messages.encode(initiate), opened)
+            elif self._security is not None and self._security.sealed_release:
                 raise PeerError("plaintext", "a release without protection where protection is agreed", 0)
-            opened = self._opened(request.user_information, live)
-            initiate = InitiateResponse(live.accepted.conformance, live.accepted.max_pdu_octets)
-            information = self._sealed(messages.encode(initiate), opened)
         self.abort()
         return messages.encode(ReleaseResponse(ReleaseReason.NORMAL, information))
 

@@ -224,9 +224,16 @@ def gmac_answer(title: bytes, counter: int, challenge: bytes, *, key: bytes, aut
 def verify_gmac_answer(
     title: bytes, answer: bytes, challenge: bytes, *, key: bytes, auth_key: bytes, suite: int = 0
 ) -> bool:
-    """Tell whether the peer's ``SC | IC | tag`` answers our challenge, in constant time."""
-    if len(answer) != HEADER_OCTETS + TAG_OCTETS or answer[0] != AUTHENTICATED | suite:
+    """Tell whether the peer's ``SC | IC | tag`` answers our challenge, in constant time.
+
+    The control octet may name the suite or suite 0: some stacks leave the suite out of the answer. The tag covers the
+    octet, so both are proofs of the same keys.
+    """
+    if len(answer) != HEADER_OCTETS + TAG_OCTETS or answer[0] not in {AUTHENTICATED, AUTHENTICATED | suite}:
+        return False
+    named = suite if len(key) == KEY_OCTETS_BY_SUITE[2] else answer[0] & 0x0F
+    if answer[0] != AUTHENTICATED | named:
         return False
     counter = int.from_bytes(answer[1:HEADER_OCTETS])
-    wanted = gmac_answer(title, counter, challenge, key=key, auth_key=auth_key, suite=suite)
+    wanted = gmac_answer(title, counter, challenge, key=key, auth_key=auth_key, suite=named)
     return hmac.compare_digest(wanted, answer)
