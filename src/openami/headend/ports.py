@@ -121,7 +121,8 @@ class CommandSender(Protocol):
 
         Raises:
             SealingRefusedError: it will not sign this.
-            DownlinkUnavailableError: the process or the DMZ's bus is away.
+            DownlinkUnavailableError: the process or the DMZ's bus is away; it was not sent.
+            NoAnswerError: the process died with it in hand; it may have been sent.
         """
         ...
 

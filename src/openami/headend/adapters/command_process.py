@@ -14,13 +14,17 @@ from openami.contracts.command import CommandOutcome, decode_outcome
 from openami.contracts.errors import ContractError
 from openami.contracts.stream import OUTCOME_SUBJECT, SEALING_SUBJECT
 from openami.headend.command.wire import ProveRequest, Reply, SealRequest, SendRequest, Status, decode_reply
-from openami.headend.ports import DownlinkUnavailableError, SealingRefusedError, SealingUnavailableError
+from openami.headend.ports import DownlinkUnavailableError, NoAnswerError, SealingRefusedError, SealingUnavailableError
 from openami.kernel.ids import SystemTitle
 
 REQUEST_TIMEOUT_S = 5.0
 MAX_WAITING = 10_000
 _MS = 1000
 log = structlog.get_logger("openami.headend")
+
+
+class _NoReplyError(SealingUnavailableError):
+    """The command process took a request and did not reply."""
 
 
 class NatsCommandProcess:
@@ -49,11 +53,14 @@ class NatsCommandProcess:
         """Have a frame signed and handed to the DMZ.
 
         Raises:
-            SealingRefusedError, DownlinkUnavailableError: see :class:`openami.headend.ports.CommandSender`.
+            SealingRefusedError, DownlinkUnavailableError, NoAnswerError: see
+                :class:`openami.headend.ports.CommandSender`.
         """
         request = SendRequest(title, request_id, max(1, int(time_left_s * _MS)), frame)
         try:
             _done(await self._ask("send", request.encode()))
+        except _NoReplyError as error:
+            raise NoAnswerError(f"no answer, and nobody knows whether it was sent: {error}") from error
         except SealingUnavailableError as error:
             raise DownlinkUnavailableError(str(error)) from error
 
@@ -64,7 +71,9 @@ class NatsCommandProcess:
         try:
             message = await self._client.request(f"{SEALING_SUBJECT}.{what}", octets, timeout=REQUEST_TIMEOUT_S)
             return decode_reply(message.data)
-        except (NatsError, TimeoutError, OSError) as error:
+        except TimeoutError as error:
+            raise _NoReplyError("the command process has not replied in time") from error
+        except (NatsError, OSError) as error:
             text = f"the command process does not answer: {type(error).__name__}"
             raise SealingUnavailableError(text) from error
         except ContractError as error:
