@@ -91,6 +91,8 @@ class Settings:
         host: address that the portal and the gateway listen on.
         speed: domain seconds per real second.
         real_origin, domain_origin: the pair of instants that fixes domain time.
+        listener_port: TCP and UDP port for meters that push by themselves; None, the default, for no listener.
+        listener_host: address that the listener listens on: that of the carrier's private network.
         gateway_id: number of this gateway.
         partition_groups: how many groups the 64 partitions are leased in.
         postgres_url, nats_dmz_url, nats_core_url, clickhouse_url: engines of your own, or None for the built-in ones.
@@ -102,6 +104,8 @@ class Settings:
     web_port: int = 8420
     gateway_port: int = 8443
     nats_port: int = 8422
+    listener_port: int | None = None
+    listener_host: str = "127.0.0.1"
     speed: float = 1.0
     real_origin: datetime = field(default_factory=real_now)
     domain_origin: datetime | None = None
@@ -175,7 +179,10 @@ def _require_sound(settings: Settings) -> None:
             raise ValueError(f"{name} is {value!r}, it must be a whole number from 1 to {most}")
     if type(settings.speed) not in {int, float} or not 0 < settings.speed <= MAX_SPEED:
         raise ValueError(f"speed is {settings.speed!r}, it must be a number above 0 and at most {MAX_SPEED}")
-    for name in ("zone", "host"):
+    port = settings.listener_port
+    if port is not None and (type(port) is not int or not 1 <= port <= 65_535):
+        raise ValueError(f"listener_port is {port!r}, it must be null or a whole number from 1 to 65535")
+    for name in ("zone", "host", "listener_host"):
         if not isinstance(getattr(settings, name), str) or not getattr(settings, name):
             raise ValueError(f"{name} is {getattr(settings, name)!r}, it must be text")
     for name in ("postgres_url", "nats_dmz_url", "nats_core_url", "clickhouse_url"):

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from openami.contracts.reading import UUIDS
 from openami.headend.levels import Levels
 
 I64 = npt.NDArray[np.int64]
@@ -58,6 +59,7 @@ class Coverage:
         levels: counts of what came how soon.
         today: the last UTC day that was begun.
         title: system titles as big-endian integers.
+        meter_id: (n,) V16.
         since, until: first expected quarter-hour and first that is no longer expected.
         is_rostered: whether the registry said so, or the first frame.
         down_s: since when the meter has no supply, by its own word; -1 where it has.
@@ -73,6 +75,7 @@ class Coverage:
     levels: Levels = field(default_factory=Levels)
     today: int = NONE
     title: U64 = field(default_factory=lambda: np.zeros(0, np.uint64))
+    meter_id: UUIDS = field(default_factory=lambda: np.zeros(0, "V16"))
     since: I64 = field(default_factory=lambda: np.zeros(0, np.int64))
     until: I64 = field(default_factory=lambda: np.zeros(0, np.int64))
     is_rostered: Mask = field(default_factory=lambda: np.zeros(0, np.bool_))
@@ -86,34 +89,50 @@ class Coverage:
     changed: set[int] = field(default_factory=set)
     _sorted: U64 = field(default_factory=lambda: np.zeros(0, np.uint64))
     _order: I64 = field(default_factory=lambda: np.zeros(0, np.int64))
+    _mixed: U64 = field(default_factory=lambda: np.zeros(0, np.uint64))
+    _mixed_order: I64 = field(default_factory=lambda: np.zeros(0, np.int64))
 
     def __len__(self) -> int:
         return len(self.title)
 
     def find(self, titles: U64) -> I64:
         """Return the meters' numbers, -1 for a title that is not known."""
-        if not len(self._sorted):
-            return np.full(len(titles), NONE, np.int64)
-        at = np.minimum(np.searchsorted(self._sorted, titles), len(self._sorted) - 1)
-        return np.where(self._sorted[at] == titles, self._order[at], NONE)
+        return _looked_up(titles, self._sorted, self._order)
 
-    def numbers(self, titles: U64) -> I64:
-        """Return the meters' numbers; new titles get one."""
-        new = np.unique(titles[self.find(titles) < 0])
-        if len(new):
-            self._grow(new)
+    def find_ids(self, meter_ids: UUIDS) -> I64:
+        """Return the meters' numbers by their ids, -1 for an id that is not known."""
+        found = _looked_up(_mix(meter_ids), self._mixed, self._mixed_order)
+        if not len(self):
+            return found
+        same = (_halves(self.meter_id)[found] == _halves(meter_ids)).all(axis=1)
+        return np.where(same, found, NONE)
+
+    def numbers(self, titles: U64, meter_ids: UUIDS) -> I64:
+        """Return the meters' numbers; new titles get one.
+
+        Args:
+            titles: (n,) system titles as big-endian integers.
+            meter_ids: (n,) their ids.
+        """
+        found = self.find(titles)
+        strangers = np.flatnonzero(found < 0)
+        if not len(strangers):
+            return found
+        new, first = np.unique(titles[strangers], return_index=True)
+        self._grow(new, meter_ids[strangers[first]])
         return self.find(titles)
 
-    def enroll(self, titles: U64, *, since_s: I64, until_s: I64, cells: I64) -> None:
+    def enroll(self, titles: U64, meter_ids: UUIDS, *, since_s: I64, until_s: I64, cells: I64) -> None:
         """Take what the registry says: where meters hang and for how long.
 
         Args:
             titles: (n,) system titles as big-endian integers, each once.
+            meter_ids: (n,) their ids.
             since_s: (n,) installed at, seconds since the epoch.
             until_s: (n,) removed at; :data:`NEVER_S` while it hangs.
             cells: (n,) number of the radio cell; -1 for none.
         """
-        at = self.numbers(titles)
+        at = self.numbers(titles, meter_ids)
         # A meter that hung before we began owes us nothing from then.
         since, until = -(-np.maximum(since_s, self.began_s) // SLOT_S), until_s // SLOT_S
         moved = at[(self.since[at] != since) | (self.until[at] != until) | ~self.is_rostered[at]]
@@ -237,9 +256,10 @@ class Coverage:
         self.down_s[number[(self.down_s[number] >= 0) & (slot * SLOT_S >= self.down_s[number])]] = NONE
         self.changed.update(np.unique(number).tolist())
 
-    def _grow(self, titles: U64) -> None:
+    def _grow(self, titles: U64, meter_ids: UUIDS) -> None:
         n = len(titles)
         self.title = np.concatenate([self.title, titles])
+        self.meter_id = np.concatenate([self.meter_id, meter_ids])
         for name, value in (("since", NEVER_S), ("until", NEVER_S // SLOT_S), ("down_s", NONE), ("newest", NONE),
                             ("cell", NONE), ("opened", self.today)):  # fmt: skip
             setattr(self, name, np.concatenate([getattr(self, name), np.full(n, value, np.int64)]))
@@ -247,3 +267,23 @@ class Coverage:
         self.finished = np.concatenate([self.finished, np.zeros(n, np.uint64)])
         self._order = np.argsort(self.title, kind="stable").astype(np.int64)
         self._sorted = self.title[self._order]
+        mixed = _mix(self.meter_id)
+        self._mixed_order = np.argsort(mixed, kind="stable").astype(np.int64)
+        self._mixed = mixed[self._mixed_order]
+
+
+def _looked_up(wanted: U64, ordered: U64, order: I64) -> I64:
+    if not len(ordered):
+        return np.full(len(wanted), NONE, np.int64)
+    at = np.minimum(np.searchsorted(ordered, wanted), len(ordered) - 1)
+    return np.where(ordered[at] == wanted, order[at], NONE)
+
+
+def _halves(meter_ids: UUIDS) -> U64:
+    return np.ascontiguousarray(meter_ids).view("<u8").reshape(-1, 2)
+
+
+def _mix(meter_ids: UUIDS) -> U64:
+    """Return 64 bits of each id; two ids that share them are told apart by comparing whole."""
+    halves = _halves(meter_ids)
+    return np.asarray(halves[:, 0] * np.uint64(0x9E37_79B9_7F4A_7C15) ^ halves[:, 1])

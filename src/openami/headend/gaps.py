@@ -24,7 +24,7 @@ from openami.headend.coverage import (
     Mask,
     page_key,
 )
-from openami.headend.levels import EXPECTED, HORIZON_HOURS
+from openami.headend.levels import EXPECTED, HORIZON_HOURS, Levels
 
 MARKED_DAYS = 3
 """A day with a row that was cut short stays open this long: the other end of the outage may lie in the next day."""
@@ -73,12 +73,11 @@ def standing(coverage: Coverage, *, until_s: int) -> Mapping[tuple[int, int], I6
     """Return the counts of :class:`~openami.headend.levels.Levels` with what open days are expected to give."""
     coverage.roll(until_s)
     _open_days(coverage)
-    counts = {key: value.copy() for key, value in coverage.levels.counts.items()}
     expected = np.bitwise_count(_expected(coverage, until_s // SLOT_S) & ~coverage.bits[:, DARK]).sum(axis=1)
     number, day = coverage.key >> DAY_BITS, coverage.key & DAY_MASK
-    for d, cell, n in zip(day.tolist(), coverage.cell[number].tolist(), expected.tolist(), strict=True):
-        counts.setdefault((d, cell), np.zeros(EXPECTED + 1, np.int64))[EXPECTED] += n
-    return counts
+    both = Levels({key: value.copy() for key, value in coverage.levels.counts.items()})
+    both.expect(day, coverage.cell[number], expected.astype(np.int64))
+    return both.counts
 
 
 def share_within(counts: I64, hours: int) -> float:

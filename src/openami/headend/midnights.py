@@ -106,6 +106,11 @@ class Midnights:
             if not self.came[number] & bit:
                 self.absent[number] |= bit
 
+    def has_all(self, number: int, first: date, last: date) -> bool:
+        """Tell whether the reads at the midnights of these days have come, both ends included."""
+        bits = [day_bit(first + timedelta(days=k)) for k in range((last - first).days + 1)]
+        return all(self.came[number] & bit for bit in bits)
+
     def missing(
         self, numbers: I64, since_s: I64, until_s: I64, *, zone: ZoneInfo, now_s: int, grace_s: int, days: int
     ) -> Iterator[tuple[date, I64]]:

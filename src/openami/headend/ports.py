@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Protocol
 from uuid import UUID
 
 from openami.contracts.deadletter import DeadLetter
 from openami.contracts.reading import I64, UUIDS
+from openami.headend.answer import Answer, Figure
 from openami.headend.intake import Outcome, StreamMessage
 from openami.headend.profiles.columns import ColumnSheet
+from openami.headend.request import Request
+from openami.headend.roster import Roster
 from openami.kernel.errors import OpenAmiError
 from openami.kernel.ids import SystemTitle
 
@@ -172,6 +175,23 @@ class Outbox(Protocol):
         ...
 
 
+class AnswerOutbox(Protocol):
+    """Where answers of meters go."""
+
+    async def publish_answer(self, answer: Answer, *, name: str, subject_partition: int) -> None:
+        """Return when every row that a meter answered with is durable. May be repeated, as outcomes may.
+
+        Args:
+            answer: what a session brought home.
+            name: the request and its try, for message ids.
+            subject_partition: the partition whose subjects are used, the lowest of the group's.
+
+        Raises:
+            BusUnavailableError: not everything was acknowledged; publish it again.
+        """
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Lease:
     """A group in hand: the number that fences its writes, and the stream sequence its state stands at."""
@@ -202,6 +222,43 @@ class LastFrames:
 
 
 @dataclass(frozen=True, slots=True)
+class LevelRow:
+    """Counts of a UTC day and cell: within 1, 6, 24, 72 hours, later, owed by finished days, owed by all."""
+
+    day: date
+    cell: str
+    counts: tuple[int, int, int, int, int, int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class RegisterLevelRow:
+    """Billing-window register reads of a read day and cell: due, there by 07:00, there now."""
+
+    read_day: date
+    cell: str
+    due: int
+    in_time: int
+    came: int
+
+
+@dataclass(frozen=True, slots=True)
+class KeptPage:
+    """What a group remembers of its meters, for the next owner and for staff pages.
+
+    Args:
+        page: see :mod:`openami.headend.memory_page`.
+        is_base: the page holds every meter of the group; earlier pages go.
+        levels: service levels for staff pages; none between two plans.
+        registers: register levels, likewise.
+    """
+
+    page: bytes
+    is_base: bool
+    levels: tuple[LevelRow, ...]
+    registers: tuple[RegisterLevelRow, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """Everything that changes when a group's position moves, written in one transaction or not at all.
 
@@ -215,6 +272,7 @@ class Snapshot:
         letters: those to show; the stream of dead letters has them all.
         forget_before_ms: letters refused before this (domain time) go from the page; None to leave them.
         last_frames: newest frame of each meter.
+        kept: what is remembered of meters; None where nothing of it changed.
     """
 
     since: int
@@ -227,6 +285,7 @@ class Snapshot:
     letters: list[DeadLetter]
     forget_before_ms: int | None
     last_frames: LastFrames
+    kept: KeptPage | None = None
 
 
 class GroupStore(Protocol):
@@ -269,6 +328,10 @@ class GroupStore(Protocol):
         """Return the pages of counter windows, the base first."""
         ...
 
+    async def memory(self, group: int) -> list[bytes]:
+        """Return the pages of what is remembered of meters, the base first."""
+        ...
+
     async def write(self, lease: Lease, snapshot: Snapshot) -> None:
         """Keep a snapshot.
 
@@ -295,5 +358,44 @@ class ColumnSheets(Protocol):
 
         Raises:
             StateUnavailableError: the database does not answer.
+        """
+        ...
+
+
+class RequestStore(Protocol):
+    """Requests to meters, so that none is lost or begun twice when an owner dies.
+
+    Every method raises :class:`StateUnavailableError` when the database cannot be reached.
+    """
+
+    async def open(self, group: int) -> list[Request]:
+        """Return the open requests of a group, those that staff entered since included."""
+        ...
+
+    async def rested(self, group: int, *, since_s: float) -> list[Request]:
+        """Return requests for intervals that were given up since an instant (real time)."""
+        ...
+
+    async def save(self, lease: Lease, requests: Sequence[Request], figures: Mapping[UUID, Sequence[Figure]]) -> None:
+        """Keep requests as they stand, and what a person asked for by request.
+
+        Raises:
+            LostLeaseError: the fence is not this lease's any more; nothing was written.
+        """
+        ...
+
+    async def forget(self, group: int, *, before_s: float) -> None:
+        """Drop requests that ended before an instant (real time)."""
+        ...
+
+
+class RosterSource(Protocol):
+    """Who hangs where, by the registry."""
+
+    async def roster(self) -> Roster:
+        """Return every meter that hangs or hung, as it stands now.
+
+        Raises:
+            StateUnavailableError: the registry does not answer.
         """
         ...

@@ -17,7 +17,6 @@ from openami.security.keys.table import title_number
 
 I64 = npt.NDArray[np.int64]
 U64 = npt.NDArray[np.uint64]
-NO_CELL = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +54,6 @@ class Roster:
         self.meter_id: UUIDS = uuid_column([h.meter_id for h in self.hung])
         self.installed_s: I64 = np.array([h.installed_s for h in self.hung], np.int64)
         self.removed_s: I64 = np.array([NEVER_S if h.removed_s is None else h.removed_s for h in self.hung], np.int64)
-        self.cells: tuple[str, ...] = tuple(sorted({h.cell for h in self.hung if h.cell}))
-        place = {name: number for number, name in enumerate(self.cells)}
-        self.cell: I64 = np.array([place.get(h.cell, NO_CELL) for h in self.hung], np.int64)
 
     def __len__(self) -> int:
         return len(self.title)
@@ -73,7 +69,3 @@ class Roster:
         """Return where a meter hangs, or None."""
         at = int(self.find(np.array([title_number(title.octets)], np.uint64))[0])
         return self.hung[at] if at >= 0 else None
-
-    def cell_name(self, number: int) -> str:
-        """Return the name of a cell by its number; empty for none."""
-        return self.cells[number] if 0 <= number < len(self.cells) else ""

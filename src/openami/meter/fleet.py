@@ -6,7 +6,7 @@ clock drifts is :class:`openami.meter.meter.VirtualMeter`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import MutableSequence, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -31,12 +31,12 @@ class MeterFleet:
     """m meters.
 
     Args:
-        identities: (m,) names and keys.
+        identities: (m,) names and keys; one is replaced when a meter takes new keys.
         registers: their registers.
         counters: their invocation counters.
     """
 
-    identities: Sequence[MeterIdentity]
+    identities: MutableSequence[MeterIdentity]
     registers: RegisterBank
     counters: InvocationCounters
 

@@ -61,6 +61,10 @@ class EventLogs:
         kept = sorted((e for ring in self.rings.values() for e in ring), key=lambda e: e.place)
         return [(e.at, e.code) for e in kept]
 
+    def last(self) -> LogEntry | None:
+        """Return the entry that was written last, of any log."""
+        return max((ring[-1] for ring in self.rings.values() if ring), key=lambda e: e.place, default=None)
+
     def latest(self, log: int) -> int:
         """Return the code of a log's last entry; 0 where it is empty."""
         ring = self.rings[log]

@@ -71,7 +71,7 @@ class VirtualMeter:
     """
 
     identity: MeterIdentity
-    registers: RegisterBank
+    registers: RegisterBank = field(repr=False)
     counters: InvocationCounters
     clock: MeterClock
     zone: ZoneInfo
@@ -79,20 +79,20 @@ class VirtualMeter:
     rows_per_push: int = 1
     state: DeviceState = field(default_factory=DeviceState)
     gasps: GaspRadio | None = None
-    profile: deque[LoadProfileRow] = field(default_factory=lambda: deque(maxlen=PROFILE_ROWS))
-    daily: deque[RegisterRow] = field(default_factory=lambda: deque(maxlen=DAILY_ROWS))
-    billing: deque[RegisterRow] = field(default_factory=lambda: deque(maxlen=BILLING_ROWS))
+    profile: deque[LoadProfileRow] = field(default_factory=lambda: deque(maxlen=PROFILE_ROWS), repr=False)
+    daily: deque[RegisterRow] = field(default_factory=lambda: deque(maxlen=DAILY_ROWS), repr=False)
+    billing: deque[RegisterRow] = field(default_factory=lambda: deque(maxlen=BILLING_ROWS), repr=False)
     is_powered: bool = True
-    power_mw: int = 0
+    power_mw: int = field(default=0, repr=False)
     voltage_dv: int = 0
     tampering: Tampering = field(default_factory=Tampering)
     device: CosemDevice = field(init=False)
     outbox: list[bytes] = field(default_factory=list)
-    _running: _Running = field(init=False)
-    _cut_short: _Running | None = None
+    _running: _Running = field(init=False, repr=False)
+    _cut_short: _Running | None = field(default=None, repr=False)
     _went_dark: datetime | None = None
     _carried_mw_us: list[int] = field(default_factory=lambda: [0, 0])
-    _unsent: list[LoadProfileRow] = field(default_factory=list)
+    _unsent: list[LoadProfileRow] = field(default_factory=list, repr=False)
 
     def __post_init__(self) -> None:
         self._begin(_next_quarter(self.clock.shows(self.now)))

@@ -13,6 +13,8 @@ from openami.meter.objects.push import PushSetup
 from openami.meter.objects.switch import Limiter, Switch
 from openami.meter.pushes import push_setups
 from openami.meter.quality import VoltageQuality
+from openami.meter.sealing import MeterIdentity
+from openami.protocol.association.counters import RisingCounter
 from openami.protocol.association.ports import SecurityIncident
 
 INCIDENT_PAUSE = timedelta(minutes=1)
@@ -41,12 +43,17 @@ class DeviceState:
     limiter: Limiter = field(default_factory=Limiter)
     setups: tuple[PushSetup, ...] = field(default_factory=push_setups)
     errors: int = 0
-    client_counter: int = 0
+    received: RisingCounter = field(default_factory=RisingCounter)
     image: ImageTransfer = field(init=False)
     _incidents: dict[SecurityIncident, datetime] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.image = ImageTransfer(self.verifier)
+
+    def take_keys(self, before: MeterIdentity, renewed: MeterIdentity) -> None:
+        """Take note of new keys: under a new encryption key no counter was accepted yet."""
+        if renewed.encryption_key != before.encryption_key:
+            self.received.last = None
 
     def note(self, at: datetime, code: EventCode, log: int | None = None) -> tuple[LogEntry, bool]:
         """Write an event down and return its entry and whether it is to be pushed.

@@ -79,6 +79,7 @@ class VirtualBody:
 
     def replace_identity(self, renewed: MeterIdentity) -> None:
         """Take new keys."""
+        self.meter.state.take_keys(self.meter.identity, renewed)
         self.meter.identity = renewed
 
     def note(self, code: EventCode) -> None:
@@ -102,8 +103,7 @@ class VirtualBody:
         if setup.named == REGISTER_PUSH:
             meter.push_registers(self.shows())
             return True
-        log = meter.state.logs
-        last = max((ring[-1] for ring in log.rings.values() if ring), key=lambda e: e.place, default=None)
+        last = meter.state.logs.last()
         if last is None:
             return False
         meter.push_event(last.at, last.log, last.code)
@@ -111,7 +111,7 @@ class VirtualBody:
 
     def client_counter(self) -> int:
         """Return the highest invocation counter taken from a client."""
-        return self.meter.state.client_counter
+        return self.meter.state.received.last or 0
 
 
 def _registers(rows: list[RegisterRow]) -> Table:

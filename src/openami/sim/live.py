@@ -18,6 +18,8 @@ from openami.kernel.ids import SystemTitle
 from openami.kernel.time import QUARTER_HOUR_S, instant_from_epoch_s, local_date
 from openami.meter.events import EventCode
 from openami.meter.fleet import MeterFleet
+from openami.meter.fleet_device import FleetBody
+from openami.meter.fleet_memory import FleetMemory, rings_in_memory
 from openami.meter.registers import CapturedEnergy
 from openami.protocol.push import LoadProfileRow, RegisterRow
 from openami.sim.dice import Stream, dice
@@ -28,6 +30,7 @@ from openami.sim.territory import MeterDay, Territory
 from openami.sim.world.powerflow import PowerFlow
 
 I64 = npt.NDArray[np.int64]
+Flags = npt.NDArray[np.bool_]
 BACKFILL_ROWS = 4
 """Rows of a push when a meter catches up."""
 _GASP_HEARD_SHARE = 0.7
@@ -71,32 +74,61 @@ class LiveMeters:
         fleet: registers, keys and counters; its registers stand at ``at_s``.
         flow: the feeder's power flow.
         at_s: end of the last quarter-hour that was measured, seconds since the epoch.
+        kept: profiles and states of the meters; None for ones that end with the process.
     """
 
     territory: Territory
     fleet: MeterFleet
     flow: PowerFlow
     at_s: int
+    kept: FleetMemory | None = None
+    memory: FleetMemory = field(init=False)
     _days: dict[date, _DayAtHand] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.memory = self.kept or FleetMemory(rings_in_memory(self.territory.meter_count), self.territory.world.zone)
 
     def step(self) -> list[Heard]:
         """Measure the next quarter-hour and return what collectors will hear of it, in order of time."""
         start_s = self.at_s
         hand, slot = self._at_hand(start_s)
-        energy = self.fleet.registers.integrate(hand.day.delivered_mj[:, [slot]], hand.day.received_mj[:, [slot]])
+        energy = self._measure(hand, slot)
         self.at_s = start_s + QUARTER_HOUR_S
         hop = radio_hop(self.territory.world.seed, self.territory.meter_count, slot_start_s=start_s)
         heard = list(self._profile_pushes(hand, slot, energy, hop))
         heard += self._midnight_pushes(hop)
         for outage in hand.day.outages:
             heard += self._outage_pushes(outage, start_s)
+        heard += self._said_by_themselves(hand.day.captured[:, slot])
         return sorted(heard, key=lambda h: h.due_s)
 
     def pass_by(self) -> None:
         """Measure the next quarter-hour and send nothing: what a meter does whose profile has overflowed."""
         hand, slot = self._at_hand(self.at_s)
-        self.fleet.registers.integrate(hand.day.delivered_mj[:, [slot]], hand.day.received_mj[:, [slot]])
+        self._measure(hand, slot)
         self.at_s += QUARTER_HOUR_S
+
+    def has_supply(self, meter: int, instant_s: int) -> bool:
+        """Tell whether a meter hangs and has supply: without, it does not answer."""
+        hand, _ = self._at_hand(instant_s)
+        return bool(self.territory.has_supply(instant_s, hand.day.outages)[meter])
+
+    def _measure(self, hand: _DayAtHand, slot: int) -> CapturedEnergy:
+        delivered, received = self.memory.measured(hand.day.delivered_mj[:, [slot]], hand.day.received_mj[:, [slot]])
+        self.memory.power_mw = (delivered[:, 0] - received[:, 0]) // QUARTER_HOUR_S
+        return self.fleet.registers.integrate(delivered, received)
+
+    def _said_by_themselves(self, captured: Flags) -> Iterator[Heard]:
+        """Let voltage and power work on what meters watch, and yield what they push of it and of what clients did."""
+        end = instant_from_epoch_s(self.at_s)
+        for meter in self.memory.watched(captured):
+            FleetBody(self.fleet, self.memory, meter, lambda: end).watch()
+        yield from self.said(self.at_s)
+
+    def said(self, due_s: int) -> list[Heard]:
+        """Return what meters pushed of themselves since the last call, as heard at an instant."""
+        outbox, self.memory.outbox = self.memory.outbox, []
+        return [self._heard(meter, due_s, FrameClass.ALARM, octets) for meter, octets in outbox]
 
     def _at_hand(self, start_s: int) -> tuple[_DayAtHand, int]:
         day = local_date(instant_from_epoch_s(start_s), self.territory.world.zone)
@@ -113,16 +145,22 @@ class LiveMeters:
 
     def _profile_pushes(self, hand: _DayAtHand, slot: int, energy: CapturedEnergy, hop: Hop) -> Iterator[Heard]:
         day, territory = hand.day, self.territory
-        voltage = self.flow.solve(day.power_mw[:, [slot]], source_pu=hand.source_pu[[slot]])[:, 0]
+        power_mw = day.power_mw[:, [slot]].copy()
+        # Behind an open switch nothing is drawn.
+        power_mw[territory.home_of[self.memory.open_meters()]] = 0
+        voltage = self.flow.solve(power_mw, source_pu=hand.source_pu[[slot]])[:, 0]
         lost = hand.losses.intervals[territory.home_of, slot]
         end_s = int(day.slots.start_s[slot]) + QUARTER_HOUR_S
         end = instant_from_epoch_s(end_s)
         returns_s = self._returns_s(day.outages, end_s)
+        status = self.memory.capture(
+            end_s, day.captured[:, slot], day.status[:, slot], energy, voltage[territory.home_of]
+        )
         for meter in np.flatnonzero(day.captured[:, slot]):
             m, home = int(meter), int(territory.home_of[meter])
             row = LoadProfileRow(
                 end,
-                int(day.status[m, slot]),
+                int(status[m]),
                 int(energy.delivered_wh[m, 0]),
                 int(energy.received_wh[m, 0]),
                 int(voltage[home]),
@@ -130,10 +168,14 @@ class LiveMeters:
             # A meter without supply at the end of the interval sends when the supply is back.
             sent_s = int(returns_s[home])
             octets = self.fleet.push_profile(m, [row], at=instant_from_epoch_s(sent_s))
-            if not lost[m]:
+            if not lost[m] and not self._is_frozen(m):
                 yield self._heard(m, sent_s + int(hop.delay_s[m]), FrameClass.PROFILE, octets)
                 if hop.repeats[m]:
                     yield self._heard(m, sent_s + int(hop.delay_s[m]) + 7, FrameClass.PROFILE, octets)
+
+    def _is_frozen(self, meter: int) -> bool:
+        tampering = self.memory.tampering.get(meter)
+        return tampering is not None and tampering.is_push_frozen
 
     def _returns_s(self, outages: Sequence[Outage], instant_s: int) -> I64:
         """(homes,) the instant, or the end of the outage that the home is in then."""
@@ -150,11 +192,12 @@ class LiveMeters:
         at = instant_from_epoch_s(self.at_s)
         delivered, received = self.fleet.registers.shown_wh()
         lost = hand.losses.midnight[self.territory.home_of]
+        self.memory.midnight(self.at_s, hand.day.reads_midnight, delivered, received)
         for meter in np.flatnonzero(hand.day.reads_midnight):
             m = int(meter)
             row = RegisterRow(at, int(delivered[m]), int(received[m]))
             octets = self.fleet.push_registers(m, [row], at=at)
-            if not lost[m]:
+            if not lost[m] and not self._is_frozen(m):
                 yield self._heard(m, self.at_s + int(hop.delay_s[m]) + 1, FrameClass.PROFILE, octets)
 
     def _outage_pushes(self, outage: Outage, start_s: int) -> Iterator[Heard]:
@@ -169,10 +212,13 @@ class LiveMeters:
         for k, home in enumerate(outage.homes):
             meter = self._meter_at(int(home), outage.start_s)
             if began:
+                self.memory.state(meter).note(*down)
                 octets = self.fleet.push_events(meter, [down], at=down[0], last_gasp=True)
                 if hears[k]:
                     yield self._heard(meter, outage.start_s + int(wait_s[k]), FrameClass.LAST_GASP, octets)
             if ended:
+                self.memory.state(meter).note(*up)
+                self.memory.fail(meter, down[0], up[0])
                 octets = self.fleet.push_events(meter, [down, up], at=up[0])
                 yield self._heard(meter, outage.end_s + int(wait_s[k]), FrameClass.ALARM, octets)
 

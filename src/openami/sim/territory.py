@@ -137,7 +137,7 @@ class Territory:
             received_mj=np.maximum(-through_mj, 0),
             captured=captured,
             status=status,
-            reads_midnight=self._has_supply(int(slots.start_s[0]), outages),
+            reads_midnight=self.has_supply(int(slots.start_s[0]), outages),
             outages=outages,
             power_mw=self._at_homes(through_mj) // QUARTER_HOUR_S,
         )
@@ -163,7 +163,8 @@ class Territory:
         status = np.where(captured & (lit_s < QUARTER_HOUR_S), int(RawQuality.POWER_DOWN), 0).astype(np.uint8)
         return captured, status
 
-    def _has_supply(self, instant_s: int, outages: Sequence[Outage]) -> Flags:
+    def has_supply(self, instant_s: int, outages: Sequence[Outage]) -> Flags:
+        """Return (m,) which meters hang and have supply at an instant."""
         supplied = np.ones(self.world.home_count, dtype=np.bool_)
         for outage in outages:
             if outage.start_s <= instant_s < outage.end_s:

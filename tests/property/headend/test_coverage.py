@@ -11,10 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from openami.contracts.event import DeviceEvent, EventKind
+from openami.contracts.reading import uuid_column
 from openami.headend.coverage import DAY_S, DEPTH_DAYS, NEVER_S, SLOT_S, SLOTS, Coverage
-from openami.headend.coverage_page import encode_coverage, restore_coverage
 from openami.headend.gaps import find_gaps, standing
 from openami.headend.levels import EXPECTED
+from openami.headend.memory import GroupMemory
+from openami.headend.memory_page import encode_memory, restore_memory
 from openami.headend.supply import note_supply
 from openami.kernel.time import epoch_s, instant_from_epoch_s
 
@@ -30,6 +32,7 @@ def new_coverage() -> Coverage:
     coverage = Coverage(BEGAN * SLOT_S)
     coverage.enroll(
         np.arange(1, METERS + 1, dtype=np.uint64),
+        uuid_column([UUID(int=n + 1) for n in range(METERS)]),
         since_s=np.array([BEGAN * SLOT_S] * METERS),
         until_s=np.array([NEVER_S] * METERS),
         cells=np.array([0, 0, 1]),
@@ -41,9 +44,10 @@ def feed(coverage: Coverage, batch: Batch, now_slot: int) -> None:
     if not batch:
         return
     number, slot, marked = (np.array([r[k] for r in batch]) for k in range(3))
-    titles = (number + 1).astype(np.uint64)
+    ids = uuid_column([UUID(int=n + 1) for n in number.tolist()])
+    assert (coverage.find_ids(ids) == coverage.find((number + 1).astype(np.uint64))).all()
     coverage.receive(
-        coverage.numbers(titles),
+        coverage.find_ids(ids),
         (BEGAN + slot.astype(np.int64)) * SLOT_S,
         is_marked=marked.astype(np.bool_),
         arrived_s=(BEGAN + slot.astype(np.int64)) * SLOT_S + 1000,
@@ -70,7 +74,8 @@ def test_what_is_missing_is_what_is_expected_and_did_not_come(batches: list[Batc
             feed(coverage, [(n, s, False) for n, s, _ in batch], BEGAN + 5 * SLOTS)
             came |= {(n, s) for n, s, _ in batch}
         spread(coverage, BEGAN + horizon // 2)
-        coverage = restore_coverage([encode_coverage(coverage, np.arange(len(coverage)))], began_s=0)
+        page = encode_memory(GroupMemory(coverage), np.arange(len(coverage)), coverage.levels.counts)
+        coverage = restore_memory([page], began_s=0).coverage
     assert spread(coverage, BEGAN + horizon) == {(n, s) for n in range(METERS) for s in range(horizon)} - came
 
 

@@ -137,6 +137,43 @@ def test_an_aarq_of_another_stack_reads_as_the_plain_one(octets: str) -> None:
     assert apdu.decode(bytes.fromhex(octets)) == AssociationRequest(LN, Mechanism.NONE, None, None, PROPOSED)
 
 
+# What gurux-dlms 1.0.203 and dlms-cosem 25.1.0 send, as they sent it.
+SENT_BY_OTHERS: list[tuple[str, str, Apdu]] = [
+    (
+        "gurux, a password and a user id",
+        (
+            "603ba109060760857405080101a9030201058a0207808b0760857405080201ac0a80083132333435363738"
+            "be10040e01000000065f1f0400401e5dffff"
+        ),
+        AssociationRequest(LN, Mechanism.LOW, None, b"12345678", bytes.fromhex("01000000065f1f0400401e5dffff")),
+    ),
+    (
+        "gurux, GMAC with a sealed initiate",
+        (
+            "605da109060760857405080103a60a040841424344454647488a0207808b0760857405080205ac128010"
+            "b9114f22148eab56577bbff33a0bf09dbe230421211f3000000001f55ff1e4bccf02ef80df0f28639bfa5fd5fd221fef7042b6ac4f"
+        ),
+        AssociationRequest(
+            LN_CIPHERED,
+            Mechanism.HIGH_GMAC,
+            b"ABCDEFGH",
+            bytes.fromhex("b9114f22148eab56577bbff33a0bf09d"),
+            bytes.fromhex("211f3000000001f55ff1e4bccf02ef80df0f28639bfa5fd5fd221fef7042b6ac4f"),
+        ),
+    ),
+    (
+        "dlms-cosem, a release with an initiate",
+        "6215800100be10040e01000000065f1f0400000019ffff",
+        ReleaseRequest(ReleaseReason.NORMAL, bytes.fromhex("01000000065f1f0400000019ffff")),
+    ),
+]
+
+
+@pytest.mark.parametrize(("octets", "message"), [pytest.param(o, m, id=n) for n, o, m in SENT_BY_OTHERS])
+def test_what_another_stack_sends_reads(octets: str, message: Apdu) -> None:
+    assert apdu.decode(bytes.fromhex(octets)) == message
+
+
 def test_a_password_without_a_mechanism_asks_for_no_authentication() -> None:
     octets = bytes.fromhex(f"6029 {CONTEXT} ac0a 8008 3132333435363738 {PROPOSAL}")
     request = AssociationRequest(LN, Mechanism.NONE, None, b"12345678", PROPOSED)

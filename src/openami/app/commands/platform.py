@@ -32,6 +32,15 @@ GatewayPortOption = Annotated[
 NatsPortOption = Annotated[
     int | None, typer.Option("--nats-port", min=1, max=65535, help="Port of the built-in bus (8422).")
 ]
+ListenOption = Annotated[
+    int | None,
+    typer.Option(
+        "--listen", min=1, max=65535, help="TCP and UDP port for meters that push by themselves (off; usual is 4059)."
+    ),
+]
+ListenHostOption = Annotated[
+    str | None, typer.Option("--listen-host", help="Address of the carrier's private network to listen on (127.0.0.1).")
+]
 HISTORY_FILE = "history.json"
 """In the home: how far the history child has come; see :mod:`openami.app.process.history`."""
 
@@ -41,10 +50,13 @@ def up(
     port: PortOption = None,
     gateway_port: GatewayPortOption = None,
     nats_port: NatsPortOption = None,
+    listen: ListenOption = None,
+    listen_host: ListenHostOption = None,
     json_output: JsonOption = False,
 ) -> None:
     """Start the platform and keep it running until Ctrl-C."""
-    settings = _open_home(home, {"web_port": port, "gateway_port": gateway_port, "nats_port": nats_port})
+    wishes = {"web_port": port, "gateway_port": gateway_port, "nats_port": nats_port}
+    settings = _open_home(home, {**wishes, "listener_port": listen, "listener_host": listen_host})
     asyncio.run(_up(Console(stderr=True), settings, json_output=json_output))
 
 
@@ -57,12 +69,13 @@ def demo(
     port: PortOption = None,
     gateway_port: GatewayPortOption = None,
     nats_port: NatsPortOption = None,
+    listen: ListenOption = None,
+    listen_host: ListenHostOption = None,
     json_output: JsonOption = False,
 ) -> None:
     """Start the platform with a simulated territory: meters, radio, collectors and 13 months of history."""
-    settings = _open_home(
-        home, {"web_port": port, "gateway_port": gateway_port, "nats_port": nats_port, "speed": speed}
-    )
+    wishes = {"web_port": port, "gateway_port": gateway_port, "nats_port": nats_port, "speed": speed}
+    settings = _open_home(home, {**wishes, "listener_port": listen, "listener_host": listen_host})
     world = settings.home.path / "demo.json"
     if not world.exists():
         world.write_text(json.dumps({"homes": homes, "days": days, "seed": seed}) + "\n")

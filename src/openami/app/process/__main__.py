@@ -15,7 +15,7 @@ import uvloop
 
 from openami.app.settings import Settings, SettingsError
 
-NAMES = ("gateway", "headend", "command", "store", "worker", "web", "territory", "history")
+NAMES = ("gateway", "listener", "headend", "command", "store", "worker", "web", "territory", "history")
 
 
 def configure_log() -> None:

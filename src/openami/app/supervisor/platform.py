@@ -30,6 +30,8 @@ from openami.app.supervisor.child import Child
 from openami.kernel.errors import OpenAmiError
 
 SERVICES = ("store", "gateway", "headend", "command", "worker", "web")
+LISTENER = "listener"
+"""Runs where the settings give it a port."""
 STATUS_EVERY_S = 1.0
 
 
@@ -111,6 +113,8 @@ class Platform:
     def _check_ports(self) -> None:
         s = self.settings
         ports = [(s.host, s.web_port, "--port", "portal"), (s.host, s.gateway_port, "--gateway-port", "gateway")]
+        if s.listener_port is not None:
+            ports.append((s.listener_host, s.listener_port, "--listen", "meters that push"))
         if s.nats_core_url is None or s.nats_dmz_url is None:
             ports.append(("127.0.0.1", s.nats_port, "--nats-port", "bus"))
         for host, port, option, what in ports:
@@ -150,7 +154,8 @@ class Platform:
         await ensure_streams(dmz_url=nats_url(s, "dmz_admin"), core_url=nats_url(s, "core_admin"))
 
     async def _start_services(self) -> None:
-        started = [self._service(name) for name in self.services]
+        names = self.services if self.settings.listener_port is None else (*self.services, LISTENER)
+        started = [self._service(name) for name in names]
         for child in started:
             await self._watch(child)
         for child in started:
@@ -169,7 +174,8 @@ class Platform:
 
     async def _stop_all(self) -> None:
         order = {
-            name: i for i, name in enumerate(("territory", "gateway", "headend", "command", "store", "worker", "web"))
+            name: i
+            for i, name in enumerate(("territory", LISTENER, "gateway", "headend", "command", "store", "worker", "web"))
         }
         services = sorted((c for c in self.children if c.name in order), key=lambda c: order[c.name])
         engines = [c for c in self.children if c.name not in order]

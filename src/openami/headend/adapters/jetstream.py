@@ -26,6 +26,7 @@ from nats.js.errors import Error as JetStreamError
 from openami.contracts.event import encode_events
 from openami.contracts.reading import ReadingBatch, RegisterBatch
 from openami.contracts.stream import DEADLETTER_SUBJECT, DMZ_FRAME, event_subject, frame_subject, reading_subject
+from openami.headend.answer import Answer
 from openami.headend.intake import Outcome, StreamMessage
 from openami.headend.ports import BusUnavailableError
 
@@ -217,6 +218,22 @@ class JetStreamOutbox:
             if failures:
                 raise failures[0]
             await self._publish_letters([letter.encode() for letter in outcome.letters])
+
+    async def publish_answer(self, answer: Answer, *, name: str, subject_partition: int) -> None:
+        """Return when every row that a meter answered with is on disk."""
+        subject = reading_subject(subject_partition)
+        sends = [
+            self._send(subject, part.encode(), kind, f"{name}-{kind}-{i}")
+            for kind, batch in (("reading", answer.readings), ("register", answer.registers))
+            for i, part in enumerate(_parts(batch))
+        ]
+        if answer.events:
+            octets = encode_events(answer.events)
+            sends.append(self._send(event_subject(subject_partition), octets, "event", f"{name}-event"))
+        async with _bus():
+            failures = [r for r in await asyncio.gather(*sends, return_exceptions=True) if r is not None]
+            if failures:
+                raise failures[0]
 
     async def _send(self, subject: str, octets: bytes, kind: str, message_id: str) -> None:
         headers = {"Nats-Msg-Id": message_id, KIND_HEADER: kind}

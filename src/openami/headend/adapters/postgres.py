@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -15,7 +16,15 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from openami.contracts.deadletter import DeadLetter, RefusalReason
 from openami.contracts.reading import uuids_of
 from openami.headend.api import HeadendCounts, LastFrame, RefusedFrame
-from openami.headend.ports import HeadendError, LastFrames, Lease, LostLeaseError, Snapshot, StateUnavailableError
+from openami.headend.ports import (
+    HeadendError,
+    KeptPage,
+    LastFrames,
+    Lease,
+    LostLeaseError,
+    Snapshot,
+    StateUnavailableError,
+)
 from openami.kernel.time import EPOCH
 
 MAX_LIMIT = 10_000
@@ -98,6 +107,12 @@ class PostgresGroupStore:
         async with _transaction(self._engine) as connection:
             return [bytes(o) for o in (await connection.execute(query, {"group": group})).scalars()]
 
+    async def memory(self, group: int) -> list[bytes]:
+        """Return what is remembered of meters."""
+        query = text("select octets from headend.memory_page where group_no = :group order by page_no")
+        async with _transaction(self._engine) as connection:
+            return [bytes(o) for o in (await connection.execute(query, {"group": group})).scalars()]
+
     async def write(self, lease: Lease, snapshot: Snapshot) -> None:
         """Keep a snapshot, or nothing where the fence is another's."""
         async with _transaction(self._engine) as connection:
@@ -107,9 +122,12 @@ class PostgresGroupStore:
                 raise LostLeaseError(
                     f"group {lease.group}: fence {lease.fence} or position {snapshot.since} has passed"
                 )
-            await _write_page(connection, lease.group, snapshot)
+            if snapshot.position != snapshot.since:
+                await _write_page(connection, lease.group, snapshot)
             await _write_counts(connection, lease.group, snapshot)
             await _write_last_frames(connection, snapshot.last_frames)
+            if snapshot.kept is not None:
+                await _write_kept(connection, lease.group, snapshot.kept)
             if snapshot.forget_before_ms is not None:
                 await connection.execute(_FORGET_LETTERS, {"before": _instant(snapshot.forget_before_ms)})
             if snapshot.letters:
@@ -162,6 +180,18 @@ class PostgresHeadendStatus:
         return HeadendCounts(int(frames or 0), int(accepted or 0), refused, int(owned), int(groups))
 
 
+_UPSERT_LEVEL = text("""
+    insert into headend.service_level values (:group, :day, :cell, :l0, :l1, :l2, :l3, :l4, :l5, :l6)
+    on conflict (group_no, day, cell) do update set
+        within_1h = excluded.within_1h, within_6h = excluded.within_6h, within_24h = excluded.within_24h,
+        within_72h = excluded.within_72h, later = excluded.later, finished = excluded.finished,
+        expected = excluded.expected
+""")
+_UPSERT_REGISTER_LEVEL = text("""
+    insert into headend.register_level values (:group, :read_day, :cell, :due, :in_time, :came)
+    on conflict (group_no, read_day, cell) do update set
+        due = excluded.due, in_time = excluded.in_time, came = excluded.came
+""")
 _INSERT_GROUPS = text(
     "insert into headend.partition_group (group_no, group_count) "
     "select g, :groups from generate_series(0, :groups - 1) g "
@@ -231,6 +261,23 @@ async def _write_page(connection: AsyncConnection, group: int, snapshot: Snapsho
         text("insert into headend.window_page values (:group, :position, :is_base, :octets)"),
         {"group": group, "position": snapshot.position, "is_base": snapshot.is_base, "octets": snapshot.page},
     )
+
+
+async def _write_kept(connection: AsyncConnection, group: int, kept: KeptPage) -> None:
+    if kept.is_base:
+        await connection.execute(text("delete from headend.memory_page where group_no = :group"), {"group": group})
+    await connection.execute(
+        text("insert into headend.memory_page (group_no, octets) values (:group, :octets)"),
+        {"group": group, "octets": kept.page},
+    )
+    if kept.levels:
+        rows = [
+            {"group": group, "day": r.day, "cell": r.cell, **{f"l{i}": n for i, n in enumerate(r.counts)}}
+            for r in kept.levels
+        ]
+        await connection.execute(_UPSERT_LEVEL, rows)
+    if kept.registers:
+        await connection.execute(_UPSERT_REGISTER_LEVEL, [{"group": group, **asdict(r)} for r in kept.registers])
 
 
 async def _write_counts(connection: AsyncConnection, group: int, snapshot: Snapshot) -> None:

@@ -7,7 +7,7 @@ A table holds one clock and whole numbers, as columns; only what is asked for be
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -53,7 +53,7 @@ class Table:
     """
 
     at_cs: I64
-    columns: tuple[I64, ...]
+    columns: tuple[I64, ...] = field(repr=False)
 
     def __len__(self) -> int:
         return len(self.at_cs)

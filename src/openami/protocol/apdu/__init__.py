@@ -22,7 +22,6 @@ from openami.protocol.apdu.protection import (
     KeyInfo,
     ProtectionHeader,
     WrappedKey,
-    signed_octets,
 )
 from openami.protocol.apdu.tags import ApduTag
 
@@ -51,5 +50,4 @@ __all__ = [
     "decode",
     "encode",
     "general_glo",
-    "signed_octets",
 ]

@@ -1,6 +1,6 @@
 """Association messages as values: AARQ, AARE, RLRQ, RLRE, and the xDLMS initiate messages that they carry.
 
-Source: IEC 62056-5-3, 7 and 9.3 (ACSE, BER), 9.4.4 (initiate, conformance block).
+Source: IEC 62056-5-3, 7.2 (ACSE, names), 8 (abstract syntax, conformance block).
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 What we send has the standard's fewest elements. What we read may have any order, long length forms, and elements
 that we have no use for (protocol version, ACSE requirements, called titles, invocation ids, implementation
-information); each element at most once. Source: IEC 62056-5-3, 7.2 and 9.3; ISO/IEC 8650-1.
+information); each element at most once. Source: IEC 62056-5-3, 7.2 and annexes D and E (examples); ISO/IEC 8650-1.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 ``01 | dedicated key? | response allowed? | quality of service? | version | conformance | max PDU u16`` and
 ``08 | quality of service? | version | conformance | max PDU u16 | VAA name u16``, where ``?`` is an octet 0, or 1 and
 the part. Conformance is ``5F 1F 04 00`` and 24 bits; some HDLC stacks leave the ``1F`` out.
-Source: IEC 62056-5-3, 9.4.4 (``InitiateRequest``, ``Conformance``), 8.2 (``ConfirmedServiceError``).
+Source: IEC 62056-5-3, 8 (``InitiateRequest``, ``Conformance``, ``ConfirmedServiceError``).
 """
 
 from __future__ import annotations

@@ -84,7 +84,7 @@ class ProtectionHeader:
     other_information: bytes = b""
 
     def encode(self) -> bytes:
-        """Return the five octet strings, each with its length: what tag and signature also cover.
+        """Return the five octet strings, each with its length, as they stand in the message.
 
         Raises:
             UsageError: a title that has neither eight octets nor none.
@@ -148,22 +148,8 @@ def encode_general_signing(message: GeneralSigning) -> bytes:
     Raises:
         UsageError: a title of another length.
     """
-    return signed_octets(message.header, message.content, tagged=True) + _string(message.signature)
-
-
-def signed_octets(header: ProtectionHeader, content: bytes, *, tagged: bool = False) -> bytes:
-    """Return what the signature covers: header and content, each part with its length.
-
-    Args:
-        header: the header of the message.
-        content: the APDU inside.
-        tagged: with the APDU tag in front, which the signature does not cover.
-
-    Raises:
-        UsageError: a title of another length.
-    """
-    tag = bytes((ApduTag.GENERAL_SIGNING,)) if tagged else b""
-    return tag + header.encode() + _string(content)
+    head = bytes((ApduTag.GENERAL_SIGNING,)) + message.header.encode()
+    return head + _string(message.content) + _string(message.signature)
 
 
 def decode_general_signing(octets: bytes) -> GeneralSigning:

@@ -1,7 +1,7 @@
 """The data services as values: GET, SET, ACTION and ACCESS, requests and responses of every form.
 
 ``invoke`` is the invoke-id-and-priority octet as sent (low four bits the id, 0x40 confirmed, 0x80 high priority); a
-response repeats the request's. Block numbers begin at 1 and have 32 bits. Source: IEC 62056-5-3, 8.2 and 9.4.
+response repeats the request's. Block numbers begin at 1 and have 32 bits. Source: IEC 62056-5-3, 6 and 8.
 """
 
 from __future__ import annotations

@@ -1,0 +1,147 @@
+"""Pages of a group's memory as octets: kept beside the counter windows, so that gaps are known after any kill.
+
+Layout: magic ``OM01``, began_s i64, today i64, meters u32, pages u32, octets of the JSON u32, then (zlib) the meters'
+columns and their open pages, little-endian, and as JSON the names of cells and the counts that changed. A group's
+state is one base and the changed meters since, laid over it in order; a meter in a later page replaces itself, open
+pages and all.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+import zlib
+from collections.abc import Collection, Sequence
+
+import numpy as np
+
+from openami.contracts.errors import ContractError
+from openami.headend.coverage import DAY_BITS, DAY_OCTETS, I64, KINDS, Coverage
+from openami.headend.levels import WIDTH
+from openami.headend.memory import GroupMemory
+
+MAGIC = b"OM01"
+MAX_METERS = 4_000_000
+MAX_PAGES = 64 * MAX_METERS
+MAX_TAIL_OCTETS = 16 * 1024 * 1024
+"""Counts of 64 days and some thousand cells."""
+_HEAD = struct.Struct("<4sqqIII")
+_COVERAGE = (("since", "<i8"), ("until", "<i8"), ("is_rostered", "u1"), ("down_s", "<i8"), ("newest", "<i8"),
+             ("cell", "<i4"), ("opened", "<i4"), ("finished", "<u8"))  # fmt: skip
+_MIDNIGHTS = (("came", "<u8"), ("in_time", "<u8"), ("absent", "<u8"))
+_MEMORY = (("error_s", "<i8"), ("error_day", "<i4"), ("clock_at_s", "<i8"), ("logs_at_s", "<i8"))
+_NAMES = (("title", "<u8"), ("meter_id", "V16"))
+_METER = _NAMES + _COVERAGE + _MIDNIGHTS + _MEMORY
+_METER_OCTETS = sum(np.dtype(kind).itemsize for _, kind in _METER)
+_PAGE_OCTETS = 4 + 4 + KINDS * DAY_OCTETS
+_LEVEL = 1
+"""zlib's fastest: bits are long runs and shrink well at any."""
+
+
+def encode_memory(memory: GroupMemory, numbers: I64, levels: Collection[tuple[int, int]]) -> bytes:
+    """Return these meters and their open pages as octets.
+
+    Args:
+        memory: of a group.
+        numbers: (n,) meters, in order, each once.
+        levels: which counts.
+    """
+    memory.grow()
+    coverage = memory.coverage
+    rows = np.flatnonzero(np.isin(coverage.key >> DAY_BITS, numbers))
+    key = coverage.key[rows]
+    owner = np.searchsorted(numbers, key >> DAY_BITS)
+    parts = [
+        getattr(room, name)[numbers].astype(kind).tobytes()
+        for room, columns in _rooms(memory)
+        for name, kind in columns
+    ]
+    parts += [owner.astype("<u4").tobytes(), (key & (1 << DAY_BITS) - 1).astype("<u4").tobytes()]
+    parts.append(coverage.bits[rows].tobytes())
+    told = [[*key, *(int(n) for n in coverage.levels.counts[key])] for key in sorted(levels)]
+    tail = json.dumps({"cells": memory.cells, "levels": told}).encode()
+    parts.append(tail)
+    head = _HEAD.pack(MAGIC, coverage.began_s, coverage.today, len(numbers), len(rows), len(tail))
+    return head + zlib.compress(b"".join(parts), _LEVEL)
+
+
+def restore_memory(pages: Sequence[bytes], *, began_s: int) -> GroupMemory:
+    """Return the memory that the pages tell, the base first.
+
+    Args:
+        pages: from :func:`encode_memory`.
+        began_s: when coverage begins where there is no page yet, seconds since the epoch.
+
+    Raises:
+        ContractError: octets that are not a page.
+    """
+    memory = GroupMemory(Coverage(began_s))
+    for octets in pages:
+        _lay(memory, octets)
+    memory.coverage.changed.clear()
+    memory.coverage.levels.changed.clear()
+    return memory
+
+
+def _rooms(memory: GroupMemory) -> tuple[tuple[object, tuple[tuple[str, str], ...]], ...]:
+    return (
+        (memory.coverage, _NAMES + _COVERAGE),
+        (memory.midnights, _MIDNIGHTS),
+        (memory, _MEMORY),
+    )
+
+
+def _lay(memory: GroupMemory, octets: bytes) -> None:
+    if len(octets) < _HEAD.size:
+        raise ContractError(f"memory page: {len(octets)} octets, the header alone has {_HEAD.size}")
+    coverage = memory.coverage
+    magic, began_s, today, meters, pages, tail = _HEAD.unpack_from(octets)
+    if magic != MAGIC or meters > MAX_METERS or pages > MAX_PAGES or tail > MAX_TAIL_OCTETS:
+        raise ContractError(f"memory page: magic {magic.hex()}, {meters} meters at offset 0")
+    plain = _inflate(octets[_HEAD.size :], meters * _METER_OCTETS + pages * _PAGE_OCTETS + tail)
+    coverage.began_s, coverage.today = began_s, today
+    memory.midnights.today = today + 1 if today >= 0 else -1
+    columns, at = {}, 0
+    for name, kind in _METER:
+        columns[name] = np.frombuffer(plain, kind, meters, at)
+        at += columns[name].nbytes
+    number = coverage.numbers(columns["title"].astype(np.uint64), columns["meter_id"])
+    memory.grow()
+    for room, names in _rooms(memory):
+        for name, _ in names:
+            column = getattr(room, name)
+            column[number] = columns[name].astype(column.dtype)
+    owner = np.frombuffer(plain, "<u4", pages, at)
+    day = np.frombuffer(plain, "<u4", pages, at + 4 * pages).astype(np.int64)
+    bits = np.frombuffer(plain, np.uint8, pages * KINDS * DAY_OCTETS, at + 8 * pages)
+    _lay_levels(memory, plain[len(plain) - tail :])
+    _replace_pages(coverage, number, number[owner] << DAY_BITS | day, bits)
+
+
+def _lay_levels(memory: GroupMemory, octets: bytes) -> None:
+    try:
+        told = json.loads(octets)
+        memory.cells = [str(name) for name in told["cells"]]
+        for day, cell, *counts in told["levels"]:
+            memory.coverage.levels.counts[int(day), int(cell)] = np.array(counts, np.int64).reshape(WIDTH)
+    except (ValueError, KeyError, TypeError) as error:
+        raise ContractError("memory page: damaged counts") from error
+
+
+def _replace_pages(coverage: Coverage, number: I64, key: I64, bits: np.ndarray[tuple[int], np.dtype[np.uint8]]) -> None:
+    kept = ~np.isin(coverage.key >> DAY_BITS, number)
+    keys = np.concatenate([coverage.key[kept], key])
+    every = np.concatenate([coverage.bits[kept], bits.reshape(len(key), KINDS, DAY_OCTETS)])
+    order = np.argsort(keys)
+    coverage.key, coverage.bits = keys[order], every[order]
+
+
+def _inflate(octets: bytes, length: int) -> bytes:
+    reader = zlib.decompressobj()
+    try:
+        plain = reader.decompress(octets, length + 1)
+    except zlib.error as error:
+        raise ContractError("memory page: damaged") from error
+    if len(plain) != length or not reader.eof or reader.unused_data:
+        raise ContractError(f"memory page: {len(plain)} octets, expected {length}")
+    return plain

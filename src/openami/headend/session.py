@@ -1,0 +1,254 @@
+"""Sessions with meters: one at a time per meter, an association kept a while and used again, every wait bounded.
+
+The protocol is the client association's, sealing is the command process's, the way is the downlink's; here is who
+does what when. A failure of any kind ends the association: the next session begins with a new one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from openami.headend.answer import Answer
+from openami.headend.operations import Circumstance, NotNowError, needs_management, perform, with_traffic
+from openami.headend.ports import Downlink, ForgedAnswerError, NoAnswerError, Sealing
+from openami.headend.request import Lane, Request
+from openami.kernel.ids import SystemTitle
+from openami.protocol.apdu.acse import Mechanism
+from openami.protocol.association.client import ClientAssociation, ClientSettings
+from openami.protocol.association.drive import EnvelopeSealing, drive_async
+from openami.protocol.association.errors import AssociationRefusedError, ServiceRefusedError
+from openami.protocol.association.form import Form
+from openami.protocol.association.ports import AccessRefusedError, ActionRefusedError
+from openami.protocol.association.steps import Steps
+from openami.protocol.envelope.wrapper import HEADER_OCTETS, parse_wrapper, wrap
+from openami.protocol.errors import PeerError
+
+CONTROL = 0x30
+"""Authenticated and encrypted: nothing less goes down."""
+SERVER_PORT = 1
+"""The management logical device."""
+CHALLENGE_OCTETS = 16
+MAX_ASSOCIATIONS = 2_000
+"""Kept open at once; the one that was used least recently is closed first. Some 3 kB each."""
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class SessionPolicy:
+    """Time limits, real time [s].
+
+    Args:
+        exchange_s: longest wait for one answer.
+        person_exchange_s: the same where a person waits.
+        idle_s: an association that was not used for this long is released.
+    """
+
+    exchange_s: float = 20.0
+    person_exchange_s: float = 10.0
+    idle_s: float = 60.0
+
+
+class SessionFailedError(Exception):
+    """A session came to nothing. The text is for staff.
+
+    Args:
+        words: why.
+        is_final: asking again cannot help.
+    """
+
+    def __init__(self, words: str, *, is_final: bool = False) -> None:
+        super().__init__(words)
+        self.is_final = is_final
+
+
+@dataclass(slots=True)
+class _Open:
+    """An association in use or kept."""
+
+    client: ClientAssociation
+    port: int
+    used_at_s: float
+
+
+@dataclass(slots=True)
+class _Meter:
+    title: SystemTitle
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    open: _Open | None = None
+
+
+@dataclass(slots=True)
+class _Line:
+    """One session's way to its meter: wraps, waits, counts."""
+
+    downlink: Downlink
+    title: SystemTitle
+    port: int
+    timeout_s: float
+    octets: int = 0
+    exchanges: int = 0
+
+    async def exchange(self, apdu: bytes) -> bytes:
+        frame = wrap(self.port, SERVER_PORT, apdu)
+        self.octets += len(frame)
+        self.exchanges += 1
+        answer = await self.downlink.exchange(self.title, frame, timeout_s=self.timeout_s)
+        self.octets += len(answer)
+        header, octets = parse_wrapper(answer)
+        if (header.source_port, header.destination_port) != (SERVER_PORT, self.port):
+            raise PeerError("wrong_port", "an answer between other ports than ours", HEADER_OCTETS)
+        return octets
+
+
+@dataclass(frozen=True, slots=True)
+class _Bodies:
+    """The sealing process for one meter, as the association's driver asks it."""
+
+    sealing: Sealing
+    title: SystemTitle
+
+    async def seal(self, plaintext: bytes, *, control: int) -> bytes:
+        return await self.sealing.seal(self.title, plaintext, control=control)
+
+    async def open(self, sealed: bytes) -> bytes:
+        return await self.sealing.open(self.title, sealed)
+
+    async def prove(self, challenge: bytes) -> bytes:
+        return await self.sealing.prove(self.title, challenge)
+
+    async def verify(self, challenge: bytes, answer: bytes) -> bool:
+        return await self.sealing.verify(self.title, challenge, answer)
+
+
+class Sessions:
+    """All sessions of a head-end.
+
+    Args:
+        sealing: holds the keys.
+        downlink: the way to the meters.
+        own_title: system title that we seal under.
+        secret: gives that many octets nobody can guess.
+        monotonic: real time that never jumps [s].
+        policy: time limits.
+    """
+
+    def __init__(
+        self,
+        *,
+        sealing: Sealing,
+        downlink: Downlink,
+        own_title: SystemTitle,
+        secret: Callable[[int], bytes],
+        monotonic: Callable[[], float],
+        policy: SessionPolicy | None = None,
+    ) -> None:
+        self._sealing = sealing
+        self._downlink = downlink
+        self._own_title = own_title
+        self._secret = secret
+        self._monotonic = monotonic
+        self._policy = policy or SessionPolicy()
+        self._meters: OrderedDict[bytes, _Meter] = OrderedDict()
+
+    async def perform(self, request: Request, around: Circumstance) -> Answer:
+        """Ask a meter and return its answer.
+
+        Args:
+            request: what is asked.
+            around: the meter's profile, zone and time.
+
+        Raises:
+            SessionFailedError: no answer, a refusal, or an answer that does not pass; in words.
+            DownlinkUnavailableError, SealingUnavailableError, SealingRefusedError: as the ports say.
+        """
+        meter = self._meter(request.title)
+        async with meter.lock:
+            policy = self._policy
+            limit_s = policy.person_exchange_s if request.lane is Lane.PERSON else policy.exchange_s
+            clients = around.profile.clients
+            port = clients.get("management", 1)
+            if not needs_management(request.kind):
+                port = clients.get("reader", port)
+            line = _Line(self._downlink, request.title, port, limit_s)
+            try:
+                answer = await self._in_words(self._ask(meter, line, request, around))
+            except BaseException:
+                meter.open = None
+                raise
+            return with_traffic(answer, octets=line.octets, exchanges=line.exchanges)
+
+    async def close_idle(self) -> None:
+        """Release associations that nobody has used for a while."""
+        before_s = self._monotonic() - self._policy.idle_s
+        for meter in list(self._meters.values()):
+            if meter.open is not None and meter.open.used_at_s < before_s and not meter.lock.locked():
+                await self._release(meter)
+            if meter.open is None and not meter.lock.locked():
+                self._meters.pop(meter.title.octets, None)
+
+    def _meter(self, title: SystemTitle) -> _Meter:
+        meter = self._meters.setdefault(title.octets, _Meter(title))
+        self._meters.move_to_end(title.octets)
+        for other in list(self._meters.values())[: max(0, len(self._meters) - MAX_ASSOCIATIONS)]:
+            # Not released: the meter forgets it by itself, and an exchange for it costs somebody else's air.
+            if not other.lock.locked():
+                del self._meters[other.title.octets]
+        return meter
+
+    async def _ask(self, meter: _Meter, line: _Line, request: Request, around: Circumstance) -> Answer:
+        open_ = meter.open
+        if open_ is None or open_.port != line.port:
+            client = ClientAssociation(self._settings(meter.title))
+            await self._drive(client.associate(challenge=self._secret(CHALLENGE_OCTETS)), line)
+            open_ = meter.open = _Open(client, line.port, self._monotonic())
+        answer = await self._drive(perform(open_.client, request, around), line)
+        open_.used_at_s = self._monotonic()
+        return answer
+
+    async def _release(self, meter: _Meter) -> None:
+        async with meter.lock:
+            open_, meter.open = meter.open, None
+            if open_ is None:
+                return
+            line = _Line(self._downlink, meter.title, open_.port, self._policy.exchange_s)
+            try:
+                await self._in_words(self._drive(open_.client.release(), line))
+            except SessionFailedError:
+                # Closed at our end whatever the meter says.
+                return
+
+    def _settings(self, title: SystemTitle) -> ClientSettings:
+        return ClientSettings(
+            mechanism=Mechanism.HIGH_GMAC,
+            control=CONTROL,
+            form=Form.GLO,
+            own_title=self._own_title.octets,
+            expected_title=title.octets,
+        )
+
+    async def _drive(self, steps: Steps[T], line: _Line) -> T:
+        bodies = EnvelopeSealing(_Bodies(self._sealing, line.title), own_title=self._own_title.octets)
+        return await drive_async(steps, sealing=bodies, exchange=line.exchange)
+
+    async def _in_words(self, work: Awaitable[T]) -> T:
+        """Await the work and say in words what went wrong between us and the meter."""
+        try:
+            return await work
+        except NoAnswerError as error:
+            raise SessionFailedError(str(error)) from error
+        except ForgedAnswerError as error:
+            raise SessionFailedError("an answer does not verify under the meter's keys") from error
+        except AssociationRefusedError as error:
+            raise SessionFailedError(f"the meter refuses us ({error})") from error
+        except ServiceRefusedError as error:
+            raise SessionFailedError(f"the meter could not serve the request ({error})") from error
+        except (AccessRefusedError, ActionRefusedError) as error:
+            raise SessionFailedError(f"the meter does not allow it ({error})", is_final=True) from error
+        except NotNowError as error:
+            raise SessionFailedError(str(error)) from error
+        except PeerError as error:
+            raise SessionFailedError(f"an answer that cannot be read ({error.code})") from error
