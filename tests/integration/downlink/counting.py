@@ -1,0 +1,45 @@
+"""A process that takes invocation counters until it is killed, each written down before it would be used.
+
+``python -m tests.integration.downlink.counting URL METER FILE KILLS``: forks that many children one after another,
+kills each with SIGKILL after a short while, and exits 0.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import signal
+import sys
+import time
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from openami.headend.adapters.send_counters import PostgresCounterReserve
+from openami.headend.command.counters import SendCounters
+
+
+async def _take(url: str, meter: UUID, handle: int) -> None:
+    counters = SendCounters(PostgresCounterReserve(create_async_engine(url)))
+    while True:
+        taken = await counters.take(meter, 1)
+        os.write(handle, f"{taken}\n".encode())
+
+
+def main() -> None:
+    url, meter, file, kills = sys.argv[1], UUID(sys.argv[2]), sys.argv[3], int(sys.argv[4])
+    dice = random.Random(1)
+    for _ in range(kills):
+        handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        child = os.fork()
+        if child == 0:
+            asyncio.run(_take(url, meter, handle))
+        os.close(handle)
+        time.sleep(dice.uniform(0.005, 0.12))
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+
+
+if __name__ == "__main__":
+    main()
