@@ -2,13 +2,13 @@
 
 They stand beside the keys, so that a backup holds both or neither.
 
-Revision ID: 0009_send_counter
+Revision ID: 0010_send_counter
 """
 
 from alembic import op
 
-revision = "0009_send_counter"
-down_revision = "0008_column_sheet"
+revision = "0010_send_counter"
+down_revision = "0009_headend_keeping"
 branch_labels = None
 depends_on = None
 
