@@ -35,12 +35,17 @@ _COMMANDS = (
     ("vee", "vee", "vee", TOOLS),
     ("bill", "bill", "bill", TOOLS),
     ("compare", "compare", "compare", TOOLS),
+    ("read", "read", "read", TOOLS),
     ("import_", "import_files", "import", WORK),
     ("export", "export", "export", WORK),
     ("meters", "meters", "meters", WORK),
     ("bench", "bench", "bench", TOOLS),
 )
-_GROUPS = (("audit", "app", "audit", WORK), ("keys", "app", "keys", WORK))
+_GROUPS = (
+    ("audit", "app", "audit", WORK),
+    ("keys", "app", "keys", WORK),
+    ("meter", "app", "meter", TOOLS),
+)
 
 
 def _register(arguments: list[str]) -> None:
