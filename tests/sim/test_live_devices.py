@@ -21,6 +21,7 @@ from openami.protocol.axdr import Data, Tag, u32
 from openami.protocol.cosem.reference import AttributeRef, EntrySelection, MethodRef, RangeSelection
 from openami.sim.factory import FactoryMeter, make_meters
 from openami.sim.live import LiveMeters
+from openami.sim.past import PastCursor, remember_day
 from openami.sim.territory import Territory
 from openami.sim.world.world import World
 
@@ -188,3 +189,22 @@ def test_outages_are_in_the_logs_of_the_meters_behind_them() -> None:
     assert state.failures.last_long == (instant_from_epoch_s(outage.end_s), outage.end_s - outage.start_s)
     assert not world.live.has_supply(meter, outage.start_s)
     assert world.live.has_supply(meter, outage.end_s)
+
+
+def test_profiles_filled_afterwards_are_those_that_living_meters_would_have_kept() -> None:
+    lived, late = World7(), World7()
+    for world in (lived, late):
+        world.live.at_s = START + 4 * 900 - 86_400
+    for _ in range(96):
+        lived.live.step()
+    bank = lived.fleet.registers
+    cursor = PastCursor(lived.live.at_s, bank.delivered_mj, bank.received_mj)
+    cursor = remember_day(late.territory, late.live.flow, late.live.memory, cursor, bank.capacity_wh)
+    assert cursor.at_s == START + 4 * 900 - 86_400
+    assert (cursor.delivered_mj == late.fleet.registers.delivered_mj).all()
+    columns = ("status", "delivered_wh", "received_wh", "voltage_dv")
+    for meter in range(0, late.territory.meter_count, 7):
+        told = lived.live.memory.rings.intervals.table(meter, columns)
+        filled = late.live.memory.rings.intervals.table(meter, columns)
+        assert told.at_cs.tolist() == filled.at_cs.tolist()
+        assert [c.tolist() for c in told.columns] == [c.tolist() for c in filled.columns]

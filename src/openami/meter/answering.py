@@ -55,7 +55,7 @@ class MeterAssociations:
         dice: gives that many fresh random octets, never the same twice.
     """
 
-    __slots__ = ("_associations", "_device", "_dice", "_identity", "_received", "_send")
+    __slots__ = ("_associations", "_dice", "_identity", "_received", "_send", "device")
 
     def __init__(
         self,
@@ -66,7 +66,7 @@ class MeterAssociations:
         received: ReceiveCounter,
         dice: Callable[[int], bytes],
     ) -> None:
-        self._device = device
+        self.device = device
         self._identity = identity
         self._send = send
         self._received = received
@@ -84,7 +84,7 @@ class MeterAssociations:
         if association is None:
             association = self._association(client)
             # Of addresses that are not known nothing is kept, so that they cannot fill the memory.
-            if self._device.client_profile(client) is not None:
+            if self.device.client_profile(client) is not None:
                 self._associations[client] = association
         try:
             return association.receive(octets)
@@ -96,12 +96,12 @@ class MeterAssociations:
         self._associations.clear()
 
     def _association(self, client: int) -> ServerAssociation:
-        profile = self._device.client_profile(client)
+        profile = self.device.client_profile(client)
         security = None
         if profile is not None and profile.control:
             title = self._identity().title.octets
             security = ServerSecurity(own_title=title, keys=self._keys, send=self._send, received=self._received)
-        return ServerAssociation(self._device, client, security=security, dice=self._dice)
+        return ServerAssociation(self.device, client, security=security, dice=self._dice)
 
     def _keys(self) -> Keys:
         identity = self._identity()
@@ -150,7 +150,12 @@ class FleetAnswers:
             self._held.pop(meter, None)
             return []
         self._now = now
-        return self._associations(meter).answer(client, octets)
+        held = self._associations(meter)
+        before = held.device.changes
+        said = held.answer(client, octets)
+        if held.device.changes != before:
+            self.memory.unsaved.add(meter)
+        return said
 
     def _associations(self, meter: int) -> MeterAssociations:
         held = self._held.pop(meter, None)

@@ -34,11 +34,13 @@ class CosemDevice:
         profiles: what each client must show.
         report: hears of attacks.
 
+    ``changes`` counts the writes and calls that were let through, so that whoever keeps the state knows when to.
+
     Raises:
         MisuseError: two objects of one name.
     """
 
-    __slots__ = ("_by_name", "_current", "_profiles", "_report", "objects")
+    __slots__ = ("_by_name", "_current", "_profiles", "_report", "changes", "objects")
 
     def __init__(
         self,
@@ -53,6 +55,7 @@ class CosemDevice:
         self._current = {int(c): o for c, o in current.items()}
         self._profiles = {int(c): p for c, p in profiles.items()}
         self._report = report
+        self.changes = 0
         if len(self._by_name) != len(self.objects):
             raise MisuseError("two objects have one logical name")
 
@@ -91,6 +94,7 @@ class CosemDevice:
         if selection is not None:
             raise AccessRefusedError(DataAccessResult.SCOPE_OF_ACCESS_VIOLATED)
         found.writing.shape.check(value)
+        self.changes += 1
         found.writing.store(value)
 
     def invoke(self, client: int, method: MethodRef, parameter: Data | None) -> Data | None:
@@ -106,6 +110,7 @@ class CosemDevice:
         found = item.methods.get(method.method)
         if found is None or client not in found.clients:
             raise ActionRefusedError(ActionResult.READ_WRITE_DENIED)
+        self.changes += 1
         return found.call(parameter)
 
     def report(self, client: int, incident: SecurityIncident) -> None:  # noqa: ARG002 - the log has no client column

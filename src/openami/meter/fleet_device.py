@@ -53,8 +53,8 @@ class FleetBody:
 
     @property
     def state(self) -> DeviceState:
-        """What the meter remembers."""
-        return self.memory.state(self.meter)
+        """What the meter remembers, to be changed."""
+        return self.memory.changed(self.meter)
 
     def shows(self) -> datetime:
         """Return what the clock shows."""
@@ -144,7 +144,7 @@ class FleetBody:
 
     def client_counter(self) -> int:
         """Return the highest invocation counter taken from a client."""
-        return self.state.received.last or 0
+        return self.memory.state(self.meter).received.last or 0
 
     def watch(self) -> None:
         """Let a quarter-hour's mean voltage and power work on quality and limiter."""

@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from openami.contracts.quality import RawQuality
 from openami.kernel.time import QUARTER_HOUR_S, instant_from_epoch_s, local_date
+from openami.meter.events import EventCode
 from openami.meter.objects.switch import LIMITER_OFF
 from openami.meter.quality import SAG_DV, SWELL_DV
 from openami.meter.registers import CapturedEnergy
@@ -61,6 +62,11 @@ class FleetMemory:
         states: what single meters remember; made when there is something.
         tampering: what is wrong with single meters.
         keep_keys: makes new keys of a meter durable, before it uses them.
+        new_state: gives the state of a meter that leaves the factory.
+        clock_offsets: what clients' settings made clocks show too much.
+        marks: status bits of running intervals.
+        unsaved: meters whose state changed since it was kept.
+        outbox: frames that meters pushed of themselves.
     """
 
     rings: FleetRings
@@ -71,6 +77,7 @@ class FleetMemory:
     new_state: Callable[[], DeviceState] = DeviceState
     clock_offsets: dict[int, timedelta] = field(default_factory=dict)
     marks: dict[int, int] = field(default_factory=dict)
+    unsaved: set[int] = field(default_factory=set)
     outbox: list[tuple[int, bytes]] = field(default_factory=list)
     power_mw: I64 = field(init=False)
     voltage_dv: I64 = field(init=False)
@@ -85,6 +92,11 @@ class FleetMemory:
         if meter not in self.states:
             self.states[meter] = self.new_state()
         return self.states[meter]
+
+    def changed(self, meter: int) -> DeviceState:
+        """Return what a meter remembers, to be changed: it is kept with the next standing."""
+        self.unsaved.add(meter)
+        return self.state(meter)
 
     def is_closed(self, meter: int) -> bool:
         """Whether a meter's switch lets current through."""
@@ -131,14 +143,20 @@ class FleetMemory:
             marked[meter] |= bits
         self.marks.clear()
         self.clock_offsets.clear()
+        self.keep_interval(end_s, captured, marked, energy, voltage_dv)
+        self.voltage_dv = np.where(captured, voltage_dv, 0)
+        return marked
+
+    def keep_interval(
+        self, end_s: int, captured: Flags, status: npt.NDArray[np.uint8], energy: CapturedEnergy, voltage_dv: I64
+    ) -> None:
+        """Keep a quarter-hour in the load profiles; arguments as :meth:`capture`."""
         delivered, received = energy.delivered_wh[:, 0], energy.received_wh[:, 0]
         self.rings.intervals.keep(
             end_s,
             captured,
-            {"status": marked, "voltage_dv": voltage_dv, "delivered_wh": delivered, "received_wh": received},
+            {"status": status, "voltage_dv": voltage_dv, "delivered_wh": delivered, "received_wh": received},
         )
-        self.voltage_dv = np.where(captured, voltage_dv, 0)
-        return marked
 
     def midnight(self, at_s: int, reads: Flags, delivered_wh: I64, received_wh: I64) -> None:
         """Keep the registers of a local midnight, and of a month where one begins.
@@ -174,9 +192,16 @@ class FleetMemory:
         self.clock_offsets[meter] = offset
         self.marks[meter] = self.marks.get(meter, 0) | RawQuality.CLOCK_ADJUSTED
 
-    def fail(self, meter: int, began: datetime, ended: datetime) -> None:
-        """Count a failure of a meter's supply that is over."""
-        self.state(meter).failures.end(began, ended)
+    def note_dark(self, meter: int, began: datetime) -> None:
+        """Write down that a meter's supply failed; once, though a quarter-hour be measured again after a kill."""
+        if not self.state(meter).logs.has(began, EventCode.POWER_DOWN):
+            self.changed(meter).note(began, EventCode.POWER_DOWN)
+
+    def note_lit(self, meter: int, began: datetime, ended: datetime) -> None:
+        """Write down that a meter's supply is back, and count the failure; once, as :meth:`note_dark`."""
+        if not self.state(meter).logs.has(ended, EventCode.POWER_UP):
+            self.changed(meter).note(ended, EventCode.POWER_UP)
+            self.changed(meter).failures.end(began, ended)
 
 
 INTERVAL_US = QUARTER_HOUR_S * 1_000_000

@@ -56,6 +56,11 @@ class EventLogs:
         self.count += 1
         return entry
 
+    def has(self, at: datetime, code: EventCode) -> bool:
+        """Whether an event of an instant is kept already."""
+        at_cs = hundredths(at)
+        return any(e.at_cs == at_cs and e.code is code for e in self.rings[LOG_OF[code]])
+
     def entries(self) -> list[tuple[datetime, EventCode]]:
         """Return all entries in the order in which they were written."""
         kept = sorted((e for ring in self.rings.values() for e in ring), key=lambda e: e.place)

@@ -47,7 +47,7 @@ class Ring:
             raise MisuseError("a ring has one instant for each place of its rows")
 
     def keep(self, at_s: int, here: Flags, columns: Mapping[str, npt.NDArray[Any]]) -> None:
-        """Keep the rows of one instant.
+        """Keep the rows of one instant; one that is older than all in a full ring is let go.
 
         Args:
             at_s: when, seconds since the epoch.
@@ -56,6 +56,8 @@ class Ring:
         """
         known = np.flatnonzero(self.at_s == at_s)
         place = int(known[0]) if len(known) else int(np.argmin(self.at_s))
+        if at_s < self.at_s[place]:
+            return
         # Until all columns are there the place holds nothing: a kill in between leaves no half row.
         self.at_s[place] = 0
         row = self.rows[place]

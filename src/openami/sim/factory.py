@@ -53,7 +53,10 @@ def make_meters(count: int, *, secret: Callable[[int], bytes]) -> list[FactoryMe
             meter_id=UUID(bytes=secret(16), version=4),
             serial=f"{MAKER}{_FIRST_SERIAL + k}",
             identity=MeterIdentity(
-                SystemTitle(MAKER.encode() + lot + (k + 1).to_bytes(3)), secret(KEY_OCTETS), secret(KEY_OCTETS)
+                SystemTitle(MAKER.encode() + lot + (k + 1).to_bytes(3)),
+                secret(KEY_OCTETS),
+                secret(KEY_OCTETS),
+                secret(KEY_OCTETS),
             ),
         )
         for k in range(count)
@@ -62,17 +65,7 @@ def make_meters(count: int, *, secret: Callable[[int], bytes]) -> list[FactoryMe
 
 def shipment_document(meters: Sequence[FactoryMeter], *, shipment_id: str, made_at: datetime) -> str:
     """Return the shipment as text for the head-end's vault. It holds keys: keep it closed, delete it when imported."""
-    rows = [
-        {
-            "system_title": str(m.identity.title),
-            "serial": m.serial,
-            "encryption_key": m.identity.encryption_key.hex(),
-            "authentication_key": m.identity.authentication_key.hex(),
-            "profile": PROFILE,
-            "meter_id": str(m.meter_id),
-        }
-        for m in meters
-    ]
+    rows = [_shipped(m) for m in meters]
     document = {
         "shipment_id": shipment_id,
         "made_at": made_at.isoformat(),
@@ -81,6 +74,20 @@ def shipment_document(meters: Sequence[FactoryMeter], *, shipment_id: str, made_
         "meters": rows,
     }
     return json.dumps(document, indent=1) + "\n"
+
+
+def _shipped(meter: FactoryMeter) -> dict[str, str]:
+    row = {
+        "system_title": str(meter.identity.title),
+        "serial": meter.serial,
+        "encryption_key": meter.identity.encryption_key.hex(),
+        "authentication_key": meter.identity.authentication_key.hex(),
+        "profile": PROFILE,
+        "meter_id": str(meter.meter_id),
+    }
+    if meter.identity.master_key is not None:
+        row["master_key"] = meter.identity.master_key.hex()
+    return row
 
 
 def parse_book(text: str) -> list[FactoryMeter]:
@@ -98,6 +105,8 @@ def parse_book(text: str) -> list[FactoryMeter]:
                     SystemTitle.from_hex(row["system_title"]),
                     bytes.fromhex(row["encryption_key"]),
                     bytes.fromhex(row["authentication_key"]),
+                    # A book of before meters had a master key: their keys are for life.
+                    bytes.fromhex(row["master_key"]) if "master_key" in row else None,
                 ),
             )
             for row in json.loads(text)["meters"]

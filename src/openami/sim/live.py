@@ -212,13 +212,12 @@ class LiveMeters:
         for k, home in enumerate(outage.homes):
             meter = self._meter_at(int(home), outage.start_s)
             if began:
-                self.memory.state(meter).note(*down)
+                self.memory.note_dark(meter, down[0])
                 octets = self.fleet.push_events(meter, [down], at=down[0], last_gasp=True)
                 if hears[k]:
                     yield self._heard(meter, outage.start_s + int(wait_s[k]), FrameClass.LAST_GASP, octets)
             if ended:
-                self.memory.state(meter).note(*up)
-                self.memory.fail(meter, down[0], up[0])
+                self.memory.note_lit(meter, down[0], up[0])
                 octets = self.fleet.push_events(meter, [down, up], at=up[0])
                 yield self._heard(meter, outage.end_s + int(wait_s[k]), FrameClass.ALARM, octets)
 

@@ -4,6 +4,9 @@ On its first start it sends the newest days of twenty meters; then, every quarte
 pushes what it captured. After a pause it catches up. Frames reach the platform by the collectors' sockets alone, and
 everything here lies in ``<home>/territory``: without it the platform goes on with what it has received.
 
+Its meters answer as well: :meth:`Meters.answer` hands a message to one of them. After the first start their profiles
+are filled with the sixty days before, newest first.
+
 The registers' standing is kept after a quarter-hour was handed to the collectors' disks; a kill in between sends that
 quarter-hour again, with new counters and the same values.
 """
@@ -13,9 +16,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import heapq
+import secrets
 from collections import defaultdict, deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from itertools import count
 
 import structlog
@@ -23,15 +28,20 @@ import structlog
 from openami.app.process import ready
 from openami.app.settings import Settings, real_now
 from openami.app.territory_files import Standing, TerritoryFiles, bank_of
+from openami.app.territory_memory import TerritoryMemory
 from openami.contracts.frame import FrameClass
 from openami.kernel.clock import Clock
+from openami.kernel.ids import SystemTitle
 from openami.kernel.time import QUARTER_HOUR_S, epoch_s, instant_from_epoch_s, local_date
+from openami.meter.answering import FleetAnswers
 from openami.meter.counters import InvocationCounters
 from openami.meter.fleet import MeterFleet
+from openami.meter.fleet_memory import FleetMemory
 from openami.network.collector import Collector, OfferedFrame
 from openami.network.spool import SpoolFullError
 from openami.security.pki import Role, client_context, ensure_identity
 from openami.sim.live import Heard, LiveMeters, backfill_day
+from openami.sim.past import PastCursor, remember_day
 from openami.sim.plan import DemoPlan
 from openami.sim.radio import MAX_JITTER_S
 from openami.sim.territory import Territory
@@ -61,15 +71,17 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
     ended = asyncio.Event()
     links = [asyncio.create_task(c.run(ended)) for c in collectors]
     try:
-        work = _Work(settings.clock(), files, plan, collectors)
+        work = Meters(settings.clock(), files, plan, collectors)
         await asyncio.to_thread(work.prepare)
         ready()
         _LOG.info("territory.serves", meters=len(work.fleet.identities), collectors=len(collectors))
         meters = asyncio.create_task(work.run(stop))
+        past = asyncio.create_task(work.remember(stop))
         done, _ = await asyncio.wait([meters, *links], return_when=asyncio.FIRST_COMPLETED)
         for task in done:
             task.result()
         await meters
+        await past
     finally:
         ended.set()
         await asyncio.gather(*links, return_exceptions=True)
@@ -94,8 +106,15 @@ def _collectors(settings: Settings, files: TerritoryFiles, territory: Territory)
 
 
 @dataclass(slots=True, eq=False)
-class _Work:
-    """What the process does, between its clock, its files and its collectors."""
+class Meters:
+    """The meters at work, between their clock, their files and the collectors.
+
+    Args:
+        clock: the domain clock.
+        files: plan, book, counters and standing.
+        plan: the territory's plan.
+        collectors: one for each radio cell.
+    """
 
     clock: Clock
     files: TerritoryFiles
@@ -106,6 +125,9 @@ class _Work:
     flow: PowerFlow = field(init=False)
     live: LiveMeters = field(init=False)
     standing: Standing = field(init=False)
+    kept: TerritoryMemory = field(init=False)
+    answers: FleetAnswers = field(init=False)
+    _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
     _unsettled: deque[tuple[int, Standing]] = field(default_factory=deque)
     _air: list[tuple[int, int, Heard]] = field(default_factory=list)
     _tie: count[int] = field(default_factory=count)
@@ -114,12 +136,55 @@ class _Work:
         """Read the files and build the world."""
         self.territory = self.plan.territory()
         self.standing = self.files.standing()
-        identities = [m.identity for m in self.files.book()]
+        self.kept = TerritoryMemory(self.files.folder, self.territory.meter_count)
+        identities = self.kept.identities([m.identity for m in self.files.book()])
         counters = InvocationCounters(self.files.counters(len(identities)))
         registers = bank_of(self.standing.delivered_mj, self.standing.received_mj)
         self.fleet = MeterFleet(identities, registers, counters)
         self.flow = self.territory.power_flow()
-        self.live = LiveMeters(self.territory, self.fleet, self.flow, self.standing.at_s)
+        memory = FleetMemory(self.kept.rings(), self.territory.world.zone, keep_keys=self.kept.keep_keys)
+        self.kept.restore(memory)
+        self.live = LiveMeters(self.territory, self.fleet, self.flow, self.standing.at_s, memory)
+        self.answers = FleetAnswers(
+            self.fleet, memory, secrets.token_bytes, lambda meter, now: self.live.has_supply(meter, epoch_s(now))
+        )
+
+    async def answer(self, title: SystemTitle, client: int, octets: bytes) -> list[bytes]:
+        """Return what a meter says to one message; nothing where there is no such meter or it has no supply.
+
+        What it pushes because of it goes the way of all pushes.
+
+        Args:
+            title: the meter's system title.
+            client: the client's address.
+            octets: one message without a wrapper, any octets.
+        """
+        now = self.clock.now()
+        async with self._turn:
+            said = await asyncio.to_thread(self._answer, title, client, octets, now)
+            self._take_up(self.live.said(epoch_s(now)))
+        return said
+
+    def _answer(self, title: SystemTitle, client: int, octets: bytes, now: datetime) -> list[bytes]:
+        said = self.answers.answer(title, client, octets, now=now)
+        # An order is on the disk before it is acknowledged.
+        self.kept.keep_unsaved(self.live.memory)
+        return said
+
+    async def remember(self, stop: asyncio.Event) -> None:
+        """Fill the profiles with what the meters measured before they came to life, the newest day first."""
+        cursor = self.kept.past() or PastCursor(
+            self.standing.at_s, self.standing.delivered_mj, self.standing.received_mj
+        )
+        # What is older would be overwritten before sixty days are over.
+        oldest_s = max(self.territory.genesis_s, self.plan.history_end_s - LONGEST_CATCH_UP_S)
+        capacity_wh = self.fleet.registers.capacity_wh
+        while cursor.at_s > oldest_s and not stop.is_set():
+            async with self._turn:
+                cursor = await asyncio.to_thread(
+                    remember_day, self.territory, self.flow, self.live.memory, cursor, capacity_wh
+                )
+                await asyncio.to_thread(self.kept.keep_past, cursor)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Send the past that was held back, then live until ``stop``."""
@@ -129,8 +194,8 @@ class _Work:
             now_s = self._now_s()
             steps = 0
             while self.live.at_s + QUARTER_HOUR_S <= now_s and steps < STEPS_AT_ONCE and not stop.is_set():
-                for heard in await asyncio.to_thread(self.live.step):
-                    heapq.heappush(self._air, (heard.due_s, next(self._tie), heard))
+                async with self._turn:
+                    self._take_up(await asyncio.to_thread(self.live.step))
                 steps += 1
                 self._unsettled.append((self.live.at_s + SETTLED_S, self._standing_now()))
             await self._deliver(until_s=now_s)
@@ -142,6 +207,10 @@ class _Work:
         await self._deliver(until_s=None)
         if self._unsettled:
             self._keep(self._unsettled[-1][1])
+
+    def _take_up(self, heard: Iterable[Heard]) -> None:
+        for one in heard:
+            heapq.heappush(self._air, (one.due_s, next(self._tie), one))
 
     async def _backfill(self, stop: asyncio.Event) -> None:
         end_s = self.plan.history_end_s
@@ -214,6 +283,7 @@ class _Work:
     def _keep(self, standing: Standing) -> None:
         self.standing = standing
         self.files.write_standing(standing)
+        self.kept.keep_unsaved(self.live.memory)
 
     def _now_s(self) -> int:
         return epoch_s(self.clock.now())
