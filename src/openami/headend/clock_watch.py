@@ -10,7 +10,7 @@ because setting it repeats or skips intervals.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 import numpy as np
@@ -90,19 +90,43 @@ def should_set(reading: ClockReading, policy: ClockPolicy) -> bool:
     return policy.band(reading.error_s) is Band.SET and abs(reading.error_s) - reading.doubt_s > policy.ok_s
 
 
-def newest_errors(error_s: I64, day: I64, number: I64, difference_s: I64, *, today: int) -> tuple[I64, I64]:
-    """Return each meter's error estimate and its UTC day after more frames.
+@dataclass(slots=True, eq=False)
+class ClockErrors:
+    """What frames say of clocks: the largest difference of a UTC day and of the one before. Columns of one length n.
 
     Args:
-        error_s: (n,) estimates, :data:`UNKNOWN_S` where there is none.
-        day: (n,) the UTC day each estimate is of.
-        number: (m,) meter of each new frame.
-        difference_s: (m,) its stamp less its collector's clock [s].
-        today: UTC day; estimates of older days begin anew, so that a clock that was set is seen to be.
+        today_s, before_s: (n,) largest difference of day ``day`` and of the last day before; :data:`UNKNOWN_S`.
+        day: (n,) the UTC day of ``today_s``.
     """
-    error_s, day = error_s.copy(), day.copy()
-    heard = np.unique(number)
-    stale = heard[day[heard] != today]
-    error_s[stale], day[stale] = UNKNOWN_S, today
-    np.maximum.at(error_s, number, difference_s)
-    return error_s, day
+
+    today_s: I64 = field(default_factory=lambda: np.zeros(0, np.int64))
+    before_s: I64 = field(default_factory=lambda: np.zeros(0, np.int64))
+    day: I64 = field(default_factory=lambda: np.zeros(0, np.int64))
+
+    def grow(self, meters: int) -> None:
+        """Make room for that many meters."""
+        more = meters - len(self.day)
+        if more > 0:
+            for name, value in (("today_s", UNKNOWN_S), ("before_s", UNKNOWN_S), ("day", -1)):
+                setattr(self, name, np.concatenate([getattr(self, name), np.full(more, value, np.int64)]))
+
+    def note(self, number: I64, difference_s: I64, *, today: int) -> None:
+        """Take what frames say: (m,) meters, stamp less collector's clock [s]."""
+        heard = np.unique(number)
+        stale = heard[self.day[heard] != today]
+        self.before_s[stale], self.today_s[stale], self.day[stale] = self.today_s[stale], UNKNOWN_S, today
+        np.maximum.at(self.today_s, number, difference_s)
+
+    def settle(self, number: int, error_s: float, *, today: int) -> None:
+        """Take what was read in a session: it is better than anything that frames said before."""
+        self.today_s[number] = self.before_s[number] = round(error_s)
+        self.day[number] = today
+
+    def estimate_s(self) -> I64:
+        """Return (n,) estimates [s].
+
+        A day that has just begun may have heard only the slowest frames, so a clock that seems slow is believed only
+        when the day before says so too.
+        """
+        slow = (self.today_s < 0) & (self.before_s == UNKNOWN_S)
+        return np.where(slow, UNKNOWN_S, np.maximum(self.today_s, self.before_s))

@@ -26,6 +26,8 @@ from openami.contracts.reading import ReadingBatch, RegisterBatch
 from openami.headend.decoding import Pushes, decode_pushes
 from openami.headend.envelope import SEALED_HEAD_OCTETS, ClearHeads, EqualFrames, Refusal, read_clear_heads
 from openami.headend.profiles import FastLayouts
+from openami.headend.profiles.model import ClockRule
+from openami.headend.profiles.stamps import CLOCK_OCTETS, NO_STAMP, read_stamps
 from openami.headend.window import MAX_JUMP, CounterWindows, Rows, Verdict
 from openami.protocol.apdu.tags import ApduTag
 from openami.security.keys.table import KeyTable
@@ -45,6 +47,8 @@ _ANSWERS = (
 )
 _IS_ANSWER = np.isin(np.arange(256), _ANSWERS)
 """By first octet: what a meter says only when it is asked."""
+_DATED_OCTETS, _LENGTH_AT, _SENT_AT = 18, 5, slice(6, 18)
+"""Of a DataNotification: tag, invoke id (4), length of the date-time (0 or 12), date-time. IEC 62056-5-3, 9.4."""
 LAST_STAMP_MS = 253_402_214_400_000
 """9999-12-31T00:00Z. The stamps of collector and gateway are outside the seal and 64 bits wide; what lies beyond the
 calendar is cut to it: a broken clock may spoil a figure, never stop the partition."""
@@ -60,12 +64,16 @@ class StreamMessage:
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """Frames that the windows accepted: for "last frame of this meter". Columns of one length n."""
+    """Frames that the windows accepted: for "last frame of this meter" and its clock. Columns of one length n.
+
+    ``stamped_s`` is what the meter's clock showed when it sent, seconds since the epoch; ``NO_STAMP`` for none.
+    """
 
     rows: Rows
     counters: I64
     collected_at_ms: I64
     received_at_ms: I64
+    stamped_s: I64
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -195,6 +203,7 @@ class Intake:
                 counters[good],
                 _stamps(opened.frames.collected_at_ms[accepted]),
                 _stamps(opened.received_at_ms[accepted]),
+                _sent_at(pushes.plaintexts, pushed, len(accepted)),
             ),
             answers=_answers(opened, accepted[asked].tolist()),
         )
@@ -299,6 +308,17 @@ def _spoiled_letter(message: StreamMessage, error: ContractError, now_ms: int) -
     octets = message.octets[:MAX_FRAME_OCTETS]
     reason = RefusalReason.BAD_ENVELOPE
     return DeadLetter(f"{message.seq}-0", reason, str(error), "", None, 0, now_ms, now_ms, octets)
+
+
+def _sent_at(plaintexts: Sequence[tuple[I64, U8]], pushed: I64, frames: int) -> I64:
+    """Return what notifications say of when they were sent, where they say it without need of a zone: (frames,)."""
+    stamps = np.full(frames, NO_STAMP, np.int64)
+    for places, octets in plaintexts:
+        if octets.shape[1] >= _DATED_OCTETS:
+            dated = octets[:, _LENGTH_AT] == CLOCK_OCTETS
+            clocks = np.ascontiguousarray(octets[dated, _SENT_AT])
+            stamps[pushed[places[dated]]] = read_stamps(clocks, None, ClockRule())
+    return stamps
 
 
 def _stamps(stamps_ms: U64) -> I64:

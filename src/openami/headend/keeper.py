@@ -24,6 +24,7 @@ from openami.headend.coverage import DAY_S, I64, SLOT_S, U64
 from openami.headend.gaps import Gaps, find_gaps
 from openami.headend.intake import Outcome
 from openami.headend.memory import Arrived, GroupMemory
+from openami.headend.profiles.stamps import NO_STAMP
 from openami.headend.recovery import Recovery, plan_recovery
 from openami.headend.request import Lane, Request, RequestKind, RequestState, derived_id
 from openami.headend.roster import Roster
@@ -54,7 +55,7 @@ class KeepingPolicy:
 
     grace_s: int = 1_800
     midnight_days: int = 45
-    silent_s: int = 7_200
+    silent_s: int = 3_600
     rest_s: float = 86_400.0
     clock_every_s: int = 7 * DAY_S
     logs_every_s: int = 7 * DAY_S
@@ -100,6 +101,9 @@ class Keeper:
         number = memory.coverage.numbers(self.table.title[accepted.rows], self.table.meter_id[accepted.rows])
         memory.grow()
         self._wake(np.unique(number), now_s=now_s, real_s=real_s)
+        told = accepted.stamped_s != NO_STAMP
+        late_s = accepted.stamped_s[told] - accepted.collected_at_ms[told] // 1000
+        memory.note_clocks(number[told], late_s, now_s=now_s)
         arrived = Arrived.made(number, accepted.counters, accepted.collected_at_ms // 1000)
         memory.receive_readings(outcome.readings, arrived=arrived, now_s=now_s)
         memory.receive_registers(outcome.registers, arrived=arrived, now_s=now_s, zone=self.zone)
@@ -130,7 +134,7 @@ class Keeper:
         memory.receive_registers(answer.registers, arrived=Arrived(), now_s=now_s, zone=self.zone)
         memory.receive_events(answer.events)
         if answer.clock is not None:
-            memory.error_s[number], memory.error_day[number] = round(answer.clock.error_s), now_s // DAY_S
+            memory.clocks.settle(number, answer.clock.error_s, today=now_s // DAY_S)
             memory.clock_at_s[number] = now_s
         if request.kind is RequestKind.INTERVALS:
             first, end = request.from_s // SLOT_S, request.to_s // SLOT_S
@@ -154,6 +158,8 @@ class Keeper:
         is_ours: bool = False,
     ) -> Request:
         """Note that a session failed, and return the request as it stands; arguments as ``Agenda.failed``."""
+        # In a cell that nobody hears from, silence says nothing of this meter.
+        is_ours = is_ours or self._cell_of(request) in self.agenda.budget.silent
         after = self.agenda.failed(
             request.request_id, now_s=real_s, words=words, dice=dice, is_final=is_final, is_ours=is_ours
         )
@@ -265,8 +271,9 @@ class Keeper:
         turn = 0.5 + 0.5 * (coverage.title * np.uint64(0x9E37_79B9_7F4A_7C15)).astype(np.float64) / 2.0**64
         began = coverage.since * SLOT_S
         logs_due = here & (now_s - np.maximum(memory.logs_at_s, began) >= policy.logs_every_s * turn)
-        off = (memory.error_s > UNKNOWN_S) & (np.abs(memory.error_s) > policy.clock.watch_s)
-        told = memory.error_day >= now_s // DAY_S - 1
+        error_s = memory.clocks.estimate_s()
+        off = (error_s > UNKNOWN_S) & (np.abs(error_s) > policy.clock.watch_s)
+        told = memory.clocks.day >= now_s // DAY_S - 1
         since_read = now_s - np.maximum(memory.clock_at_s, began)
         clock_due = here & ((off & (since_read >= DAY_S)) | (~told & (since_read >= policy.clock_every_s * turn)))
         for kind, due in ((RequestKind.CLOCK, clock_due), (RequestKind.EVENTS, logs_due)):

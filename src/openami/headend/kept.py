@@ -99,6 +99,8 @@ def register_level_rows(keeper: Keeper, *, now_s: int, days: int = 3) -> list[Re
         for day in keeper.roster.hung[place].read_days:
             midnight_s = epoch_s(local_midnight(day, zone))
             owes = coverage.since[number] * SLOT_S <= midnight_s < coverage.until[number] * SLOT_S
+            # A meter without supply at midnight has no read of it.
+            owes = owes and not memory.midnights.absent[number] & day_bit(day)
             if not today - timedelta(days=days) <= day <= today or not owes:
                 continue
             row = found.setdefault((day, int(coverage.cell[number])), [0, 0, 0])

@@ -18,7 +18,7 @@ from openami.contracts.channel import Channel
 from openami.contracts.event import DeviceEvent
 from openami.contracts.quality import RawQuality
 from openami.contracts.reading import ReadingBatch, RegisterBatch, uuid_column
-from openami.headend.clock_watch import UNKNOWN_S, newest_errors
+from openami.headend.clock_watch import ClockErrors
 from openami.headend.coverage import DAY_S, NONE, SLOT_S, Coverage
 from openami.headend.midnights import Midnights
 from openami.headend.roster import Roster
@@ -40,7 +40,7 @@ class GroupMemory:
     Args:
         coverage: intervals that came and that are missing.
         midnights: register reads at local midnight.
-        error_s, error_day: what each clock shows too much by its frames, and of which UTC day that is.
+        clocks: what frames say of clocks.
         clock_at_s, logs_at_s: when clock and event logs were last read in a session; 0 for never.
         zone: number of the meter's zone in ``zones``; -1 for the installation's.
         zones: zones by number.
@@ -49,8 +49,7 @@ class GroupMemory:
 
     coverage: Coverage
     midnights: Midnights = field(default_factory=Midnights)
-    error_s: I64 = field(default_factory=_column)
-    error_day: I64 = field(default_factory=_column)
+    clocks: ClockErrors = field(default_factory=ClockErrors)
     clock_at_s: I64 = field(default_factory=_column)
     logs_at_s: I64 = field(default_factory=_column)
     zone: I64 = field(default_factory=_column)
@@ -61,10 +60,10 @@ class GroupMemory:
         """Give every meter of the coverage its place in the other columns."""
         n = len(self.coverage)
         self.midnights.grow(n)
-        more = n - len(self.error_s)
+        self.clocks.grow(n)
+        more = n - len(self.clock_at_s)
         if more > 0:
-            for name, value in (("error_s", UNKNOWN_S), ("error_day", -1), ("clock_at_s", 0), ("logs_at_s", 0),
-                                ("zone", NO_ZONE)):  # fmt: skip
+            for name, value in (("clock_at_s", 0), ("logs_at_s", 0), ("zone", NO_ZONE)):
                 setattr(self, name, np.concatenate([getattr(self, name), np.full(more, value, np.int64)]))
 
     def enroll(self, roster: Roster, *, is_ours: Callable[[npt.NDArray[np.uint64]], npt.NDArray[np.bool_]]) -> None:
@@ -152,9 +151,7 @@ class GroupMemory:
     def note_clocks(self, number: I64, difference_s: I64, *, now_s: int) -> None:
         """Note what frames say of their meters' clocks: stamp less collector's clock [s]."""
         self.grow()
-        self.error_s, self.error_day = newest_errors(
-            self.error_s, self.error_day, number, difference_s, today=now_s // DAY_S
-        )
+        self.clocks.note(number, difference_s, today=now_s // DAY_S)
 
     def zone_of(self, number: int, otherwise: ZoneInfo) -> ZoneInfo:
         """Return a zone by its number."""

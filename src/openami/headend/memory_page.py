@@ -29,9 +29,10 @@ _HEAD = struct.Struct("<4sqqIII")
 _COVERAGE = (("since", "<i8"), ("until", "<i8"), ("is_rostered", "u1"), ("down_s", "<i8"), ("newest", "<i8"),
              ("cell", "<i4"), ("opened", "<i4"), ("finished", "<u8"))  # fmt: skip
 _MIDNIGHTS = (("came", "<u8"), ("in_time", "<u8"), ("absent", "<u8"))
-_MEMORY = (("error_s", "<i8"), ("error_day", "<i4"), ("clock_at_s", "<i8"), ("logs_at_s", "<i8"))
+_CLOCKS = (("today_s", "<i8"), ("before_s", "<i8"), ("day", "<i4"))
+_MEMORY = (("clock_at_s", "<i8"), ("logs_at_s", "<i8"))
 _NAMES = (("title", "<u8"), ("meter_id", "V16"))
-_METER = _NAMES + _COVERAGE + _MIDNIGHTS + _MEMORY
+_METER = _NAMES + _COVERAGE + _MIDNIGHTS + _CLOCKS + _MEMORY
 _METER_OCTETS = sum(np.dtype(kind).itemsize for _, kind in _METER)
 _PAGE_OCTETS = 4 + 4 + KINDS * DAY_OCTETS
 _LEVEL = 1
@@ -87,6 +88,7 @@ def _rooms(memory: GroupMemory) -> tuple[tuple[object, tuple[tuple[str, str], ..
     return (
         (memory.coverage, _NAMES + _COVERAGE),
         (memory.midnights, _MIDNIGHTS),
+        (memory.clocks, _CLOCKS),
         (memory, _MEMORY),
     )
 

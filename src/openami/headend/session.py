@@ -49,7 +49,7 @@ class SessionPolicy:
 
     exchange_s: float = 20.0
     person_exchange_s: float = 10.0
-    idle_s: float = 60.0
+    idle_s: float = 300.0
 
 
 class SessionFailedError(Exception):

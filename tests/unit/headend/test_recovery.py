@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from openami.contracts.deadletter import RefusalReason
-from openami.headend.clock_watch import UNKNOWN_S, ClockPolicy, ClockReading, newest_errors, should_set
+from openami.headend.clock_watch import UNKNOWN_S, ClockErrors, ClockPolicy, ClockReading, should_set
 from openami.headend.gaps import Gaps
 from openami.headend.midnights import Midnights, office_opens_s
 from openami.headend.missing import Circumstances, IntervalState, Link, Refused, why_missing
@@ -93,12 +93,15 @@ def test_a_clock_is_set_only_when_it_is_surely_off_and_by_less_than_half_an_inte
     assert not should_set(ClockReading(shown_s=1900, asked_at_s=999, answered_at_s=1001), policy)
 
 
-def test_of_many_frames_the_least_delayed_tells_the_error_and_a_new_day_begins_anew() -> None:
-    error, day = np.full(2, UNKNOWN_S), np.full(2, -1)
-    error, day = newest_errors(error, day, np.array([0, 0, 0]), np.array([-150, 40, -3]), today=5)
-    assert error.tolist() == [40, UNKNOWN_S]
-    error, day = newest_errors(error, day, np.array([0]), np.array([-2]), today=6)
-    assert (error[0], day[0]) == (-2, 6)
+def test_of_many_frames_the_least_delayed_tells_and_a_slow_clock_needs_a_whole_day() -> None:
+    clocks = ClockErrors()
+    clocks.grow(3)
+    clocks.note(np.array([0, 0, 0, 1]), np.array([-150, 40, -3, -140]), today=5)
+    assert clocks.estimate_s().tolist() == [40, UNKNOWN_S, UNKNOWN_S]
+    clocks.note(np.array([1]), np.array([-130]), today=6)
+    assert clocks.estimate_s().tolist() == [40, -130, UNKNOWN_S]
+    clocks.settle(0, 1.4, today=6)
+    assert clocks.estimate_s()[0] == 1
 
 
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
