@@ -17,6 +17,7 @@ from openami.contracts.deadletter import RefusalReason
 from openami.contracts.frame import FrameColumns, equal_slices
 from openami.protocol.envelope import parse_sealed_header, parse_wrapper
 from openami.protocol.envelope.association import ACCEPTED, ANSWERS, parse_association
+from openami.protocol.envelope.sealed import SERVICE_RESPONSES, parse_service_sealed
 from openami.protocol.errors import PeerError
 from openami.security.keys.table import title_number
 from openami.security.suites.gcm import AUTHENTICATED_AND_ENCRYPTED, TAG_OCTETS
@@ -192,7 +193,9 @@ def _read_one(index: int, frame: bytes, title: int, heads: ClearHeads) -> None:
         if apdu[0] == _EXCEPTION_RESPONSE and len(apdu) <= MAX_EXCEPTION_OCTETS:
             heads.in_clear.append(index)
             return
-        header = parse_sealed_header(apdu)
+        is_service = apdu[0] in SERVICE_RESPONSES
+        own = title.to_bytes(TITLE_OCTETS)
+        header = parse_service_sealed(apdu, title=own) if is_service else parse_sealed_header(apdu)
     except PeerError as error:
         refuse(RefusalReason.BAD_ENVELOPE, str(error))
         return

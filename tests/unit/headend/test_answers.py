@@ -65,6 +65,16 @@ def test_an_answer_goes_to_who_waits_and_to_no_store(factory: PushFactory, intak
     assert repr(GET_RESPONSE) not in repr(answer)
 
 
+def test_a_service_specific_answer_is_opened_under_the_title_it_was_announced_with(
+    factory: PushFactory, intake: Intake
+) -> None:
+    body = sealed(factory, 5, GET_RESPONSE)
+    frame = wrap(1, 2, bytes([0xCC, len(body)]) + body)
+    assert reasons(run(intake, [factory.frame(1, frame)])) == [RefusalReason.BAD_TAG]
+    [answer] = run(intake, [factory.frame(0, frame)]).answers
+    assert (answer.plaintext, answer.sealed) == (GET_RESPONSE, body)
+
+
 def test_a1_an_answer_uses_up_its_counter_like_a_push_does(factory: PushFactory, intake: Intake) -> None:
     run(intake, [factory.frame(0, factory.profile_push(0, 5))])
     outcome = run(intake, [factory.frame(0, response(factory, n)) for n in (5, 6, 6)])

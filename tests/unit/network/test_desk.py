@@ -165,6 +165,15 @@ def test_the_gateway_refuses(make: Callable[[], bytes], refusal: Refusal) -> Non
     assert [(o.kind, o.refusal) for o in desk.said] == [(OutcomeKind.REFUSED, refusal)]
 
 
+def test_a_service_specific_request_passes_as_sealed_as_any() -> None:
+    desk = Desk()
+    for control in (0x30, 0x10):
+        body = bytes([control]) + bytes(4 + 9 + 12)
+        desk.desk.take(signed(command(control, apdu=bytes([0xC8, len(body)]) + body)), now_ms=NOW_MS)
+    assert len(desk.handed) == 1
+    assert [o.refusal for o in desk.said] == [Refusal.PLAINTEXT]
+
+
 def test_a_switch_with_an_approval_passes() -> None:
     desk = Desk()
     desk.desk.take(signed(command(command_class=CommandClass.SWITCH, approvals=(UUID(int=5),))), now_ms=NOW_MS)

@@ -32,7 +32,7 @@ from openami.kernel.clock import Clock
 from openami.kernel.ids import SystemTitle
 from openami.kernel.time import EPOCH
 from openami.protocol.envelope.association import REQUESTS, parse_association
-from openami.protocol.envelope.sealed import parse_sealed_header
+from openami.protocol.envelope.sealed import SERVICE_REQUESTS, parse_sealed_header, parse_service_sealed
 from openami.protocol.envelope.wrapper import WrapperHeader, parse_wrapper
 from openami.protocol.errors import PeerError
 from openami.security.keys.context import KeyState
@@ -191,7 +191,9 @@ class CommandService:
                 if sealed_at is None:
                     raise CommandRefusedError(Refusal.PLAINTEXT, "an association whose user information is not sealed")
                 return header, apdu, apdu[sealed_at:]
-            sealed = parse_sealed_header(apdu)
+            is_service = apdu[0] in SERVICE_REQUESTS
+            own = self._own_title
+            sealed = parse_service_sealed(apdu, title=own) if is_service else parse_sealed_header(apdu)
         except PeerError as error:
             raise CommandRefusedError(Refusal.PLAINTEXT, f"not a sealed APDU: {error.code}") from error
         if sealed.system_title != self._own_title:

@@ -1,7 +1,8 @@
 """What the gateway checks of a frame without any key: envelope, title, size and the control octet.
 
-Only a general-glo-ciphering APDU that says it is authenticated *and* encrypted passes, sealed with a key of its own
-and not the one that all meters of a broadcast group share. Whether it *is* sealed, the head-end finds out.
+Only a general-glo-ciphering APDU, or a service-specific answer, that says it is authenticated *and* encrypted passes,
+sealed with a key of its own and not the one that all meters of a broadcast group share. Whether it *is* sealed, the
+head-end finds out.
 
 Source: DESIGN section 4, step 3; IEC 62056-5-3, 5.3.3 (security control octet).
 """
@@ -13,7 +14,12 @@ import struct
 from openami.contracts.deadletter import RefusalReason
 from openami.contracts.frame import MAX_FRAME_OCTETS
 from openami.protocol.envelope.association import ACCEPTED, ANSWERS, RLRE, parse_association
-from openami.protocol.envelope.sealed import SECURITY_HEADER_OCTETS, parse_sealed_header
+from openami.protocol.envelope.sealed import (
+    SECURITY_HEADER_OCTETS,
+    SERVICE_RESPONSES,
+    parse_sealed_header,
+    parse_service_sealed,
+)
 from openami.protocol.envelope.wrapper import parse_wrapper
 from openami.protocol.errors import PeerError
 
@@ -63,9 +69,12 @@ def _examine(octets: bytes, title: bytes) -> RefusalReason | None:
         return RefusalReason.OVERSIZE
     try:
         _, apdu = parse_wrapper(octets)
-        if apdu[0] in _OTHER_APDUS:
+        if apdu[0] in SERVICE_RESPONSES:
+            header = parse_service_sealed(apdu, title=title)
+        elif apdu[0] in _OTHER_APDUS:
             return RefusalReason.DOWNGRADE
-        header = parse_sealed_header(apdu)
+        else:
+            header = parse_sealed_header(apdu)
     except PeerError:
         return RefusalReason.BAD_ENVELOPE
     if header.system_title != title or len(apdu) - header.body_offset < SECURITY_HEADER_OCTETS + TAG_OCTETS:

@@ -18,7 +18,12 @@ from openami.network.downlink import MAX_TIME_LEFT_MS
 from openami.network.gateway.check import AUTHENTICATED_AND_ENCRYPTED, BROADCAST_KEY, TAG_OCTETS
 from openami.network.ports import SigningKeys
 from openami.protocol.envelope.association import REQUESTS, parse_association
-from openami.protocol.envelope.sealed import SECURITY_HEADER_OCTETS, parse_sealed_header
+from openami.protocol.envelope.sealed import (
+    SECURITY_HEADER_OCTETS,
+    SERVICE_REQUESTS,
+    parse_sealed_header,
+    parse_service_sealed,
+)
 from openami.protocol.errors import PeerError
 from openami.security.suites.ed25519 import PUBLIC_KEY_OCTETS, verifies
 
@@ -108,7 +113,8 @@ def _is_sealed(command: Command) -> bool:
                 return False
             control, body_octets = apdu[sealed_at], len(apdu) - sealed_at
         else:
-            header = parse_sealed_header(apdu)
+            is_service = apdu[0] in SERVICE_REQUESTS
+            header = parse_service_sealed(apdu, title=b"") if is_service else parse_sealed_header(apdu)
             control, body_octets = header.security_control, len(apdu) - header.body_offset
     except PeerError:
         return False

@@ -1,7 +1,8 @@
 """The clear header of a sealed APDU: all that can be known of it without a key.
 
 general-glo-ciphering: ``DB | 08 | system title 8 | length | SC | IC 4 | ciphertext | tag``.
-Source: IEC 62056-5-3, 5.7.2.5 (general-glo-ciphering).
+Requests and responses also come service-specific, without the title: whoever carries them says whose they are.
+Source: IEC 62056-5-3, 5.7.2 (service-specific and general-glo-ciphering).
 """
 
 from __future__ import annotations
@@ -12,6 +13,10 @@ from openami.protocol.envelope.length import decode_length, encode_length
 from openami.protocol.errors import PeerError, UsageError
 
 GENERAL_GLO_CIPHERING = 0xDB
+SERVICE_REQUESTS = frozenset({0xC8, 0xC9, 0xCB})
+"""glo-get-request, glo-set-request, glo-action-request."""
+SERVICE_RESPONSES = frozenset({0xCC, 0xCD, 0xCF})
+"""Their responses."""
 TITLE_OCTETS = 8
 SECURITY_HEADER_OCTETS = 5
 AUTHENTICATED_AND_ENCRYPTED = 0x30
@@ -22,7 +27,7 @@ class SealedHeader:
     """The clear part of a sealed APDU. Nothing here is proved until the tag verifies.
 
     Args:
-        tag: APDU tag, 0xDB.
+        tag: APDU tag.
         system_title: eight octets that name the sender.
         security_control: suite, protection and key set bits.
         invocation_counter: 32 bits, per key.
@@ -51,7 +56,26 @@ def parse_sealed_header(apdu: bytes) -> SealedHeader:
     if apdu[1] != TITLE_OCTETS:
         raise PeerError("bad_title", f"a system title of {apdu[1]} octets, expected {TITLE_OCTETS}", 1)
     title = apdu[2 : 2 + TITLE_OCTETS]
-    length, body_offset = decode_length(apdu, 2 + TITLE_OCTETS)
+    return _header(apdu, title, 2 + TITLE_OCTETS)
+
+
+def parse_service_sealed(apdu: bytes, *, title: bytes) -> SealedHeader:
+    """Read the clear header of a service-specific glo APDU, ``tag | length | SC | IC 4 | ciphertext | tag``.
+
+    Args:
+        apdu: a request or response sealed with the global key.
+        title: the sender's system title, which such an APDU does not name.
+
+    Raises:
+        PeerError: another APDU, or a length that does not fit.
+    """
+    if not apdu or apdu[0] not in SERVICE_REQUESTS | SERVICE_RESPONSES:
+        raise PeerError("unexpected_apdu", "no request or response that is sealed with the global key", 0)
+    return _header(apdu, title, 1)
+
+
+def _header(apdu: bytes, title: bytes, length_at: int) -> SealedHeader:
+    length, body_offset = decode_length(apdu, length_at)
     present = len(apdu) - body_offset
     if present < length:
         raise PeerError("cut", f"{present} of {length} octets of the sealed body", len(apdu))
