@@ -14,8 +14,10 @@ from openami.contracts.channel import CHANNELS
 from openami.contracts.event import DeviceEvent
 from openami.headend.answer import Answer, Figure, reading_batch, register_batch, within
 from openami.headend.clock_watch import Band, ClockPolicy, ClockReading, should_set
-from openami.headend.profiles import EventRow, MeterProfile, RegisterRow
+from openami.headend.profiles import EventRow, MeterProfile, PushObject, RegisterRow
+from openami.headend.profiles.columns import scale_said
 from openami.headend.profiles.model import ReadableProfile
+from openami.headend.profiles.rows import channel_count
 from openami.headend.pulled import DAILY_PROFILE, LOAD_PROFILE, event_logs, pulled_rows
 from openami.headend.request import Request, RequestKind
 from openami.kernel.errors import OpenAmiError
@@ -33,7 +35,7 @@ from openami.protocol.errors import PeerError, UsageError
 CLOCK = Obis.from_text("0.0.1.0.0.255")
 VOLTAGE = Obis.from_text("1.0.12.7.0.255")
 CLOCK_CLASS, PROFILE_CLASS, REGISTER_CLASS = 8, 7, 3
-VALUE = 2
+VALUE, SCALER_UNIT = 2, 3
 _CLOCK_COLUMN = CaptureObject(CLOCK_CLASS, CLOCK, VALUE)
 SET_MARGIN_S = 15.0
 """The command to set a clock may take this much longer on the way than was foreseen."""
@@ -123,19 +125,26 @@ def _registers(client: ClientAssociation, request: Request, around: Circumstance
     registers = [(obis, channel) for obis, channel in around.profile.registers.items() if obis.octets[1] == 0]
     wanted = [(AttributeRef(CLOCK_CLASS, CLOCK, VALUE), None)]
     wanted += [(AttributeRef(REGISTER_CLASS, obis, VALUE), None) for obis, _ in registers]
+    wanted += [(AttributeRef(REGISTER_CLASS, obis, SCALER_UNIT), None) for obis, _ in registers]
     clock, *values = yield from client.read_many(wanted)
     if not isinstance(clock, Data):
         raise AccessRefusedError(clock)
     at = decode_date_time(_octets(clock)).to_utc(around.zone)
-    rows = [
-        RegisterRow(at, channel, value.integer)
-        for (_, channel), value in zip(registers, values, strict=True)
-        if isinstance(value, Data) and value.integer is not None
-    ]
-    figures = tuple(
-        Figure(CHANNELS[r.channel].name, float(scaled(r.value, CHANNELS[r.channel].power_of_ten)), "Wh") for r in rows
-    )
+    rows = []
+    for (obis, channel), value, worth in zip(registers, values, values[len(registers) :], strict=False):
+        # What the meter says of its register comes before what its profile says.
+        scale = scale_said(worth) if isinstance(worth, Data) else around.profile.scale_of(obis)
+        raw = value.integer if isinstance(value, Data) else None
+        count = channel_count(PushObject(obis, raw, raw, scale), channel)
+        if count is not None:
+            rows.append(RegisterRow(at, channel, count))
+    figures = tuple(_figure(row) for row in rows)
     return Answer(registers=register_batch(request, rows), figures=figures, words=f"read at {at:%H:%M:%S} UTC")
+
+
+def _figure(row: RegisterRow) -> Figure:
+    spec = CHANNELS[row.channel]
+    return Figure(spec.name, float(scaled(row.value, spec.power_of_ten)), spec.unit.symbol)
 
 
 def _ping(client: ClientAssociation, around: Circumstance) -> Steps[Answer]:

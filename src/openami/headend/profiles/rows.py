@@ -100,7 +100,12 @@ def count_shift(item: PushObject, channel: Channel) -> int | None:
     return item.scale.scaler - spec.power_of_ten
 
 
-def _count(item: PushObject, channel: Channel) -> int | None:
+def channel_count(item: PushObject, channel: Channel) -> int | None:
+    """Return the value in the channel's counts; None where its worth is not known or not of the channel's unit.
+
+    Raises:
+        PeerError: finer than the channel's counts, or too large.
+    """
     shift = count_shift(item, channel)
     if item.raw is None or shift is None:
         return None
@@ -128,7 +133,7 @@ def _interval(row: PushRow, interval_s: int, profile: MeterProfile, zone: ZoneIn
                 raise PeerError("bad_status", f"a status of {status}", BODY_OFFSET)
         elif item.obis is not None:
             channel = interval_channel(item.obis, profile)
-            count = _count(item, channel) if channel else None
+            count = channel_count(item, channel) if channel else None
             if channel is not None and count is not None:
                 values.append((channel, count))
     start = _instant(row.clock, zone) - timedelta(seconds=interval_s)
@@ -171,7 +176,7 @@ def _registers(row: PushRow, profile: MeterProfile, zone: ZoneInfo | None) -> li
     found = []
     for item in row.objects:
         channel = profile.register_channel(item.obis) if item.obis else None
-        count = _count(item, channel) if channel else None
+        count = channel_count(item, channel) if channel else None
         if channel is not None and count is not None:
             found.append((channel, count))
     # A push without registers needs no date: nothing of it goes into a column.
