@@ -425,25 +425,99 @@ def test_a_signature_of_somebody_else_is_refused() -> None:
     still_works(pair)
 
 
-def test_a_server_that_sends_endless_blocks_is_left() -> None:
-    """A21: octets and blocks have a limit, and an empty block is none."""
+@pytest.mark.parametrize(
+    ("limits", "octets", "code"),
+    [
+        pytest.param({"max_value_octets": 10_000}, 100, "too_long", id="A21-octets"),
+        pytest.param({"max_blocks": 50}, 1, "too_long", id="A21-blocks"),
+        pytest.param({}, 0, "bad_block", id="A21-empty-blocks"),
+    ],
+)
+def test_a_server_that_sends_endless_blocks_is_left(limits: dict[str, int], octets: int, code: str) -> None:
     pair = Pair(Case(Mechanism.NONE, 0, Form.PLAIN, client_max_pdu=128))
-    pair.association = ClientAssociation(replace(pair.settings, max_value_octets=10_000, max_blocks=50))
+    pair.association = ClientAssociation(replace(pair.settings, **limits))  # type: ignore[arg-type]  # fields by name
     pair.run(pair.association.associate())
+    number = iter(range(1, 1_000))
 
-    def endless(size: int) -> Callable[[bytes], bytes]:
-        number = iter(range(1, 1_000_000))
+    def endless(request: bytes) -> bytes:
+        block = next(number).to_bytes(4)
+        return b"\xc4\x02" + request[2:3] + b"\x00" + block + b"\x00" + bytes((octets,)) + bytes(octets)
 
-        def exchange(octets: bytes) -> bytes:
-            block = next(number).to_bytes(4)
-            return b"\xc4\x02" + octets[2:3] + b"\x00" + block + b"\x00" + bytes((size,)) + bytes(size)
+    with pytest.raises(PeerError) as refused:
+        pair.run(pair.association.read(PROFILE), exchange=endless)
+    assert refused.value.code == code
 
-        return exchange
 
-    for size in (0, 1, 100, 127):
+def test_a_server_that_proves_nothing_is_left() -> None:
+    """A8: the answer is no echo of ours, and no proof either."""
+    pair = Pair(Case(control=0, form=Form.PLAIN))
+
+    def invent(octets: bytes) -> bytes:
+        if octets[0] == 0x60:
+            return pair.exchange(octets)
+        return b"\xc7\x01" + octets[2:3] + b"\x00\x01\x00\x09\x11\x10" + bytes(16)
+
+    with pytest.raises(PeerError) as refused:
+        pair.run(pair.association.associate(challenge=pair.dice(16)), exchange=invent)
+    assert (refused.value.code, pair.association.state) == ("bad_answer", ClientState.IDLE)
+
+
+def test_another_device_under_the_same_keys_is_not_this_one() -> None:
+    """A6, A10: everything verifies, and the title is not the association's."""
+    pair = associated(Case(form=Form.GENERAL_GLO))
+    before = pair.server_received.last
+    forged = sealed(pair, READ, counter=50, form=Form.GENERAL_GLO, title=b"OAMOTHER")
+    assert pair.server.receive(forged) == [REFUSED]
+    assert (pair.device.incidents, pair.server_received.last) == ([SecurityIncident.BAD_TAG], before)
+    still_works(pair)
+
+
+def test_a_message_under_the_tag_of_another_service_is_refused() -> None:
+    """A6: the tag of the service stands outside what is sealed."""
+    pair = associated()
+    read = sealed(pair, READ, counter=pair.client_send.take())
+    (answer,) = pair.server.receive(b"\xc9" + read[1:])
+    assert isinstance(messages.decode(answer), ExceptionResponse)
+    assert pair.device.values[SCRATCH] == u32(0)
+    still_works(pair)
+
+
+def test_encryption_alone_is_no_protection_unless_it_was_agreed_on() -> None:
+    """A5: also where the profile asks for nothing."""
+    pair = Pair()
+    pair.device.profiles[pair.case.client] = replace(pair.device.profiles[pair.case.client], control=0)
+    pair.associate()
+    assert pair.server.receive(sealed(pair, READ, counter=50, control=0x20)) == [REFUSED]
+    assert pair.device.incidents == [SecurityIncident.DOWNGRADE]
+    still_works(pair)
+
+
+@pytest.mark.parametrize("title", [SERVER_TITLE, None, b"OAMSHORT"[:7]], ids=["A8-ours", "A6-none", "A6-short"])
+def test_a_client_without_a_title_of_its_own_is_refused(title: bytes | None) -> None:
+    pair = Pair()
+    plain = messages.encode(InitiateRequest(ALL_SERVICES, 1024))
+    user = sealed(pair, plain, counter=1, title=SERVER_TITLE if title == SERVER_TITLE else CLIENT_TITLE)
+    request = AssociationRequest(
+        ApplicationContext.LOGICAL_NAMES_CIPHERED, Mechanism.HIGH_GMAC, title, pair.dice(16), user
+    )
+    try:
+        octets = messages.encode(request)
+    except UsageError:
+        # We cannot even say it; nor can anybody who uses us.
+        return
+    pair.server.receive(octets)
+    assert pair.server.state is ServerState.IDLE
+    assert pair.device.incidents == [SecurityIncident.FAILED_AUTHENTICATION]
+
+
+def test_an_answer_to_another_request_is_refused() -> None:
+    """A2."""
+    pair = Pair(Case(Mechanism.NONE, 0, Form.PLAIN))
+    pair.run(pair.association.associate())
+    for answer in (b"\xc4\x01\xcf\x00\x11\x05", b"\xda\x00\x00\x00\x00\x00\x00\x00\x00"):
         with pytest.raises(PeerError) as refused:
-            pair.run(pair.association.read(PROFILE), exchange=endless(size))
-        assert refused.value.code in {"too_long", "bad_block"}
+            pair.run(pair.association.read(ENERGY), exchange=lambda _, a=answer: a)  # type: ignore[misc]  # bound here
+        assert refused.value.code in {"wrong_invoke", "cut"}
 
 
 def test_keys_are_never_shown() -> None:

@@ -92,6 +92,7 @@ _INCIDENTS = {
     "unknown_key": SecurityIncident.BAD_TAG,
     "unknown_form": SecurityIncident.DOWNGRADE,
     "key_length": SecurityIncident.DOWNGRADE,
+    "bad_content": SecurityIncident.BAD_TAG,
 }
 
 
