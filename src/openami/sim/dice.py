@@ -29,6 +29,7 @@ class Stream(IntEnum):
     RADIO = 14
     IDENTITY = 15
     REGISTER = 16
+    CALL = 17
 
 
 def dice(*, seed: int, stream: Stream, day: int = 0) -> np.random.Generator:
