@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from openami.kernel.ids import SystemTitle
+from openami.network.collector import Collector
+from openami.network.delivery import Deliveries
 from openami.network.ports import DeliveryError, UnknownMeterError
 from openami.protocol.envelope.wrapper import parse_wrapper, wrap
 from openami.sim.radio import airtime_s, radio_call
@@ -71,3 +73,36 @@ class RadioCell:
             raise DeliveryError("the meter did not answer")
         self.calls["answered"] += 1
         return answers
+
+
+def radio_cells(seed: int, titles: Sequence[SystemTitle], cell_of: Sequence[int], answer: AnswerOf) -> list[RadioCell]:
+    """Return the cells in order.
+
+    Args:
+        seed: the world's.
+        titles: (meters,) by number of the meter.
+        cell_of: (meters,) number of the cell in which each hangs, from 0.
+        answer: asks a meter.
+    """
+    meters: list[dict[SystemTitle, int]] = [{} for _ in range(max(cell_of, default=-1) + 1)]
+    for number, (title, cell) in enumerate(zip(titles, cell_of, strict=True)):
+        meters[cell][title] = number
+    return [RadioCell(seed, heard, answer) for heard in meters]
+
+
+def serve_commands(
+    collectors: Sequence[Collector], cells: Sequence[RadioCell], stamp_ms: Callable[[], int]
+) -> list[Deliveries]:
+    """Let each collector carry commands to the meters of its cell, from now on.
+
+    Args:
+        collectors: one for each cell, in order.
+        cells: their air.
+        stamp_ms: the collectors' clock, milliseconds since the epoch.
+    """
+    served = []
+    for collector, cell in zip(collectors, cells, strict=True):
+        deliveries = Deliveries(deliver=cell.deliver, offer=collector.offer, tell=collector.tell, stamp_ms=stamp_ms)
+        collector.on_down(deliveries.take)
+        served.append(deliveries)
+    return served

@@ -90,7 +90,6 @@ class Collector:
         ssl_context: as :func:`openami.security.pki.client_context` makes it.
         dice: numbers in [0, 1) that spread reconnections.
         max_spool_octets: bound of the spool.
-        on_down: takes a DOWN's number, title and body; a LinkError of it ends the connection.
 
     Raises:
         SpoolError: the spool's disk does not hold what was safe on it.
@@ -106,13 +105,12 @@ class Collector:
         ssl_context: ssl.SSLContext,
         dice: Callable[[], float] | None = None,
         max_spool_octets: int = MAX_SPOOL_OCTETS,
-        on_down: Callable[[int, bytes, bytes], None] | None = None,
     ) -> None:
         self.collector_id = collector_id
         self._address = (host, port)
         self._ssl_context = ssl_context
         self._dice = dice or SystemRandom().random
-        self._on_down = on_down
+        self._on_down: Callable[[int, bytes, bytes], None] | None = None
         self._spool = Spool(spool_folder, max_octets=max_spool_octets)
         self._connection: _Connection | None = None
         self._offered = 0
@@ -144,6 +142,10 @@ class Collector:
         return CollectorStatus(
             connected, self._offered, spool.acked_seq, spool.next_seq, spool.waiting_frames, self._connections
         )
+
+    def on_down(self, take: Callable[[int, bytes, bytes], None]) -> None:
+        """Pass each DOWN's number, title and body to ``take``, from now on; a LinkError of it ends the connection."""
+        self._on_down = take
 
     def tell(self, number: int, title: bytes, result: Result) -> None:
         """Send a RESULT; with the gateway away it is lost, and the gateway says "no answer" in its place."""

@@ -184,16 +184,12 @@ class Road:
             port=settings.gateway_port,
             ssl_context=client,
             dice=lambda: 0.0,
-            on_down=self.take,
         )
         self.deliveries = Deliveries(
             deliver=self.meter.deliver, offer=self.collector.offer, tell=self.collector.tell, stamp_ms=lambda: 1
         )
+        self.collector.on_down(self.deliveries.take)
         self.collector_task = asyncio.create_task(self.collector.run(self.collector_stop))
-
-    def take(self, number: int, title: bytes, body: bytes) -> None:
-        assert self.deliveries is not None
-        self.deliveries.take(number, title, body)
 
     async def stop_collector(self) -> None:
         """Drop what the collector has in hand and end it."""

@@ -4,8 +4,8 @@ On its first start it sends the newest days of twenty meters; then, every quarte
 pushes what it captured. After a pause it catches up. Frames reach the platform by the collectors' sockets alone, and
 everything here lies in ``<home>/territory``: without it the platform goes on with what it has received.
 
-Its meters answer as well: :meth:`Meters.answer` hands a message to one of them. After the first start their profiles
-are filled with the sixty days before, newest first.
+Its meters answer as well, over their cell's radio: :meth:`Meters.answer` hands a message to one of them. After the
+first start their profiles are filled with the sixty days before, newest first.
 
 The registers' standing is kept after a quarter-hour was handed to the collectors' disks; a kill in between sends that
 quarter-hour again, with new counters and the same values.
@@ -17,7 +17,7 @@ import asyncio
 import contextlib
 import heapq
 import secrets
-from collections import defaultdict, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -29,6 +29,7 @@ from openami.app.process import ready
 from openami.app.settings import Settings, real_now
 from openami.app.territory_files import Standing, TerritoryFiles, bank_of
 from openami.app.territory_memory import TerritoryMemory
+from openami.app.territory_radio import RadioCell, radio_cells, serve_commands
 from openami.contracts.frame import FrameClass
 from openami.kernel.clock import Clock
 from openami.kernel.ids import SystemTitle
@@ -38,6 +39,7 @@ from openami.meter.counters import InvocationCounters
 from openami.meter.fleet import MeterFleet
 from openami.meter.fleet_memory import FleetMemory
 from openami.network.collector import Collector, OfferedFrame
+from openami.network.delivery import Deliveries
 from openami.network.spool import SpoolFullError
 from openami.security.pki import Role, client_context, ensure_identity
 from openami.sim.live import Heard, LiveMeters, backfill_day
@@ -75,6 +77,7 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
         await asyncio.to_thread(work.prepare)
         ready()
         _LOG.info("territory.serves", meters=len(work.fleet.identities), collectors=len(collectors))
+        cells, served = work.serve()
         meters = asyncio.create_task(work.run(stop))
         past = asyncio.create_task(work.remember(stop))
         done, _ = await asyncio.wait([meters, *links], return_when=asyncio.FIRST_COMPLETED)
@@ -82,6 +85,9 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
             task.result()
         await meters
         await past
+        for deliveries in served:
+            await deliveries.close()
+        _log_calls(cells)
     finally:
         ended.set()
         await asyncio.gather(*links, return_exceptions=True)
@@ -103,6 +109,12 @@ def _collectors(settings: Settings, files: TerritoryFiles, territory: Territory)
             )
         )
     return collectors
+
+
+def _log_calls(cells: Sequence[RadioCell]) -> None:
+    """Say how the collectors' calls went and how long they were on the air."""
+    ended: Counter[str] = sum((cell.calls for cell in cells), Counter())
+    _LOG.info("territory.calls", airtime_s=round(sum(cell.airtime_s for cell in cells), 1), **ended)
 
 
 @dataclass(slots=True, eq=False)
@@ -148,6 +160,13 @@ class Meters:
         self.answers = FleetAnswers(
             self.fleet, memory, secrets.token_bytes, lambda meter, now: self.live.has_supply(meter, epoch_s(now))
         )
+
+    def serve(self) -> tuple[list[RadioCell], list[Deliveries]]:
+        """Let the collectors call the meters, from now on."""
+        titles = [identity.title for identity in self.fleet.identities]
+        cell_of = self.territory.feeder.cell_of[self.territory.home_of].tolist()
+        cells = radio_cells(self.plan.seed, titles, cell_of, self.answer)
+        return cells, serve_commands(self.collectors, cells, lambda: self._now_s() * 1000)
 
     async def answer(self, title: SystemTitle, client: int, octets: bytes) -> list[bytes]:
         """Return what a meter says to one message; nothing where there is no such meter or it has no supply.
