@@ -61,6 +61,10 @@ test-web: web/node_modules/.ready ## Lint, types and unit tests of the web appli
 test-python: setup compiled ## Doctests and tests: unit, property, golden, pair, contract, simulation, engines, browser.
 	pytest -q -m "not soak" -n 2 --dist loadgroup $(PYTEST_ARGS)
 
+.PHONY: peers
+peers: setup ## Print what other makers' DLMS stacks and ours make of each other; installs them into .peers.
+	python -m tests.peers $(ARGS)
+
 .PHONY: soak
 soak: setup ## The long runs: a thousand kills, long fuzzing (MINUTES=60 for an hour of it).
 	-.venv/bin/uv sync --quiet --locked --all-extras --group fuzz

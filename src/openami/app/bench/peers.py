@@ -23,13 +23,14 @@ class PeerUnavailableError(Exception):
     """The peer cannot be installed or run here; the text says why in a line."""
 
 
-def peer_python(package: str, version: str, *, folder: Path = FOLDER) -> Path:
+def peer_python(package: str, version: str, *, folder: Path = FOLDER, install_s: float = INSTALL_S) -> Path:
     """Return the interpreter of an environment that holds the package, making it where it is not there.
 
     Args:
         package: name in the package index.
         version: the one version that is measured.
         folder: where environments are kept.
+        install_s: how long making the environment, and installing into it, may each take.
 
     Raises:
         PeerUnavailableError: no environment can be made: no network, no such package, no room.
@@ -42,8 +43,8 @@ def peer_python(package: str, version: str, *, folder: Path = FOLDER) -> Path:
     # Made under another name and moved when whole, so that a run that was broken off leaves nothing half made.
     draft = Path(tempfile.mkdtemp(prefix="draft-", dir=folder)).absolute()
     try:
-        _call([sys.executable, "-m", "venv", str(draft)], INSTALL_S)
-        _call([str(draft / "bin" / "python"), "-m", "pip", "install", "-q", f"{package}=={version}"], INSTALL_S)
+        _call([sys.executable, "-m", "venv", str(draft)], install_s)
+        _call([str(draft / "bin" / "python"), "-m", "pip", "install", "-q", f"{package}=={version}"], install_s)
         draft.rename(home)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
