@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 
 from openami.headend.message_document import apdu_name, message_document
 from openami.headend.profiles.interpret import Push, PushObject, PushRow, interpret
+from openami.headend.profiles.model import MeterProfile
 from openami.headend.profiles.registry import profile_of
 from openami.headend.profiles.rows import event_meaning
 from openami.kernel.ids import SystemTitle
@@ -80,6 +81,7 @@ class Telegram:
         error: why not, else.
         zone: the zone for stamps without deviation.
         message: the message as a document, where it is whole and carries no figures to push.
+        profile: the profile that was given; None where it was recognized.
     """
 
     system_title: SystemTitle | None = None
@@ -90,6 +92,7 @@ class Telegram:
     error: TelegramError | None = None
     zone: ZoneInfo | None = None
     message: dict[str, Any] | None = None
+    profile: MeterProfile | None = None
 
     def document(self) -> dict[str, Any]:
         """Return the JSON document of the telegram: the shape that scripts rely on.
@@ -112,7 +115,7 @@ class Telegram:
         return document if self.message is None else {**document, "message": self.message}
 
     def _object(self, item: PushObject, row: PushRow, push: Push) -> dict[str, Any]:
-        profile = profile_of(push.profile)
+        profile = self.profile or profile_of(push.profile)
         document: dict[str, Any] = {
             "obis": str(item.obis) if item.obis else None,
             "name": profile.name_of(item.obis) if item.obis else None,
@@ -189,7 +192,12 @@ def apdus_of(octets: bytes, framing: Framing) -> Iterator[bytes | PeerError]:
 
 
 def decode_telegrams(
-    octets: bytes, *, keys: Keys | None = None, framing: Framing = Framing.AUTO, zone: ZoneInfo | None = None
+    octets: bytes,
+    *,
+    keys: Keys | None = None,
+    framing: Framing = Framing.AUTO,
+    zone: ZoneInfo | None = None,
+    profile: MeterProfile | None = None,
 ) -> Iterator[Telegram]:
     """Yield every telegram of the octets.
 
@@ -198,16 +206,25 @@ def decode_telegrams(
         keys: the meter's keys.
         framing: how the telegrams are packed.
         zone: the meter's zone, for stamps without deviation.
+        profile: the meter's profile; None to recognize it.
     """
     for number, item in enumerate(apdus_of(octets, framing)):
         if number == MAX_TELEGRAMS:
             yield _refused(PeerError("too_many", f"more than {MAX_TELEGRAMS} telegrams in one input", 0), Telegram())
             return
-        yield _refused(item, Telegram()) if isinstance(item, PeerError) else _decode_apdu(item, keys or Keys(), zone)
+        if isinstance(item, PeerError):
+            yield _refused(item, Telegram())
+        else:
+            yield _decode_apdu(item, keys or Keys(), zone, profile)
 
 
 def decode_telegram(
-    octets: bytes, *, keys: Keys | None = None, framing: Framing = Framing.AUTO, zone: ZoneInfo | None = None
+    octets: bytes,
+    *,
+    keys: Keys | None = None,
+    framing: Framing = Framing.AUTO,
+    zone: ZoneInfo | None = None,
+    profile: MeterProfile | None = None,
 ) -> Telegram:
     """Return the one telegram that the octets hold; a second one is an error.
 
@@ -216,8 +233,9 @@ def decode_telegram(
         keys: the meter's keys.
         framing: how it is packed.
         zone: the meter's zone, for stamps without deviation.
+        profile: the meter's profile; None to recognize it.
     """
-    telegrams = list(decode_telegrams(octets, keys=keys, framing=framing, zone=zone))
+    telegrams = list(decode_telegrams(octets, keys=keys, framing=framing, zone=zone, profile=profile))
     failed = next((t for t in telegrams if t.error), None)
     if failed:
         return failed
@@ -240,7 +258,7 @@ def _refused(error: PeerError | SuiteError, so_far: Telegram, offset: int = 0) -
     )
 
 
-def _decode_apdu(octets: bytes, keys: Keys, zone: ZoneInfo | None) -> Telegram:
+def _decode_apdu(octets: bytes, keys: Keys, zone: ZoneInfo | None, profile: MeterProfile | None) -> Telegram:
     so_far = Telegram(zone=zone)
     clear = octets
     try:
@@ -254,14 +272,12 @@ def _decode_apdu(octets: bytes, keys: Keys, zone: ZoneInfo | None) -> Telegram:
         figures = _notification(message)
         if figures is None:
             return replace(so_far, message=message_document(message, apdu_name(clear)))
-        push = interpret(figures, system_title=so_far.system_title)
+        push = interpret(figures, profile=profile, system_title=so_far.system_title)
     except SuiteError as error:
         return _refused(error, so_far, header.body_offset)
     except PeerError as error:
         return _refused(error, so_far)
-    return Telegram(
-        so_far.system_title, so_far.invocation_counter, so_far.encrypted, so_far.authenticated, push, None, zone
-    )
+    return replace(so_far, push=push, profile=profile)
 
 
 def _decode_unverified(plaintext: bytes) -> apdu.Apdu:

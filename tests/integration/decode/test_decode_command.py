@@ -11,6 +11,7 @@ import typer
 from typer.testing import CliRunner
 
 from openami.app.commands.decode import decode
+from openami.headend.profiles.registry import ProfileDataError
 from openami.kernel.errors import MisuseError
 
 # Aidon list 1: 280 W. From the amshan test suite.
@@ -140,3 +141,29 @@ def test_a_table_is_printed_for_people() -> None:
     assert result.exit_code == 0
     assert "1.0.1.7.0.255" in result.stdout
     assert "280" in result.stdout
+
+
+def test_a_profile_can_be_named_or_be_a_file_in_the_making(tmp_path: Path) -> None:
+    draft = tmp_path / "mine.toml"
+    draft.write_text('inherits = "dlms"\n[names]\n"1.0.1.7.0.255" = "what the house takes"\n')
+    for given, profile, name in (
+        ("kamstrup", "kamstrup", "power delivered"),
+        (str(draft), "mine", "what the house takes"),
+    ):
+        code, (line,) = run("-", "--profile", given, given=AIDON.encode())
+        assert (code, line["profile"], line["objects"][0]["name"]) == (0, profile, name)
+
+
+def test_a_profile_that_is_none_is_told(tmp_path: Path) -> None:
+    draft = tmp_path / "draft.toml"
+    draft.write_text('inherits = "dlms"\n[scale]\n"1.0.1.7.0.255" = 3\n')
+    (tmp_path / "latin.toml").write_bytes(b'about = "\xe9"\n')
+    with pytest.raises(ProfileDataError, match=r"draft.toml: scale.1.0.1.7.0.255: no scale; write \[scaler"):
+        run("-", "--profile", str(draft), given=AIDON.encode())
+    for given, what in (
+        ("oam-2", "no meter profile 'oam-2'"),
+        (str(tmp_path / "none.toml"), "No such file"),
+        (str(tmp_path / "latin.toml"), "not UTF-8"),
+    ):
+        with pytest.raises(MisuseError, match=what):
+            run("-", "--profile", given, given=AIDON.encode())

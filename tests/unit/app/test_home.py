@@ -1,13 +1,14 @@
-"""A socket that does not fit into the home lies in a folder that is ours alone, or nowhere."""
+"""A socket that does not fit into the home lies in a folder that is ours alone; settings are sound or refused."""
 
 from __future__ import annotations
 
+import json
 import tempfile
 from pathlib import Path
 
 import pytest
 
-from openami.app.settings import Home, SettingsError
+from openami.app.settings import Home, Settings, SettingsError
 
 
 @pytest.fixture
@@ -34,3 +35,20 @@ def test_a_folder_that_somebody_else_laid_out_is_refused(long_home: Home, tmp_pa
         folder.chmod(0o777)
     with pytest.raises(SettingsError, match="not a folder of ours alone"):
         long_home.socket("store.sock")
+
+
+@pytest.mark.parametrize("port", [0, 65_536, "4059", True])
+def test_a_listener_port_that_is_none_is_named(tmp_path: Path, port: object) -> None:
+    Settings(Home(tmp_path)).save()
+    row = json.loads((tmp_path / "settings.json").read_text())
+    (tmp_path / "settings.json").write_text(json.dumps({**row, "listener_port": port}))
+    with pytest.raises(SettingsError, match="listener_port"):
+        Settings.load(tmp_path)
+
+
+def test_there_is_no_listener_unless_a_port_is_given(tmp_path: Path) -> None:
+    Settings(Home(tmp_path)).save()
+    assert Settings.load(tmp_path).listener_port is None
+    Settings(Home(tmp_path), listener_port=4059, listener_host="10.1.2.3").save()
+    found = Settings.load(tmp_path)
+    assert (found.listener_port, found.listener_host) == (4059, "10.1.2.3")

@@ -14,12 +14,16 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from openami.headend.profiles import MeterProfile, UnknownProfileError, profile_of
+from openami.headend.profiles.registry import profile_from_text
 from openami.headend.telegram import Framing, Keys, Telegram, TelegramError, decode_telegrams
 from openami.kernel.errors import MisuseError
 from openami.kernel.time import UnknownZoneError, zone_named
 
 MAX_INPUT_OCTETS = 64 * 1024 * 1024
 """Largest file read at once; a day of captures of one collector is far below."""
+MAX_PROFILE_OCTETS = 1024 * 1024
+"""Read of a profile file at most: what is longer is refused by its length."""
 _TEXT = frozenset(range(0x20, 0x7F)) | frozenset(b"\t\r\n")
 _KEY_OCTETS = (16, 32)
 
@@ -30,6 +34,14 @@ FramingOption = Annotated[Framing, typer.Option("--framing", help="How the teleg
 ZoneOption = Annotated[
     str | None, typer.Option("--zone", help="IANA zone for stamps without deviation, for example Europe/Vienna.")
 ]
+ProfileOption = Annotated[
+    str | None,
+    typer.Option(
+        "--profile",
+        metavar="NAME|FILE",
+        help="Meter profile, or a profile file (.toml) in the making; else recognized.",
+    ),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON line per telegram.")]
 
 
@@ -39,18 +51,19 @@ def decode(
     auth_key: AuthKeyOption = None,
     framing: FramingOption = Framing.AUTO,
     zone: ZoneOption = None,
+    profile: ProfileOption = None,
     json_output: JsonOption = False,
 ) -> None:
     """Read meter telegrams. Exits 1 where one of them is refused, with the offset and the cause."""
     octets = _read(file)
     keys = Keys(_key(key, "--key"), _key(auth_key, "--auth-key"))
-    local = _zone(zone)
+    local, known = _zone(zone), _profile(profile)
     failed = False
     for number, source in enumerate(_sources(octets), 1):
         if isinstance(source, TelegramError):
             telegrams: Iterator[Telegram] = iter((Telegram(error=source),))
         else:
-            telegrams = decode_telegrams(source, keys=keys, framing=framing, zone=local)
+            telegrams = decode_telegrams(source, keys=keys, framing=framing, zone=local, profile=known)
         for telegram in telegrams:
             failed = failed or telegram.error is not None
             document = telegram.document()
@@ -90,6 +103,30 @@ def _zone(name: str | None) -> ZoneInfo | None:
         return zone_named(name) if name else None
     except UnknownZoneError as error:
         raise MisuseError(f"--zone: {error}") from error
+
+
+def _profile(name: str | None) -> MeterProfile | None:
+    """Return the profile that was asked for.
+
+    Raises:
+        MisuseError: no such profile, or no such file.
+        ProfileDataError: a file that is not as the schema says.
+    """
+    if name is None:
+        return None
+    if not name.endswith(".toml"):
+        try:
+            return profile_of(name)
+        except UnknownProfileError as error:
+            raise MisuseError(f"--profile: {error}") from error
+    file = Path(name)
+    try:
+        with file.open("rb") as source:
+            octets = source.read(MAX_PROFILE_OCTETS + 1)
+        return profile_from_text(file.stem, octets.decode("utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        cause = error.strerror if isinstance(error, OSError) else "not UTF-8"
+        raise MisuseError(f"--profile: {file} cannot be read: {cause}") from error
 
 
 def _key(text: str | None, option: str) -> bytes | None:

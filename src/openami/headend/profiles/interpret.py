@@ -116,7 +116,7 @@ class _Meaning:
 def interpret(
     notification: DataNotification,
     *,
-    profile: str | None = None,
+    profile: str | MeterProfile | None = None,
     system_title: SystemTitle | None = None,
     said: Mapping[Obis, Scale] | None = None,
 ) -> Push:
@@ -124,7 +124,7 @@ def interpret(
 
     Args:
         notification: the push.
-        profile: the meter's profile; None to recognize it by title and content.
+        profile: the meter's profile or its name; None to recognize it by title and content.
         system_title: the sender, for recognition.
         said: what the meter itself said of its columns when it was asked, see :mod:`.columns`. A scaler beside a value
             in the telegram comes first, then this, then the profile.
@@ -144,7 +144,7 @@ def interpret(
         version = _first_text(members)
         known = recognize(maker=maker, title=title, list_version=version, push_setup=setup, captures=captures)
     else:
-        known = profile_of(profile)
+        known = profile_of(profile) if isinstance(profile, str) else profile
     meaning = _Meaning(known, said or {})
     sent_at = ruled(notification.at, known.clock) if notification.at else None
     layout = known.rows.get(setup) if setup and not entries and holds_rows(members) else None

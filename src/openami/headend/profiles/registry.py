@@ -149,9 +149,25 @@ def shipped_profiles() -> Mapping[str, MeterProfile]:
     Raises:
         ProfileDataError: a file that we ship is not as the schema says; a test holds that none is.
     """
+    return load_profiles(_shipped_texts())
+
+
+def profile_from_text(name: str, text: str) -> MeterProfile:
+    """Return the profile of a file that is being written, with all that it inherits from those that are shipped.
+
+    Args:
+        name: of the profile.
+        text: content of its file.
+
+    Raises:
+        ProfileDataError: the file is not as the schema says.
+    """
+    return load_profiles({**_shipped_texts(), name: text})[name]
+
+
+def _shipped_texts() -> dict[str, str]:
     folder = files(__package__) / "data"
-    texts = {f.name.removesuffix(".toml"): f.read_text("utf-8") for f in folder.iterdir() if f.name.endswith(".toml")}
-    return load_profiles(texts)
+    return {f.name.removesuffix(".toml"): f.read_text("utf-8") for f in folder.iterdir() if f.name.endswith(".toml")}
 
 
 def profile_names() -> tuple[str, ...]:
