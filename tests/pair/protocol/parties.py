@@ -181,6 +181,7 @@ class Pair:
             style=case.style,
             ephemeral=self.scalar,
             transaction=lambda: self.dice(8),
+            signed=case.form is Form.SIGNED,
         )
         self.protection = Protection(
             own_title=CLIENT_TITLE,
@@ -191,6 +192,7 @@ class Pair:
             style=case.style,
             ephemeral=self.scalar,
             transaction=lambda: self.dice(8),
+            signed=case.form is Form.SIGNED,
         )
         if dedicated is not None:
             self.protection.use_dedicated(replace(self.client_keys, dedicated=dedicated))

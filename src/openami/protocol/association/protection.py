@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from openami.protocol import apdu as messages
 from openami.protocol.apdu.acse import Mechanism
 from openami.protocol.apdu.protection import GeneralCiphering, GeneralSigning, ProtectionHeader
+from openami.protocol.apdu.tags import ApduTag
 from openami.protocol.association.counters import ReceiveCounter, RisingCounter, SendCounter
 from openami.protocol.association.form import SUITE_BITS, Enclosed, Form, check_control, disclose, enclose
 from openami.protocol.association.general import (
@@ -42,6 +43,7 @@ from openami.security.suites.gcm import (
 )
 
 _COUNTER = slice(1, 5)
+_INITIATES = frozenset({ApduTag.INITIATE_REQUEST, ApduTag.INITIATE_RESPONSE, ApduTag.CONFIRMED_SERVICE_ERROR})
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,8 @@ class Protection:
         style: how the general forms are read.
         ephemeral: gives a fresh private key for each one-pass agreement; None where there is none.
         transaction: gives a transaction id, never twice, for the general forms.
+        signed: whether only signed messages pass. A signature can be taken off what it surrounds, so whoever wants one
+            must say so. Initiate messages are exempt: they have no signed form.
     """
 
     __slots__ = (
@@ -80,6 +84,7 @@ class Protection:
         "_own_title",
         "_received",
         "_send",
+        "_signed",
         "_style",
         "_transaction",
         "control",
@@ -97,6 +102,7 @@ class Protection:
         style: GeneralStyle | None = None,
         ephemeral: Callable[[], bytes] | None = None,
         transaction: Callable[[], bytes] | None = None,
+        signed: bool = False,
     ) -> None:
         if len(own_title) != TITLE_OCTETS:
             raise UsageError(f"a system title has {TITLE_OCTETS} octets, not {len(own_title)}")
@@ -109,6 +115,7 @@ class Protection:
         self._style = style or GeneralStyle()
         self._ephemeral = ephemeral
         self._transaction = transaction
+        self._signed = signed
 
     @property
     def own_title(self) -> bytes:
@@ -162,9 +169,12 @@ class Protection:
                 raise PeerError("unknown_form", "a message in a general form, which this association does not speak", 0)
             if isinstance(message, GeneralSigning):
                 return self._open_signed(message, peer_title)
+            enclosed = disclose(message)
+            is_service = enclosed is not None and enclosed.clear_tag not in _INITIATES
+            if self._signed and (is_service or isinstance(message, GeneralCiphering)):
+                raise PeerError("downgrade", "a message without a signature where signatures are agreed", 0)
             if isinstance(message, GeneralCiphering):
                 return self._open_general(message, peer_title)
-            enclosed = disclose(message)
             if enclosed is not None:
                 return self._open_enclosed(enclosed, peer_title)
         except SuiteError as error:

@@ -7,9 +7,9 @@
   no other request is served.
 * ASSOCIATED, requests are served; an RLRQ leads to IDLE.
 
-In every state an AARQ that passes begins anew, and one that does not changes nothing: whoever cannot prove himself must
-not be able to end another's association. The same goes for messages that do not open: they are answered by an
-exception-response, told to the device, and leave state and counters as they are. No octets make ``receive`` raise.
+In every state an AARQ that passes begins anew, and one that does not changes nothing: where ciphering is asked for,
+whoever has no key cannot end another's association. The same goes for messages that do not open: they are answered by
+an exception-response, told to the device, and leave state and counters as they are. No octets make ``receive`` raise.
 
 Source: IEC 62056-5-3, 7.3 and 5.3.7.
 """

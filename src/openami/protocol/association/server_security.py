@@ -25,6 +25,7 @@ class ServerSecurity:
         style: how the general forms are read.
         ephemeral: gives a fresh private key for one-pass agreement.
         transaction: gives transaction ids for the general forms.
+        signed: whether only signed messages pass.
         sealed_release: whether an association that is ciphered ends by a ciphered release alone. Many clients send a
             plain one, and whoever can put one on the link can cut the link as well, so it is taken by default.
     """
@@ -37,6 +38,7 @@ class ServerSecurity:
     style: GeneralStyle | None = None
     ephemeral: Callable[[], bytes] | None = field(default=None, repr=False)
     transaction: Callable[[], bytes] | None = None
+    signed: bool = False
     sealed_release: bool = False
 
     def protection(self, control: int) -> Protection:
@@ -54,4 +56,5 @@ class ServerSecurity:
             style=self.style,
             ephemeral=self.ephemeral,
             transaction=self.transaction,
+            signed=self.signed,
         )
