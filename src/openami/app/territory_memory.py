@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -22,7 +23,8 @@ from openami.meter.kept import restore_state, state_document
 from openami.meter.residential_profiles import BILLING_ROWS, DAILY_ROWS, PROFILE_ROWS
 from openami.meter.ring import INTERVAL_ROW, REGISTER_ROW, Ring
 from openami.meter.sealing import MeterIdentity
-from openami.security.closed_file import write_closed
+from openami.security.closed_file import make_closed_once, write_closed
+from openami.sim.maker import Maker, make_maker
 from openami.sim.past import PastCursor
 
 
@@ -93,6 +95,16 @@ class TerritoryMemory:
             "master_key": (identity.master_key or b"").hex(),
         }
         write_closed(self.folder / "keys" / f"{meter}.json", json.dumps(row).encode())
+
+    def maker(self, secret: Callable[[int], bytes]) -> Maker:
+        """Return the maker that signs these meters' firmware; it is made once.
+
+        Args:
+            secret: returns that many octets nobody can guess.
+        """
+        place = self.folder / "maker.key"
+        make_closed_once(place, lambda: make_maker(secret).signing_key)
+        return Maker(place.read_bytes())
 
     def past(self) -> PastCursor | None:
         """Return how far back the profiles were filled; None where nobody began."""

@@ -20,6 +20,8 @@ from openami.meter.objects.image import BLOCK_OCTETS
 from openami.meter.objects.switch import Order
 from openami.meter.registers import CapturedEnergy
 from openami.meter.sealing import MeterIdentity
+from openami.meter.state import DeviceState
+from openami.sim.maker import make_maker
 from openami.sim.past import PastCursor
 
 ZONE = ZoneInfo("America/Chicago")
@@ -135,3 +137,16 @@ def test_how_far_back_profiles_reach_is_there_again(tmp_path: Path) -> None:
     cursor = kept.past()
     assert cursor is not None
     assert (cursor.at_s, cursor.delivered_mj.tolist(), cursor.received_mj.tolist()) == (QUARTER, [1, 2], [3, 4])
+
+
+def test_the_maker_is_made_once_and_its_images_run_in_its_meters(tmp_path: Path) -> None:
+    kept = TerritoryMemory(tmp_path, 2)
+    maker = kept.maker(lambda count: bytes(range(count)))
+    assert kept.maker(bytes) == maker
+    state = DeviceState(maker.verifier())
+    for signer, runs in ((make_maker(lambda count: bytes(range(1, count + 1))), False), (maker, True)):
+        image = signer.signed_image(b"OAM240-01.01.00", b"firmware")
+        state.image.initiate(b"OAM240-01.01.00", len(image))
+        state.image.take_block(0, image)
+        assert state.image.verify() is runs
+    assert maker.signing_key.hex() not in repr(maker)

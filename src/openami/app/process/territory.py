@@ -38,6 +38,7 @@ from openami.meter.answering import FleetAnswers
 from openami.meter.counters import InvocationCounters
 from openami.meter.fleet import MeterFleet
 from openami.meter.fleet_memory import FleetMemory
+from openami.meter.state import DeviceState
 from openami.network.collector import Collector, OfferedFrame
 from openami.network.delivery import Deliveries
 from openami.network.spool import SpoolFullError
@@ -154,7 +155,13 @@ class Meters:
         registers = bank_of(self.standing.delivered_mj, self.standing.received_mj)
         self.fleet = MeterFleet(identities, registers, counters)
         self.flow = self.territory.power_flow()
-        memory = FleetMemory(self.kept.rings(), self.territory.world.zone, keep_keys=self.kept.keep_keys)
+        verify = self.kept.maker(secrets.token_bytes).verifier()
+        memory = FleetMemory(
+            self.kept.rings(),
+            self.territory.world.zone,
+            keep_keys=self.kept.keep_keys,
+            new_state=lambda: DeviceState(verify),
+        )
         self.kept.restore(memory)
         self.live = LiveMeters(self.territory, self.fleet, self.flow, self.standing.at_s, memory)
         self.answers = FleetAnswers(
