@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 
 import pytest
@@ -138,6 +139,8 @@ def test_columns_are_chosen_by_number() -> None:
     "selection",
     [
         RangeSelection(DELIVERED, u32(0), u32(9)),
+        RangeSelection(DELIVERED, at(NOON), at(NOON)),
+        RangeSelection(replace(CLOCK, index=1), at(NOON), at(NOON)),
         RangeSelection(CLOCK, u32(0), u32(9)),
         RangeSelection(CLOCK, octet_string(b"\x00" * 12), at(NOON)),
         RangeSelection(CLOCK, octet_string(b"\xff" * 12), at(NOON)),
