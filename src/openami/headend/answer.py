@@ -13,6 +13,7 @@ from openami.contracts.quality import Source
 from openami.contracts.reading import ReadingBatch, RegisterBatch, uuid_column
 from openami.headend.clock_watch import ClockReading
 from openami.headend.profiles import IntervalRow, RegisterRow
+from openami.headend.profiles.columns import ColumnSheet
 from openami.headend.request import Request
 from openami.kernel.time import epoch_s
 
@@ -37,6 +38,7 @@ class Answer:
     Args:
         readings, registers, events: rows for the streams.
         clock: its clock, where it was read.
+        columns: what it said of the columns of its profiles, to be kept.
         figures: for the person who asked.
         words: one sentence for staff.
         octets: sent and received on the way to the collector, for the air's account.
@@ -47,6 +49,7 @@ class Answer:
     registers: RegisterBatch = field(default_factory=RegisterBatch.empty)
     events: tuple[DeviceEvent, ...] = ()
     clock: ClockReading | None = None
+    columns: tuple[ColumnSheet, ...] = ()
     figures: tuple[Figure, ...] = ()
     words: str = ""
     octets: int = 0

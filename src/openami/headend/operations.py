@@ -5,7 +5,7 @@ Generators, like the association's own: no link, no key, no clock of ours but as
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from uuid import uuid5
 from zoneinfo import ZoneInfo
@@ -14,8 +14,9 @@ from openami.contracts.channel import CHANNELS
 from openami.contracts.event import DeviceEvent
 from openami.headend.answer import Answer, Figure, reading_batch, register_batch, within
 from openami.headend.clock_watch import Band, ClockPolicy, ClockReading, should_set
+from openami.headend.column_read import read_columns
 from openami.headend.profiles import EventRow, MeterProfile, PushObject, RegisterRow
-from openami.headend.profiles.columns import scale_said
+from openami.headend.profiles.columns import ColumnSheet, disagreements, scale_said
 from openami.headend.profiles.model import ReadableProfile
 from openami.headend.profiles.rows import channel_count
 from openami.headend.pulled import DAILY_PROFILE, LOAD_PROFILE, event_logs, pulled_rows
@@ -83,21 +84,10 @@ def perform(client: ClientAssociation, request: Request, around: Circumstance) -
         AccessRefusedError: the meter does not give it.
         UsageError: a kind that is not done in one session.
     """
-    match request.kind:
-        case RequestKind.INTERVALS:
-            return _intervals(client, request, around)
-        case RequestKind.MIDNIGHT_REGISTERS:
-            return _midnights(client, request, around)
-        case RequestKind.READ_NOW:
-            return _registers(client, request, around)
-        case RequestKind.PING:
-            return _ping(client, around)
-        case RequestKind.CLOCK:
-            return _clock(client, around)
-        case RequestKind.EVENTS:
-            return _events(client, request, around)
-        case RequestKind.FIRMWARE:
-            raise UsageError("firmware goes by its campaign")
+    operation = _OPERATIONS.get(request.kind)
+    if operation is None:
+        raise UsageError(f"{request.kind.value} is not done in one session")
+    return operation(client, request, around)
 
 
 def _profile(client: ClientAssociation, read: ReadableProfile, from_s: int, to_s: int) -> Steps[Data]:
@@ -147,7 +137,7 @@ def _figure(row: RegisterRow) -> Figure:
     return Figure(spec.name, float(scaled(row.value, spec.power_of_ten)), spec.unit.symbol)
 
 
-def _ping(client: ClientAssociation, around: Circumstance) -> Steps[Answer]:
+def _ping(client: ClientAssociation, _request: Request, around: Circumstance) -> Steps[Answer]:
     value = yield from client.read(AttributeRef(REGISTER_CLASS, VOLTAGE, VALUE))
     if value.integer is None:
         raise PeerError("bad_content", "a voltage that is no number", 0)
@@ -156,7 +146,7 @@ def _ping(client: ClientAssociation, around: Circumstance) -> Steps[Answer]:
     return Answer(figures=(Figure("voltage", volts, "V"),), words=f"the meter answers and has {volts:.1f} V")
 
 
-def _clock(client: ClientAssociation, around: Circumstance) -> Steps[Answer]:
+def _clock(client: ClientAssociation, _request: Request, around: Circumstance) -> Steps[Answer]:
     """Read the clock; set it where the bands say so, and read it again."""
     reading = yield from _read_clock(client, around)
     error_s, band = reading.error_s, around.clock.band(reading.error_s)
@@ -198,6 +188,28 @@ def _events(client: ClientAssociation, request: Request, around: Circumstance) -
     return Answer(events=events, words=f"read {len(events)} events")
 
 
+def _columns(client: ClientAssociation, request: Request, around: Circumstance) -> Steps[Answer]:
+    """Ask what the columns of each profile are worth; one that the meter has not, or not for us, is left out."""
+    sheets: list[ColumnSheet] = []
+    for read in around.profile.reads.values():
+        try:
+            sheet = yield from read_columns(
+                client,
+                read.obis,
+                meter_id=request.meter_id,
+                read_at=instant_from_epoch_s(int(around.now_s())),
+                request_id=request.request_id,
+            )
+        except AccessRefusedError:
+            continue
+        sheets.append(sheet)
+    differs = disagreements(around.profile, sheets)
+    words = f"read the columns of {len(sheets)} profiles"
+    if differs:
+        words += f"; its profile file says otherwise of {', '.join(sorted(str(obis) for obis in differs))}"
+    return Answer(columns=tuple(sheets), words=words)
+
+
 def _event(request: Request, profile: MeterProfile, row: EventRow) -> DeviceEvent:
     identity = uuid5(request.meter_id, f"log-{row.log}-{row.code}-{epoch_s(row.at)}")
     return DeviceEvent(
@@ -226,3 +238,15 @@ def _octets(value: Data) -> bytes:
 def with_traffic(answer: Answer, *, octets: int, exchanges: int) -> Answer:
     """Return the answer with what it cost on the way."""
     return replace(answer, octets=octets, exchanges=exchanges)
+
+
+_OPERATIONS: Mapping[RequestKind, Callable[[ClientAssociation, Request, Circumstance], Steps[Answer]]] = {
+    RequestKind.INTERVALS: _intervals,
+    RequestKind.MIDNIGHT_REGISTERS: _midnights,
+    RequestKind.READ_NOW: _registers,
+    RequestKind.PING: _ping,
+    RequestKind.CLOCK: _clock,
+    RequestKind.EVENTS: _events,
+    RequestKind.COLUMNS: _columns,
+}
+"""Firmware is not among them: it goes by its campaign."""

@@ -27,6 +27,7 @@ class RequestKind(StrEnum):
     READ_NOW = "read_now"
     PING = "ping"
     FIRMWARE = "firmware"
+    COLUMNS = "columns"
 
 
 class Lane(IntEnum):

@@ -15,7 +15,7 @@ from openami.headend.column_read import read_columns
 from openami.headend.operations import Circumstance, perform
 from openami.headend.profiles import profile_of
 from openami.headend.profiles.columns import ColumnSheet, disagreements
-from openami.headend.profiles.model import Scale
+from openami.headend.profiles.model import ReadableProfile, Scale
 from openami.headend.request import Lane, Request, RequestKind
 from openami.kernel.obis import Obis
 from openami.kernel.time import zone_named
@@ -62,6 +62,26 @@ def test_a_push_setup_is_asked_like_a_profile() -> None:
 def test_an_object_that_is_not_there_is_refused() -> None:
     with pytest.raises(AccessRefusedError):
         said(Obis.from_text("1.0.99.9.0.255"))
+
+
+def test_one_request_reads_the_columns_of_every_profile_and_says_where_the_file_is_wrong() -> None:
+    one = meter()
+    reader = Reader(one.identity, associations(one).answer, client=PROFILE.clients["reader"])
+    reader.associate()
+    missing = ReadableProfile("not_there", Obis.from_text("1.0.99.9.0.255"), 0)
+    wrong = replace(
+        PROFILE,
+        scale={**PROFILE.scale, Obis.from_text("1.0.1.29.0.255"): Scale(1, 30)},
+        reads={**PROFILE.reads, "not_there": missing},
+    )
+    around = Circumstance(wrong, zone_named("America/Chicago"), NOON.timestamp, ClockPolicy())
+    request = Request(
+        REQUEST, METER, one.identity.title, RequestKind.COLUMNS, Lane.BACKGROUND, 0, 0, int(NOON.timestamp())
+    )
+    answer = reader.run(perform(reader.association, request, around))
+    assert [s.subject for s in answer.columns] == [r.obis for r in PROFILE.reads.values()]
+    assert {(s.meter_id, s.read_at, s.request_id) for s in answer.columns} == {(METER, NOON, REQUEST)}
+    assert answer.words.endswith("its profile file says otherwise of 1.0.1.29.0.255")
 
 
 def test_a_read_by_hand_takes_the_meters_own_word_for_what_a_count_is_worth() -> None:
