@@ -17,13 +17,20 @@ from tests.peers.result import Cell, Outcome, ok
 
 from openami.app.bench.peers import PeerUnavailableError
 from openami.app.lone_meter import LoneMeter, shipped_meter
-from openami.network.adapters.meter_server import serve_hdlc_tcp, serve_wrapper_tcp
+from openami.network.adapters.meter_server import serve_hdlc_tcp, serve_wrapper_tcp, serve_wrapper_udp
 from openami.network.exchange import MeterSession, OpenSession
 from openami.protocol.envelope.link import HdlcAddress, LinkParameters
 
 HOST = "127.0.0.1"
 DELIVERED, RECEIVED, PROFILE = "1.0.1.8.0.255", "1.0.2.8.0.255", "1.0.99.1.0.255"
 CLIENTS = {"pydlms-client": "pydlms_client", "dlms-cosem": "dlms_cosem_client", "gurux-dlms": "gurux_client"}
+FRAMINGS = {
+    "pydlms-client": ("wrapper", "udp", "hdlc", "hdlc window 7"),
+    "dlms-cosem": ("wrapper", "hdlc"),
+    "gurux-dlms": ("wrapper", "hdlc"),
+}
+"""How each client can ask; wrapper is over TCP, udp is the wrapper over UDP."""
+READS = ("associate (HLS-GMAC, SC 0x30)", "clock", "registers", "96 rows by range", "release")
 HLS_GMAC = 5
 COUNTER_STEP = 1_000
 ROWS = 96
@@ -70,8 +77,9 @@ class Served:
         self._counter += COUNTER_STEP
         return {
             "host": HOST,
-            "port": self.ports[framing],
-            "framing": framing.removesuffix(" altered"),
+            "port": self.ports[framing.partition(" window")[0]],
+            "framing": framing.partition(" ")[0],
+            "window": 7 if framing.endswith("window 7") else 1,
             "client": 1,
             "server": 1,
             "suite": 0,
@@ -105,8 +113,10 @@ async def served(folder: Path) -> AsyncIterator[Served]:
         address=HdlcAddress(1),
         parameters=LinkParameters(512, 512, 7, 7),
     )
-    meter.ports = {name: listener.port for name, listener in listeners.items()}
+    datagrams = await serve_wrapper_udp(meter.lone.open_session, host=HOST, port=0)
+    meter.ports = {name: listener.port for name, listener in listeners.items()} | {"udp": datagrams.port}
     yield meter
+    await datagrams.close()
     for listener in listeners.values():
         await listener.close()
 
@@ -116,19 +126,23 @@ async def cells_of(peer: Peer, folder: Path) -> list[Cell]:
     library = peer.name.partition(" ")[0]
     found: list[Cell] = []
     async with served(folder) as meter:
-        for framing in ("wrapper", "hdlc"):
+        for framing in FRAMINGS[library]:
             found += await _reads(peer, CLIENTS[library], meter, framing)
         found += [await _other_key(peer, CLIENTS[library], meter), await _altered(peer, library, meter)]
     return found
 
 
+def count_of(library: str) -> int:
+    """Return how many cells a client has."""
+    return len(FRAMINGS[library]) * len(READS) + 2
+
+
 async def _reads(peer: Peer, driver: str, meter: Served, framing: str) -> list[Cell]:
     way = f"its client, our meter, {framing}, suite 0"
-    operations = ("associate (HLS-GMAC, SC 0x30)", "clock", "registers", "96 rows by range", "release")
     try:
         said = await asyncio.to_thread(peer.run, driver, meter.task(framing))
     except PeerUnavailableError as error:
-        return [Cell(peer.name, way, operation, Outcome.FAILED, str(error)) for operation in operations]
+        return [Cell(peer.name, way, operation, Outcome.FAILED, str(error)) for operation in READS]
     delivered, received = meter.lone.meter.registers.shown_wh()
     registers = {name: said["registers"].get(name, {}) for name in (DELIVERED, RECEIVED)}
     shown = {DELIVERED: int(delivered[0]), RECEIVED: int(received[0])}
@@ -142,7 +156,7 @@ async def _reads(peer: Peer, driver: str, meter: Served, framing: str) -> list[C
         if meter.start <= r.end <= meter.end
     ]
     return [
-        ok(peer.name, way, operations[0], holds=True),
+        ok(peer.name, way, READS[0], holds=True),
         ok(peer.name, way, "clock", holds=abs(clock - datetime.now(UTC)) < CLOCK_TOLERANCE, detail=str(clock)),
         ok(peer.name, way, "registers", holds=near and watt_hours, detail=str(registers)),
         ok(peer.name, way, "96 rows by range", holds=rows == kept and len(rows) == ROWS, detail=f"{len(rows)} rows"),

@@ -30,7 +30,7 @@ def check(cells: list[Cell], count: int) -> None:
 
 @pytest.mark.parametrize("library", asked_of_us.CLIENTS)
 async def test_a_client_reads_our_meter(library: str, known: dict[str, Peer], tmp_path: Path) -> None:
-    check(await asked_of_us.cells_of(known[library], tmp_path), 12)
+    check(await asked_of_us.cells_of(known[library], tmp_path), asked_of_us.count_of(library))
 
 
 async def test_our_client_reads_a_meter_in_every_way(known: dict[str, Peer]) -> None:
@@ -39,4 +39,4 @@ async def test_our_client_reads_a_meter_in_every_way(known: dict[str, Peer]) -> 
 
 @pytest.mark.parametrize("library", pushed_to_us.PUSHERS)
 async def test_pushes_are_taken_and_decoded(library: str, known: dict[str, Peer]) -> None:
-    check(await pushed_to_us.cells_of(known[library]), 3 * len(pushed_to_us.PUSHERS[library][1]))
+    check(await pushed_to_us.cells_of(known[library]), pushed_to_us.OPERATIONS * len(pushed_to_us.PUSHERS[library][1]))

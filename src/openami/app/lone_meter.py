@@ -132,8 +132,9 @@ class LoneMeter:
         now = self._now()
         while self.meter.now < now:
             until = min(now, self.meter.now + _STEP)
-            self.meter.advance(until, power_mw=_power_mw(self.meter.now), voltage_dv=VOLTAGE_DV)
+            hour = self.meter.now.astimezone(self.meter.zone).hour
+            self.meter.advance(until, power_mw=_power_mw(hour), voltage_dv=VOLTAGE_DV)
 
 
-def _power_mw(at: datetime) -> int:
-    return _SUN_MW if at.hour in _SUNNY_HOURS else 400_000 + 100_000 * (at.hour % 5)
+def _power_mw(hour: int) -> int:
+    return _SUN_MW if hour in _SUNNY_HOURS else 400_000 + 100_000 * (hour % 5)

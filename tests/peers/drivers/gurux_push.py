@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from gurux_dlms.enums import InterfaceType, Security
+from gurux_dlms.enums import Conformance, InterfaceType, Security
 from gurux_dlms.objects import GXDLMSCaptureObject, GXDLMSClock, GXDLMSPushSetup, GXDLMSRegister
 from gurux_dlms.secure import GXDLMSSecureNotify
 
@@ -23,7 +23,10 @@ def frames(task: dict[str, Any]) -> list[str]:
     notify.ciphering.blockCipherKey = bytes.fromhex(task["key"])
     notify.ciphering.authenticationKey = bytes.fromhex(task["auth_key"])
     notify.ciphering.invocationCounter = task["counter"]
-    notify.maxReceivePDUSize = 1024
+    notify.maxReceivePDUSize = task["pdu_octets"]
+    # Without this it refuses to send anything in pieces, be they blocks or segments.
+    notify.conformance = notify.conformance | Conformance.GENERAL_BLOCK_TRANSFER
+    notify.hdlcSettings.maxInfoTX = task["field_octets"]
     setup = GXDLMSPushSetup("0.0.25.9.0.255")
     clock = GXDLMSClock("0.0.1.0.0.255")
     clock.time = dt.datetime(2026, 11, 24, 7, 15, tzinfo=dt.UTC)

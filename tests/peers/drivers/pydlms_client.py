@@ -11,6 +11,7 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric import ec
 from pydlms import DlmsClient, Mechanism, SecurityContext
 from pydlms.apdu.xdlms import date_time_value, range_descriptor
+from pydlms.hdlc.connection import HdlcParameters
 
 REGISTER, PROFILE = 3, 7
 
@@ -37,16 +38,18 @@ def signing(task: dict[str, Any]) -> dict[str, Any]:
 
 
 def run(task: dict[str, Any]) -> dict[str, Any]:
-    client = DlmsClient.tcp(
-        task["host"],
-        task["port"],
-        client_sap=task["client"],
-        server_logical=task["server"],
-        hdlc=task["framing"] == "hdlc",
-        mechanism=Mechanism(task["mechanism"]),
-        security=security(task),
-        **signing(task),
-    )
+    settings = {"mechanism": Mechanism(task["mechanism"]), "security": security(task)} | signing(task)
+    where = {"client_sap": task["client"], "server_logical": task["server"]}
+    if task["framing"] == "udp":
+        client = DlmsClient.udp(task["host"], task["port"], **where, **settings)
+    else:
+        is_hdlc = task["framing"] == "hdlc"
+        if is_hdlc:
+            # A physical address makes the server's address two octets long.
+            octets, window = 512, task["window"]
+            parameters = HdlcParameters(octets, octets, window, window)
+            where |= {"server_physical": 17, "hdlc_parameters": parameters} if window > 1 else {}
+        client = DlmsClient.tcp(task["host"], task["port"], hdlc=is_hdlc, **where, **settings)
     with client as meter:
         clock = meter.get_clock().to_datetime()
         registers = {}

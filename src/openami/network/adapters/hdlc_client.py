@@ -23,6 +23,7 @@ from openami.protocol.envelope.link import (
     HdlcClient,
     LinkEvent,
     LinkParameters,
+    LinkState,
     LinkTimes,
 )
 
@@ -94,9 +95,12 @@ class HdlcTcpExchange:
             BadAnswerError: too many octets.
         """
         async with self._turn:
+            if self._link.state is not LinkState.CONNECTED:
+                raise NoConnectionError("the HDLC link is down")
             event = await self._run(self._link.send(apdu, now=_now()), ApduReceived)
         answer = event.apdu if isinstance(event, ApduReceived) else b""
         if len(answer) > self._limits.answer_octets:
+            self._writer.transport.abort()
             raise BadAnswerError(f"an answer of {len(answer)} octets; {self._limits.answer_octets} are allowed")
         return answer
 
