@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
+from pathlib import Path
 from uuid import UUID
 
 import pytest
@@ -14,6 +15,7 @@ from openami.kernel.ids import SystemTitle
 from openami.network.downlink import MAX_TIME_LEFT_MS, Result, decode_down, encode_result
 from openami.network.gateway.desk import CommandDesk
 from openami.network.gateway.rate import CommandRate, CommandRates
+from openami.network.gateway.routes import RouteBook
 from openami.network.link import LinkError, LinkMessage, MessageType, encode_message
 from openami.security.suites.ed25519 import public_key_of, sign, verifies
 
@@ -79,7 +81,7 @@ class Desk:
 
     def __post_init__(self) -> None:
         self.desk = CommandDesk(keys=OneKey(), send=self._send, tell=self.said.append, first_number=9, rates=self.rates)
-        self.desk.heard(METER.octets, 7)
+        self.desk.book.heard(METER.octets, 7)
 
     def _send(self, collector_id: int, octets: bytes) -> bool:
         kind, frame_class, seq = octets[4], octets[5], int.from_bytes(octets[6:14])
@@ -97,7 +99,7 @@ class Desk:
 
 def test_a_good_command_goes_to_the_collector_that_heard_the_meter_last() -> None:
     desk = Desk()
-    desk.desk.heard(METER.octets, 8)
+    desk.desk.book.heard(METER.octets, 8)
     desk.desk.take(signed(command()), now_ms=NOW_MS)
     [(collector_id, message)] = desk.handed
     time_left_ms, frame = decode_down(message.body)
@@ -293,12 +295,26 @@ def test_a_sealed_command_opens_no_door_for_an_association_and_one_for_a_refusal
     assert not desk.expects(7, is_association=False)
 
 
-def test_routes_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("openami.network.gateway.desk.MAX_ROUTES", 3)
-    desk = Desk().desk
+def test_routes_are_bounded_and_outlive_a_restart(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("openami.network.gateway.routes.MAX_ROUTES", 3)
+    book = RouteBook(tmp_path / "routes")
     for number in range(10):
-        desk.heard(number.to_bytes(8), 1)
-    assert list(desk.routes) == [n.to_bytes(8) for n in (7, 8, 9)]
+        book.heard(number.to_bytes(8), number)
+    book.keep()
+    assert RouteBook(tmp_path / "routes").routes == {n.to_bytes(8): n for n in (7, 8, 9)}
+
+
+@pytest.mark.parametrize("place", [0, 5, 15, -1])
+def test_spoiled_routes_are_forgotten(tmp_path: Path, place: int) -> None:
+    book = RouteBook(tmp_path / "routes")
+    book.heard(METER.octets, 7)
+    book.keep()
+    octets = bytearray((tmp_path / "routes").read_bytes())
+    octets[place] ^= 1
+    (tmp_path / "routes").write_bytes(bytes(octets))
+    assert RouteBook(tmp_path / "routes").routes == {}
+    (tmp_path / "routes").write_bytes(b"")
+    assert RouteBook(tmp_path / "routes").routes == {}
 
 
 def test_a_down_message_is_one_of_the_link() -> None:

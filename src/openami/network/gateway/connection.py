@@ -127,7 +127,7 @@ class CollectorConnection(asyncio.Protocol):
 
     def _sort(self, messages: list[LinkMessage]) -> None:
         publisher, titles, collector_id = self._host.publisher, self._host.titles, self.collector_id
-        frame, routes = int(MessageType.FRAME), self._host.desk.routes
+        frame, routes = int(MessageType.FRAME), self._host.desk.book.routes
         for message in messages:
             if message.type != frame:
                 self._take(message)
@@ -139,7 +139,7 @@ class CollectorConnection(asyncio.Protocol):
                 reason = RefusalReason.UNKNOWN_TITLE
             if reason is None:
                 if routes.get(message.title) != collector_id:
-                    self._host.desk.heard(message.title, collector_id)
+                    self._host.desk.book.heard(message.title, collector_id)
                 publisher.add(collector_id, message)
             else:
                 publisher.refuse(collector_id, message, reason)

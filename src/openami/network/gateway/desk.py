@@ -21,13 +21,12 @@ from openami.kernel.ids import SystemTitle
 from openami.network.downlink import Result, decode_result, encode_down
 from openami.network.gateway.command import refusal_of_command
 from openami.network.gateway.rate import CommandRates
+from openami.network.gateway.routes import RouteBook
 from openami.network.link import LinkMessage
 from openami.network.ports import SigningKeys
 from openami.protocol.envelope.association import REQUESTS
 from openami.protocol.envelope.wrapper import wrap
 
-MAX_ROUTES = 1_000_000
-"""Titles whose collector is remembered, some 150 octets each; the first learned goes first."""
 MAX_OPEN = 20_000
 """Commands handed down whose RESULT has not come."""
 MAX_REMEMBERED = 200_000
@@ -54,6 +53,7 @@ class CommandDesk:
         tell: takes the word about a command.
         first_number: commands are numbered from here; beyond every number of an earlier run.
         rates: thresholds by class.
+        book: by which collector each meter is heard.
     """
 
     def __init__(
@@ -64,8 +64,9 @@ class CommandDesk:
         tell: Callable[[CommandOutcome], None],
         first_number: int = 1,
         rates: CommandRates | None = None,
+        book: RouteBook | None = None,
     ) -> None:
-        self.routes: dict[bytes, int] = {}
+        self.book = book or RouteBook()
         self.counts: Counter[str] = Counter()
         self._keys = keys
         self._send = send
@@ -76,12 +77,6 @@ class CommandDesk:
         self._numbers: dict[int, set[int]] = {}
         self._remembered: dict[UUID, int] = {}
         self._in_clear: dict[bytes, tuple[int, int, bool]] = {}
-
-    def heard(self, title: bytes, collector_id: int) -> None:
-        """Remember that this collector hears a meter."""
-        if len(self.routes) >= MAX_ROUTES and title not in self.routes:
-            del self.routes[next(iter(self.routes))]
-        self.routes[title] = collector_id
 
     def take(self, octets: bytes, *, now_ms: int) -> None:
         """Check a command and hand it down, or say why not.
@@ -109,7 +104,7 @@ class CommandDesk:
     def _admit(self, command: Command, now_ms: int) -> Refusal | None:
         if command.request_id in self._remembered:
             return Refusal.REPEATED
-        if command.title.octets not in self.routes:
+        if command.title.octets not in self.book.routes:
             return Refusal.NO_ROUTE
         if len(self._open) >= MAX_OPEN or len(self._remembered) >= MAX_REMEMBERED:
             return Refusal.BUSY
@@ -119,7 +114,7 @@ class CommandDesk:
         return None
 
     def _hand_down(self, command: Command, now_ms: int) -> Refusal | None:
-        title, collector_id = command.title.octets, self.routes[command.title.octets]
+        title, collector_id = command.title.octets, self.book.routes[command.title.octets]
         number = self._next_number
         self._next_number += 1
         frame = wrap(command.client_port, command.server_port, command.apdu)

@@ -28,6 +28,7 @@ from openami.network.gateway.desk import CommandDesk
 from openami.network.gateway.publisher import Publisher
 from openami.network.gateway.quarantine import QUARANTINE, Quarantine, QuarantineError
 from openami.network.gateway.refused import COUNT_PREFIX, STATUS, refused_counts
+from openami.network.gateway.routes import KEEP_EVERY_S, RouteBook
 from openami.network.gateway.segment import SegmentWriter
 from openami.network.gateway.titles import EveryTitle
 from openami.network.link import LinkMessage, LinkState
@@ -131,7 +132,11 @@ class Gateway:
         self._keys: SigningKeys = commanding.keys if commanding else NoSigningKeys()
         # Numbers go on in time, so that a RESULT of an earlier run fits nothing of this one.
         self.desk = CommandDesk(
-            keys=self._keys, send=self._send_down, tell=self._tell, first_number=self._now_ms() * NUMBERS_A_MS + 1
+            keys=self._keys,
+            send=self._send_down,
+            tell=self._tell,
+            first_number=self._now_ms() * NUMBERS_A_MS + 1,
+            book=RouteBook(folder / "routes"),
         )
         self._limits = limits or GatewayLimits()
         self._connections: dict[int, CollectorConnection] = {}
@@ -140,6 +145,7 @@ class Gateway:
         self._mark_turns = asyncio.Semaphore(self._limits.marks_at_once)
         self._segments = SegmentWriter(folder / "segments")
         self._swept: date | None = None
+        self._keep_routes_at_s = 0.0
         self.publisher = Publisher(
             gateway_id=gateway_id,
             stream=stream,
@@ -201,6 +207,7 @@ class Gateway:
             task.cancel()
         await asyncio.gather(*tasks, *self._resuming, return_exceptions=True)
         self._segments.close()
+        self.desk.book.keep()
         self._write_status()
 
     # -- what connections ask
@@ -317,6 +324,9 @@ class Gateway:
             if not self.publisher.is_full:
                 self._go_on()
             self._write_status()
+            if asyncio.get_running_loop().time() >= self._keep_routes_at_s:
+                self._keep_routes_at_s = asyncio.get_running_loop().time() + KEEP_EVERY_S
+                self.desk.book.keep()
             today = self._real_today()
             if today != self._swept:
                 self._swept = today
@@ -362,7 +372,7 @@ class Gateway:
             "connections": len(self._connections),
             "gathered_octets": self.publisher.octets,
             "counts": dict(sorted((self.counts + self.publisher.counts + self.desk.counts).items())),
-            "routes": len(self.desk.routes),
+            "routes": len(self.desk.book.routes),
             "acked_seq": self._acked,
         }
         temporary = self._folder / "status.new"
