@@ -10,6 +10,7 @@ import pytest
 from tests.pair.meter.reading import Reader
 from tests.unit.meter.made import CLOCK, at, rows
 
+from openami.contracts.frame import FrameClass
 from openami.kernel.obis import Obis
 from openami.kernel.time import epoch_s, instant_from_epoch_s, local_midnight
 from openami.meter.answering import FleetAnswers
@@ -140,9 +141,9 @@ def test_a_limit_set_from_afar_opens_the_switch_of_a_home_that_draws_more() -> N
 
 def test_tampered_meters_of_a_fleet_measure_and_send_as_physics_has_it() -> None:
     plain, tampered = World7(), World7()
-    tampered.live.memory.tampering = {
-        0: Tampering(is_half_registering=True), 1: Tampering(is_stopped=True), 2: Tampering(is_push_frozen=True),
-    }  # fmt: skip
+    tampered.live.tamper(0, Tampering(is_half_registering=True, is_cover_open=True))
+    tampered.live.tamper(1, Tampering(is_stopped=True))
+    tampered.live.tamper(2, Tampering(is_push_frozen=True))
     begin = plain.fleet.registers.delivered_mj.copy()
     said = []
     for _ in range(3):
@@ -153,6 +154,10 @@ def test_tampered_meters_of_a_fleet_measure_and_send_as_physics_has_it() -> None
     assert (int(part[1]), int(part[2])) == (0, int(whole[2]))
     assert tampered.fleet.identities[2].title not in {h.title for h in said}
     assert len(tampered.live.memory.rings.intervals.table(2, ("status",))) == 3
+    # The cover is noticed, and told once.
+    assert [code for _, code in tampered.live.memory.state(0).logs.entries()] == [EventCode.COVER_REMOVED]
+    told = [h for h in said if h.frame_class is FrameClass.ALARM]
+    assert [h.title for h in told] == [tampered.fleet.identities[0].title]
 
 
 def test_a_clock_set_from_afar_is_marked_in_the_interval_and_right_again_after_it() -> None:

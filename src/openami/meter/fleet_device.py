@@ -21,6 +21,7 @@ from openami.meter.objects.switch import Order
 from openami.meter.residential import carry_out, residential_device
 from openami.meter.sealing import MeterIdentity
 from openami.meter.state import DeviceState
+from openami.meter.tampering import Tampering
 from openami.protocol.association.ports import SecurityIncident
 from openami.protocol.push import LOAD_PROFILE_PUSH, REGISTER_PUSH, LoadProfileRow, RegisterRow
 
@@ -156,6 +157,13 @@ class FleetBody:
         if order is not None:
             self.note(EventCode.LIMITER_EXCEEDED if order is Order.LOCAL_DISCONNECT else EventCode.LIMITER_OK)
             carry_out(self, state, order)
+
+    def tamper(self, tampering: Tampering) -> None:
+        """Let something be wrong, or right again: what is measured changes, and what the meter notices is written."""
+        events = list(tampering.events_since(self.memory.tampering.get(self.meter, Tampering())))
+        self.memory.tampering[self.meter] = tampering
+        for code in events:
+            self.note(code)
 
     def _push_event(self, stamp: datetime, log: int, code: EventCode) -> None:
         self._send(self.fleet.push_entries(self.meter, [(stamp, log, code)], at=self.shows()))

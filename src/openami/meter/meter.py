@@ -29,13 +29,15 @@ from openami.meter.registers import MJ_PER_WH, RegisterBank
 from openami.meter.residential import carry_out, residential_device
 from openami.meter.residential_profiles import BILLING_ROWS, DAILY_ROWS, PROFILE_ROWS
 from openami.meter.sealing import MeterIdentity
-from openami.meter.state import DeviceState
+from openami.meter.state import CLOCK_ERROR, DeviceState
 from openami.meter.tampering import Tampering
 from openami.meter.virtual_body import VirtualBody
 from openami.protocol.push import LoadProfileRow, RegisterRow
 
 MAX_ADVANCE = timedelta(days=70)
 """Longest span of one call: more than the profile holds is a mistake of the caller."""
+CLOCK_RESERVE = timedelta(days=7)
+"""How long the clock goes on without a supply; IEC 62054-21 asks for a reserve, makers give a week and more."""
 _INTERVAL = timedelta(seconds=QUARTER_HOUR_S)
 _MICROSECOND = timedelta(microseconds=1)
 _US_PER_S = 1_000_000
@@ -171,6 +173,7 @@ class VirtualMeter:
         """Let the clock show a time; both times are logged and the interval it happens in is marked."""
         self.note(EventCode.CLOCK_ADJUSTED_FROM)
         self.clock.set_to(shown, instant=self.now)
+        self.state.errors &= ~CLOCK_ERROR
         self._running.status |= RawQuality.CLOCK_ADJUSTED
         if not self._running.shown_end - _INTERVAL <= shown < self._running.shown_end:
             # Set across a boundary: the running interval ends at the next quarter-hour of the corrected clock.
@@ -283,12 +286,20 @@ class VirtualMeter:
             return
         self.state.failures.end(down[0], stamp)
         self._went_dark = None
+        if stamp - down[0] >= CLOCK_RESERVE:
+            self._lose_clock()
         if self._cut_short is not None:
             self._capture(self._cut_short)
             self._cut_short = None
             if self._unsent:
                 self.push_profile()
         self.outbox.append(self._fleet().push_events(0, [down, (stamp, EventCode.POWER_UP)], at=stamp))
+
+    def _lose_clock(self) -> None:
+        """Distrust a clock that went on for longer than its reserve lasts; what it stamps is marked."""
+        self.clock.is_valid = False
+        self.state.errors |= CLOCK_ERROR
+        self.note(EventCode.CLOCK_INVALID)
 
     def _gasp(self, event: tuple[datetime, EventCode]) -> None:
         """Send the last gasp as often as the stored energy lets, and keep what is heard of it."""

@@ -10,7 +10,7 @@ from openami.meter.objects.basic import data_object
 from openami.meter.objects.model import CosemObject, Writing
 from openami.meter.objects.shapes import Number, integer_of
 from openami.meter.ports import MeterBody
-from openami.meter.state import DeviceState
+from openami.meter.state import CLOCK_ERROR, DeviceState
 from openami.protocol.axdr import Data, Tag, u32
 
 _CLEAR = Number(Tag.DOUBLE_LONG_UNSIGNED, 0, 0)
@@ -21,7 +21,8 @@ def alarm_objects(body: MeterBody, state: DeviceState) -> list[CosemObject]:
     """Return the alarm objects and the error register."""
 
     def clear_errors(_data: Data) -> None:
-        state.errors = 0
+        # What is still wrong comes back at once.
+        state.errors = 0 if body.is_clock_valid() else CLOCK_ERROR
         body.note(EventCode.ERROR_REGISTER_CLEARED)
 
     objects = [data_object("0.0.97.97.0.255", lambda: u32(state.errors), writing=Writing(_CLEAR, clear_errors))]

@@ -17,6 +17,8 @@ from openami.meter.sealing import MeterIdentity
 from openami.protocol.association.counters import RisingCounter
 from openami.protocol.association.ports import SecurityIncident
 
+CLOCK_ERROR = 1
+"""Bit 0 of the error register: the clock is not to be trusted (dlms.md, alarm register 1 has the same bit)."""
 INCIDENT_PAUSE = timedelta(minutes=1)
 """Incidents of one kind are written down once a minute: a flood of forged frames must not wash the fraud log away."""
 

@@ -21,6 +21,7 @@ from openami.meter.fleet import MeterFleet
 from openami.meter.fleet_device import FleetBody
 from openami.meter.fleet_memory import FleetMemory, rings_in_memory
 from openami.meter.registers import CapturedEnergy
+from openami.meter.tampering import Tampering
 from openami.protocol.push import LoadProfileRow, RegisterRow
 from openami.sim.dice import Stream, dice
 from openami.sim.faults.losses import DayLosses
@@ -112,6 +113,11 @@ class LiveMeters:
         """Tell whether a meter hangs and has supply: without, it does not answer."""
         hand, _ = self._at_hand(instant_s)
         return bool(self.territory.has_supply(instant_s, hand.day.outages)[meter])
+
+    def tamper(self, meter: int, tampering: Tampering) -> None:
+        """Let something be wrong with a meter, or right again; what it says is heard with the next step."""
+        now = instant_from_epoch_s(self.at_s)
+        FleetBody(self.fleet, self.memory, meter, lambda: now).tamper(tampering)
 
     def _measure(self, hand: _DayAtHand, slot: int) -> CapturedEnergy:
         delivered, received = self.memory.measured(hand.day.delivered_mj[:, [slot]], hand.day.received_mj[:, [slot]])

@@ -6,9 +6,24 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
-from tests.unit.meter.made import MANAGEMENT, NOON, READER, VOLTS, call, meter, opened, pushed, read, rows, run, write
+from tests.unit.meter.made import (
+    MANAGEMENT,
+    NOON,
+    READER,
+    VOLTS,
+    at,
+    call,
+    meter,
+    opened,
+    pushed,
+    read,
+    rows,
+    run,
+    write,
+)
 
 from openami.contracts.frame import FrameClass
+from openami.contracts.quality import RawQuality
 from openami.meter.events import EventCode
 from openami.meter.gasp import GaspRadio
 from openami.meter.meter import VirtualMeter
@@ -259,3 +274,19 @@ def test_an_installed_meter_says_what_its_registers_show() -> None:
     one = meter()
     assert pushed(one.install()) == [("0.2.25.9.0.255", [[int(NOON.timestamp()), 1_000, 20]])]
     assert one.now - NOON == timedelta(0)
+
+
+def test_a_clock_that_outlived_its_reserve_is_distrusted_until_it_is_set() -> None:
+    one = meter()
+    run(one, hours=0.1)
+    run(one, hours=24 * 7, power_mw=0, voltage_dv=None)
+    frames = run(one, hours=1)
+    assert [row[2] for setup, told in pushed(frames) if setup == EVENTS for row in told] == [6, 1, 2]
+    assert one.profile[-1].status & RawQuality.CLOCK_INVALID
+    assert [read(one, 8, "0.0.1.0.0.255", 4).integer, read(one, 1, "0.0.97.97.0.255").integer] == [1, 1]
+    assert write(one, 1, "0.0.97.97.0.255", 2, u32(0)) is DataAccessResult.SUCCESS
+    assert read(one, 1, "0.0.97.97.0.255").integer == 1
+    assert write(one, 8, "0.0.1.0.0.255", 2, at(one.now)) is DataAccessResult.SUCCESS
+    run(one, hours=1)
+    assert one.profile[-1].status == 0
+    assert [read(one, 8, "0.0.1.0.0.255", 4).integer, read(one, 1, "0.0.97.97.0.255").integer] == [0, 0]
