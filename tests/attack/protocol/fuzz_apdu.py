@@ -31,7 +31,7 @@ def main(minutes: float, folder: Path) -> None:
     corpus = folder / "corpus"
     corpus.mkdir(parents=True, exist_ok=True)
     for number, message in enumerate(MESSAGES):
-        for decoder in range(5):
+        for decoder in range(len(DECODERS)):
             (corpus / f"seed-{number}-{decoder}").write_bytes(bytes((decoder,)) + message)
     options = [
         f"-max_total_time={max(1, round(minutes * 60))}",
