@@ -4,8 +4,8 @@ A push says what its meter's clock showed when it was sent; its collector says w
 clock's error less the time on the way, which is never negative: of many frames the largest difference is nearest the
 truth. Before anything is done, the clock is read, where question and answer bound the error.
 
-Source: IEC 62056-6-2, class 8; ours: a clock that is off by more than half an interval is not set by a machine,
-because setting it repeats or skips intervals.
+Source: IEC 62056-6-2, class 8; ours: a clock that is off by more than five minutes is not set by a machine alone: the
+command process asks for an approval (requirement R3.6), because setting it may repeat or skip intervals.
 """
 
 from __future__ import annotations
@@ -43,12 +43,12 @@ class ClockPolicy:
 
     ok_s: float = 10.0
     watch_s: float = 60.0
-    set_s: float = 450.0
+    set_s: float = 300.0
 
     def band(self, error_s: float) -> Band:
         """Return the band of an error: what the clock shows too much [s].
 
-        >>> [ClockPolicy().band(e).value for e in (-10, 10.5, -61, 451, UNKNOWN_S)]
+        >>> [ClockPolicy().band(e).value for e in (-10, 10.5, -61, 301, UNKNOWN_S)]
         ['ok', 'watch', 'set', 'hold', 'unknown']
         """
         if error_s <= UNKNOWN_S:

@@ -24,7 +24,7 @@ MIN_BASE_OCTETS = 256 * 1024
 
 @dataclass(slots=True)
 class KeptState:
-    """How much is written since the last base.
+    """What is written since the last base, and what is being written.
 
     Args:
         base_octets, delta_octets: sizes of the last base and of the changes since.
@@ -32,6 +32,7 @@ class KeptState:
 
     base_octets: int = 0
     delta_octets: int = 0
+    _under_way: tuple[set[int], set[tuple[int, int]]] | None = None
 
     @classmethod
     def of(cls, pages: Sequence[bytes]) -> KeptState:
@@ -41,7 +42,10 @@ class KeptState:
     def page(
         self, memory: GroupMemory, *, levels: Sequence[LevelRow] = (), registers: Sequence[RegisterLevelRow] = ()
     ) -> KeptPage | None:
-        """Return what must be written, None where nothing changed; call :meth:`written` when it is."""
+        """Return what must be written, None where nothing changed.
+
+        What changes from now on belongs to the next page. Call :meth:`written` or :meth:`failed` before that.
+        """
         coverage = memory.coverage
         changed, counts = coverage.changed, coverage.levels.changed
         if not changed and not counts and not levels:
@@ -49,16 +53,24 @@ class KeptState:
         is_base = self.base_octets == 0 or self.delta_octets >= max(self.base_octets, MIN_BASE_OCTETS)
         numbers = np.arange(len(coverage)) if is_base else np.array(sorted(changed), np.int64)
         octets = encode_memory(memory, numbers, coverage.levels.counts if is_base else counts)
+        self._under_way = changed, counts
+        coverage.changed, coverage.levels.changed = set(), set()
         return KeptPage(octets, is_base, tuple(levels), tuple(registers))
 
-    def written(self, memory: GroupMemory, page: KeptPage) -> None:
-        """Forget what the page holds; nothing may have changed in between."""
+    def written(self, page: KeptPage) -> None:
+        """Note that the page is kept."""
         size = len(page.page)
         self.base_octets, self.delta_octets = (
             (size, 0) if page.is_base else (self.base_octets, self.delta_octets + size)
         )
-        memory.coverage.changed.clear()
-        memory.coverage.levels.changed.clear()
+        self._under_way = None
+
+    def failed(self, memory: GroupMemory) -> None:
+        """Put what the page held back among what has changed."""
+        if self._under_way is not None:
+            memory.coverage.changed |= self._under_way[0]
+            memory.coverage.levels.changed |= self._under_way[1]
+            self._under_way = None
 
 
 def level_rows(keeper: Keeper, *, until_s: int) -> list[LevelRow]:

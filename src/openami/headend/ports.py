@@ -372,6 +372,10 @@ class RequestStore(Protocol):
         """Return the open requests of a group, those that staff entered since included."""
         ...
 
+    async def arrivals(self, group: int) -> list[Request]:
+        """Return requests of people that nobody has begun."""
+        ...
+
     async def rested(self, group: int, *, since_s: float) -> list[Request]:
         """Return requests for intervals that were given up since an instant (real time)."""
         ...
@@ -384,8 +388,8 @@ class RequestStore(Protocol):
         """
         ...
 
-    async def forget(self, group: int, *, before_s: float) -> None:
-        """Drop requests that ended before an instant (real time)."""
+    async def forget(self, group: int, *, done_before_s: float, before_s: float) -> None:
+        """Drop requests that were answered, and any, that ended before an instant (real time)."""
         ...
 
 

@@ -13,12 +13,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import structlog
 
 from openami.contracts.stream import PARTITIONS
+from openami.headend.asking import AskingEngines, GroupAsking
 from openami.headend.intake import Answer, Intake, Outcome, StreamMessage
 from openami.headend.keyfeed import KeyFeed
 from openami.headend.ports import (
@@ -66,6 +67,7 @@ class Engines:
         real_now: the host's clock, for leases.
         monotonic: real time that never jumps [s].
         on_answers: takes what meters answered; what was read again after a crash comes again.
+        asking: what it takes to ask meters; None for a head-end that only listens.
     """
 
     source: FrameSource
@@ -76,6 +78,7 @@ class Engines:
     real_now: Callable[[], datetime]
     monotonic: Callable[[], float]
     on_answers: Callable[[Sequence[Answer]], None] = lambda _: None
+    asking: AskingEngines | None = None
 
 
 def group_partitions(group: int, groups: int) -> frozenset[int]:
@@ -101,6 +104,7 @@ class Headend:
     def __init__(self, *, owner: str, groups: int, zone: str, table: KeyTable, engines: Engines) -> None:
         self._owner = owner
         self._groups = groups
+        self._zone = zone
         self._table = table
         self._engines = engines
         self._windows = CounterWindows()
@@ -151,7 +155,9 @@ class Headend:
             return
         for lease in leases:
             partitions = group_partitions(lease.group, self._groups)
-            worker = _GroupWorker(lease, partitions, self._intake, self._windows, self._table, self._engines)
+            worker = _GroupWorker(
+                lease, partitions, self._intake, self._windows, self._table, self._engines, self._zone
+            )
             self._workers[lease.group] = worker
             self._tasks[lease.group] = asyncio.create_task(worker.run())
             log.info("group_taken", group=lease.group, fence=lease.fence, position=lease.position)
@@ -192,6 +198,7 @@ class _GroupWorker:
         windows: CounterWindows,
         table: KeyTable,
         engines: Engines,
+        zone: str,
     ) -> None:
         self.lease = lease
         self.stop = asyncio.Event()
@@ -202,6 +209,7 @@ class _GroupWorker:
         self._engines = engines
         self._progress = Progress(partitions, lease.position, lease.position)
         self._due_at = 0.0
+        self._asking = _asking(lease, partitions, zone, table, engines)
 
     @property
     def position(self) -> int:
@@ -212,11 +220,17 @@ class _GroupWorker:
         """Restore, work until told to stop, write the last snapshot and give the lease back."""
         await self._restore()
         reader = await self._engines.source.open(sorted(self._partitions), after_seq=self.lease.position)
+        asking = asyncio.create_task(self._asking.run(self.stop)) if self._asking is not None else None
         try:
-            await self._work(reader)
+            await self._work(reader, asking)
+            if asking is not None:
+                await asking
             await self._write_snapshot()
             await self._engines.store.release(self.lease)
         finally:
+            if asking is not None:
+                asking.cancel()
+                await asyncio.gather(asking, return_exceptions=True)
             await reader.close()
 
     async def _restore(self) -> None:
@@ -226,11 +240,14 @@ class _GroupWorker:
         self._windows.forget(rows_of_partitions(self._table, self._partitions))
         for page in pages:
             restore_page(self._windows, self._table, page)
+        if self._asking is not None:
+            await self._asking.restore(await self._engines.store.memory(self.lease.group))
         self._progress.base_octets = len(pages[0]) if pages else 0
         self._progress.delta_octets = sum(len(p) for p in pages[1:])
 
-    async def _work(self, reader: FrameReader) -> None:
-        while not self.stop.is_set():
+    async def _work(self, reader: FrameReader, asking: asyncio.Task[None] | None) -> None:
+        # Asking ends before we are told to stop only when it failed; then the group begins anew.
+        while not self.stop.is_set() and (asking is None or not asking.done()):
             try:
                 messages = await reader.read(wait_s=READ_WAIT_S)
             except BusUnavailableError as error:
@@ -261,6 +278,8 @@ class _GroupWorker:
                 raise HeadendError(f"group {self.lease.group}: stopped while the bus was away")
             await _sleep(self.stop, RETRY_S)
         self._progress.add(outcome)
+        if self._asking is not None:
+            self._asking.hear(outcome)
 
     async def _table_is_newer_than(self, revision: int) -> bool:
         """Ask the vault; keys that another group's worker has just fetched count as well."""
@@ -280,12 +299,18 @@ class _GroupWorker:
 
     async def _write_snapshot(self) -> None:
         """Write what happened since the last one; with the database away go on while memory allows."""
-        while not self._progress.is_empty:
+        while True:
             began = self._engines.monotonic()
+            kept = self._asking.page() if self._asking is not None else None
+            if self._progress.is_empty and kept is None:
+                return
             snapshot = self._progress.snapshot(self._windows, self._table, now_ms=self._now_ms())
+            snapshot = replace(snapshot, kept=kept)
             try:
                 await self._engines.store.write(self.lease, snapshot)
             except StateUnavailableError as error:
+                if self._asking is not None:
+                    self._asking.page_failed()
                 log.warning("snapshot_unavailable", group=self.lease.group, error=str(error))
                 if self.stop.is_set() or self._progress.frames < MAX_UNWRITTEN_FRAMES:
                     self._due_at = self._engines.monotonic() + SNAPSHOT_S
@@ -293,11 +318,30 @@ class _GroupWorker:
                 await _sleep(self.stop, RETRY_S)
                 continue
             self._progress.written(snapshot)
+            if self._asking is not None and kept is not None:
+                self._asking.page_written(kept)
             took = self._engines.monotonic() - began
             self._due_at = self._engines.monotonic() + max(SNAPSHOT_S, SNAPSHOT_SHARE * took)
+            return
 
     def _now_ms(self) -> int:
         return (self._engines.clock.now() - EPOCH) // timedelta(milliseconds=1)
+
+
+def _asking(
+    lease: Lease, partitions: frozenset[int], zone: str, table: KeyTable, engines: Engines
+) -> GroupAsking | None:
+    if engines.asking is None:
+        return None
+    return GroupAsking(
+        lease,
+        partitions,
+        zone=zone,
+        table=table,
+        engines=engines.asking,
+        clock=engines.clock,
+        real_now=engines.real_now,
+    )
 
 
 async def _sleep(stop: asyncio.Event, seconds: float) -> None:

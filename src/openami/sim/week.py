@@ -153,7 +153,7 @@ class HostedHeadend:
         page = self.kept.page(self.keeper.memory)
         if page is not None:
             disk.memory = [page.page] if page.is_base else [*disk.memory, page.page]
-            self.kept.written(self.keeper.memory, page)
+            self.kept.written(page)
         self.save()
 
     def save(self) -> None:

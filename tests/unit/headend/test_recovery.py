@@ -86,7 +86,7 @@ def test_a_read_after_seven_came_but_not_in_time() -> None:
     assert (book.in_time != 0).tolist() == [True, False]
 
 
-def test_a_clock_is_set_only_when_it_is_surely_off_and_by_less_than_half_an_interval() -> None:
+def test_a_clock_is_set_only_when_it_is_surely_off_and_by_five_minutes_at_most() -> None:
     policy = ClockPolicy()
     assert should_set(ClockReading(shown_s=1100, asked_at_s=995, answered_at_s=1005), policy)
     assert not should_set(ClockReading(shown_s=1070, asked_at_s=900, answered_at_s=1100), policy)

@@ -12,22 +12,32 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from random import SystemRandom
+from secrets import token_bytes
 from uuid import uuid4
 
-from sqlalchemy.ext.asyncio import create_async_engine
+from nats.aio.client import Client
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from openami.app.engines.address import nats_url, postgres_url
 from openami.app.engines.nats import connect_until
+from openami.app.fleet_roster import RegistryRoster
 from openami.app.process import ready
+from openami.app.process.command import client_title
 from openami.app.settings import Settings, real_now
 from openami.app.shipment import root_key
 from openami.headend.adapters.command_process import NatsCommandProcess, listen_to_outcomes
 from openami.headend.adapters.jetstream import JetStreamFrames, JetStreamOutbox
 from openami.headend.adapters.postgres import PostgresGroupStore
+from openami.headend.adapters.requests_postgres import PostgresRequests
+from openami.headend.asking import AskingEngines
 from openami.headend.exchange import Exchanges
 from openami.headend.keyfeed import KeyFeed
+from openami.headend.sealing import SessionSealing
 from openami.headend.service import Engines, Headend
+from openami.headend.session import Sessions
 from openami.kernel.errors import OpenAmiError
+from openami.mdm.adapters.registry_postgres import PostgresRegistry
 from openami.security.adapters.vault_postgres import PostgresVault
 from openami.security.keys.table import KeyTable
 
@@ -54,6 +64,9 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
         security = create_async_engine(
             postgres_url(settings, "openami_security"), pool_size=1, hide_parameters=True, pool_pre_ping=True
         )
+        registry = create_async_engine(
+            postgres_url(settings, "openami_mdm"), pool_size=1, hide_parameters=True, pool_pre_ping=True
+        )
         try:
             if dmz is not None and core is not None:
                 table = KeyTable()
@@ -68,6 +81,7 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
                     real_now=real_now,
                     monotonic=time.monotonic,
                     on_answers=exchanges.answered,
+                    asking=_asking(settings, core, exchanges, table, state, registry),
                 )
                 headend = Headend(
                     owner=f"{socket.gethostname()}/{instance}",
@@ -83,6 +97,23 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
                     await client.close()
             await state.dispose()
             await security.dispose()
+            await registry.dispose()
+
+
+def _asking(
+    settings: Settings, core: Client, exchanges: Exchanges, table: KeyTable, state: AsyncEngine, registry: AsyncEngine
+) -> AskingEngines:
+    """Return what it takes to ask meters: sessions over the command process and the road down."""
+    sessions = Sessions(
+        sealing=SessionSealing(NatsCommandProcess(core), exchanges, table),
+        downlink=exchanges,
+        own_title=client_title(settings.home),
+        secret=token_bytes,
+        monotonic=time.monotonic,
+    )
+    roster = RegistryRoster(PostgresRegistry(registry), settings.clock())
+    dice = SystemRandom().random
+    return AskingEngines(PostgresRequests(state), roster, sessions, JetStreamOutbox(core), dice)
 
 
 @contextmanager

@@ -25,6 +25,7 @@ _SELECT = """
     from headend.request where group_no = :group
 """
 _OPEN = text(_SELECT + " and state in ('queued', 'running', 'waiting') order by lane, to_s desc limit :limit")
+_ARRIVALS = text(_SELECT + " and state = 'queued' and lane = 0 and tries = 0 limit 1000")
 _RESTED = text(_SELECT + " and state = 'given_up' and kind = 'intervals' and ended_at_s > :since")
 _HOLD = text("select from headend.partition_group where group_no = :group and fence = :fence for share")
 _UPSERT = text("""
@@ -37,7 +38,10 @@ _UPSERT = text("""
         expires_s = excluded.expires_s, ended_at_s = excluded.ended_at_s, words = excluded.words,
         asked_at_s = excluded.asked_at_s, figures = excluded.figures
 """)
-_FORGET = text("delete from headend.request where group_no = :group and ended_at_s < :before")
+_FORGET = text(
+    "delete from headend.request where group_no = :group "
+    "and (ended_at_s < :before or (state = 'done' and ended_at_s < :done_before))"
+)
 
 
 @asynccontextmanager
@@ -65,6 +69,12 @@ class PostgresRequests:
             rows = (await connection.execute(_OPEN, {"group": group, "limit": MAX_OPEN_ROWS})).all()
         return [request_of(row) for row in rows]
 
+    async def arrivals(self, group: int) -> list[Request]:
+        """Return requests of people that nobody has begun."""
+        async with _transaction(self._engine) as connection:
+            rows = (await connection.execute(_ARRIVALS, {"group": group})).all()
+        return [request_of(row) for row in rows]
+
     async def rested(self, group: int, *, since_s: float) -> list[Request]:
         """Return requests that were given up."""
         async with _transaction(self._engine) as connection:
@@ -81,10 +91,11 @@ class PostgresRequests:
                 raise LostLeaseError(f"group {lease.group}: fence {lease.fence} has passed")
             await connection.execute(_UPSERT, [_row(lease.group, one, figures) for one in requests])
 
-    async def forget(self, group: int, *, before_s: float) -> None:
+    async def forget(self, group: int, *, done_before_s: float, before_s: float) -> None:
         """Drop requests that ended before an instant."""
+        values = {"group": group, "done_before": done_before_s, "before": before_s}
         async with _transaction(self._engine) as connection:
-            await connection.execute(_FORGET, {"group": group, "before": before_s})
+            await connection.execute(_FORGET, values)
 
 
 def request_of(row: Row[Any]) -> Request:

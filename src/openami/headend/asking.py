@@ -1,0 +1,290 @@
+"""The imperative shell around a group's keeper: plans every minute, runs sessions, publishes answers, keeps requests.
+
+Everything that must survive is written before it is acted on: a request is running in the table before its session
+begins, and its answer is durable on the bus before it is called done. Killed in between, the next owner asks again,
+and what comes twice collapses.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import structlog
+
+from openami.headend.answer import Answer, Figure
+from openami.headend.intake import Outcome
+from openami.headend.keeper import Keeper, KeepingPolicy
+from openami.headend.kept import KeptState, level_rows, register_level_rows
+from openami.headend.memory_page import restore_memory
+from openami.headend.operations import Circumstance
+from openami.headend.ports import (
+    AnswerOutbox,
+    BusUnavailableError,
+    DownlinkUnavailableError,
+    KeptPage,
+    Lease,
+    RequestStore,
+    RosterSource,
+    SealingRefusedError,
+    SealingUnavailableError,
+    StateUnavailableError,
+)
+from openami.headend.profiles import UnknownProfileError, profile_of
+from openami.headend.progress import rows_of_partitions
+from openami.headend.pulled import answers_pulls
+from openami.headend.request import Lane, Request
+from openami.headend.session import SessionFailedError, Sessions
+from openami.kernel.clock import Clock
+from openami.kernel.errors import OpenAmiError
+from openami.kernel.time import epoch_s, zone_named
+from openami.security.keys.table import KeyTable
+
+TICK_S = 0.5
+"""How often, real time, it is looked whose turn it is: a person waits for this."""
+PLAN_S = 60
+"""Domain time between two plans, and not more often than once a second of real time."""
+ROSTER_S = 60.0
+FORGET_S = 3_600.0
+DONE_KEPT_S = 86_400.0
+ENDED_KEPT_S = 45 * 86_400.0
+MAX_SESSIONS = 50
+"""Sessions of one group at once."""
+PUBLISH_TRIES = 5
+RETRY_S = 1.0
+log = structlog.get_logger("openami.headend")
+
+
+@dataclass(frozen=True, slots=True)
+class AskingEngines:
+    """What asking needs beside the head-end's engines.
+
+    Args:
+        requests: keeps requests.
+        roster: who hangs where.
+        sessions: speaks to meters.
+        outbox: where answers go.
+        dice: spreads next tries.
+        policy: when what is asked.
+    """
+
+    requests: RequestStore
+    roster: RosterSource
+    sessions: Sessions
+    outbox: AnswerOutbox
+    dice: Callable[[], float]
+    policy: KeepingPolicy = field(default_factory=KeepingPolicy)
+
+
+class GroupAsking:
+    """Keeps the meters of one leased group read.
+
+    Args:
+        lease: the group in hand.
+        partitions: its partitions.
+        zone: the installation's.
+        table: key pairs.
+        engines: what it talks to.
+        clock: domain time.
+        real_now: the host's clock.
+    """
+
+    def __init__(
+        self,
+        lease: Lease,
+        partitions: frozenset[int],
+        *,
+        zone: str,
+        table: KeyTable,
+        engines: AskingEngines,
+        clock: Clock,
+        real_now: Callable[[], datetime],
+    ) -> None:
+        self._lease, self._partitions = lease, partitions
+        self._zone, self._table = zone_named(zone), table
+        self._engines, self._clock, self._real_now = engines, clock, real_now
+        self._kept = KeptState()
+        self._keeper: Keeper | None = None
+        self._figures: dict[UUID, tuple[Figure, ...]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._due = {"plan": 0.0, "roster": 0.0, "forget": 0.0, "plan_domain": 0.0}
+        self._tells_levels = False
+
+    @property
+    def keeper(self) -> Keeper:
+        """The pure part; there is one after :meth:`restore`."""
+        if self._keeper is None:
+            raise OpenAmiError("a group's memory is restored before it is used")
+        return self._keeper
+
+    async def restore(self, pages: list[bytes]) -> None:
+        """Begin where the last owner stood.
+
+        Args:
+            pages: what is remembered of meters, the base first.
+
+        Raises:
+            StateUnavailableError: the tables do not answer.
+        """
+        engines = self._engines
+        memory = restore_memory(pages, began_s=self._now_s())
+        keeper = Keeper(memory, self._table, self._is_ours, self._zone, _can_ask, engines.policy)
+        self._kept = KeptState.of(pages)
+        keeper.enroll(await engines.roster.roster())
+        keeper.agenda.restore(await engines.requests.open(self._lease.group))
+        rest_s = engines.policy.rest_s
+        for one in await engines.requests.rested(self._lease.group, since_s=self._real_s() - rest_s):
+            keeper.resting[one.meter_id] = (one.ended_at_s or 0.0) + rest_s
+        self._keeper = keeper
+
+    def hear(self, outcome: Outcome) -> None:
+        """Take an outcome that was published."""
+        self.keeper.hear(outcome, now_s=self._now_s(), real_s=self._real_s())
+
+    def page(self) -> KeptPage | None:
+        """Return what must be written of what is remembered; see :class:`openami.headend.kept.KeptState`."""
+        levels, registers = [], []
+        if self._tells_levels:
+            self._tells_levels = False
+            now_s = self._now_s()
+            levels = level_rows(self.keeper, until_s=now_s - self._engines.policy.grace_s)
+            registers = register_level_rows(self.keeper, now_s=now_s)
+        return self._kept.page(self.keeper.memory, levels=levels, registers=registers)
+
+    def page_written(self, page: KeptPage) -> None:
+        """Note that a page is kept."""
+        self._kept.written(page)
+
+    def page_failed(self) -> None:
+        """Note that a page could not be kept; it comes again."""
+        self._kept.failed(self.keeper.memory)
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Plan and ask until ``stop`` is set; then let go of what is running: the next owner takes it up.
+
+        Raises:
+            LostLeaseError: the group belongs to another owner now.
+        """
+        try:
+            while not stop.is_set():
+                try:
+                    await self._turn()
+                except StateUnavailableError as error:
+                    log.warning("asking_unavailable", group=self._lease.group, error=str(error))
+                try:
+                    await asyncio.wait_for(stop.wait(), TICK_S)
+                except TimeoutError:
+                    continue
+        finally:
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _turn(self) -> None:
+        real_s, now_s = self._real_s(), self._now_s()
+        requests, keeper = self._engines.requests, self.keeper
+        if self._is_due("roster", real_s, ROSTER_S):
+            keeper.enroll(await self._engines.roster.roster())
+        if now_s >= self._due["plan_domain"] and self._is_due("plan", real_s, 1.0):
+            self._due["plan_domain"] = now_s + PLAN_S
+            keeper.plan(now_s=now_s, real_s=real_s)
+            self._tells_levels = True
+        if self._is_due("forget", real_s, FORGET_S):
+            await requests.forget(self._lease.group, done_before_s=real_s - DONE_KEPT_S, before_s=real_s - ENDED_KEPT_S)
+        for one in await requests.arrivals(self._lease.group):
+            keeper.agenda.add(one)
+        taken = keeper.agenda.take(now_s=real_s, limit=max(0, MAX_SESSIONS - len(self._tasks)))
+        await self._save()
+        for one in taken:
+            task = asyncio.create_task(self._ask(one))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    def _is_due(self, what: str, real_s: float, every_s: float) -> bool:
+        if real_s < self._due[what]:
+            return False
+        self._due[what] = real_s + every_s
+        return True
+
+    async def _ask(self, request: Request) -> None:
+        """Run one session and take what it brings."""
+        keeper = self.keeper
+        try:
+            answer = await self._engines.sessions.perform(request, self._around(request))
+            await self._publish(request, answer)
+        except SessionFailedError as error:
+            self._failed(request, str(error), is_final=error.is_final)
+        except (SealingRefusedError, UnknownProfileError) as error:
+            self._failed(request, str(error), is_final=True)
+        except (SealingUnavailableError, DownlinkUnavailableError, BusUnavailableError) as error:
+            self._failed(request, str(error), is_ours=True)
+        else:
+            if request.lane is Lane.PERSON:
+                self._figures[request.request_id] = answer.figures
+            keeper.answered(request, answer, now_s=self._now_s(), real_s=self._real_s())
+
+    def _failed(self, request: Request, words: str, *, is_final: bool = False, is_ours: bool = False) -> None:
+        self.keeper.failed(
+            request, words, real_s=self._real_s(), dice=self._engines.dice, is_final=is_final, is_ours=is_ours
+        )
+
+    async def _publish(self, request: Request, answer: Answer) -> None:
+        for left in reversed(range(PUBLISH_TRIES)):
+            try:
+                await self._engines.outbox.publish_answer(
+                    answer, name=f"{request.request_id}-{request.tries}", subject_partition=min(self._partitions)
+                )
+            except BusUnavailableError:
+                if not left:
+                    raise
+                await asyncio.sleep(RETRY_S)
+            else:
+                return
+
+    async def _save(self) -> None:
+        changed = self.keeper.agenda.drain()
+        try:
+            await self._engines.requests.save(self._lease, changed, self._figures)
+        except StateUnavailableError:
+            for one in changed:
+                self.keeper.agenda.changed.setdefault(one.request_id, one)
+            raise
+        for one in changed:
+            if not one.is_open:
+                self._figures.pop(one.request_id, None)
+
+    def _around(self, request: Request) -> Circumstance:
+        place, _ = self._table.candidates(_title(request))
+        (((name, _), _),) = self._table.dialects(self._table.row_at(place))
+        hung = self.keeper.roster.of(request.title)
+        zone = ZoneInfo(hung.zone) if hung is not None else self._zone
+        clock = self._clock
+        return Circumstance(profile_of(name), zone, lambda: clock.now().timestamp(), self._engines.policy.clock)
+
+    def _is_ours(
+        self, titles: np.ndarray[tuple[int, ...], np.dtype[np.uint64]]
+    ) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
+        mine = self._table.title[rows_of_partitions(self._table, self._partitions)]
+        return np.isin(titles, mine)
+
+    def _now_s(self) -> int:
+        return epoch_s(self._clock.now())
+
+    def _real_s(self) -> float:
+        return self._real_now().timestamp()
+
+
+def _can_ask(name: str) -> bool:
+    try:
+        return answers_pulls(profile_of(name))
+    except UnknownProfileError:
+        return False
+
+
+def _title(request: Request) -> np.ndarray[tuple[int, ...], np.dtype[np.uint64]]:
+    return np.array([int.from_bytes(request.title.octets, "big")], np.uint64)
