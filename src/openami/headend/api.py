@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Protocol
 from uuid import UUID
 
 from openami.contracts.deadletter import RefusalReason
+from openami.headend.answer import Figure
+from openami.headend.missing import IntervalState
+from openami.headend.ports import LevelRow, RegisterLevelRow
+from openami.headend.request import Request, RequestKind
+from openami.kernel.ids import SystemTitle
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,4 +97,68 @@ class HeadendStatus(Protocol):
 
     async def counts(self, *, now: datetime) -> HeadendCounts:
         """Return totals; ``now`` is real time, for the leases."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class AskedRequest:
+    """A request as staff see it: how it stands, and what the meter said.
+
+    Args:
+        request: kind, state and words.
+        figures: what a person asked for; none before it is answered, and none after a day.
+    """
+
+    request: Request
+    figures: tuple[Figure, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MeterMemory:
+    """What a group's owner remembers of one meter, as of its last snapshot.
+
+    Args:
+        states: what is known of each quarter-hour asked about.
+        no_supply_since: by the meter's own word; None where it has supply.
+    """
+
+    states: tuple[IntervalState, ...]
+    no_supply_since: datetime | None
+
+
+class FleetBooks(Protocol):
+    """How well the fleet is read, and requests of people. Reads what head-ends have written."""
+
+    async def ask(self, request: Request, *, asked_by: str) -> None:
+        """Enter a request of a person; the owner of the meter's group takes it up within a second or two."""
+        ...
+
+    async def asked(self, meter_id: UUID, *, limit: int) -> list[AskedRequest]:
+        """Return the newest requests of people to a meter, newest first."""
+        ...
+
+    async def requests_over(self, meter_id: UUID, from_s: int, to_s: int) -> list[Request]:
+        """Return requests for intervals of a meter that overlap a span, newest first."""
+        ...
+
+    async def open_requests(self, kind: RequestKind) -> list[UUID]:
+        """Return the meters that have an open request of a kind; at most 10,000."""
+        ...
+
+    async def memory_of(self, title: SystemTitle, first: int, count: int) -> MeterMemory | None:
+        """Return what is remembered of quarter-hours of a meter; None where it was never seen nor enrolled.
+
+        Args:
+            title: the meter.
+            first: first quarter-hour since 1970-01-01T00:00Z.
+            count: how many, 1 to 200.
+        """
+        ...
+
+    async def levels(self, first: date) -> list[LevelRow]:
+        """Return service levels by UTC day and cell from a day on, all groups summed."""
+        ...
+
+    async def register_levels(self, first: date) -> list[RegisterLevelRow]:
+        """Return billing-window reads by read day and cell from a day on, all groups summed."""
         ...

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
@@ -184,6 +185,9 @@ class GroupAsking:
             for task in self._tasks:
                 task.cancel()
             await asyncio.gather(*self._tasks, return_exceptions=True)
+        # What was answered just now is done; what still ran is asked again by the next owner.
+        with suppress(StateUnavailableError):
+            await self._save()
 
     async def _turn(self) -> None:
         real_s, now_s = self._real_s(), self._now_s()

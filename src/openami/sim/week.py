@@ -245,7 +245,9 @@ class Week:
     def _ask(self, headend: HostedHeadend, at_s: float) -> None:
         agenda = headend.keeper.agenda
         for request in agenda.take(now_s=at_s, limit=MAX_SESSIONS - len(agenda.busy)):
-            headend.downlink.at_s = at_s
+            downlink = headend.downlink
+            downlink.at_s = at_s
+            before = downlink.exchanges, downlink.octets
             around = Circumstance(
                 profile_of(PROFILE), headend.keeper.zone, lambda: headend.downlink.at_s, headend.keeper.policy.clock
             )
@@ -254,8 +256,10 @@ class Week:
                 result = at_once(headend.sessions.perform(request, around))
             except (SessionFailedError, DownlinkUnavailableError) as error:
                 result = error
-            self._hear_from(headend.downlink.heard)
-            headend.downlink.heard = []
+            self.traffic.exchanges[request.kind.value] += downlink.exchanges - before[0]
+            self.traffic.octets[request.kind.value] += downlink.octets - before[1]
+            self._hear_from(downlink.heard)
+            downlink.heard = []
             self._at(headend.downlink.at_s, "end", (self._life, request, result))
         headend.save()
 
@@ -268,8 +272,6 @@ class Week:
         if isinstance(result, Answer):
             self.disk.publish(result.readings, result.registers, now_s=at_s)
             self.disk.events.update(e.event_id for e in result.events)
-            self.traffic.exchanges[kind] += result.exchanges
-            self.traffic.octets[kind] += result.octets
             self.traffic.rows[kind] += len(result.readings) + len(result.registers) + len(result.events)
             headend.keeper.answered(request, result, now_s=int(at_s), real_s=at_s)
         else:

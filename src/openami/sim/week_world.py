@@ -272,12 +272,16 @@ class WeekDownlink:
     world: WeekWorld
     at_s: float = 0.0
     heard: list[tuple[float, SealedFrame]] = field(default_factory=list)
+    exchanges: int = 0
+    octets: int = 0
 
     async def exchange(self, title: SystemTitle, octets: bytes, *, timeout_s: float) -> bytes:
         """Ask and wait, in simulated time."""
         answer, took_s = self.world.ask(title, octets, at_s=self.at_s, timeout_s=timeout_s)
         self.heard += self.world.late
         self.at_s += took_s
+        self.exchanges += 1
+        self.octets += len(octets) + len(answer or b"")
         if answer is None:
             raise NoAnswerError("no answer from the meter")
         return answer

@@ -32,6 +32,7 @@ from openami.billing.adapters.book_postgres import PostgresBillBook
 from openami.billing.api import Billing
 from openami.contracts.stream import changed_subject
 from openami.customer.adapters.customer_postgres import PostgresCustomers
+from openami.headend.adapters.books_postgres import PostgresFleetBooks
 from openami.headend.adapters.postgres import PostgresHeadendStatus
 from openami.kernel.errors import OpenAmiError
 from openami.mdm.adapters.registry_postgres import PostgresRegistry
@@ -145,7 +146,7 @@ async def wired(settings: Settings) -> AsyncIterator[Parts]:
             customers=PortalCustomers(PostgresCustomers(portal), usage.has_received),
             access_log=audit,
             operations=operations,
-            fleet=FleetDesk(),
+            fleet=FleetDesk(PostgresFleetBooks(portal), headend, operations, data, real, domain, settings.zone),
             live=hub,
             real=real,
             domain=domain,

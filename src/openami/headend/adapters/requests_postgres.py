@@ -45,7 +45,8 @@ _FORGET = text(
 
 
 @asynccontextmanager
-async def _transaction(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+async def transaction(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+    """Open a transaction; say :class:`StateUnavailableError` where the database does not answer."""
     try:
         async with engine.begin() as connection:
             yield connection
@@ -65,19 +66,19 @@ class PostgresRequests:
 
     async def open(self, group: int) -> list[Request]:
         """Return the open requests of a group."""
-        async with _transaction(self._engine) as connection:
+        async with transaction(self._engine) as connection:
             rows = (await connection.execute(_OPEN, {"group": group, "limit": MAX_OPEN_ROWS})).all()
         return [request_of(row) for row in rows]
 
     async def arrivals(self, group: int) -> list[Request]:
         """Return requests of people that nobody has begun."""
-        async with _transaction(self._engine) as connection:
+        async with transaction(self._engine) as connection:
             rows = (await connection.execute(_ARRIVALS, {"group": group})).all()
         return [request_of(row) for row in rows]
 
     async def rested(self, group: int, *, since_s: float) -> list[Request]:
         """Return requests that were given up."""
-        async with _transaction(self._engine) as connection:
+        async with transaction(self._engine) as connection:
             rows = (await connection.execute(_RESTED, {"group": group, "since": since_s})).all()
         return [request_of(row) for row in rows]
 
@@ -85,7 +86,7 @@ class PostgresRequests:
         """Keep requests as they stand, or nothing where the fence is another's."""
         if not requests:
             return
-        async with _transaction(self._engine) as connection:
+        async with transaction(self._engine) as connection:
             # The lock holds a new owner back until this is written, so it finds the requests as they stand.
             if (await connection.execute(_HOLD, {"group": lease.group, "fence": lease.fence})).first() is None:
                 raise LostLeaseError(f"group {lease.group}: fence {lease.fence} has passed")
@@ -94,7 +95,7 @@ class PostgresRequests:
     async def forget(self, group: int, *, done_before_s: float, before_s: float) -> None:
         """Drop requests that ended before an instant."""
         values = {"group": group, "done_before": done_before_s, "before": before_s}
-        async with _transaction(self._engine) as connection:
+        async with transaction(self._engine) as connection:
             await connection.execute(_FORGET, values)
 
 
