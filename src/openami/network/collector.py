@@ -23,6 +23,7 @@ from typing import cast
 
 import structlog
 
+from openami.contracts.command import OutcomeKind, Refusal
 from openami.kernel.errors import OpenAmiError
 from openami.network.downlink import Result, encode_result
 from openami.network.intake import OfferedFrame
@@ -275,6 +276,8 @@ class Collector:
         if message.type == MessageType.DOWN:
             if self._on_down is not None:
                 self._on_down(message.seq, message.title, message.body)
+            else:
+                self.tell(message.seq, message.title, Result(OutcomeKind.REFUSED, Refusal.NO_ROUTE))
         elif message.type == MessageType.ACK:
             if connection.is_open:
                 self._spool.acknowledge(message.seq)
