@@ -73,6 +73,15 @@ def arrow_column(column: npt.NDArray[Any], kind: pa.DataType) -> pa.Array:
     return pa.Array.from_buffers(kind, len(octets), [None, pa.py_buffer(octets)])
 
 
+def _numpy_column(column: pa.Array) -> npt.NDArray[Any]:
+    """Return an Arrow column without nulls as a NumPy column that shares its memory; pandas stays out, as above."""
+    dtype = "V16" if column.type == pa.binary(16) else column.type.to_pandas_dtype()
+    if not len(column):
+        return np.zeros(0, dtype)
+    whole = np.frombuffer(column.buffers()[1], dtype, count=column.offset + len(column))
+    return whole[column.offset :]
+
+
 def uuid_column(ids: list[UUID]) -> UUIDS:
     """Return UUIDs as a (n,) ``V16`` column."""
     return np.frombuffer(b"".join(i.bytes for i in ids), dtype="V16")
@@ -112,11 +121,7 @@ class _Columns:
             column = batch.column(name)
             if column.null_count:
                 raise ContractError(f"{cls.__name__}: null in column {name}")
-            if name == "meter_id":
-                whole = np.frombuffer(column.buffers()[1], dtype="V16", count=column.offset + len(column))
-                columns[name] = whole[column.offset :]
-            else:
-                columns[name] = column.to_numpy(zero_copy_only=True)
+            columns[name] = _numpy_column(column)
         return cls(**columns)
 
     def encode(self) -> bytes:

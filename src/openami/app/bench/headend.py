@@ -24,6 +24,7 @@ from uuid import uuid4
 import uvloop
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from openami.app.bench.processor import processor_s
 from openami.app.bench.pushes import FIRST_END, PushFactory
 from openami.app.engines.migrate import migrate
 from openami.app.engines.nats import NatsEngine, connect, ensure_streams
@@ -58,11 +59,14 @@ class HeadendFigures:
         frames: how many went through.
         pushes_per_s: from the first lease to the last acknowledgement.
         readings_per_s: interval values in the same time.
+        processor_us: processor time of each process for a push, microseconds; the snapshots' share is in the
+            database's and the head-end's.
     """
 
     frames: int
     pushes_per_s: float
     readings_per_s: float
+    processor_us: dict[str, float]
 
 
 class FactoryVault:
@@ -91,13 +95,17 @@ class FactoryVault:
 
 def run() -> dict[str, object]:
     """Measure and return the figures in the shape of ``openami bench``."""
-    with bench_engines() as (nats, postgres):
-        figures = uvloop.run(measure_headend(nats, postgres))
+    with bench_engines() as (nats, postgres, pids):
+        figures = uvloop.run(measure_headend(nats, postgres, pids))
+    processor = {
+        f"processor time, {name}": {"value": value, "unit": "us/push"} for name, value in figures.processor_us.items()
+    }
     return {
         "durability": "fsync of every message on the bus (sync_interval always) and of every commit in PostgreSQL",
         "figures": {
             "stream to stream": {"value": figures.pushes_per_s, "unit": "pushes/s"},
             "readings": {"value": figures.readings_per_s, "unit": "readings/s"},
+            **processor,
         },
         "peers": {},
         "ratio": {},
@@ -125,12 +133,15 @@ class CountingOutbox:
             self.done.set()
 
 
-async def measure_headend(nats: NatsEngine, postgres: PostgresEngine, *, frames: int = FRAMES) -> HeadendFigures:
+async def measure_headend(
+    nats: NatsEngine, postgres: PostgresEngine, pids: dict[str, int], *, frames: int = FRAMES
+) -> HeadendFigures:
     """Fill the frame stream, then run one head-end until it has worked everything.
 
     Args:
         nats: a bus with its streams, empty.
         postgres: a migrated database that no head-end has used.
+        pids: process ids of the engines by name.
         frames: how many pushes of four rows.
     """
     factory = PushFactory(meters=METERS)
@@ -138,8 +149,15 @@ async def measure_headend(nats: NatsEngine, postgres: PostgresEngine, *, frames:
     await fill_stream(nats, factory.profile_frames(METERS, rows=ROWS))
     await _work_off(nats, postgres, factory, METERS)
     await fill_stream(nats, factory.profile_frames(frames, rows=ROWS, first_counter=2))
+    used = _processor_s(pids)
     took = await _work_off(nats, postgres, factory, frames)
-    return HeadendFigures(frames, frames / took, frames * ROWS * 3 / took)
+    processor_us = {name: (after_s - used[name]) / frames * 1e6 for name, after_s in _processor_s(pids).items()}
+    return HeadendFigures(frames, frames / took, frames * ROWS * factory.values / took, processor_us)
+
+
+def _processor_s(pids: dict[str, int]) -> dict[str, float]:
+    """Return the processor time of each process so far; this one is the head-end."""
+    return {"headend": time.process_time(), **{name: processor_s(pid) for name, pid in pids.items()}}
 
 
 async def _work_off(nats: NatsEngine, postgres: PostgresEngine, factory: PushFactory, frames: int) -> float:
@@ -194,8 +212,8 @@ async def fill_stream(nats: NatsEngine, frames: Sequence[SealedFrame]) -> None:
 
 
 @contextmanager
-def bench_engines() -> Iterator[tuple[NatsEngine, PostgresEngine]]:
-    """Start a bus and a database in a temporary folder, streams made and migrations run."""
+def bench_engines() -> Iterator[tuple[NatsEngine, PostgresEngine, dict[str, int]]]:
+    """Start a bus and a database in a temporary folder, streams made and migrations run; give their process ids too."""
     folder = Path(tempfile.mkdtemp(prefix="oa-bench-"))
     folder.chmod(0o755)
     nats = NatsEngine(folder / "nats", "127.0.0.1", _free_port())
@@ -212,7 +230,7 @@ def bench_engines() -> Iterator[tuple[NatsEngine, PostgresEngine]]:
         postgres.ensure_database()
         migrate(postgres.url(SUPERUSER))
         asyncio.run(_streams(nats))
-        yield nats, postgres
+        yield nats, postgres, {"nats": children[0].pid, "postgres": children[1].pid}
     finally:
         for child in children:
             child.terminate()

@@ -22,6 +22,7 @@ from typing import IO
 
 import uvloop
 
+from openami.app.bench.processor import processor_s, resident_octets
 from openami.app.engines.nats import BusError, NatsEngine, ensure_streams
 from openami.app.settings import Home, Settings, real_now
 from openami.contracts.frame import FrameClass
@@ -140,12 +141,12 @@ async def measure_link(*, frames: int = 200_000, frame_octets: int = 250) -> Lin
         start = time.perf_counter()
         await asyncio.wait_for(collector.drained(), 300)
         drained_s = time.perf_counter() - start
-        used_s, start = _processor_s(gateway_pid), time.perf_counter()
+        used_s, start = processor_s(gateway_pid), time.perf_counter()
         for first in range(0, frames, OFFER_FRAMES):
             await collector.offer(rows[first : first + OFFER_FRAMES])
         await asyncio.wait_for(collector.drained(), 300)
         sustained_s = time.perf_counter() - start
-        used_s = _processor_s(gateway_pid) - used_s
+        used_s = processor_s(gateway_pid) - used_s
         stop.set()
         await running
     return LinkFigures(frames, frames / sustained_s, frames / offered_s, frames / drained_s, used_s / frames * 1e6)
@@ -161,14 +162,14 @@ async def measure_idle(*, connections: int = 1_000) -> float:
             contexts.append(
                 client_context(certificate=identity.certificate, key=identity.key, authority=identity.authority)
             )
-        before = _resident_octets(gateway_pid)
+        before = resident_octets(gateway_pid)
         held = []
         for number, context in enumerate(contexts, 1):
             transport, peer = await loop.create_connection(_Idle, settings.host, settings.gateway_port, ssl=context)
             transport.write(CollectorLink().hello(Hello(number, 0, 1)))
             held.append((transport, peer))
         await asyncio.wait_for(asyncio.gather(*(peer.resumed.wait() for _, peer in held)), 60)
-        after = _resident_octets(gateway_pid)
+        after = resident_octets(gateway_pid)
         for transport, _ in held:
             transport.abort()
     return (after - before) / connections
@@ -204,12 +205,3 @@ def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
-
-
-def _processor_s(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def _resident_octets(pid: int) -> int:
-    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
