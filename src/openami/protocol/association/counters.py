@@ -11,9 +11,10 @@ from typing import Protocol
 from openami.protocol.errors import PeerError, UsageError
 from openami.security.suites.gcm import MAX_COUNTER
 
-MAX_FORWARD_JUMP = 1_000_000
-"""Largest step up that is taken at once: years of hourly sessions. More is held until a person looks: a device whose
-counter was driven to its end cannot speak again under that key."""
+MAX_FORWARD_JUMP = 2_000_000
+"""Largest step up that is taken at once. A sender that was restored from a copy steps a million ahead of what it knew,
+and blocks that it had reserved come on top. More is held until a person looks: a device whose counter was driven to its
+end cannot speak again under that key."""
 
 
 class SendCounter(Protocol):

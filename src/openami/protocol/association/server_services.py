@@ -63,6 +63,8 @@ SERVICE_UNKNOWN = 2
 OPERATION_NOT_POSSIBLE = 1
 SERVICE_NOT_SUPPORTED = 2
 PDU_TOO_LONG = 4
+_GET_ANSWER_OCTETS = 4
+"""Octets of an answer before its value: tag, form, invoke, choice."""
 Answer: TypeAlias = ServiceApdu | ExceptionResponse
 
 
@@ -196,10 +198,13 @@ class ServerServices:
 
     def _give(self, invoke: int, result: GetResult) -> Answer:
         answer = GetResponse(invoke, result)
-        if isinstance(result, DataAccessResult) or len(messages.encode(answer)) <= self._room:
+        if isinstance(result, DataAccessResult):
+            return answer
+        octets = axdr.encode(result)
+        if len(octets) + _GET_ANSWER_OCTETS <= self._room:
             return answer
         if self._conformance & Conformance.BLOCK_TRANSFER_WITH_GET:
-            return self._begin(invoke, axdr.encode(result), is_action=False)
+            return self._begin(invoke, octets, is_action=False)
         return self._fitting(answer)
 
     def _give_list(self, invoke: int, results: tuple[GetResult, ...]) -> Answer:
