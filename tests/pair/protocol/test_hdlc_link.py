@@ -116,7 +116,7 @@ class Exchange:
 
 
 sizes = st.lists(st.tuples(st.integers(1, 700), st.integers(1, 700)), min_size=1, max_size=5)
-parameters = st.builds(LinkParameters, *[st.integers(16, 300)] * 2, *[st.integers(1, 7)] * 2)
+parameters = st.builds(LinkParameters, *[st.integers(32, 300)] * 2, *[st.integers(1, 7)] * 2)
 chances = st.floats(0, 0.25)
 hostilities = st.builds(Hostility, chances, chances, chances, st.floats(0, 1))
 

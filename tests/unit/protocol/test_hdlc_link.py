@@ -146,8 +146,9 @@ def test_a_broadcast_is_never_answered() -> None:
         ("8180140502020006020200070400000007080400000003", LinkParameters(512, 512, 7, 3)),
         ("81800a0501ff06020fff0701090801 00", LinkParameters(255, 2_030, 7, 1)),
         ("818003050100", LinkParameters()),
+        ("818003050105", LinkParameters(sent_octets=32)),
     ],
-    ids=["no field", "no parameter", "two octets", "out of range", "zero"],
+    ids=["no field", "no parameter", "two octets", "too much", "zero", "too little"],
 )
 def test_negotiation_reads_what_peers_say(field: str, parameters: LinkParameters) -> None:
     octets = bytearray.fromhex(field)
@@ -317,6 +318,8 @@ def test_misuse_of_a_link_is_named() -> None:
         HdlcServer(own=METER).send_unnumbered(b"x")
     with pytest.raises(UsageError):
         LinkParameters(sent_window=8)
+    with pytest.raises(UsageError):
+        LinkParameters(sent_octets=31)
     window = SendWindow(octets=10, size=1)
     for _ in range(MAX_WAITING_MESSAGES):
         window.push(b"x")

@@ -24,6 +24,8 @@ from openami.protocol.errors import PeerError
 
 MAX_UDP_SESSIONS = 64
 """Conversations over one UDP socket, by sender and addresses; the one silent longest ends first."""
+REPEAT_S = 30.0
+"""A question that comes again within this time is a copy: clients try again after seconds, three times or so."""
 MAX_DATAGRAM_OCTETS = 65_507
 """Longest datagram of IPv4: a longer answer is not sent, and the client asks for blocks or for less."""
 
@@ -181,6 +183,7 @@ class _Asked:
     session: MeterSession
     question: bytes = b""
     answer: tuple[bytes, ...] = ()
+    asked_at_s: float = 0.0
 
 
 class UdpMeter(asyncio.DatagramProtocol):
@@ -222,8 +225,9 @@ class UdpMeter(asyncio.DatagramProtocol):
         asked = self._conversation((addr, header.source_port, header.destination_port))
         if asked is None or self._transport is None:
             return
-        if apdu != asked.question:
-            asked.question = apdu
+        now_s = asyncio.get_running_loop().time()
+        if apdu != asked.question or now_s - asked.asked_at_s > REPEAT_S:
+            asked.question, asked.asked_at_s = apdu, now_s
             asked.answer = tuple(asked.session.receive(apdu))
         for answer in asked.answer:
             frame = wrap(header.destination_port, header.source_port, answer)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections import deque
 from collections.abc import Callable
 from typing import Self
 
@@ -14,6 +15,9 @@ from openami.protocol.errors import PeerError
 READ_OCTETS = 64 * 1024
 MAX_DATAGRAMS = 64
 """Datagrams that wait to be read: a meter answers with one."""
+
+RECENT_ANSWERS = 4
+"""Answers whose copies are known; a datagram that is later than that is not of this conversation."""
 
 TakeOther = Callable[[bytes], None]
 """Takes a wrapper frame that is no answer: a push on the same connection."""
@@ -174,7 +178,7 @@ class WrapperUdpExchange:
         self._ports = client, server
         self._limits = limits
         self._take_other = take_other
-        self._last = b""
+        self._recent: deque[tuple[bytes, bytes]] = deque(maxlen=RECENT_ANSWERS)
         self._turn = asyncio.Lock()
 
     @classmethod
@@ -216,18 +220,19 @@ class WrapperUdpExchange:
                 self._transport.sendto(wrap(*self._ports, apdu))
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(self._limits.answer_s):
-                        return await self._answer()
+                        return await self._answer(apdu)
             raise NoAnswerError(f"{self._limits.tries} times no answer within {self._limits.answer_s:g} s")
 
-    async def _answer(self) -> bytes:
+    async def _answer(self, question: bytes) -> bytes:
         while True:
             answer = self._sort(await self._inbox.datagrams.get())
-            # The second copy of the last answer, to a question that was sent twice, is none to this one.
-            if answer is None or answer == self._last:
+            # A question that was sent twice, or doubled on the way, is answered twice: the copy is no answer to the
+            # next one. Where the next one is the same, so may its answer be.
+            if answer is None or any(a == answer and q != question for q, a in self._recent):
                 continue
             if len(answer) > self._limits.answer_octets:
                 raise BadAnswerError(f"an answer of {len(answer)} octets; {self._limits.answer_octets} are allowed")
-            self._last = answer
+            self._recent.append((question, answer))
             return answer
 
     def _sort(self, datagram: bytes) -> bytes | None:

@@ -48,6 +48,7 @@ class FrameKind(Enum):
 
 
 SUPERVISORY = (FrameKind.RECEIVE_READY, FrameKind.RECEIVE_NOT_READY, FrameKind.REJECT)
+_SUPERVISORY_BY_OCTET = {kind.value: kind for kind in SUPERVISORY}
 _BY_OCTET = {kind.value: kind for kind in FrameKind}
 
 
@@ -86,7 +87,7 @@ def parse_control(octet: int) -> Control | None:
     if not octet & 1:
         return Control(FrameKind.INFORMATION, poll, octet >> 1 & 7, octet >> 5)
     if octet & 0x03 == 0x01:
-        kind = _BY_OCTET.get(octet & 0x0F)
-        return None if kind not in SUPERVISORY or kind is None else Control(kind, poll, 0, octet >> 5)
+        kind = _SUPERVISORY_BY_OCTET.get(octet & 0x0F)
+        return None if kind is None else Control(kind, poll, 0, octet >> 5)
     kind = _BY_OCTET.get(octet & ~POLL_FINAL)
     return None if kind is None else Control(kind, poll)

@@ -29,7 +29,7 @@ class LinkParameters:
     """What one end can do, or what both have agreed on, from the view of the end that holds it.
 
     Args:
-        sent_octets: longest information field it sends, 1 to 2,030.
+        sent_octets: longest information field it sends, 32 to 2,030.
         received_octets: longest it takes.
         sent_window: information frames it sends before it waits for a word, 1 to 7.
         received_window: as many as it takes.
@@ -44,10 +44,13 @@ class LinkParameters:
     received_window: int = 1
 
     def __post_init__(self) -> None:
-        octets_fit = all(1 <= n <= MAX_INFORMATION_OCTETS for n in (self.sent_octets, self.received_octets))
+        octets_fit = all(
+            MIN_INFORMATION_OCTETS <= n <= MAX_INFORMATION_OCTETS for n in (self.sent_octets, self.received_octets)
+        )
         windows_fit = all(1 <= n <= MAX_WINDOW for n in (self.sent_window, self.received_window))
         if not octets_fit or not windows_fit:
-            raise UsageError(f"an HDLC link has fields of 1 to {MAX_INFORMATION_OCTETS} octets, windows of 1 to 7")
+            span = f"{MIN_INFORMATION_OCTETS} to {MAX_INFORMATION_OCTETS}"
+            raise UsageError(f"an HDLC link has fields of {span} octets and windows of 1 to {MAX_WINDOW}")
 
     def agreed(self, peer: LinkParameters) -> LinkParameters:
         """Return what holds when the peer has said its own.
@@ -126,4 +129,4 @@ def parse_parameters(octets: bytes) -> LinkParameters:
 
 def _octets(value: int | None) -> int:
     # Zero is met in the field for "as you like": the default.
-    return min(value or DEFAULT_INFORMATION_OCTETS, MAX_INFORMATION_OCTETS)
+    return min(max(value or DEFAULT_INFORMATION_OCTETS, MIN_INFORMATION_OCTETS), MAX_INFORMATION_OCTETS)
