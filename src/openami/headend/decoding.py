@@ -5,7 +5,7 @@ A push that cannot be read is a refusal, never an exception: one bad meter must 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cache
@@ -30,11 +30,14 @@ from openami.headend.profiles import (
     interpret,
     rows_of,
 )
+from openami.headend.profiles.model import Scale
+from openami.kernel.obis import Obis
 from openami.kernel.time import UnknownZoneError, epoch_s, zone_named
 from openami.protocol import apdu
 from openami.protocol.errors import PeerError
 
 U8 = npt.NDArray[np.uint8]
+Mask = npt.NDArray[np.bool_]
 EARLIEST_S, LATEST_S = 946_684_800, 4_102_444_800
 """2000-01-01 to 2100-01-01: a stamp outside is no clock, and would make a partition of its own in the store."""
 _UNKNOWN_LAYOUT = frozenset({"not_a_push", "nothing_stored", "bad_layout"})
@@ -52,6 +55,7 @@ class Pushes:
         meter_id: (n,) V16.
         message_id: (n,) number of the frame.
         dialects: ((profile, IANA zone of a clock without deviation), places) for each that occurs.
+        said: by place, scales by the meter's own word that its profile file does not say.
     """
 
     index: I64
@@ -59,6 +63,7 @@ class Pushes:
     meter_id: UUIDS
     message_id: U64
     dialects: Sequence[tuple[tuple[str, str], I64]]
+    said: Mapping[int, Mapping[Obis, Scale]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,6 +77,7 @@ class _Push:
     message_id: int
     profile: str
     zone: str
+    said: Mapping[Obis, Scale] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,13 +129,16 @@ def _decode_fast(pushes: Pushes, layouts: FastLayouts, parts: list[PushColumns])
     dialect = np.zeros(len(pushes.index), np.int64)
     for number, (_, places) in enumerate(pushes.dialects):
         dialect[places] = number
+    # A layout is learned for a whole profile: who says otherwise of its own columns is read one by one.
+    alone = np.isin(np.arange(len(dialect)), list(pushes.said))
     for places, octets in pushes.plaintexts:
         for number, ((profile, zone), _) in enumerate(pushes.dialects):
             here = np.flatnonzero(dialect[places] == number)
             if not len(here):
                 continue
             mine = octets if len(here) == len(octets) else octets[here]
-            for at in _decode_group(places[here], mine, profile, zone, layouts, parts):
+            apart = alone[places[here]]
+            for at in _decode_group(places[here], mine, ~apart, (profile, zone), layouts, parts):
                 place = int(places[here[at]])
                 yield _Push(
                     place,
@@ -139,24 +148,33 @@ def _decode_fast(pushes: Pushes, layouts: FastLayouts, parts: list[PushColumns])
                     int(pushes.message_id[place]),
                     profile,
                     zone,
+                    pushes.said.get(place),
                 )
 
 
 def _decode_group(
-    places: I64, octets: U8, profile: str, zone: str, layouts: FastLayouts, parts: list[PushColumns]
+    places: I64,
+    octets: U8,
+    together: Mask,
+    dialect: tuple[str, str],
+    layouts: FastLayouts,
+    parts: list[PushColumns],
 ) -> list[int]:
-    """Read pushes of one length and profile in columns and return the indexes of those that are left."""
+    """Read pushes of one length and profile in columns, where marked, and return the indexes of those that are left."""
+    profile, zone = dialect
     try:
         known = _zone(zone)
     except UnknownZoneError:
         return list(range(len(octets)))
-    found, left = layouts.decode(octets, profile=profile, zone=known)
-    rest: list[int] = left.tolist()
+    index = np.flatnonzero(together)
+    given = octets if together.all() else octets[index]
+    found, left = layouts.decode(given, profile=profile, zone=known) if len(index) else ([], index)
+    rest: list[int] = [*index[left].tolist(), *np.flatnonzero(~together).tolist()]
     for columns in found:
         within = np.logical_and.reduce((columns.stamp >= EARLIEST_S) & (columns.stamp < LATEST_S), axis=1)
-        rest += columns.message[~within].tolist()
+        rest += index[columns.message[~within]].tolist()
         inside = columns if within.all() else columns.keep(within)
-        parts.append(replace(inside, message=places[inside.message]))
+        parts.append(replace(inside, message=places[index[inside.message]]))
     return rest
 
 
@@ -222,7 +240,7 @@ def _read(push: _Push) -> PushRows:
     notification = apdu.decode(push.plaintext)
     if not isinstance(notification, apdu.DataNotification):
         raise PeerError("not_a_push", f"a {type(notification).__name__}, not a push", 0)
-    found = rows_of(interpret(notification, profile=push.profile), zone=_zone(push.zone))
+    found = rows_of(interpret(notification, profile=push.profile, said=push.said), zone=_zone(push.zone))
     instants = [r.start for r in found.intervals] + [r.at for r in found.registers] + [r.at for r in found.events]
     if not instants:
         raise PeerError("nothing_stored", "a push of which nothing is stored", 0)

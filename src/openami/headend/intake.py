@@ -27,6 +27,7 @@ from openami.headend.decoding import Pushes, decode_pushes
 from openami.headend.envelope import SEALED_HEAD_OCTETS, ClearHeads, EqualFrames, Refusal, read_clear_heads
 from openami.headend.profiles import FastLayouts
 from openami.headend.profiles.model import ClockRule
+from openami.headend.profiles.said import SaidScales
 from openami.headend.profiles.stamps import CLOCK_OCTETS, NO_STAMP, read_stamps
 from openami.headend.window import MAX_JUMP, CounterWindows, Rows, Verdict
 from openami.protocol.apdu.tags import ApduTag
@@ -154,10 +155,12 @@ class Intake:
         table: key pairs by title; may grow between calls.
         windows: counter windows by row of the table.
         zone: IANA zone of a meter clock that has no deviation and no zone of its own.
+        said: what meters said of their own columns; may grow between calls.
     """
 
-    def __init__(self, table: KeyTable, windows: CounterWindows, *, zone: str) -> None:
+    def __init__(self, table: KeyTable, windows: CounterWindows, *, zone: str, said: SaidScales | None = None) -> None:
         self._table = table
+        self._said = said or SaidScales()
         self._windows = windows
         self._zone = zone
         self._layouts = FastLayouts()
@@ -245,12 +248,14 @@ class Intake:
             kept = place[index] >= 0
             plaintexts.append((place[index[kept]], octets if kept.all() else octets[kept]))
         generation = self._table.generation[rows].astype(np.uint64)
+        dialects = [((profile, zone or self._zone), at) for (profile, zone), at in self._table.dialects(rows)]
         return Pushes(
             index=indexes,
             plaintexts=plaintexts,
             meter_id=self._table.meter_id[rows],
             message_id=(generation << np.uint64(32)) | counters.astype(np.uint64),
-            dialects=[((profile, zone or self._zone), at) for (profile, zone), at in self._table.dialects(rows)],
+            dialects=dialects,
+            said=self._said.changes(self._table.meter_id[rows], dialects),
         )
 
 

@@ -353,6 +353,22 @@ class ColumnSheets(Protocol):
         """
         ...
 
+    async def revision(self) -> int:
+        """Return the number of the sheet that was kept last; 0 for none.
+
+        Raises:
+            StateUnavailableError: the database does not answer.
+        """
+        ...
+
+    async def newer(self, after: int) -> tuple[list[ColumnSheet], int]:
+        """Return sheets after a number in the order of keeping, as many as fit at once, and the number of the last.
+
+        Raises:
+            StateUnavailableError: the database does not answer.
+        """
+        ...
+
     async def sheets_of(self, meter_ids: Sequence[UUID]) -> list[ColumnSheet]:
         """Return the newest sheet of each subject of these meters.
 

@@ -20,6 +20,7 @@ import structlog
 
 from openami.contracts.stream import PARTITIONS
 from openami.headend.asking import AskingEngines, GroupAsking
+from openami.headend.columnfeed import ColumnFeed
 from openami.headend.intake import Answer, Intake, Outcome, StreamMessage
 from openami.headend.keyfeed import KeyFeed
 from openami.headend.ports import (
@@ -66,6 +67,7 @@ class Engines:
         clock: domain time.
         real_now: the host's clock, for leases.
         monotonic: real time that never jumps [s].
+        columns: what meters said of their own columns; None where nobody asks them.
         on_answers: takes what meters answered; what was read again after a crash comes again.
         asking: what it takes to ask meters; None for a head-end that only listens.
     """
@@ -77,6 +79,7 @@ class Engines:
     clock: Clock
     real_now: Callable[[], datetime]
     monotonic: Callable[[], float]
+    columns: ColumnFeed | None = None
     on_answers: Callable[[Sequence[Answer]], None] = lambda _: None
     asking: AskingEngines | None = None
 
@@ -108,7 +111,8 @@ class Headend:
         self._table = table
         self._engines = engines
         self._windows = CounterWindows()
-        self._intake = Intake(table, self._windows, zone=zone)
+        said = engines.columns.said if engines.columns is not None else None
+        self._intake = Intake(table, self._windows, zone=zone, said=said)
         self._workers: dict[int, _GroupWorker] = {}
         self._tasks: dict[int, asyncio.Task[None]] = {}
 
@@ -121,6 +125,8 @@ class Headend:
         """Work until ``stop`` is set, then drain: write every group's snapshot and give it back."""
         await _retried(lambda: self._engines.store.prepare(self._groups), stop)
         await _retried(self._engines.keys.refresh, stop)
+        if self._engines.columns is not None:
+            await _retried(self._engines.columns.refresh, stop)
         poller = asyncio.create_task(self._poll_keys(stop))
         try:
             await self._share_groups()
@@ -183,8 +189,12 @@ class Headend:
             await _sleep(stop, KEY_POLL_S)
             try:
                 await self._engines.keys.refresh()
+                if self._engines.columns is not None:
+                    await self._engines.columns.refresh()
             except VaultUnavailableError as error:
                 log.warning("vault_unavailable", error=str(error))
+            except StateUnavailableError as error:
+                log.warning("columns_unavailable", error=str(error))
 
 
 class _GroupWorker:

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from openami.app.engines.postgres import PostgresEngine
 from openami.headend.adapters.columns_postgres import PostgresColumnSheets
+from openami.headend.columnfeed import ColumnFeed
 from openami.headend.ports import StateUnavailableError
 from openami.headend.profiles.columns import ColumnSheet, SaidColumn
 from openami.headend.profiles.model import Scale
@@ -40,6 +41,18 @@ async def test_the_newest_sheet_of_each_subject_is_found_and_none_is_changed(pos
         await sheets.keep([first, later])
         assert await sheets.sheets_of([meter, other]) == [later, profile]
         assert await sheets.sheets_of([other]) == []
+        newest = await sheets.revision()
+        everything, last = await sheets.newer(0)
+        assert (everything[-3:], last) == ([later, profile, first], newest)
+        assert await sheets.newer(last) == ([], last)
+
+        feed = ColumnFeed(sheets)
+        await feed.refresh()
+        assert len(feed.said) == 1
+        await sheets.keep([ColumnSheet(other, PUSH, COLUMNS, AT, uuid4())])
+        await feed.refresh()
+        await feed.refresh()
+        assert len(feed.said) == 2
         with pytest.raises(ProgrammingError):
             async with engine.begin() as connection:
                 await connection.execute(text("update headend.column_sheet set columns = '[]'"))
@@ -52,6 +65,10 @@ async def test_a_database_that_is_away_is_told_as_that() -> None:
     try:
         with pytest.raises(StateUnavailableError):
             await PostgresColumnSheets(engine).sheets_of([uuid4()])
+        with pytest.raises(StateUnavailableError):
+            await ColumnFeed(PostgresColumnSheets(engine)).refresh()
+        with pytest.raises(StateUnavailableError):
+            await PostgresColumnSheets(engine).newer(0)
         with pytest.raises(StateUnavailableError):
             await PostgresColumnSheets(engine).keep([ColumnSheet(uuid4(), PUSH, COLUMNS, AT, uuid4())])
     finally:

@@ -26,11 +26,13 @@ from openami.app.process import ready
 from openami.app.process.command import client_title
 from openami.app.settings import Settings, real_now
 from openami.app.shipment import root_key
+from openami.headend.adapters.columns_postgres import PostgresColumnSheets
 from openami.headend.adapters.command_process import NatsCommandProcess, listen_to_outcomes
 from openami.headend.adapters.jetstream import JetStreamFrames, JetStreamOutbox
 from openami.headend.adapters.postgres import PostgresGroupStore
 from openami.headend.adapters.requests_postgres import PostgresRequests
 from openami.headend.asking import AskingEngines
+from openami.headend.columnfeed import ColumnFeed
 from openami.headend.exchange import Exchanges
 from openami.headend.keyfeed import KeyFeed
 from openami.headend.sealing import SessionSealing
@@ -80,6 +82,7 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
                     clock=settings.clock(),
                     real_now=real_now,
                     monotonic=time.monotonic,
+                    columns=ColumnFeed(PostgresColumnSheets(state)),
                     on_answers=exchanges.answered,
                     asking=_asking(settings, core, exchanges, table, state, registry),
                 )

@@ -17,6 +17,9 @@ from openami.headend.profiles.model import Scale
 from openami.kernel.obis import Obis
 from openami.protocol.cosem.reference import CaptureObject
 
+MAX_SHEETS = 5_000
+"""Read at once: some 10 MB."""
+
 
 class PostgresColumnSheets:
     """A :class:`~openami.headend.ports.ColumnSheets`.
@@ -38,6 +41,23 @@ class PostgresColumnSheets:
         except (OperationalError, InterfaceError) as error:
             raise _unavailable(error) from error
 
+    async def revision(self) -> int:
+        """Return the number of the last sheet."""
+        try:
+            async with self._engine.begin() as connection:
+                return int(await connection.scalar(text("select max(revision) from headend.column_sheet")) or 0)
+        except (OperationalError, InterfaceError) as error:
+            raise _unavailable(error) from error
+
+    async def newer(self, after: int) -> tuple[list[ColumnSheet], int]:
+        """Return sheets after a number."""
+        try:
+            async with self._engine.begin() as connection:
+                rows = (await connection.execute(_NEWER, {"after": after, "limit": MAX_SHEETS})).all()
+        except (OperationalError, InterfaceError) as error:
+            raise _unavailable(error) from error
+        return [_sheet(r) for r in rows], int(rows[-1][5]) if rows else after
+
     async def sheets_of(self, meter_ids: Sequence[UUID]) -> list[ColumnSheet]:
         """Return the newest sheet of each subject."""
         try:
@@ -45,7 +65,7 @@ class PostgresColumnSheets:
                 rows = (await connection.execute(_NEWEST, {"meters": list(meter_ids)})).all()
         except (OperationalError, InterfaceError) as error:
             raise _unavailable(error) from error
-        return [ColumnSheet(r[0], Obis.from_text(r[1]), _columns(r[2]), r[3], r[4]) for r in rows]
+        return [_sheet(r) for r in rows]
 
 
 _KEEP = text("""
@@ -58,6 +78,16 @@ _NEWEST = text("""
     from headend.column_sheet where meter_id = any(cast(:meters as uuid[]))
     order by meter_id, subject, read_at desc, request_id desc
 """)
+
+
+_NEWER = text("""
+    select meter_id, subject, columns, read_at, request_id, revision from headend.column_sheet
+    where revision > :after order by revision limit :limit
+""")
+
+
+def _sheet(row: Any) -> ColumnSheet:
+    return ColumnSheet(row[0], Obis.from_text(row[1]), _columns(row[2]), row[3], row[4])
 
 
 def _unavailable(error: OperationalError | InterfaceError) -> StateUnavailableError:
