@@ -161,3 +161,20 @@ def test_a_first_counter_of_zero_is_a_first_message_all_the_same() -> None:
     # The server's counter began at 0 and was accepted.
     assert pair.client_received.last is not None
     assert AttributeRef(1, COUNTER, 2) in pair.device.values
+
+
+@pytest.mark.parametrize("case", [Case(Mechanism.NONE, 0, Form.PLAIN, client_max_pdu=128, server_max_pdu=128),
+                                  Case(client_max_pdu=128, server_max_pdu=128)], ids=["plain", "ciphered"])  # fmt: skip
+def test_values_about_as_long_as_a_message_never_exceed_it(case: Case) -> None:
+    pair = Pair(case)
+    pair.associate()
+    for size in range(40, 135):
+        value = octet_string(bytes(size))
+        pair.run(pair.association.write(SCRATCH, value))
+        assert pair.run(pair.association.read(SCRATCH)) == value
+        assert pair.run(pair.association.call(ECHO, value)) == value
+    assert max(len(m) for m in pair.answers + pair.sent) <= 128
+    # A short value still goes in one piece each way.
+    before = len(pair.sent)
+    pair.run(pair.association.write(SCRATCH, octet_string(bytes(40))))
+    assert len(pair.sent) == before + 1
