@@ -27,6 +27,7 @@ from openami.headend.operations import Circumstance
 from openami.headend.ports import (
     AnswerOutbox,
     BusUnavailableError,
+    ColumnSheets,
     DownlinkUnavailableError,
     KeptPage,
     Lease,
@@ -72,6 +73,7 @@ class AskingEngines:
         outbox: where answers go.
         dice: spreads next tries.
         policy: when what is asked.
+        columns: keeps what meters say of their columns; None where that is not asked.
     """
 
     requests: RequestStore
@@ -80,6 +82,7 @@ class AskingEngines:
     outbox: AnswerOutbox
     dice: Callable[[], float]
     policy: KeepingPolicy = field(default_factory=KeepingPolicy)
+    columns: ColumnSheets | None = None
 
 
 class GroupAsking:
@@ -221,11 +224,18 @@ class GroupAsking:
         try:
             answer = await self._engines.sessions.perform(request, self._around(request))
             await self._publish(request, answer)
+            if answer.columns and self._engines.columns is not None:
+                await self._engines.columns.keep(answer.columns)
         except SessionFailedError as error:
             self._failed(request, str(error), is_final=error.is_final)
         except (SealingRefusedError, UnknownProfileError) as error:
             self._failed(request, str(error), is_final=True)
-        except (SealingUnavailableError, DownlinkUnavailableError, BusUnavailableError) as error:
+        except (
+            SealingUnavailableError,
+            DownlinkUnavailableError,
+            BusUnavailableError,
+            StateUnavailableError,
+        ) as error:
             self._failed(request, str(error), is_ours=True)
         else:
             if request.lane is Lane.PERSON:

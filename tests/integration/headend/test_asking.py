@@ -19,12 +19,16 @@ from openami.app.settings import real_now
 from openami.contracts.channel import Channel
 from openami.contracts.frame import SealedFrame
 from openami.headend.adapters.books_postgres import PostgresFleetBooks
+from openami.headend.adapters.columns_postgres import PostgresColumnSheets
 from openami.headend.adapters.jetstream import JetStreamFrames, JetStreamOutbox
 from openami.headend.adapters.postgres import PostgresGroupStore
 from openami.headend.adapters.requests_postgres import PostgresRequests
 from openami.headend.asking import AskingEngines
 from openami.headend.keyfeed import KeyFeed
 from openami.headend.missing import IntervalState
+from openami.headend.profiles import profile_of
+from openami.headend.profiles.columns import disagreements
+from openami.headend.profiles.model import Scale
 from openami.headend.request import Lane, Request, RequestKind, RequestState
 from openami.headend.roster import Hung, Roster
 from openami.headend.service import Engines, Headend
@@ -76,7 +80,14 @@ class Fleet:
             secret=lambda n: uuid4().bytes[:n],
             monotonic=time.monotonic,
         )
-        return AskingEngines(PostgresRequests(rig.state), self, sessions, JetStreamOutbox(rig.core), lambda: 0.5)
+        return AskingEngines(
+            PostgresRequests(rig.state),
+            self,
+            sessions,
+            JetStreamOutbox(rig.core),
+            lambda: 0.5,
+            columns=PostgresColumnSheets(rig.state),
+        )
 
     def headend(self, rig: Rig, owner: str = "one") -> Headend:
         table = KeyTable()
@@ -193,3 +204,26 @@ async def test_a_person_gets_register_and_voltage_in_seconds(rig: Rig, fleet: Fl
     assert {f.name: f.value for f in registers.figures}["delivered"] == shown
     assert [(f.name, f.unit) for f in ping.figures] == [("voltage", "V")]
     assert ping.request.words == "the meter answers and has 240.0 V"
+
+
+async def test_what_a_meter_says_of_its_columns_is_kept(rig: Rig, fleet: Fleet) -> None:
+    books, meter = PostgresFleetBooks(rig.state), fleet.world.meters[2].made
+    rig.clock.instant = instant_from_epoch_s(END_S + 60)
+    request = Request(
+        uuid4(), meter.meter_id, meter.identity.title, RequestKind.COLUMNS, Lane.PERSON, END_S, END_S,
+        epoch_s(real_now()), expires_s=real_now().timestamp() + 30,
+    )  # fmt: skip
+    sheets = PostgresColumnSheets(rig.state)
+    async with rig.running(fleet.headend(rig)):
+        await books.ask(request, asked_by="test")
+
+        async def kept() -> bool:
+            return bool(await sheets.sheets_of([meter.meter_id]))
+
+        await until(kept)
+    found = {sheet.subject: sheet for sheet in await sheets.sheets_of([meter.meter_id])}
+    profile = profile_of("oam-1")
+    load_profile = found[profile.reads["load_profile"].obis]
+    assert [c.scale for c in load_profile.columns] == [None, None, Scale(0, 30), Scale(0, 30), Scale(-1, 35)]
+    assert load_profile.request_id == request.request_id
+    assert disagreements(profile, found.values()) == {}

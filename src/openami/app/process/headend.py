@@ -116,7 +116,9 @@ def _asking(
     )
     roster = RegistryRoster(PostgresRegistry(registry), settings.clock())
     dice = SystemRandom().random
-    return AskingEngines(PostgresRequests(state), roster, sessions, JetStreamOutbox(core), dice)
+    return AskingEngines(
+        PostgresRequests(state), roster, sessions, JetStreamOutbox(core), dice, columns=PostgresColumnSheets(state)
+    )
 
 
 @contextmanager
