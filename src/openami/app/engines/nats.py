@@ -19,7 +19,9 @@ from typing import Any
 
 import structlog
 from nats.aio.client import Client
+from nats.errors import Error as NatsError
 from nats.js import api
+from nats.js.errors import Error as JetStreamError
 from nats.js.errors import NotFoundError
 
 from openami.contracts.stream import (
@@ -171,8 +173,10 @@ async def connect(url: str, *, name: str) -> Client:
     """
     client = Client()
 
-    async def quiet(_error: Exception) -> None:
-        """Swallow the reconnect noise: callers see failed publishes and retry."""
+    async def quiet(error: Exception) -> None:
+        """Swallow the reconnect noise: callers see failed publishes and retry. What is no noise is a bug of ours."""
+        if not isinstance(error, NatsError | JetStreamError | OSError | TimeoutError):
+            _log.error("bus_callback_failed", client=name, exc_info=error)
 
     try:
         await client.connect(
