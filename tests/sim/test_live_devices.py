@@ -134,7 +134,7 @@ def test_a_limit_set_from_afar_opens_the_switch_of_a_home_that_draws_more() -> N
     reader.run(reader.association.write(AttributeRef(71, Obis.from_text("0.0.17.0.0.255"), 4), u32(100)))
     world.live.step()
     world.live.step()
-    assert not world.live.memory.is_closed(meter)
+    assert world.live.memory.open_meters(world.now + 1) == [meter]
     codes = [code for _, code in world.live.memory.state(meter).logs.entries()]
     assert codes[:3] == [EventCode.LIMITER_CHANGED, EventCode.LIMITER_EXCEEDED, EventCode.LOCAL_DISCONNECT]
 

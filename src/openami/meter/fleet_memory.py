@@ -98,23 +98,23 @@ class FleetMemory:
         self.unsaved.add(meter)
         return self.state(meter)
 
-    def is_closed(self, meter: int) -> bool:
-        """Whether a meter's switch lets current through."""
-        state = self.states.get(meter)
-        return state is None or state.switch.is_closed
+    def open_meters(self, at_s: int) -> list[int]:
+        """Return the meters whose switch was open until an instant, seconds since the epoch.
 
-    def open_meters(self) -> list[int]:
-        """Return the meters whose switch is open."""
-        return [m for m, state in self.states.items() if not state.switch.is_closed]
+        A quarter-hour that is measured again after a kill is measured as it was, whatever was ordered since.
+        """
+        return [m for m, state in self.states.items() if not state.was_closed(at_s)]
 
-    def measured(self, delivered_mj: I64, received_mj: I64) -> tuple[I64, I64]:
+    def measured(self, delivered_mj: I64, received_mj: I64, *, end_s: int) -> tuple[I64, I64]:
         """Return what the meters measure of what flows when every switch is closed.
 
         Args:
             delivered_mj: (m, n) int64 to the customers [mJ]; not changed.
             received_mj: (m, n) int64 from the customers [mJ]; not changed.
+            end_s: end of the quarter-hour, seconds since the epoch.
         """
-        changed = {*self.open_meters(), *self.tampering}
+        is_open = set(self.open_meters(end_s))
+        changed = {*is_open, *self.tampering}
         if not changed:
             return delivered_mj, received_mj
         delivered, received = delivered_mj.copy(), received_mj.copy()
@@ -122,7 +122,7 @@ class FleetMemory:
             tampering = self.tampering.get(meter, Tampering())
             for k in range(delivered.shape[1]):
                 net = int(delivered[meter, k]) - int(received[meter, k])
-                through = tampering.measured_mw(net) if self.is_closed(meter) else 0
+                through = 0 if meter in is_open else tampering.measured_mw(net)
                 delivered[meter, k], received[meter, k] = max(through, 0), max(-through, 0)
         return delivered, received
 

@@ -40,7 +40,7 @@ def state_document(state: DeviceState) -> dict[str, Any]:
         },
         "quality": [quality.sag_dv, quality.swell_dv, quality.wait_s, quality.sags, quality.swells, int(quality.state)],
         "alarms": [alarms.registers, alarms.filters, alarms.descriptors],
-        "switch": [int(state.switch.state), state.switch.mode],
+        "switch": [int(state.switch.state), state.switch.mode, state.output_changed_s],
         "limiter": [limiter.threshold_w, limiter.over_s, limiter.under_s, limiter.is_exceeded],
         "setups": [[s.spread_s, s.retries, s.delay_s] for s in state.setups],
         "errors": state.errors,
@@ -97,6 +97,7 @@ def _restore_settings(state: DeviceState, document: Any) -> None:
     registers, filters, descriptors = ([int(w) for w in words] for words in document["alarms"])
     state.alarms.registers, state.alarms.filters, state.alarms.descriptors = registers, filters, descriptors
     state.switch.state, state.switch.mode = ControlState(document["switch"][0]), int(document["switch"][1])
+    state.output_changed_s = int(document["switch"][2])
     limiter.threshold_w, limiter.over_s, limiter.under_s = (int(v) for v in document["limiter"][:3])
     limiter.is_exceeded = bool(document["limiter"][3])
     for setup, (spread_s, retries, delay_s) in zip(state.setups, document["setups"], strict=True):

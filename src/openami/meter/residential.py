@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from openami.kernel.time import epoch_s
 from openami.meter.device import CosemDevice
 from openami.meter.events import EventCode
 from openami.meter.objects.association import CURRENT_ASSOCIATION, INSTANCE_OF, association_object
@@ -94,8 +95,11 @@ def residential_device(body: MeterBody, state: DeviceState) -> CosemDevice:
 
 def carry_out(body: MeterBody, state: DeviceState, order: Order) -> bool:
     """Carry out an order on the switch, write it down, and return whether the state changed."""
+    was_closed = state.switch.is_closed
     if not state.switch.order(order):
         return False
+    if state.switch.is_closed is not was_closed:
+        state.output_changed_s = epoch_s(body.shows())
     event = _EVENT_OF_ORDER.get(order)
     if event is not None:
         body.note(event)

@@ -34,6 +34,8 @@ class DeviceState:
 
     Args:
         verifier: checks the maker's signature of an image.
+        errors: error register.
+        output_changed_s: when the switch last opened or closed, seconds since the epoch; 0 where it never did.
     """
 
     verifier: ImageVerifier = no_maker
@@ -45,6 +47,7 @@ class DeviceState:
     limiter: Limiter = field(default_factory=Limiter)
     setups: tuple[PushSetup, ...] = field(default_factory=push_setups)
     errors: int = 0
+    output_changed_s: int = 0
     received: RisingCounter = field(default_factory=RisingCounter)
     image: ImageTransfer = field(init=False)
     _incidents: dict[SecurityIncident, datetime] = field(default_factory=dict)
@@ -56,6 +59,10 @@ class DeviceState:
         """Take note of new keys: under a new encryption key no counter was accepted yet."""
         if renewed.encryption_key != before.encryption_key:
             self.received.last = None
+
+    def was_closed(self, at_s: int) -> bool:
+        """Whether the switch let current through until an instant; known back to the change before the last."""
+        return self.switch.is_closed is (at_s > self.output_changed_s)
 
     def note(self, at: datetime, code: EventCode, log: int | None = None) -> tuple[LogEntry, bool]:
         """Write an event down and return its entry and whether it is to be pushed.

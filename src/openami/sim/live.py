@@ -120,7 +120,9 @@ class LiveMeters:
         FleetBody(self.fleet, self.memory, meter, lambda: now).tamper(tampering)
 
     def _measure(self, hand: _DayAtHand, slot: int) -> CapturedEnergy:
-        delivered, received = self.memory.measured(hand.day.delivered_mj[:, [slot]], hand.day.received_mj[:, [slot]])
+        end_s = int(hand.day.slots.start_s[slot]) + QUARTER_HOUR_S
+        flows = hand.day.delivered_mj[:, [slot]], hand.day.received_mj[:, [slot]]
+        delivered, received = self.memory.measured(*flows, end_s=end_s)
         self.memory.power_mw = (delivered[:, 0] - received[:, 0]) // QUARTER_HOUR_S
         return self.fleet.registers.integrate(delivered, received)
 
@@ -151,12 +153,12 @@ class LiveMeters:
 
     def _profile_pushes(self, hand: _DayAtHand, slot: int, energy: CapturedEnergy, hop: Hop) -> Iterator[Heard]:
         day, territory = hand.day, self.territory
+        end_s = int(day.slots.start_s[slot]) + QUARTER_HOUR_S
         power_mw = day.power_mw[:, [slot]].copy()
         # Behind an open switch nothing is drawn.
-        power_mw[territory.home_of[self.memory.open_meters()]] = 0
+        power_mw[territory.home_of[self.memory.open_meters(end_s)]] = 0
         voltage = self.flow.solve(power_mw, source_pu=hand.source_pu[[slot]])[:, 0]
         lost = hand.losses.intervals[territory.home_of, slot]
-        end_s = int(day.slots.start_s[slot]) + QUARTER_HOUR_S
         end = instant_from_epoch_s(end_s)
         returns_s = self._returns_s(day.outages, end_s)
         status = self.memory.capture(
