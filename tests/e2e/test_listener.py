@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import shutil
+import signal
 import socket
 import tempfile
 from collections.abc import Iterator
@@ -134,6 +136,47 @@ async def test_a_push_over_tcp_that_is_new_is_stored(listening: Settings, shared
     by_connection(settings, resealed_for(published, keys, title, own))
     kept = await until(lambda: all_registers(settings, meter), what="the push that came over TCP is in the store")
     assert kept[TOTAL][1] == int(published["expected"]["numbers"][TOTAL])
+
+
+async def test_a_push_that_reached_the_listeners_disk_survives_its_death(
+    listening: Settings, shared_data: Path
+) -> None:
+    settings, published = listening, telegram(shared_data)
+    keys = {f"{use}_key": bytes.fromhex(key) for use, key in published["keys"].items()}
+    title = b"LGZ" + bytes.fromhex("6773700003")
+    meter = await shipped(settings, title=title, profile="lg-e450", zone="Europe/Vienna")
+    place = await place_made(settings, zone="Europe/Vienna", cell="Vienna")
+    await installed(settings, meter, place, since=datetime(2022, 2, 20, 23, tzinfo=UTC))
+    own = {"encryption_key": meter.identity.encryption_key, "authentication_key": meter.identity.authentication_key}
+
+    pids = {p["name"]: int(p["pid"]) for p in status_of(settings)["processes"]}
+    before = spooled_octets(settings)
+    # The gateway takes nothing now, so the push can only wait where the listener has put it.
+    os.kill(pids["gateway"], signal.SIGSTOP)
+    try:
+        by_datagram(settings, resealed_for(published, keys, title, own))
+        await until(lambda: grown(settings, before), what="the push is on the listener's disk")
+        await asyncio.sleep(0.3)
+        os.kill(pids["listener"], signal.SIGKILL)
+    finally:
+        os.kill(pids["gateway"], signal.SIGCONT)
+    kept = await until(lambda: all_registers(settings, meter), what="the push is in the store after all")
+    assert kept[TOTAL][1] == int(published["expected"]["numbers"][TOTAL])
+    assert {p["name"]: int(p["pid"] or 0) for p in status_of(settings)["processes"]}["listener"] != pids["listener"]
+    assert await letters(settings, title) == []
+
+
+def status_of(settings: Settings) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((settings.home.path / "run" / "status.json").read_text())
+    return found
+
+
+def spooled_octets(settings: Settings) -> int:
+    return sum(f.stat().st_size for f in (settings.home.path / "listener").rglob("line-*/*") if f.is_file())
+
+
+async def grown(settings: Settings, before: int) -> bool:
+    return spooled_octets(settings) > before
 
 
 async def test_a_push_in_the_clear_and_one_without_a_tag_are_refused_by_name(
