@@ -82,6 +82,11 @@ class HdlcIntake:
         return found
 
 
+MAX_BLOCK_TRANSFERS = 4
+"""Source ports of one connection whose blocks are joined at once: as many as a meter has push setups. The one that was
+used least recently is forgotten first."""
+
+
 class PushIntake:
     """The collector's end of a connection that a meter opens by itself to push: wrapper, HDLC or M-Bus.
 
@@ -89,11 +94,12 @@ class PushIntake:
     comes of it: close it.
     """
 
-    __slots__ = ("_reader", "_source_port", "_splitter", "is_lost")
+    __slots__ = ("_by_port", "_reader", "_source_port", "_splitter", "is_lost")
 
     def __init__(self) -> None:
         self._reader: LinkReader | None = None
         self._splitter: WrapperSplitter | None = None
+        self._by_port: dict[int, WrapperReader] = {}
         self._source_port: int = PushPort.LOAD_PROFILE
         self.is_lost = False
 
@@ -125,7 +131,8 @@ class PushIntake:
                 self._splitter.finish()
         except PeerError as error:
             items.append(error)
-        items += self._reader.finish()
+        for reader in self._by_port.values() or [self._reader]:
+            items += reader.finish()
         return [f for item in items for f in self._offered(item, collected_at_ms)]
 
     def _reader_for(self, first: int) -> LinkReader | None:
@@ -147,7 +154,15 @@ class PushIntake:
             return
         for frame in frames:
             self._source_port = parse_header(frame).source_port
-            yield from reader.receive(frame)
+            yield from self._reader_of_port().receive(frame)
+
+    def _reader_of_port(self) -> WrapperReader:
+        """Return the reader of the port in hand: blocks of two push setups may come mixed."""
+        found = self._by_port.pop(self._source_port, None) or WrapperReader()
+        while len(self._by_port) >= MAX_BLOCK_TRANSFERS:
+            del self._by_port[next(iter(self._by_port))]
+        self._by_port[self._source_port] = found
+        return found
 
     def _offered(self, item: bytes | PeerError, collected_at_ms: int) -> Iterator[OfferedFrame | PeerError]:
         if isinstance(item, PeerError):

@@ -11,7 +11,8 @@ import pytest
 from openami.contracts.deadletter import RefusalReason
 from openami.contracts.frame import FrameClass
 from openami.network.gateway.check import refusal_of
-from openami.network.intake import NIL_TITLE, OfferedFrame, PushIntake, datagram_frames
+from openami.network.intake import MAX_BLOCK_TRANSFERS, NIL_TITLE, OfferedFrame, PushIntake, datagram_frames
+from openami.protocol.envelope.blocks import Block, build_block
 from openami.protocol.envelope.mbus import build_frames
 from openami.protocol.envelope.sealed import build_sealed, parse_sealed_header
 from openami.protocol.envelope.wrapper import parse_wrapper, wrap
@@ -83,6 +84,29 @@ def test_a_push_in_the_clear_is_refused_by_the_gateway_and_its_figures_stay_behi
 def test_the_class_follows_the_port_of_each_frame(port: int, frame_class: FrameClass) -> None:
     stream = wrap(2, 103, SEALED) + wrap(port, 103, SEALED)
     assert [f[0] for f in frames(taken(stream, step=len(stream)))] == [FrameClass.PROFILE, frame_class]
+
+
+def blocks(port: int) -> list[bytes]:
+    """Return a sealed APDU in wrapper frames of one block each."""
+    pieces = [SEALED[at : at + 20] for at in range(0, len(SEALED), 20)]
+    built = [
+        build_block(Block(number, 0, piece, is_last=number == len(pieces))) for number, piece in enumerate(pieces, 1)
+    ]
+    return [wrap(port, 103, block) for block in built]
+
+
+def test_blocks_of_two_push_setups_may_come_mixed() -> None:
+    mixed = [frame for pair in zip(blocks(1), blocks(3), strict=True) for frame in pair]
+    found = frames(taken(b"".join(mixed), step=11))
+    assert [f[0] for f in found] == [FrameClass.PROFILE, FrameClass.ALARM]
+    assert [parse_wrapper(f[3])[1] for f in found] == [SEALED, SEALED]
+
+
+def test_more_ports_than_a_meter_has_hold_no_more_memory() -> None:
+    intake = PushIntake()
+    for port in range(1, 2_000):
+        intake.receive(blocks(port)[0], collected_at_ms=AT_MS)
+    assert len(intake._by_port) == MAX_BLOCK_TRANSFERS
 
 
 @pytest.mark.parametrize("octets", [b"\xdb\x08OAM", b"GET / HTTP/1.1\r\n", b"\x16\x03\x01\x02\0\x01"])
