@@ -9,6 +9,8 @@ from pathlib import Path
 from uuid import UUID
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from openami.contracts.command import Command, CommandClass, CommandOutcome, OutcomeKind, Refusal
 from openami.kernel.ids import SystemTitle
@@ -60,6 +62,9 @@ def command(number: int = 1, **changes: object) -> Command:
 
 def signed(given: Command, *, private_key: bytes = PRIVATE) -> bytes:
     return given.signed_with(sign(given.signed_octets(), private_key=private_key)).encode()
+
+
+GENUINE = signed(command(approvals=(UUID(int=5),)))
 
 
 class OneKey:
@@ -174,6 +179,24 @@ def test_a_service_specific_request_passes_as_sealed_as_any() -> None:
         desk.desk.take(signed(command(control, apdu=bytes([0xC8, len(body)]) + body)), now_ms=NOW_MS)
     assert len(desk.handed) == 1
     assert [o.refusal for o in desk.said] == [Refusal.PLAINTEXT]
+
+
+@settings(max_examples=200)
+@given(st.data())
+def test_a6_no_bit_of_a_signed_command_can_be_altered(data: st.DataObject) -> None:
+    desk, octets = Desk(), bytearray(GENUINE)
+    for place in data.draw(st.lists(st.integers(0, len(GENUINE) * 8 - 1), min_size=1, max_size=3, unique=True)):
+        octets[place // 8] ^= 1 << place % 8
+    desk.desk.take(bytes(octets), now_ms=NOW_MS)
+    assert desk.handed == []
+
+
+@settings(max_examples=100)
+@given(st.integers(0, 400), st.binary(max_size=40))
+def test_a21_pieces_of_commands_reach_no_collector(cut: int, tail: bytes) -> None:
+    desk, octets = Desk(), GENUINE[:cut] + tail
+    desk.desk.take(octets, now_ms=NOW_MS)
+    assert desk.handed == [] or octets == GENUINE
 
 
 def test_a_switch_with_an_approval_passes() -> None:
