@@ -18,7 +18,7 @@ from tests.e2e.kill import PushingMeters, kill_and_wait
 from openami.app.settings import Home, Settings, real_now
 from openami.app.supervisor.platform import Platform
 
-PROCESSES = ["gateway", "headend", "store", "worker", "web", "nats", "postgres"]
+PROCESSES = ["gateway", "headend", "command", "store", "worker", "web", "nats", "postgres"]
 SOAK_KILLS = int(os.environ.get("OPENAMI_SOAK_KILLS", "1000"))
 KILLS_A_ROUND = int(os.environ.get("OPENAMI_SOAK_ROUND", "50"))
 SEED = int(os.environ.get("OPENAMI_SEED", "20261123"))
