@@ -46,11 +46,14 @@ class Way:
     mechanism: Mechanism
     form: Form
     window: int = 1
+    pushes: str = ""
+    """The kind of HDLC frame that a push before each answer comes in (ui or i); the wrapper knows one kind."""
 
     def __str__(self) -> str:
         window = f", window {self.window}" if self.framing == "hdlc" else ""
         how = f"{self.mechanism.name.lower()}, {self.form.value}"
-        return f"our client, its meter, {self.framing}{window}, suite {self.suite}, {how}"
+        pushes = f", a push before each answer ({self.pushes})" if self.pushes else ""
+        return f"our client, its meter, {self.framing}{window}, suite {self.suite}, {how}{pushes}"
 
 
 WAYS = (
@@ -60,6 +63,9 @@ WAYS = (
     Way("hdlc", 0, Mechanism.HIGH_GMAC, Form.GLO, window=7),
     Way("wrapper", 1, Mechanism.HIGH_GMAC, Form.GLO),
     Way("wrapper", 1, Mechanism.HIGH_ECDSA, Form.GLO),
+    Way("wrapper", 0, Mechanism.HIGH_GMAC, Form.GLO, pushes="i"),
+    Way("hdlc", 0, Mechanism.HIGH_GMAC, Form.GLO, window=3, pushes="i"),
+    Way("hdlc", 0, Mechanism.HIGH_GMAC, Form.GLO, window=3, pushes="ui"),
 )
 
 
@@ -80,6 +86,7 @@ async def _asked(peer: Peer, way: Way) -> list[Cell]:
         "mechanism": int(way.mechanism),
         "framing": way.framing,
         "window": way.window,
+        "pushes": way.pushes,
         "meter_private": METER_SCALAR.hex(),
         "client_public": public_key_of(OUR_SCALAR, suite=1).hex(),
     }

@@ -266,12 +266,13 @@ async def test_over_a_bad_network_a_question_is_answered_right_or_not_at_all(see
     await socket.close()
 
 
-async def test_a_push_beside_an_answer_is_handed_on() -> None:
+@pytest.mark.parametrize("frame", [wrap(1, 103, b"push"), wrap(1, 16, b"\x0fpush")], ids=["other port", "our port"])
+async def test_a_push_beside_an_answer_is_handed_on(frame: bytes) -> None:
     pushed: list[bytes] = []
 
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read(100)
-        writer.write(wrap(1, 103, b"push") + wrap(1, 16, b"answer"))
+        writer.write(frame + wrap(1, 16, b"answer"))
         await writer.drain()
         writer.close()
 
@@ -280,7 +281,7 @@ async def test_a_push_beside_an_answer_is_handed_on() -> None:
         HOST, server.sockets[0].getsockname()[1], client=16, limits=LIMITS, take_other=pushed.append
     )
     assert await exchange.exchange(b"x") == b"answer"
-    assert pushed == [wrap(1, 103, b"push")]
+    assert pushed == [frame]
     await exchange.close()
     server.close()
 

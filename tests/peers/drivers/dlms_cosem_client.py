@@ -20,6 +20,7 @@ from dlms_cosem.time import datetime_from_bytes
 
 # It logs to standard output, which is for the answer.
 structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+TIMEOUT_S = 3
 KIND = enumerations.CosemInterface
 
 
@@ -30,7 +31,7 @@ def attribute(kind: Any, obis: str, number: int) -> cosem.CosemAttribute:
 def run(task: dict[str, Any]) -> dict[str, Any]:
     transport = HdlcTransport if task["framing"] == "hdlc" else TcpTransport
     client = DlmsClient(
-        transport=transport(task["client"], task["server"], BlockingTcpIO(task["host"], task["port"])),
+        transport=transport(task["client"], task["server"], BlockingTcpIO(task["host"], task["port"], TIMEOUT_S)),
         authentication=HighLevelSecurityGmacAuthentication(),
         encryption_key=bytes.fromhex(task["key"]),
         authentication_key=bytes.fromhex(task["auth_key"]),

@@ -12,6 +12,9 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric import ec
 from pydlms import Mechanism
+from pydlms.apdu.xdlms import DataNotification
+from pydlms.cosem.data import DlmsData
+from pydlms.obis import ObisCode
 from pydlms.simulator import ClientProfile, example_meter, serve
 
 
@@ -29,9 +32,24 @@ def start(task: dict[str, Any]) -> int:
         point = b"\x04" + bytes.fromhex(task["client_public"])
         profile.client_public_key = ec.EllipticCurvePublicKey.from_encoded_point(curve, point)
     meter.clients[task["client"]] = profile
+    if task.get("pushes"):
+        push_before_each_answer(meter, task["pushes"])
     server = serve(meter, hdlc=task["framing"] == "hdlc", hdlc_window=task.get("window", 1))
     port: int = server.server_address[1]
     return port
+
+
+def push_before_each_answer(meter: Any, frame: str) -> None:
+    """Let it push on the client's own port, or in a frame of its own, before every answer."""
+    handle_all = meter.handle_all
+    body = DlmsData.structure([DlmsData.octet_string(ObisCode.parse("0.0.25.9.0.255").to_bytes()), DlmsData.uint8(1)])
+
+    def handle(apdu: bytes, session: Any) -> Any:
+        plain = DataNotification(1, body).to_bytes()
+        meter.push_before_response(plain, protection="general-glo", hdlc_frame=frame)
+        return handle_all(apdu, session)
+
+    meter.handle_all = handle
 
 
 print(json.dumps({"port": start(json.loads(Path(sys.argv[1]).read_text()))}), flush=True)

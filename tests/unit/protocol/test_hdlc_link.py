@@ -294,6 +294,18 @@ def test_a_new_connection_forgets_what_the_old_one_had_under_way() -> None:
     assert kinds(server.receive(frame(FrameKind.RECEIVE_READY), now=1.0)) == ["RECEIVE_READY"]
 
 
+def test_one_more_answer_is_polled_for_when_the_first_was_a_push() -> None:
+    client, server = connected_client(), connected_server()
+    server.receive(client.send(b"\xc0ask", now=0.0), now=0.0)
+    client.receive(server.send(b"\x0fpush", now=0.0), now=0.0)
+    assert client.next_event() == ApduReceived(b"\x0fpush")
+    assert client.deadline() is None
+    assert client.expect_more(now=0.0) == b""
+    server.send(b"\xc4answer", now=0.1)
+    client.receive(server.receive(client.on_time(now=client.deadline() or 0.0), now=1.0), now=1.0)
+    assert client.next_event() == ApduReceived(b"\xc4answer")
+
+
 def test_a_push_may_come_beside_an_exchange() -> None:
     client, server = connected_client(), connected_server()
     client.send(b"\x01ask", now=0.0)

@@ -26,6 +26,7 @@ from openami.protocol.envelope.link import (
     LinkState,
     LinkTimes,
 )
+from openami.protocol.envelope.unasked import is_unasked
 
 CLOSE_S = 3.0
 """How long an orderly end (DISC, UA) may take before the connection is cut."""
@@ -98,6 +99,9 @@ class HdlcTcpExchange:
             if self._link.state is not LinkState.CONNECTED:
                 raise NoConnectionError("the HDLC link is down")
             event = await self._run(self._link.send(apdu, now=_now()), ApduReceived)
+            while isinstance(event, ApduReceived) and is_unasked(event.apdu, question=apdu):
+                self._take_other(event.apdu)
+                event = await self._run(self._link.expect_more(now=_now()), ApduReceived)
         answer = event.apdu if isinstance(event, ApduReceived) else b""
         if len(answer) > self._limits.answer_octets:
             self._writer.transport.abort()

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Self
 
 from openami.network.exchange import BadAnswerError, ExchangeLimits, NoAnswerError, NoConnectionError
+from openami.protocol.envelope.unasked import is_unasked
 from openami.protocol.envelope.wrapper import WrapperSplitter, parse_wrapper, wrap
 from openami.protocol.errors import PeerError
 
@@ -91,7 +92,7 @@ class WrapperTcpExchange:
                 async with asyncio.timeout(self._limits.answer_s):
                     self._writer.write(wrap(*self._ports, apdu))
                     await self._writer.drain()
-                    return await self._answer()
+                    return await self._answer(apdu)
             except TimeoutError:
                 raise NoAnswerError(f"no answer within {self._limits.answer_s:g} s") from None
             except OSError as error:
@@ -103,14 +104,14 @@ class WrapperTcpExchange:
                 if not self._is_answered:
                     self._writer.transport.abort()
 
-    async def _answer(self) -> bytes:
+    async def _answer(self, question: bytes) -> bytes:
         data = b""
         while True:
             answer: bytes | None = None
             for frame in self._splitter.receive(data):
                 header, apdu = parse_wrapper(frame)
-                is_answer = (header.destination_port, header.source_port) == self._ports
-                if is_answer and answer is None:
+                is_ours = (header.destination_port, header.source_port) == self._ports
+                if is_ours and answer is None and not is_unasked(apdu, question=question):
                     answer = apdu
                 else:
                     self._take_other(frame)
@@ -229,6 +230,9 @@ class WrapperUdpExchange:
             # A question that was sent twice, or doubled on the way, is answered twice: the copy is no answer to the
             # next one. Where the next one is the same, so may its answer be.
             if answer is None or any(a == answer and q != question for q, a in self._recent):
+                continue
+            if is_unasked(answer, question=question):
+                self._take_other(wrap(self._ports[1], self._ports[0], answer))
                 continue
             if len(answer) > self._limits.answer_octets:
                 raise BadAnswerError(f"an answer of {len(answer)} octets; {self._limits.answer_octets} are allowed")

@@ -86,6 +86,17 @@ class HdlcClient(HdlcStation):
         self._expected_answers += expects_answer
         return self._speak(now) if self._has_turn else b""
 
+    def expect_more(self, *, now: float) -> bytes:
+        """Wait for one more APDU: the one that came was a push and no answer.
+
+        Raises:
+            UsageError: no link.
+        """
+        if self.state is not LinkState.CONNECTED:
+            raise UsageError("nothing is expected without a link")
+        self._expected_answers += 1
+        return self._speak(now) if self._has_turn else b""
+
     def close(self, *, now: float) -> bytes:
         """Ask for the end of the link (DISC); it is down when the server has said so, or never answers."""
         if self.state is LinkState.CONNECTED:
