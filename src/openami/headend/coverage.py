@@ -165,7 +165,8 @@ class Coverage:
         new = self.set_bits(RECEIVED, number, slot)
         self.set_bits(MARKED, number[is_marked], slot[is_marked])
         number, slot, arrived_s = number[new], slot[new], arrived_s[new]
-        due = (slot >= self.since[number]) & (slot < self.until[number])
+        # Of a meter that hangs nowhere nobody expects anything yet.
+        due = self.is_rostered[number] & (slot >= self.since[number]) & (slot < self.until[number])
         self.levels.add(slot[due] // SLOTS, self.cell[number[due]], arrived_s[due] - (slot[due] + 1) * SLOT_S)
         return len(number)
 

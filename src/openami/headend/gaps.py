@@ -76,7 +76,8 @@ def standing(coverage: Coverage, *, until_s: int) -> Mapping[tuple[int, int], I6
     expected = np.bitwise_count(_expected(coverage, until_s // SLOT_S) & ~coverage.bits[:, DARK]).sum(axis=1)
     number, day = coverage.key >> DAY_BITS, coverage.key & DAY_MASK
     both = Levels({key: value.copy() for key, value in coverage.levels.counts.items()})
-    both.expect(day, coverage.cell[number], expected.astype(np.int64))
+    hangs = coverage.is_rostered[number]
+    both.expect(day[hangs], coverage.cell[number][hangs], expected[hangs].astype(np.int64))
     return both.counts
 
 
@@ -156,7 +157,8 @@ def _finish_days(coverage: Coverage, horizon: int) -> None:
     if not done.any():
         return
     owed = np.bitwise_count(_expected(coverage, horizon)[done] & ~coverage.bits[done, DARK]).sum(axis=1)
-    coverage.levels.expect(day[done], coverage.cell[number[done]], owed.astype(np.int64))
+    hangs = coverage.is_rostered[number[done]]
+    coverage.levels.expect(day[done][hangs], coverage.cell[number[done]][hangs], owed[hangs].astype(np.int64))
     np.bitwise_or.at(coverage.finished, number[done], np.uint64(1) << (day[done] % RING_DAYS).astype(np.uint64))
     coverage.changed.update(np.unique(number[done]).tolist())
     coverage.key, coverage.bits = coverage.key[~done], coverage.bits[~done]
