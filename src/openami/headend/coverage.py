@@ -40,6 +40,9 @@ NONE = -1
 DAY_BITS = 20
 """Days since 1970 fit; a page's key is ``meter << 20 | day``."""
 DAY_MASK = (1 << DAY_BITS) - 1
+SLOT_BITS = 27
+SLOT_MASK = (1 << SLOT_BITS) - 1
+"""Quarter-hours since 1970 fit."""
 RECEIVED, DARK, MARKED, ABSENT = range(4)
 KINDS = 4
 _ONE = np.uint64(1)
@@ -212,18 +215,24 @@ class Coverage:
         """Set bits of pages, begun where there is none, and return the places of those that were not set before."""
         if not len(number):
             return np.zeros(0, np.int64)
-        _, once = np.unique(np.stack([number, slot]), axis=1, return_index=True)
-        self.begin_pages(np.unique(page_key(number[once], slot[once] // SLOTS)))
-        at = np.searchsorted(self.key, page_key(number, slot // SLOTS))
-        octet, bit = slot % SLOTS // 8, np.uint8(1) << (slot % 8).astype(np.uint8)
-        new = once[self.bits[at[once], kind, octet[once]] & bit[once] == 0]
-        np.bitwise_or.at(self.bits, (at[new], kind, octet[new]), bit[new])
+        # In order of meter and time, each once; sorting one number is much faster than sorting pairs.
+        packed, once = np.unique(number << SLOT_BITS | slot, return_index=True)
+        keys = page_key(packed >> SLOT_BITS, (packed & SLOT_MASK) // SLOTS)
+        begun = np.append(True, keys[1:] != keys[:-1])
+        self.begin_pages(keys[begun])
+        at = np.searchsorted(self.key, keys[begun])[np.cumsum(begun) - 1]
+        place = (packed & SLOT_MASK) % SLOTS
+        octet, bit = place // 8, np.uint8(1) << (place % 8).astype(np.uint8)
+        fresh = np.flatnonzero(self.bits[at, kind, octet] & bit == 0)
+        np.bitwise_or.at(self.bits, (at[fresh], kind, octet[fresh]), bit[fresh])
+        new = once[fresh]
         self.changed.update(np.unique(number[new]).tolist())
         return np.sort(new)
 
     def begin_pages(self, keys: I64) -> None:
         """Begin pages that are not there: ``keys`` in order, each once."""
-        missing = keys[~np.isin(keys, self.key, assume_unique=True)]
+        at = np.searchsorted(self.key, keys)
+        missing = keys[self.key[np.minimum(at, len(self.key) - 1)] != keys] if len(self.key) else keys
         if len(missing):
             at = np.searchsorted(self.key, missing)
             self.key = np.insert(self.key, at, missing)
