@@ -29,6 +29,8 @@ from openami.protocol.errors import PeerError
 
 CONTROL = 0x30
 """Authenticated and encrypted: nothing less goes down."""
+MANAGEMENT = 1
+"""Client address with all rights."""
 SERVER_PORT = 1
 """The management logical device."""
 CHALLENGE_OCTETS = 16
@@ -165,21 +167,37 @@ class Sessions:
             SessionFailedError: no answer, a refusal, or an answer that does not pass; in words.
             DownlinkUnavailableError, SealingUnavailableError, SealingRefusedError: as the ports say.
         """
-        meter = self._meter(request.title)
+        policy, clients = self._policy, around.profile.clients
+        limit_s = policy.person_exchange_s if request.lane is Lane.PERSON else policy.exchange_s
+        port = clients.get("management", MANAGEMENT)
+        if not needs_management(request.kind):
+            port = clients.get("reader", port)
+        line = _Line(self._downlink, request.title, port, limit_s)
+        answer = await self._run(line, lambda client: perform(client, request, around))
+        return with_traffic(answer, octets=line.octets, exchanges=line.exchanges)
+
+    async def run(self, title: SystemTitle, operation: Callable[[ClientAssociation], Steps[T]], *, port: int) -> T:
+        """Run an operation of one's own with a meter and return its value: firmware, keys.
+
+        Args:
+            title: the meter.
+            operation: steps over an open association.
+            port: client address.
+
+        Raises:
+            SessionFailedError, DownlinkUnavailableError, SealingUnavailableError, SealingRefusedError: as
+                :meth:`perform`.
+        """
+        return await self._run(_Line(self._downlink, title, port, self._policy.exchange_s), operation)
+
+    async def _run(self, line: _Line, operation: Callable[[ClientAssociation], Steps[T]]) -> T:
+        meter = self._meter(line.title)
         async with meter.lock:
-            policy = self._policy
-            limit_s = policy.person_exchange_s if request.lane is Lane.PERSON else policy.exchange_s
-            clients = around.profile.clients
-            port = clients.get("management", 1)
-            if not needs_management(request.kind):
-                port = clients.get("reader", port)
-            line = _Line(self._downlink, request.title, port, limit_s)
             try:
-                answer = await self._in_words(self._ask(meter, line, request, around))
+                return await self._in_words(self._ask(meter, line, operation))
             except BaseException:
                 meter.open = None
                 raise
-            return with_traffic(answer, octets=line.octets, exchanges=line.exchanges)
 
     async def close_idle(self) -> None:
         """Release associations that nobody has used for a while."""
@@ -199,15 +217,15 @@ class Sessions:
                 del self._meters[other.title.octets]
         return meter
 
-    async def _ask(self, meter: _Meter, line: _Line, request: Request, around: Circumstance) -> Answer:
+    async def _ask(self, meter: _Meter, line: _Line, operation: Callable[[ClientAssociation], Steps[T]]) -> T:
         open_ = meter.open
         if open_ is None or open_.port != line.port:
             client = ClientAssociation(self._settings(meter.title))
             await self._drive(client.associate(challenge=self._secret(CHALLENGE_OCTETS)), line)
             open_ = meter.open = _Open(client, line.port, self._monotonic())
-        answer = await self._drive(perform(open_.client, request, around), line)
+        value = await self._drive(operation(open_.client), line)
         open_.used_at_s = self._monotonic()
-        return answer
+        return value
 
     async def _release(self, meter: _Meter) -> None:
         async with meter.lock:
