@@ -82,9 +82,9 @@ class HdlcIntake:
         return found
 
 
-MAX_BLOCK_TRANSFERS = 4
-"""Source ports of one connection whose blocks are joined at once: as many as a meter has push setups. The one that was
-used least recently is forgotten first."""
+MAX_BLOCK_TRANSFERS = 2
+"""Source ports of one connection whose blocks are joined at once: a long push and an alarm between its blocks. The one
+that was used least recently is forgotten first."""
 
 
 class PushIntake:

@@ -19,8 +19,7 @@ from datetime import datetime
 from types import MappingProxyType
 from uuid import UUID
 
-from openami.headend.profiles.model import MeterProfile, Scale
-from openami.headend.profiles.schema import SCALER_MAX, SCALER_MIN
+from openami.headend.profiles.model import SCALER_MAX, SCALER_MIN, MeterProfile, Scale
 from openami.kernel.obis import Obis
 from openami.protocol.axdr import Data, Tag
 from openami.protocol.cosem.reference import AttributeRef, CaptureObject

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from openami.headend.profiles.model import (
+    SCALER_MAX,
+    SCALER_MIN,
     ClockRule,
     DeviationRule,
     MeterProfile,
@@ -20,7 +22,6 @@ from openami.headend.profiles.model import (
     Scale,
 )
 from openami.headend.profiles.registry import profile_of, recognize
-from openami.headend.profiles.schema import SCALER_MAX, SCALER_MIN
 from openami.kernel.ids import SystemTitle
 from openami.kernel.obis import Obis
 from openami.kernel.quantity import scaled

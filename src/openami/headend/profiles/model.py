@@ -12,6 +12,8 @@ from openami.contracts.event import STATUS_WORD_LOG, EventKind, alarm_log
 from openami.kernel.obis import Obis
 
 BASE_PROFILE = "dlms"
+SCALER_MIN, SCALER_MAX = -30, 30
+"""A scaler beyond these is no decimal point of any meter, and would make a number of a thousand digits."""
 _ALARM_REGISTER_ABCD = b"\x00\x00\x61\x62"
 _MAX_ALARM_REGISTER = 9
 

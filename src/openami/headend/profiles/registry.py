@@ -16,7 +16,8 @@ from typing import Any
 
 from openami.contracts.channel import CHANNELS, Channel
 from openami.headend.profiles.model import BASE_PROFILE, Layout, MeterProfile, RowLayout
-from openami.headend.profiles.schema import ProfileProblem, Sheet, read_sheet
+from openami.headend.profiles.schema import Sheet, read_sheet
+from openami.headend.profiles.toml_reader import ProfileProblem
 from openami.kernel.errors import OpenAmiError
 from openami.kernel.obis import Obis
 

@@ -10,12 +10,13 @@ import re
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from enum import Enum
-from typing import Any, TypeVar
+from typing import Any
 
 from openami.contracts.channel import CHANNEL_BY_NAME, Channel
 from openami.contracts.event import EventKind
 from openami.headend.profiles.model import (
+    SCALER_MAX,
+    SCALER_MIN,
     ClockRule,
     DeviationRule,
     Layout,
@@ -27,46 +28,21 @@ from openami.headend.profiles.model import (
     Scale,
     SelectiveAccess,
 )
-from openami.kernel.obis import BadObisError, Obis
+from openami.headend.profiles.toml_reader import MAX_CODE, ProfileProblem, TomlReader
+from openami.kernel.obis import Obis
 
 MAX_FILE_CHARACTERS = 200_000
 """Ten times our largest file: a profile is written by hand."""
-MAX_CODE = 65_535
-"""Event codes are unsigned of 8 or 16 bits."""
 MAX_BIT = 127
 """The widest status word has 128 bits."""
 MAX_SAP = 0x3FFF
 """Client addresses have at most 14 bits."""
-SCALER_MIN, SCALER_MAX = -30, 30
-"""A scaler beyond these is no decimal point of any meter, and would make a number of a thousand digits."""
 LONGEST_PERIOD_S = 31 * 86_400
 ANY_LOG = "any"
-_CODES = re.compile(r"^\d{1,5}(-\d{1,5})?( *, *\d{1,5}(-\d{1,5})?)*$")
 _CONDITIONS = frozenset({"maker", "title", "list_version", "push_setup", "captures"})
 _TITLE = re.compile(r"^([0-9a-f]{2}){1,8}$")
 _MAKER = re.compile(r"^[A-Z]{3}$")
 _NAME = re.compile(r"^[a-z0-9][a-z0-9_-]{0,39}$")
-Choice = TypeVar("Choice", bound=Enum)
-
-
-@dataclass(frozen=True, slots=True)
-class ProfileProblem:
-    """One thing wrong with a profile file.
-
-    Args:
-        file: which one.
-        key: where in it, as a dotted path.
-        what: what is wrong.
-        mend: what to write instead.
-    """
-
-    file: str
-    key: str
-    what: str
-    mend: str
-
-    def __str__(self) -> str:
-        return f"{self.file}: {self.key}: {self.what}; {self.mend}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +64,7 @@ def read_sheet(name: str, text: str) -> tuple[Sheet, list[ProfileProblem]]:
     Returns:
         What it says, and everything that is wrong with it.
     """
-    reader = _Reader(f"{name}.toml")
+    reader = TomlReader(f"{name}.toml")
     document: dict[str, Any] = {}
     if not _NAME.match(name):
         reader.refuse("name", f"{name[:40]!r} is no profile name", "use lower-case letters, digits, - and _")
@@ -110,105 +86,11 @@ def read_sheet(name: str, text: str) -> tuple[Sheet, list[ProfileProblem]]:
     return Sheet(name, parent, values), reader.problems
 
 
-class _Reader:
-    """Reads values of one file and gathers what is wrong."""
-
-    def __init__(self, file: str) -> None:
-        self.file = file
-        self.problems: list[ProfileProblem] = []
-
-    def refuse(self, key: str, what: str, mend: str) -> None:
-        self.problems.append(ProfileProblem(self.file, key, what, mend))
-
-    def table(self, key: str, value: Any, known: frozenset[str] | None = None) -> dict[str, Any]:
-        if not isinstance(value, dict):
-            self.refuse(key, f"{type(value).__name__} where a table should stand", f"write [{key}]")
-            return {}
-        for name in value:
-            if known is not None and name not in known:
-                self.refuse(f"{key}.{name}", "unknown key", f"known are {', '.join(sorted(known))}")
-        return value
-
-    def tables(self, key: str, value: Any, known: frozenset[str]) -> list[tuple[str, dict[str, Any]]]:
-        if not isinstance(value, list):
-            self.refuse(key, f"{type(value).__name__} where tables should stand", f"write [[{key}]]")
-            return []
-        places = [(f"{key}[{number}]", row) for number, row in enumerate(value, 1)]
-        return [(place, self.table(place, row, known)) for place, row in places]
-
-    def obis(self, key: str, value: Any) -> Obis | None:
-        try:
-            return Obis.from_text(value if isinstance(value, str) else str(value)[:40])
-        except BadObisError as error:
-            self.refuse(key, str(error), "write six groups, for example 1.0.1.8.0.255")
-            return None
-
-    def obis_list(self, key: str, value: Any) -> tuple[Obis, ...]:
-        if not isinstance(value, list) or not value:
-            self.refuse(key, "no list of objects", 'write ["0.0.1.0.0.255", ...]')
-            return ()
-        found = tuple(self.obis(f"{key}[{n}]", text) for n, text in enumerate(value, 1))
-        return tuple(o for o in found if o is not None)
-
-    def obis_keys(self, key: str, value: Any) -> list[tuple[Obis, str, Any]]:
-        rows = [
-            (self.obis(f"{key}.{text}", text), f"{key}.{text}", item) for text, item in self.table(key, value).items()
-        ]
-        return [(obis, place, item) for obis, place, item in rows if obis is not None]
-
-    def text(self, key: str, value: Any) -> str | None:
-        if isinstance(value, str) and 0 < len(value) <= 120 and value.isprintable():
-            return value
-        self.refuse(key, "no text of 1 to 120 characters", "write it in quotes")
-        return None
-
-    def whole(self, key: str, value: Any, low: int, high: int) -> int | None:
-        if type(value) is int and low <= value <= high:
-            return value
-        self.refuse(key, f"{str(value)[:40]!r} is no whole number of {low} to {high}", f"write one of {low} to {high}")
-        return None
-
-    def choice(self, key: str, value: Any, kinds: type[Choice]) -> Choice | None:
-        try:
-            return kinds(value)
-        except ValueError:
-            known = ", ".join(str(k.value) for k in kinds)
-            self.refuse(key, f"{str(value)[:40]!r} is not known", f"write one of {known}")
-            return None
-
-    def codes(self, key: str, value: Any, highest: int) -> dict[int, EventKind]:
-        """Read ``{codes: name of an event}``; a key is one code, several with commas, or a range."""
-        found: dict[int, EventKind] = {}
-        for text, name in self.table(key, value).items():
-            kind = self.choice(f"{key}.{text}", name, EventKind)
-            numbers = _numbers(text)
-            if not numbers or max(numbers) > highest:
-                self.refuse(f"{key}.{text}", "no codes", f'write 44, "4, 5" or "230-249", none above {highest}')
-            for number in numbers:
-                if number in found:
-                    self.refuse(f"{key}.{text}", f"{number} is listed twice", "keep one of them")
-                if kind is not None and number <= highest:
-                    found[number] = kind
-        return found
-
-
-def _numbers(text: str) -> list[int]:
-    if not _CODES.match(text):
-        return []
-    numbers: list[int] = []
-    for part in text.split(","):
-        first, _, last = part.strip().partition("-")
-        if len(numbers) > MAX_CODE or int(last or first) - int(first) > MAX_CODE:
-            return []
-        numbers += range(int(first), int(last or first) + 1)
-    return numbers
-
-
-def _text(reader: _Reader, key: str, value: Any) -> str | None:
+def _text(reader: TomlReader, key: str, value: Any) -> str | None:
     return reader.text(key, value)
 
 
-def _recognize(reader: _Reader, key: str, value: Any) -> tuple[Recognition, ...]:
+def _recognize(reader: TomlReader, key: str, value: Any) -> tuple[Recognition, ...]:
     found = []
     for place, row in reader.tables(key, value, _CONDITIONS):
         maker = row.get("maker")
@@ -230,7 +112,7 @@ def _recognize(reader: _Reader, key: str, value: Any) -> tuple[Recognition, ...]
     return tuple(found)
 
 
-def _layouts(reader: _Reader, key: str, value: Any) -> tuple[Layout, ...]:
+def _layouts(reader: TomlReader, key: str, value: Any) -> tuple[Layout, ...]:
     known = frozenset({"kind", "push_setup", "interval_s", "columns", "objects"})
     found: list[Layout] = []
     seen: set[object] = set()
@@ -247,7 +129,7 @@ def _layouts(reader: _Reader, key: str, value: Any) -> tuple[Layout, ...]:
             layout = PositionalLayout(objects, kind or PushKind.INSTANT, setup)
         if layout is None:
             continue
-        mark = setup or len(row.get("objects", ()))
+        mark = setup or len(layout.objects if isinstance(layout, PositionalLayout) else ())
         if mark in seen:
             reader.refuse(place, "a second layout for the same push", "tell them apart by push_setup or keep one")
         seen.add(mark)
@@ -256,7 +138,7 @@ def _layouts(reader: _Reader, key: str, value: Any) -> tuple[Layout, ...]:
 
 
 def _row_layout(
-    reader: _Reader, place: str, row: Mapping[str, Any], kind: PushKind | None, setup: Obis | None
+    reader: TomlReader, place: str, row: Mapping[str, Any], kind: PushKind | None, setup: Obis | None
 ) -> RowLayout | None:
     columns = reader.obis_list(f"{place}.columns", row["columns"])
     interval_s = reader.whole(f"{place}.interval_s", row.get("interval_s", 0), 0, LONGEST_PERIOD_S) or 0
@@ -271,7 +153,7 @@ def _row_layout(
     return RowLayout(kind, setup, columns, interval_s)
 
 
-def _scales(reader: _Reader, key: str, value: Any) -> dict[Obis, Scale]:
+def _scales(reader: TomlReader, key: str, value: Any) -> dict[Obis, Scale]:
     found = {}
     for obis, place, item in reader.obis_keys(key, value):
         if not isinstance(item, list) or len(item) != 2:
@@ -284,7 +166,7 @@ def _scales(reader: _Reader, key: str, value: Any) -> dict[Obis, Scale]:
     return found
 
 
-def _channels(reader: _Reader, key: str, value: Any) -> dict[Obis, Channel]:
+def _channels(reader: TomlReader, key: str, value: Any) -> dict[Obis, Channel]:
     found = {}
     for obis, place, item in reader.obis_keys(key, value):
         if isinstance(item, str) and item in CHANNEL_BY_NAME:
@@ -295,12 +177,12 @@ def _channels(reader: _Reader, key: str, value: Any) -> dict[Obis, Channel]:
     return found
 
 
-def _names(reader: _Reader, key: str, value: Any) -> dict[Obis, str]:
+def _names(reader: TomlReader, key: str, value: Any) -> dict[Obis, str]:
     found = {obis: reader.text(place, item) for obis, place, item in reader.obis_keys(key, value)}
     return {obis: text for obis, text in found.items() if text is not None}
 
 
-def _main_b(reader: _Reader, key: str, value: Any) -> frozenset[int]:
+def _main_b(reader: TomlReader, key: str, value: Any) -> frozenset[int]:
     if not isinstance(value, list):
         reader.refuse(key, "no list of numbers", "write [1]")
         return frozenset()
@@ -308,7 +190,7 @@ def _main_b(reader: _Reader, key: str, value: Any) -> frozenset[int]:
     return frozenset(b for b in found if b is not None)
 
 
-def _events(reader: _Reader, key: str, value: Any) -> dict[int | None, dict[int, EventKind]]:
+def _events(reader: TomlReader, key: str, value: Any) -> dict[int | None, dict[int, EventKind]]:
     found: dict[int | None, dict[int, EventKind]] = {}
     for log, codes in reader.table(key, value).items():
         place = f"{key}.{log}"
@@ -319,11 +201,11 @@ def _events(reader: _Reader, key: str, value: Any) -> dict[int | None, dict[int,
     return found
 
 
-def _alarms(reader: _Reader, key: str, value: Any) -> dict[Obis, dict[int, EventKind]]:
+def _alarms(reader: TomlReader, key: str, value: Any) -> dict[Obis, dict[int, EventKind]]:
     return {obis: reader.codes(place, bits, MAX_BIT) for obis, place, bits in reader.obis_keys(key, value)}
 
 
-def _logs(reader: _Reader, key: str, value: Any) -> dict[int, str]:
+def _logs(reader: TomlReader, key: str, value: Any) -> dict[int, str]:
     found = {}
     for log, name in reader.table(key, value).items():
         if not (log.isdecimal() and int(log) <= 255):
@@ -333,7 +215,7 @@ def _logs(reader: _Reader, key: str, value: Any) -> dict[int, str]:
     return found
 
 
-def _reads(reader: _Reader, key: str, value: Any) -> dict[str, ReadableProfile]:
+def _reads(reader: TomlReader, key: str, value: Any) -> dict[str, ReadableProfile]:
     found: dict[str, ReadableProfile] = {}
     known = frozenset({"name", "obis", "capture_period_s", "columns", "selective_access"})
     for place, row in reader.tables(key, value, known):
@@ -352,7 +234,7 @@ def _reads(reader: _Reader, key: str, value: Any) -> dict[str, ReadableProfile]:
     return found
 
 
-def _clients(reader: _Reader, key: str, value: Any) -> dict[str, int]:
+def _clients(reader: TomlReader, key: str, value: Any) -> dict[str, int]:
     found = {}
     for name, item in reader.table(key, value).items():
         address = reader.whole(f"{key}.{name}", item, 1, MAX_SAP)
@@ -361,7 +243,7 @@ def _clients(reader: _Reader, key: str, value: Any) -> dict[str, int]:
     return found
 
 
-def _clock(reader: _Reader, key: str, value: Any) -> ClockRule:
+def _clock(reader: TomlReader, key: str, value: Any) -> ClockRule:
     row = reader.table(key, value, frozenset({"deviation", "trusts_status"}))
     rule = reader.choice(f"{key}.deviation", row.get("deviation", "standard"), DeviationRule)
     trusts = row.get("trusts_status", True)
@@ -371,7 +253,7 @@ def _clock(reader: _Reader, key: str, value: Any) -> ClockRule:
     return ClockRule(rule or DeviationRule.STANDARD, trusts)
 
 
-_PARSERS: Mapping[str, Callable[[_Reader, str, Any], Any]] = {
+_PARSERS: Mapping[str, Callable[[TomlReader, str, Any], Any]] = {
     "inherits": _text,
     "about": _text,
     "recognize": _recognize,

@@ -35,7 +35,8 @@ class ListenerLimits:
     """What strangers may use.
 
     Args:
-        connections: open at once; each may hold an unfinished message of 64 KiB, so 128 MiB in all.
+        connections: open at once; each may hold an unfinished frame and two block transfers of 64 KiB each, so 384 MiB
+            where all of them mean harm; a meter's push is below 1 KiB.
         connections_of_address: open at once from one address; a carrier's gateway may stand before many meters.
         idle_s: a connection without a word ends [s]; twice the longest push period of the field.
         unfinished_s: a message that has begun must be whole after that [s]: a slow meter's radio needs 20 s.
