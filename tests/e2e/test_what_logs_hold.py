@@ -78,7 +78,7 @@ async def test_no_secret_no_reading_and_no_name_is_in_a_log(demo: Demo) -> None:
     passwords = [p["password"] for p in demo.people.values()]
     assert (len(keys) >= 48, len(people) >= 48, len(sessions) == 2, len(readings) > 0) == (True,) * 4
     logs = text_of(demo.home / "log")
-    assert {f"{p}.log" for p in ("gateway", "headend", "store", "worker", "web", "history")} <= set(logs)
+    assert {f"{p}.log" for p in ("gateway", "headend", "command", "store", "worker", "web", "history")} <= set(logs)
     assert sum(len(t) for t in logs.values()) > 1000
 
     assert hits(logs, keys) == {}
