@@ -33,10 +33,26 @@ FRAMINGS = {
 TRIES = {("dlms-cosem", "hdlc"): 5}
 """It takes the last octet of a frame check for the closing flag where it is 0x7E, and then waits for ever: one session
 in eight of some thirty frames. The others begin once."""
+MORE = {
+    "pydlms-client": ("objects", "listed", "accessed", "entries", "clock_set", "switch"),
+    "dlms-cosem": ("objects", "switch"),
+    "gurux-dlms": ("objects", "entries", "switch"),
+}
+"""What each client does beside reading."""
+NAMES = {
+    "objects": "object list and access rights",
+    "listed": "GET with list",
+    "accessed": "ACCESS",
+    "entries": "rows by entry",
+    "clock_set": "SET of the clock",
+    "switch": "ACTION on the switch",
+}
 READS = ("associate (HLS-GMAC, SC 0x30)", "clock", "registers", "96 rows by range", "release")
 HLS_GMAC = 5
 COUNTER_STEP = 1_000
 ROWS = 96
+ENTRIES = 4
+MANAGEMENT = 1
 CLOCK_TOLERANCE = timedelta(seconds=60)
 CIPHERED = (0xCC, 0xDB)
 """glo-get-response and general-glo-ciphering: how clients ask to be answered."""
@@ -93,6 +109,8 @@ class Served:
             "counter": self._counter,
             "registers": [DELIVERED, RECEIVED],
             "profile": PROFILE,
+            "clock": datetime.now(UTC).isoformat(),
+            "more": False,
             "from": self.start.isoformat(),
             "to": self.end.isoformat(),
         } | changes
@@ -131,13 +149,14 @@ async def cells_of(peer: Peer, folder: Path) -> list[Cell]:
     async with served(folder) as meter:
         for framing in FRAMINGS[library]:
             found += await _reads(peer, CLIENTS[library], meter, framing)
+        found += await _does_more(peer, library, meter)
         found += [await _other_key(peer, CLIENTS[library], meter), await _altered(peer, library, meter)]
     return found
 
 
 def count_of(library: str) -> int:
     """Return how many cells a client has."""
-    return len(FRAMINGS[library]) * len(READS) + 2
+    return len(FRAMINGS[library]) * len(READS) + len(MORE[library]) + 2
 
 
 async def _reads(peer: Peer, driver: str, meter: Served, framing: str) -> list[Cell]:
@@ -169,6 +188,31 @@ async def _reads(peer: Peer, driver: str, meter: Served, framing: str) -> list[C
         ok(peer.name, way, "96 rows by range", holds=rows == kept and len(rows) == ROWS, detail=f"{len(rows)} rows"),
         ok(peer.name, way, "release", holds=True),
     ]
+
+
+async def _does_more(peer: Peer, library: str, meter: Served) -> list[Cell]:
+    way = "its client, our meter, wrapper, suite 0"
+    lone = meter.lone.meter
+    try:
+        said = await asyncio.to_thread(peer.run, CLIENTS[library], meter.task("wrapper", more=True))
+    except PeerUnavailableError as error:
+        return [Cell(peer.name, way, NAMES[name], Outcome.FAILED, str(error)) for name in MORE[library]]
+    shown = sorted([o.class_id, str(o.instance)] for o in lone.device.objects if o.is_shown_to(MANAGEMENT))
+    current = [15, "0.0.40.0.0.255"]
+    energy = [int(wh[0]) for wh in lone.registers.shown_wh()]
+    is_near = {
+        name: all(0 <= now - then <= 1 for now, then in zip(energy, said.get(name, energy), strict=True))
+        for name in ("listed", "accessed")
+    }
+    holds = {
+        "objects": sorted(said["objects"]) == sorted([*shown, current]),
+        "listed": is_near["listed"],
+        "accessed": is_near["accessed"],
+        "entries": said.get("entries") == ENTRIES,
+        "clock_set": said.get("clock_set") is True,
+        "switch": said["switch"] == [True, False, lone.state.switch.is_closed],
+    }
+    return [ok(peer.name, way, NAMES[name], holds=holds[name], detail=str(said[name])[:200]) for name in MORE[library]]
 
 
 async def _other_key(peer: Peer, driver: str, meter: Served) -> Cell:

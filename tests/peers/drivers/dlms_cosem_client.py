@@ -14,13 +14,14 @@ from dlms_cosem.client import DlmsClient
 from dlms_cosem.cosem.capture_object import CaptureObject
 from dlms_cosem.cosem.selective_access import RangeDescriptor
 from dlms_cosem.io import BlockingTcpIO, HdlcTransport, TcpTransport
-from dlms_cosem.parsers import ProfileGenericBufferParser
+from dlms_cosem.parsers import AssociationObjectListParser, ProfileGenericBufferParser
 from dlms_cosem.security import HighLevelSecurityGmacAuthentication
 from dlms_cosem.time import datetime_from_bytes
 
 # It logs to standard output, which is for the answer.
 structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
 TIMEOUT_S = 3
+SWITCH = "0.0.96.3.10.255"
 KIND = enumerations.CosemInterface
 
 
@@ -43,6 +44,18 @@ def run(task: dict[str, Any]) -> dict[str, Any]:
     def get(kind: Any, obis: str, number: int, access: Any = None) -> Any:
         return utils.parse_as_dlms_data(client.get(attribute(kind, obis, number), access))
 
+    if task["more"]:
+        with client.session():
+            found = AssociationObjectListParser.parse_bytes(
+                client.get(attribute(KIND.ASSOCIATION_LN, "0.0.40.0.0.255", 2))
+            )
+            switch = [get(KIND.DISCONNECT_CONTROL, SWITCH, 2)]
+            for method in (1, 2):
+                target = cosem.CosemMethod(KIND.DISCONNECT_CONTROL, cosem.Obis.from_string(SWITCH), method)
+                client.action(target, b"\x0f\x00")
+                switch.append(get(KIND.DISCONNECT_CONTROL, SWITCH, 2))
+        objects = [[int(item.interface), ".".join(map(str, item.logical_name.to_bytes()))] for item in found]
+        return {"objects": objects, "switch": switch}
     with client.session():
         clock = datetime_from_bytes(get(KIND.CLOCK, "0.0.1.0.0.255", 2))[0]
         registers = {}

@@ -15,7 +15,7 @@ from typing import Any
 
 from gurux_dlms import GXByteBuffer, GXDateTime, GXReplyData
 from gurux_dlms.enums import Authentication, InterfaceType, Security
-from gurux_dlms.objects import GXDLMSClock, GXDLMSProfileGeneric, GXDLMSRegister
+from gurux_dlms.objects import GXDLMSClock, GXDLMSDisconnectControl, GXDLMSProfileGeneric, GXDLMSRegister
 from gurux_dlms.secure import GXDLMSSecureClient
 
 TIMEOUT_S = 10.0
@@ -84,9 +84,28 @@ class Meter:
         self._socket.close()
 
 
+def more(meter: Meter, task: dict[str, Any]) -> dict[str, Any]:
+    reply = meter.ask(meter.client.getObjectsRequest())
+    found = meter.client.parseObjects(reply.data, onlyKnownObjects=False)
+    profile = GXDLMSProfileGeneric(task["profile"])
+    meter.read(profile, 3)
+    reply = meter.ask(meter.client.readRowsByEntry(profile, 1, 4))
+    meter.client.updateValue(profile, 2, reply.value)
+    control = GXDLMSDisconnectControl("0.0.96.3.10.255")
+    switch = [meter.read(control, 2)]
+    for order in (control.remoteDisconnect, control.remoteReconnect):
+        meter.ask(order(meter.client))
+        switch.append(meter.read(control, 2))
+    meter.close()
+    objects = [[int(item.objectType), item.logicalName] for item in found]
+    return {"objects": objects, "entries": len(profile.buffer), "switch": switch}
+
+
 def run(task: dict[str, Any]) -> dict[str, Any]:
     meter = Meter(task)
     meter.open()
+    if task["more"]:
+        return more(meter, task)
     clock = meter.read(GXDLMSClock("0.0.1.0.0.255"), 2)
     registers = {}
     for obis in task["registers"]:

@@ -10,10 +10,13 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric import ec
 from pydlms import DlmsClient, Mechanism, SecurityContext
-from pydlms.apdu.xdlms import date_time_value, range_descriptor
+from pydlms.apdu.xdlms import date_time_value, entry_descriptor, range_descriptor
+from pydlms.client import AccessGet
+from pydlms.cosem.data import DlmsData
 from pydlms.hdlc.connection import HdlcParameters
 
-REGISTER, PROFILE = 3, 7
+REGISTER = 3
+SWITCH_CLASS, SWITCH = 70, "0.0.96.3.10.255"
 
 
 def security(task: dict[str, Any]) -> SecurityContext:
@@ -37,20 +40,46 @@ def signing(task: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def run(task: dict[str, Any]) -> dict[str, Any]:
+def connected(task: dict[str, Any]) -> DlmsClient:
     settings = {"mechanism": Mechanism(task["mechanism"]), "security": security(task)} | signing(task)
+    settings["propose_access"] = True
     where = {"client_sap": task["client"], "server_logical": task["server"]}
     if task["framing"] == "udp":
-        client = DlmsClient.udp(task["host"], task["port"], **where, **settings)
-    else:
-        is_hdlc = task["framing"] == "hdlc"
-        if is_hdlc:
-            # A physical address makes the server's address two octets long.
-            octets, window = 512, task["window"]
-            parameters = HdlcParameters(octets, octets, window, window)
-            where |= {"server_physical": 17, "hdlc_parameters": parameters} if window > 1 else {}
-        client = DlmsClient.tcp(task["host"], task["port"], hdlc=is_hdlc, **where, **settings)
-    with client as meter:
+        return DlmsClient.udp(task["host"], task["port"], **where, **settings)
+    is_hdlc = task["framing"] == "hdlc"
+    if is_hdlc and task["window"] > 1:
+        # A physical address makes the server's address two octets long.
+        octets, window = 512, task["window"]
+        where |= {"server_physical": 17, "hdlc_parameters": HdlcParameters(octets, octets, window, window)}
+    return DlmsClient.tcp(task["host"], task["port"], hdlc=is_hdlc, **where, **settings)
+
+
+def more(task: dict[str, Any]) -> dict[str, Any]:
+    names = [(obis, REGISTER, 2) for obis in task["registers"]]
+    with connected(task) as meter:
+        objects = [[int(entry.class_id), str(entry.logical_name)] for entry in meter.get_association_view()]
+        listed = [value.value for value in meter.get_many(names)]
+        accessed = [outcome.data.value for outcome in meter.access([AccessGet(*name) for name in names])]
+        entries = len(meter.read_profile(task["profile"], entry_descriptor(1, 4)).rows)
+        meter.set_clock(dt.datetime.fromisoformat(task["clock"]))
+        switch = [meter.get(SWITCH, SWITCH_CLASS, 2).value]
+        for method in (1, 2):
+            meter.action(SWITCH, SWITCH_CLASS, method, DlmsData.int8(0))
+            switch.append(meter.get(SWITCH, SWITCH_CLASS, 2).value)
+    return {
+        "objects": objects,
+        "listed": listed,
+        "accessed": accessed,
+        "entries": entries,
+        "clock_set": True,
+        "switch": switch,
+    }
+
+
+def run(task: dict[str, Any]) -> dict[str, Any]:
+    if task["more"]:
+        return more(task)
+    with connected(task) as meter:
         clock = meter.get_clock().to_datetime()
         registers = {}
         for obis in task["registers"]:
