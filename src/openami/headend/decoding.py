@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cache
+from typing import TypeVar
 from uuid import UUID, uuid5
 from zoneinfo import ZoneInfo
 
@@ -38,6 +39,7 @@ from openami.protocol.errors import PeerError
 
 U8 = npt.NDArray[np.uint8]
 Mask = npt.NDArray[np.bool_]
+_Number = TypeVar("_Number", bound=np.generic)
 EARLIEST_S, LATEST_S = 946_684_800, 4_102_444_800
 """2000-01-01 to 2100-01-01: a stamp outside is no clock, and would make a partition of its own in the store."""
 _UNKNOWN_LAYOUT = frozenset({"not_a_push", "nothing_stored", "bad_layout"})
@@ -179,39 +181,50 @@ def _decode_group(
 
 
 def _fast_readings(pushes: Pushes, columns: PushColumns, now_s: int) -> ReadingBatch:
-    width, (count, rows) = len(columns.values), columns.stamp.shape
-    place, start = np.repeat(columns.message, rows), columns.stamp.reshape(-1)
-    quality = columns.status.flatten()
-    quality[start > now_s + AHEAD_S] |= np.uint16(RawQuality.CLOCK_INVALID)
+    quality = columns.status.copy()
+    quality[columns.stamp > now_s + AHEAD_S] |= np.uint16(RawQuality.CLOCK_INVALID)
+    meter_id, channel, value, message_id = _by_push(pushes, columns)
     return ReadingBatch(
-        meter_id=np.tile(pushes.meter_id[place], width),
-        channel=np.repeat(np.array([c for c, _ in columns.values], np.uint8), count * rows),
-        start=np.tile(start, width),
-        interval_s=np.full(width * count * rows, columns.interval_s, np.uint32),
-        value=_joined(columns),
-        quality=np.tile(quality, width),
-        source=np.full(width * count * rows, Source.PUSH, np.uint8),
-        message_id=np.tile(pushes.message_id[place], width),
+        meter_id=meter_id,
+        channel=channel,
+        start=_for_each_channel(columns.stamp, columns),
+        interval_s=np.full(len(value), columns.interval_s, np.uint32),
+        value=value,
+        quality=_for_each_channel(quality, columns),
+        source=np.full(len(value), Source.PUSH, np.uint8),
+        message_id=message_id,
     )
 
 
 def _fast_registers(pushes: Pushes, columns: PushColumns) -> RegisterBatch:
-    width, (count, rows) = len(columns.values), columns.stamp.shape
-    place = np.repeat(columns.message, rows)
+    meter_id, channel, value, message_id = _by_push(pushes, columns)
     return RegisterBatch(
-        meter_id=np.tile(pushes.meter_id[place], width),
-        channel=np.repeat(np.array([c for c, _ in columns.values], np.uint8), count * rows),
-        at=np.tile(columns.stamp.reshape(-1), width),
-        value=_joined(columns),
-        source=np.full(width * count * rows, Source.PUSH, np.uint8),
-        message_id=np.tile(pushes.message_id[place], width),
+        meter_id=meter_id,
+        channel=channel,
+        at=_for_each_channel(columns.stamp, columns),
+        value=value,
+        source=np.full(len(value), Source.PUSH, np.uint8),
+        message_id=message_id,
     )
 
 
-def _joined(columns: PushColumns) -> I64:
-    if not columns.values:
-        return np.zeros(0, np.int64)
-    return np.concatenate([values.reshape(-1) for _, values in columns.values])
+def _by_push(pushes: Pushes, columns: PushColumns) -> tuple[UUIDS, U8, I64, U64]:
+    """Return meter, channel, value and message of all rows: push after push, in each by channel and instant.
+
+    That is the order of the store's key but for the meters, so the store has less to sort.
+    """
+    ordered = sorted(columns.values, key=lambda column: column[0])
+    count, rows = columns.stamp.shape
+    value: I64 = np.stack([v for _, v in ordered], axis=1).reshape(-1) if ordered else np.zeros(0, np.int64)
+    channel = np.tile(np.repeat(np.array([c for c, _ in ordered], np.uint8), rows), count)
+    each = len(ordered) * rows
+    meter_id = np.repeat(pushes.meter_id[columns.message], each)
+    return meter_id, channel, value, np.repeat(pushes.message_id[columns.message], each)
+
+
+def _for_each_channel(column: npt.NDArray[_Number], columns: PushColumns) -> npt.NDArray[_Number]:
+    """Return a (k, r) column of rows once for each channel, in the order of :func:`_by_push`."""
+    return np.repeat(column[:, None, :], len(columns.values), axis=1).reshape(-1)
 
 
 def _decode_one(push: _Push, rows: _Rows, now_s: int) -> Refusal | None:

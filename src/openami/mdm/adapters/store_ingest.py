@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass, field
-from hashlib import blake2b
+from hashlib import sha256
 
 import structlog
 from nats.aio.client import Client
@@ -33,7 +33,8 @@ from openami.mdm.store.rows import storable
 _LOG = structlog.get_logger()
 KIND_HEADER = "Openami-Kind"
 DURABLE = "store"
-BATCH_ROWS = 200_000
+BATCH_ROWS = 400_000
+"""One insert stops growing here: 20 MB. Half as many inserts are half as many files to sync and to merge."""
 BATCH_SECONDS = 0.3
 FETCH_MESSAGES = 64
 """A message has at most a few megabytes, so what is fetched at once stays far below the process's memory."""
@@ -226,12 +227,13 @@ def _token(taken: Sequence[_Taken]) -> str:
 
     Numbers alone would name other rows once a bus begins anew at 1, and the engine would drop them as a repeat.
     """
-    digest = blake2b(digest_size=16)
+    # The processor has instructions for this one: half the time of BLAKE2.
+    digest = sha256()
     for t in taken:
         digest.update(t.seq.to_bytes(8, "big"))
         digest.update(t.message.data)
     seqs = [t.seq for t in taken]
-    return f"{CORE_READING.name}:{taken[0].kind}:{min(seqs)}-{max(seqs)}:{digest.hexdigest()}"
+    return f"{CORE_READING.name}:{taken[0].kind}:{min(seqs)}-{max(seqs)}:{digest.hexdigest()[:32]}"
 
 
 def _seq(message: Msg) -> int:
