@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from openami.contracts.event import event_identity
 from openami.headend.agenda import Agenda
 from openami.sim.week import Week
 from openami.sim.week_plan import DRAIN_S, WeekSize, made_week, run_week
@@ -49,6 +50,22 @@ def test_nothing_is_left_to_ask_for(week: Week) -> None:
     assert week.headend is not None
     agenda: Agenda = week.headend.keeper.agenda
     assert not [r for r in agenda.open.values() if r.from_s < week.end_s and r.kind.value == "intervals"]
+
+
+def test_an_event_is_one_event_whether_it_was_pushed_or_read_from_the_log(week: Week) -> None:
+    logged = {
+        (f.made.meter_id, log, int(entry.code), entry.at)
+        for f in week.world.meters
+        for log, ring in f.meter.state.logs.rings.items()
+        for entry in ring
+    }
+    # A stamp says hundredths of a second; the drifting clock behind it shows more.
+    known = {
+        event_identity(m, log=log, code=code, at=at.replace(microsecond=at.microsecond // 10_000 * 10_000))
+        for m, log, code, at in logged
+    }
+    assert week.disk.events
+    assert week.disk.events <= known
 
 
 def test_without_recovery_intervals_stay_missing(monkeypatch: pytest.MonkeyPatch) -> None:

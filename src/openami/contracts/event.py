@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
-from uuid import UUID
+from uuid import UUID, uuid5
 
 from openami.contracts.errors import ContractError
 
@@ -123,7 +123,7 @@ class DeviceEvent:
     """One event.
 
     Args:
-        event_id: the same frame always gives the same id, so a replay collapses.
+        event_id: :func:`event_identity`; what is told twice, pushed and read from the log, is one event.
         meter_id: the meter as the key vault knows it.
         kind: our name for it.
         at: when the device says it happened, UTC.
@@ -139,6 +139,11 @@ class DeviceEvent:
     profile: str
     log: int
     code: int
+
+
+def event_identity(meter_id: UUID, *, log: int, code: int, at: datetime) -> UUID:
+    """Return the id of an event: the same meter, log, code and stamp is the same event, by whichever road it came."""
+    return uuid5(meter_id, f"event-{log}-{code}-{at.astimezone(UTC).isoformat()}")
 
 
 def encode_events(events: Sequence[DeviceEvent]) -> bytes:

@@ -10,14 +10,14 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cache
 from typing import TypeVar
-from uuid import UUID, uuid5
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import numpy as np
 import numpy.typing as npt
 
 from openami.contracts.deadletter import RefusalReason
-from openami.contracts.event import DeviceEvent
+from openami.contracts.event import DeviceEvent, event_identity
 from openami.contracts.quality import RawQuality, Source
 from openami.contracts.reading import I64, U64, UUIDS, ReadingBatch, RegisterBatch
 from openami.headend.envelope import Refusal
@@ -269,12 +269,11 @@ def _gather(push: _Push, found: PushRows, rows: _Rows, now_s: int) -> None:
         quality = interval.status | (RawQuality.CLOCK_INVALID if start > now_s + AHEAD_S else 0)
         rows.intervals += [(place, c, start, interval.interval_s, value, quality) for c, value in interval.values]
     rows.registers += [(place, r.channel, epoch_s(r.at), r.value) for r in found.registers]
-    for number, event in enumerate(found.events):
-        rows.events.append(_event(push, number, event.at, event.log, event.code))
+    rows.events += [_event(push, event.at, event.log, event.code) for event in found.events]
 
 
-def _event(push: _Push, number: int, at: datetime, log: int, code: int) -> DeviceEvent:
-    event_id = uuid5(push.meter_id, f"{push.message_id}-{number}")
+def _event(push: _Push, at: datetime, log: int, code: int) -> DeviceEvent:
+    event_id = event_identity(push.meter_id, log=log, code=code, at=at)
     kind = event_kind(push.profile, log, code)
     return DeviceEvent(event_id, push.meter_id, kind, at, push.profile, log, code)
 

@@ -7,11 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from uuid import uuid5
 from zoneinfo import ZoneInfo
 
 from openami.contracts.channel import CHANNELS
-from openami.contracts.event import DeviceEvent
+from openami.contracts.event import DeviceEvent, event_identity
 from openami.headend.answer import Answer, Figure, reading_batch, register_batch, within
 from openami.headend.clock_watch import Band, ClockPolicy, ClockReading, should_set
 from openami.headend.column_read import read_columns
@@ -24,7 +23,7 @@ from openami.headend.request import Request, RequestKind
 from openami.kernel.errors import OpenAmiError
 from openami.kernel.obis import Obis
 from openami.kernel.quantity import scaled
-from openami.kernel.time import QUARTER_HOUR_S, epoch_s, instant_from_epoch_s
+from openami.kernel.time import QUARTER_HOUR_S, instant_from_epoch_s
 from openami.protocol.association.client import ClientAssociation
 from openami.protocol.association.ports import AccessRefusedError
 from openami.protocol.association.steps import Steps
@@ -211,7 +210,7 @@ def _columns(client: ClientAssociation, request: Request, around: Circumstance) 
 
 
 def _event(request: Request, profile: MeterProfile, row: EventRow) -> DeviceEvent:
-    identity = uuid5(request.meter_id, f"log-{row.log}-{row.code}-{epoch_s(row.at)}")
+    identity = event_identity(request.meter_id, log=row.log, code=row.code, at=row.at)
     return DeviceEvent(
         identity, request.meter_id, profile.event(row.log, row.code), row.at, profile.name, row.log, row.code
     )

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from openami.contracts.errors import ContractError
 from openami.contracts.event import DeviceEvent, EventKind
 from openami.contracts.reading import uuid_column
 from openami.headend.coverage import DAY_S, DEPTH_DAYS, NEVER_S, SLOT_S, SLOTS, Coverage
@@ -145,3 +146,17 @@ def test_a_day_leaves_memory_when_nothing_of_it_is_missing_and_when_no_profile_h
     assert len(coverage.key) == 8
     find_gaps(coverage, until_s=(BEGAN + (DEPTH_DAYS + 3) * SLOTS) * SLOT_S)
     assert int((coverage.key & 0xFFFFF).min()) == DAY0 + 4
+
+
+@settings(max_examples=60)
+@given(st.binary(max_size=200), st.integers(0, 60), st.integers(0, 255))
+def test_damaged_pages_are_refused_in_one_way(noise: bytes, at: int, octet: int) -> None:
+    coverage = new_coverage()
+    feed(coverage, [(0, 3, False)], BEGAN + SLOTS)
+    page = bytearray(encode_memory(GroupMemory(coverage), np.arange(METERS), coverage.levels.counts))
+    page[at % len(page)] = octet
+    for octets in (bytes(page), noise, bytes(page)[: at * 2]):
+        try:
+            restore_memory([octets], began_s=0)
+        except ContractError:
+            continue
