@@ -14,22 +14,24 @@ from zoneinfo import ZoneInfo
 
 from tests.peers.environments import Peer
 from tests.peers.result import Cell, Outcome, ok
+from tests.peers.suite_one import CLIENT_SCALAR, METER_SCALAR, SuiteOneServer
 
 from openami.app.bench.peers import PeerUnavailableError
 from openami.app.lone_meter import LoneMeter, shipped_meter
 from openami.network.adapters.meter_server import serve_hdlc_tcp, serve_wrapper_tcp, serve_wrapper_udp
 from openami.network.exchange import MeterSession, OpenSession
 from openami.protocol.envelope.link import HdlcAddress, LinkParameters
+from openami.security.suites.curve import public_key_of
 
 HOST = "127.0.0.1"
 DELIVERED, RECEIVED, PROFILE = "1.0.1.8.0.255", "1.0.2.8.0.255", "1.0.99.1.0.255"
 CLIENTS = {"pydlms-client": "pydlms_client", "dlms-cosem": "dlms_cosem_client", "gurux-dlms": "gurux_client"}
 FRAMINGS = {
-    "pydlms-client": ("wrapper", "udp", "hdlc", "hdlc window 7"),
+    "pydlms-client": ("wrapper", "udp", "hdlc", "hdlc window 7", "wrapper signed"),
     "dlms-cosem": ("wrapper", "hdlc"),
     "gurux-dlms": ("wrapper", "hdlc"),
 }
-"""How each client can ask; wrapper is over TCP, udp is the wrapper over UDP."""
+"""How each client can ask; wrapper is over TCP, udp is the wrapper over UDP, signed is HLS with ECDSA in suite 1."""
 TRIES = {("dlms-cosem", "hdlc"): 5}
 """It takes the last octet of a frame check for the closing flag where it is 0x7E, and then waits for ever: one session
 in eight of some thirty frames. The others begin once."""
@@ -47,8 +49,8 @@ NAMES = {
     "clock_set": "SET of the clock",
     "switch": "ACTION on the switch",
 }
-READS = ("associate (HLS-GMAC, SC 0x30)", "clock", "registers", "96 rows by range", "release")
-HLS_GMAC = 5
+READS = ("associate", "clock", "registers", "96 rows by range", "release")
+HLS_GMAC, HLS_ECDSA = 5, 7
 COUNTER_STEP = 1_000
 ROWS = 96
 ENTRIES = 4
@@ -94,6 +96,7 @@ class Served:
     def task(self, framing: str, **changes: Any) -> dict[str, Any]:
         """Return what a driver needs; every task begins with counters of its own, as a client that remembers does."""
         self._counter += COUNTER_STEP
+        is_signed = framing.endswith("signed")
         return {
             "host": HOST,
             "port": self.ports[framing.partition(" window")[0]],
@@ -101,8 +104,10 @@ class Served:
             "window": 7 if framing.endswith("window 7") else 1,
             "client": 1,
             "server": 1,
-            "suite": 0,
-            "mechanism": HLS_GMAC,
+            "suite": int(is_signed),
+            "mechanism": HLS_ECDSA if is_signed else HLS_GMAC,
+            "client_private": CLIENT_SCALAR.hex(),
+            "meter_public": public_key_of(METER_SCALAR, suite=1).hex(),
             "client_title": b"OAMHEAD1".hex(),
             "key": self.shipped.encryption_key.reveal().hex(),
             "auth_key": self.shipped.authentication_key.reveal().hex(),
@@ -125,7 +130,17 @@ class Served:
 async def served(folder: Path) -> AsyncIterator[Served]:
     """Serve our meter with the wrapper, in HDLC, and with the wrapper and altered answers."""
     meter = Served(folder)
-    opens: dict[str, OpenSession] = {"wrapper": meter.lone.open_session, "wrapper altered": meter.altering}
+    suite_one = SuiteOneServer(
+        meter.lone.meter.device,
+        meter.shipped.system_title.octets,
+        meter.shipped.encryption_key.reveal(),
+        meter.shipped.authentication_key.reveal(),
+    )
+    opens: dict[str, OpenSession] = {
+        "wrapper": meter.lone.open_session,
+        "wrapper altered": meter.altering,
+        "wrapper signed": suite_one.open_session,
+    }
     listeners = {name: await serve_wrapper_tcp(opening, host=HOST, port=0) for name, opening in opens.items()}
     listeners["hdlc"] = await serve_hdlc_tcp(
         meter.lone.open_session,
@@ -160,7 +175,8 @@ def count_of(library: str) -> int:
 
 
 async def _reads(peer: Peer, driver: str, meter: Served, framing: str) -> list[Cell]:
-    way = f"its client, our meter, {framing}, suite 0"
+    suite = 1 if framing.endswith("signed") else 0
+    way = f"its client, our meter, {framing}, suite {suite}"
     library = peer.name.partition(" ")[0]
     for left in reversed(range(TRIES.get((library, framing), 1))):
         try:
