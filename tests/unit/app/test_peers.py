@@ -40,3 +40,15 @@ def test_nothing_half_made_is_left_where_no_environment_can_be_made(
     with pytest.raises(PeerUnavailableError):
         peer_python("some", "1.0", folder=tmp_path / "peers")
     assert list((tmp_path / "peers").iterdir()) == []
+
+
+def test_two_processes_that_make_one_environment_both_find_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def made_by_another(_command: list[str], _timeout_s: float) -> str:
+        python = tmp_path / "some-1.0" / "bin" / "python"
+        python.parent.mkdir(parents=True, exist_ok=True)
+        python.touch()
+        return ""
+
+    monkeypatch.setattr("openami.app.bench.peers._call", made_by_another)
+    assert peer_python("some", "1.0", folder=tmp_path).exists()
+    assert [found.name for found in tmp_path.iterdir()] == ["some-1.0"]

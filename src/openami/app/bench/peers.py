@@ -46,6 +46,10 @@ def peer_python(package: str, version: str, *, folder: Path = FOLDER, install_s:
         _call([sys.executable, "-m", "venv", str(draft)], install_s)
         _call([str(draft / "bin" / "python"), "-m", "pip", "install", "-q", f"{package}=={version}"], install_s)
         draft.rename(home)
+    except OSError as error:
+        # Another process may have made the same environment meanwhile: either will do.
+        if not python.exists():
+            raise PeerUnavailableError(str(error)) from None
     finally:
         shutil.rmtree(draft, ignore_errors=True)
     return python
