@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from openami.headend.answer import Answer
+from openami.headend.command.classify import begins_as_request
 from openami.headend.operations import Circumstance, NotNowError, needs_management, perform, with_traffic
 from openami.headend.ports import Downlink, ForgedAnswerError, NoAnswerError, Sealing
 from openami.headend.request import Lane, Request
@@ -120,6 +121,9 @@ class _Bodies:
         return await self.sealing.open(self.title, sealed)
 
     async def prove(self, challenge: bytes) -> bytes:
+        if begins_as_request(challenge):
+            # The command process would refuse, for good; a new attempt brings a new challenge.
+            raise PeerError("bad_challenge", "a challenge that begins as a request does", 0)
         return await self.sealing.prove(self.title, challenge)
 
     async def verify(self, challenge: bytes, answer: bytes) -> bool:

@@ -115,6 +115,11 @@ CASES = [
         CommandClass.SWITCH,
         id="ACCESS with a disconnect in it",
     ),
+    pytest.param(
+        messages.encode(InitiateRequest(Conformance.GET, 1200, bytes(range(16)))),
+        None,
+        id="A16 a dedicated key that would seal past us",
+    ),
     pytest.param(messages.encode(SetRequestBlock(0xC1, BLOCK)), None, id="a block of an unknown write"),
     pytest.param(messages.encode(ActionRequestBlock(0xC1, BLOCK)), None, id="a block of an unknown call"),
     pytest.param(messages.encode(GetResponse(0xC1, ON)), None, id="an answer"),
@@ -161,6 +166,13 @@ def test_any_octets_have_an_effect_or_are_refused(plaintext: bytes) -> None:
     [
         pytest.param(set_clock(NOW + timedelta(seconds=20)), False, id="the right time"),
         pytest.param(set_clock(NOW - timedelta(minutes=6)), True, id="A19 six minutes back"),
+        pytest.param(
+            messages.encode(
+                SetRequest(0xC1, CLOCK, None, octet_string(date_time_from_utc(NOW, deviation_minutes=-720).encode()))
+            ),
+            True,
+            id="A19 the right instant, its local hours half a day off",
+        ),
         pytest.param(set_clock(NOW + timedelta(days=30)), True, id="A19 next month"),
         pytest.param(
             messages.encode(SetRequest(0xC1, CLOCK, None, octet_string(bytes.fromhex("07ea0701ff0c0000008000ff")))),

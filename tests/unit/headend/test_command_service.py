@@ -12,6 +12,7 @@ from tests.unit.headend.test_classify import DISCONNECT, ENERGY, ON, set_clock
 
 from openami.app.bench.pushes import PushFactory
 from openami.contracts.command import Command, CommandClass, CommandOutcome, Refusal
+from openami.headend.command.classify import begins_as_request
 from openami.headend.command.counters import SendCounters
 from openami.headend.command.ports import (
     ApprovalRequest,
@@ -142,6 +143,31 @@ async def test_our_proof_takes_a_counter_too() -> None:
     meter = rig.factory.meters[0]
     expected = gmac_answer(OWN, 2, bytes(16), key=meter.key, auth_key=meter.auth_key)
     assert await rig.service.prove(rig.title, bytes(16)) == expected
+
+
+AS_CHALLENGES = [
+    pytest.param(SWITCH, id="a disconnect"),
+    pytest.param(SWITCH + bytes(20), id="a disconnect before octets that a lax meter passes over"),
+    pytest.param(READ, id="a read"),
+    pytest.param(bytes.fromhex("01000000065f1f0400007e1f04b0"), id="an initiate request"),
+    pytest.param(bytes.fromhex("c101c100080000010000ff02000f00"), id="a write"),
+    pytest.param(bytes.fromhex("c301c1000f0000280000ff01010f00"), id="a proof"),
+    pytest.param(bytes.fromhex("d94000000100010300460000600300ff0101000f00"), id="ACCESS"),
+]
+
+
+@pytest.mark.parametrize("challenge", AS_CHALLENGES)
+async def test_a16_our_proof_is_never_the_tag_of_a_request(challenge: bytes) -> None:
+    rig = Rig()
+    with pytest.raises(CommandRefusedError, match="not answered"):
+        await rig.service.prove(rig.title, challenge)
+
+
+def test_a_random_challenge_is_hardly_ever_refused() -> None:
+    tails = (bytes(14), bytes([5] * 14))
+    refused = sum(begins_as_request(bytes((a, b)) + tail) for a in range(256) for b in range(256) for tail in tails)
+    # ACCESS counts by its fifth octet, which is nought or twelve once in 128 times.
+    assert refused == 2 * (2 + 3 + 5 + 6) + 256
 
 
 async def test_what_was_sealed_is_signed_as_what_it_is() -> None:

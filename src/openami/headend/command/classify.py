@@ -32,7 +32,8 @@ from openami.protocol.apdu.services import (
     SetRequestList,
     SetRequestListFirstBlock,
 )
-from openami.protocol.cosem.datetime import CosemDateTime, decode_date_time
+from openami.protocol.apdu.tags import ApduTag
+from openami.protocol.cosem.datetime import DATE_TIME_OCTETS, CosemDateTime, decode_date_time
 from openami.protocol.cosem.reference import AttributeRef, MethodRef
 from openami.protocol.errors import PeerError
 
@@ -40,6 +41,15 @@ _TIME_OF_CLOCK = AttributeRef(8, Obis(bytes((0, 0, 1, 0, 0, 255))), 2)
 _SCRIPTS, _SCHEDULE, _ASSOCIATION_SN, _ASSOCIATION = 9, 10, 12, 15
 _IMAGE, _REGISTER_MONITOR, _SINGLE_ACTION, _SECURITY, _DISCONNECT, _LIMITER = 18, 21, 22, 64, 70, 71
 _REPLY_TO_HLS = 1
+_ACCESS_STAMP_AT = 5
+_SECOND_OCTETS = {
+    # Whether a dedicated key follows.
+    ApduTag.INITIATE_REQUEST: range(2),
+    # The choice of normal, next, with-list and blocks.
+    ApduTag.GET_REQUEST: range(1, 4),
+    ApduTag.SET_REQUEST: range(1, 6),
+    ApduTag.ACTION_REQUEST: range(1, 7),
+}
 _CLASS_OF_OBJECT = {
     _SECURITY: CommandClass.KEY,
     _ASSOCIATION: CommandClass.KEY,
@@ -94,6 +104,9 @@ def effect_of(plaintext: bytes) -> Effect:
     except PeerError as error:
         raise UnknownCommandError(f"not an APDU: {error.code}") from error
     if isinstance(message, InitiateRequest):
+        if message.dedicated_key is not None:
+            # Whoever knows it seals past the command process; we make no use of dedicated keys.
+            raise UnknownCommandError("InitiateRequest with a dedicated key")
         return Effect(CommandClass.ASSOCIATION)
     if isinstance(message, GetRequest | GetRequestNext | GetRequestList | ActionRequestNext):
         return Effect(CommandClass.READ)
@@ -105,6 +118,20 @@ def effect_of(plaintext: bytes) -> Effect:
     if targets is None:
         raise UnknownCommandError(f"{type(message).__name__}: nothing that is sent to a meter alone")
     return _gravest([_effect_on(target) for target in targets])
+
+
+def begins_as_request(octets: bytes) -> bool:
+    """Tell whether octets begin as a request that a meter might carry out, were it authenticated and not encrypted.
+
+    Our answer to a challenge is the tag that such a request would need, so no challenge may begin like one. One random
+    challenge in some three thousand does, and the next attempt brings another.
+
+    Source: IEC 62056-5-3, 5.3.7.4 (GMAC over the challenge) and 5.3.7.2 (authenticated APDU): the same construction.
+    """
+    if octets[:1] == bytes((ApduTag.ACCESS_REQUEST,)):
+        # Long invoke id, then a date-time of no or twelve octets.
+        return len(octets) <= _ACCESS_STAMP_AT or octets[_ACCESS_STAMP_AT] in {0, DATE_TIME_OCTETS}
+    return len(octets) > 1 and octets[1] in _SECOND_OCTETS.get(octets[0], ())
 
 
 def _targets(message: messages.Apdu) -> tuple[AttributeRef | MethodRef, ...] | None:

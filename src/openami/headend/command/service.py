@@ -17,7 +17,7 @@ import numpy as np
 
 from openami.contracts.command import Command, CommandClass, Refusal
 from openami.contracts.reading import uuids_of
-from openami.headend.command.classify import Effect, UnknownCommandError, effect_of
+from openami.headend.command.classify import Effect, UnknownCommandError, begins_as_request, effect_of
 from openami.headend.command.counters import SendCounters
 from openami.headend.command.policy import needs_approval
 from openami.headend.command.ports import (
@@ -137,8 +137,13 @@ class CommandService:
         """Return our answer ``SC | IC | tag`` to a meter's challenge.
 
         Raises:
-            CommandRefusedError, CommandUnavailableError: as :meth:`seal`.
+            CommandRefusedError: as :meth:`seal`, or a challenge that begins as a request does.
+            CommandUnavailableError: as :meth:`seal`.
         """
+        if begins_as_request(challenge):
+            # The answer would be the tag of that request, authenticated and not encrypted.
+            self.counts["suspicious_challenges"] += 1
+            raise CommandRefusedError(Refusal.PLAINTEXT, "a challenge that begins as a request does is not answered")
         pair = await self._pair_to_seal(title)
         counter = await self._counters.take(pair.meter_id, pair.generation)
         self.counts["proved"] += 1
