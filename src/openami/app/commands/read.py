@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from openami.network.exchange import ApduExchange
     from openami.security.keys.shipment import ShippedMeter
 
-OWN_TITLE = b"OAMHEAD1"
+MAKER = b"OAM"
 DEFAULT_REGISTERS = "1.0.1.8.0.255,1.0.2.8.0.255"
 LOAD_PROFILE = "1.0.99.1.0.255"
 COUNTER = "0.0.43.1.0.255"
@@ -116,6 +116,7 @@ async def _read(
     from openami.protocol.association.form import Form
     from openami.protocol.association.keys import Keys
     from openami.protocol.association.protection import Protection
+    from openami.protocol.envelope.sealed import TITLE_OCTETS
 
     if counter is None:
         public = await target.open(PUBLIC_CLIENT)
@@ -123,15 +124,18 @@ async def _read(
         counter = 1 + await drive_async(steps, sealing=None, exchange=public.exchange)
         await public.close()
     control = AUTHENTICATED_AND_ENCRYPTED | suite
+    # The counter is the meter's word in the clear, or the user's. Under a title that was never used before it makes
+    # no initialization vector twice, whatever whoever stands between says.
+    own_title = MAKER + secrets.token_bytes(TITLE_OCTETS - len(MAKER))
     protection = Protection(
-        own_title=OWN_TITLE,
+        own_title=own_title,
         keys=Keys(shipped.encryption_key.reveal(), shipped.authentication_key.reveal()),
         control=control,
         send=CountUp(counter),
         received=RisingCounter(),
     )
     title = shipped.system_title.octets
-    settings = ClientSettings(Mechanism.HIGH_GMAC, control, Form.GLO, own_title=OWN_TITLE, expected_title=title)
+    settings = ClientSettings(Mechanism.HIGH_GMAC, control, Form.GLO, own_title=own_title, expected_title=title)
     exchange = await target.open(client)
     try:
         challenge = secrets.token_bytes(CHALLENGE_OCTETS)
