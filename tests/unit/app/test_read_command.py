@@ -1,4 +1,4 @@
-"""``openami read`` seals under a name of its own each time: the counter is a word in the clear that anybody may alter."""
+"""``openami read`` seals under a new name each time: the counter is a word in the clear that anybody may alter."""
 
 from __future__ import annotations
 
