@@ -8,6 +8,7 @@ Source: IEC 62056-6-2, 4 (interface classes and their methods); requirement R3.4
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from openami.contracts.command import CommandClass
@@ -42,7 +43,7 @@ _SCRIPTS, _SCHEDULE, _ASSOCIATION_SN, _ASSOCIATION = 9, 10, 12, 15
 _IMAGE, _REGISTER_MONITOR, _SINGLE_ACTION, _SECURITY, _DISCONNECT, _LIMITER = 18, 21, 22, 64, 70, 71
 _REPLY_TO_HLS = 1
 _ACCESS_STAMP_AT = 5
-_SECOND_OCTETS = {
+_SECOND_OCTETS: Mapping[int, range] = {
     # Whether a dedicated key follows.
     ApduTag.INITIATE_REQUEST: range(2),
     # The choice of normal, next, with-list and blocks.
@@ -131,7 +132,7 @@ def begins_as_request(octets: bytes) -> bool:
     if octets[:1] == bytes((ApduTag.ACCESS_REQUEST,)):
         # Long invoke id, then a date-time of no or twelve octets.
         return len(octets) <= _ACCESS_STAMP_AT or octets[_ACCESS_STAMP_AT] in {0, DATE_TIME_OCTETS}
-    return len(octets) > 1 and octets[1] in _SECOND_OCTETS.get(octets[0], ())
+    return len(octets) > 1 and octets[1] in _SECOND_OCTETS.get(octets[0], range(0))
 
 
 def _targets(message: messages.Apdu) -> tuple[AttributeRef | MethodRef, ...] | None:
