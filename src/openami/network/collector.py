@@ -14,50 +14,37 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ssl
-from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from secrets import SystemRandom
-from typing import cast
 
 import structlog
 
 from openami.contracts.command import OutcomeKind, Refusal
-from openami.kernel.errors import OpenAmiError
 from openami.network.downlink import Result, encode_result
+from openami.network.gateway_connection import HEARTBEAT_S, ConnectionLostError, GatewayConnection
 from openami.network.intake import OfferedFrame
 from openami.network.link import (
-    CollectorLink,
     Hello,
     LinkError,
     LinkMessage,
     MessageType,
-    encode_message,
     skip_messages,
     stamp_sequences,
 )
 from openami.network.spool import MAX_SPOOL_OCTETS, Run, Spool
-from openami.security.pki import ALPN, PeerRefusedError, Role, peer_identity
+from openami.security.pki import PeerRefusedError
 
 PLAN_OCTETS = 256 * 1024
 """What is planned at once: a last gasp waits behind at most this and the window."""
-WINDOW_OCTETS = 4 * 1024 * 1024
-"""Sent and not acknowledged: two of the gateway's largest batches."""
 CONNECT_TIMEOUT_S = 15.0
 RESUME_TIMEOUT_S = 30.0
-HEARTBEAT_S = 30.0
-SILENCE_S = 90.0
-"""Three heartbeats without a word: the connection is dead."""
 FIRST_WAIT_S = 0.2
 LONGEST_WAIT_S = 30.0
 
 __all__ = ["Collector", "CollectorStatus", "ConnectionLostError", "OfferedFrame"]
 _log = structlog.get_logger(__name__)
-
-
-class ConnectionLostError(OpenAmiError):
-    """The gateway cannot be reached or ended the connection. The collector tries again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +100,7 @@ class Collector:
         self._dice = dice or SystemRandom().random
         self._on_down: Callable[[int, bytes, bytes], None] | None = None
         self._spool = Spool(spool_folder, max_octets=max_spool_octets)
-        self._connection: _Connection | None = None
+        self._connection: GatewayConnection | None = None
         self._offered = 0
         self._connections = 0
         self._wake = asyncio.Event()
@@ -215,7 +202,7 @@ class Collector:
         self._connections += 1
         async with asyncio.timeout(CONNECT_TIMEOUT_S):
             _, connection = await loop.create_connection(
-                lambda: _Connection(self._wake, self._take), *self._address, ssl=self._ssl_context
+                lambda: GatewayConnection(self._wake, self._take), *self._address, ssl=self._ssl_context
             )
         self._connection = connection
         connection.send(
@@ -241,7 +228,7 @@ class Collector:
                 await self._pause(connection, HEARTBEAT_S)
                 connection.keep_alive(loop.time())
 
-    async def _pause(self, connection: _Connection, timeout_s: float) -> None:
+    async def _pause(self, connection: GatewayConnection, timeout_s: float) -> None:
         """Wait until something happened; raise if it is the end of the connection or of the disk."""
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._wake.wait(), max(0.0, timeout_s))
@@ -251,7 +238,7 @@ class Collector:
         if connection.lost is not None:
             raise connection.lost
 
-    async def _room(self, connection: _Connection, stop: asyncio.Event) -> None:
+    async def _room(self, connection: GatewayConnection, stop: asyncio.Event) -> None:
         """Wait until the window and the socket take more."""
         loop = asyncio.get_running_loop()
         if connection.lost is not None:
@@ -260,7 +247,7 @@ class Collector:
             await self._pause(connection, HEARTBEAT_S)
             connection.keep_alive(loop.time())
 
-    async def _send(self, connection: _Connection, run: Run, stop: asyncio.Event) -> None:
+    async def _send(self, connection: GatewayConnection, run: Run, stop: asyncio.Event) -> None:
         await self._room(connection, stop)
         if stop.is_set():
             return
@@ -271,7 +258,7 @@ class Collector:
             del messages[: skip_messages(messages, count=already)]
         connection.send_frames(messages, last_seq=run.last_seq)
 
-    def _take(self, connection: _Connection, message: LinkMessage) -> None:
+    def _take(self, connection: GatewayConnection, message: LinkMessage) -> None:
         """Take one message of the gateway."""
         if message.type == MessageType.DOWN:
             if self._on_down is not None:
@@ -292,104 +279,3 @@ class Collector:
             self._spool.renumber(mark_seq + 1)
         else:
             self._spool.acknowledge(mark_seq)
-
-
-class _Connection(asyncio.Protocol):
-    """One TCP connection to the gateway: octets in both directions and how much is under way."""
-
-    def __init__(self, wake: asyncio.Event, take: Callable[[_Connection, LinkMessage], None]) -> None:
-        self.link = CollectorLink()
-        self.has_resumed = False
-        self.lost: Exception | None = None
-        self._wake = wake
-        self._take = take
-        self._transport: asyncio.Transport | None = None
-        self._is_paused = False
-        self._in_flight: deque[tuple[int, int]] = deque()
-        self._in_flight_octets = 0
-        self._heard_at = asyncio.get_running_loop().time()
-        self._asked_at = self._heard_at
-
-    @property
-    def is_open(self) -> bool:
-        """Whether frames can flow."""
-        return self.has_resumed and self.lost is None
-
-    @property
-    def is_full(self) -> bool:
-        """Whether the window or the socket takes no more now."""
-        return self._is_paused or self._in_flight_octets >= WINDOW_OCTETS
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast("asyncio.Transport", transport)
-        try:
-            _check_gateway(transport.get_extra_info("ssl_object"))
-        except PeerRefusedError as error:
-            self._end(error)
-
-    def data_received(self, data: bytes) -> None:
-        if self.lost is not None:
-            return
-        self._heard_at = asyncio.get_running_loop().time()
-        try:
-            for message in self.link.receive(data):
-                self._take(self, message)
-        except OpenAmiError as error:
-            self._end(error)
-        self._wake.set()
-
-    def pause_writing(self) -> None:
-        self._is_paused = True
-
-    def resume_writing(self) -> None:
-        self._is_paused = False
-        self._wake.set()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        if self.lost is None:
-            self.lost = ConnectionLostError(f"the gateway ended the connection ({type(exc).__name__})")
-        self._wake.set()
-
-    def send(self, octets: bytes) -> None:
-        """Hand octets to the socket."""
-        if self._transport is not None and self.lost is None:
-            self._transport.write(octets)
-
-    def send_frames(self, messages: bytearray, *, last_seq: int) -> None:
-        """Send frames and count them as under way."""
-        self.link.sent(last_seq)
-        self._in_flight.append((last_seq, len(messages)))
-        self._in_flight_octets += len(messages)
-        self.send(bytes(messages))
-
-    def acknowledged(self, seq: int) -> None:
-        """Count what the stream has as no longer under way."""
-        while self._in_flight and self._in_flight[0][0] <= seq:
-            self._in_flight_octets -= self._in_flight.popleft()[1]
-
-    def keep_alive(self, now: float) -> None:
-        """Send a heartbeat when it is due; end a connection that has been silent for too long."""
-        if now - self._heard_at >= SILENCE_S:
-            self._end(ConnectionLostError(f"the gateway was silent for {SILENCE_S:.0f} s"))
-        elif now - max(self._asked_at, self._heard_at) >= HEARTBEAT_S:
-            self._asked_at = now
-            self.send(encode_message(MessageType.HEARTBEAT))
-
-    def close(self) -> None:
-        """End the connection."""
-        if self.lost is None:
-            self.lost = ConnectionLostError("this side ended the connection")
-        if self._transport is not None:
-            self._transport.abort()
-
-    def _end(self, cause: Exception) -> None:
-        self.lost = cause
-        self.close()
-        self._wake.set()
-
-
-def _check_gateway(tls: ssl.SSLObject) -> None:
-    if tls.selected_alpn_protocol() != ALPN:
-        raise PeerRefusedError("the peer does not speak link v1")
-    if peer_identity(tls.getpeercert()).role is not Role.GATEWAY:
-        raise PeerRefusedError("the peer's certificate is not a gateway's")

@@ -27,6 +27,12 @@ async def _take(url: str, meter: UUID, handle: int) -> None:
         os.write(handle, f"{taken}\n".encode())
 
 
+def _wait_for_growth(handle: int) -> None:
+    before, deadline = os.fstat(handle).st_size, time.monotonic() + 20
+    while os.fstat(handle).st_size == before and time.monotonic() < deadline:
+        time.sleep(0.001)
+
+
 def main() -> None:
     url, meter, file, kills = sys.argv[1], UUID(sys.argv[2]), sys.argv[3], int(sys.argv[4])
     dice = random.Random(1)
@@ -35,8 +41,11 @@ def main() -> None:
         child = os.fork()
         if child == 0:
             asyncio.run(_take(url, meter, handle))
+        if dice.random() < 0.6:
+            # At work, however slow the machine is; the others die while they connect, reserve or begin.
+            _wait_for_growth(handle)
         os.close(handle)
-        time.sleep(dice.uniform(0.005, 0.12))
+        time.sleep(dice.uniform(0.0, 0.06))
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
 

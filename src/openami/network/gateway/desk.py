@@ -23,7 +23,7 @@ from openami.network.gateway.command import refusal_of_command
 from openami.network.gateway.rate import CommandRates
 from openami.network.gateway.routes import RouteBook
 from openami.network.link import LinkMessage
-from openami.network.ports import SigningKeys
+from openami.network.ports import CommandBus, SigningKeys
 from openami.protocol.envelope.association import REQUESTS
 from openami.protocol.envelope.wrapper import wrap
 
@@ -42,6 +42,21 @@ class _Open:
     title: bytes
     collector_id: int
     expires_at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Commanding:
+    """What the road down needs.
+
+    Args:
+        bus: commands from core, and the word back.
+        keys: whose commands pass.
+        real_now_ms: real time, milliseconds since the epoch; commands expire by it.
+    """
+
+    bus: CommandBus
+    keys: SigningKeys
+    real_now_ms: Callable[[], int]
 
 
 class CommandDesk:

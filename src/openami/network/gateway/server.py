@@ -12,7 +12,6 @@ import json
 import ssl
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
@@ -24,7 +23,8 @@ from openami.network.gateway.batch import RefusedFrame
 from openami.network.gateway.check import is_association_answer, is_refusal_in_clear
 from openami.network.gateway.command import NoSigningKeys
 from openami.network.gateway.connection import CollectorConnection
-from openami.network.gateway.desk import CommandDesk
+from openami.network.gateway.desk import CommandDesk, Commanding
+from openami.network.gateway.limits import GatewayLimits
 from openami.network.gateway.publisher import Publisher
 from openami.network.gateway.quarantine import QUARANTINE, Quarantine, QuarantineError
 from openami.network.gateway.refused import COUNT_PREFIX, STATUS, refused_counts
@@ -32,55 +32,12 @@ from openami.network.gateway.routes import KEEP_EVERY_S, RouteBook
 from openami.network.gateway.segment import SegmentWriter
 from openami.network.gateway.titles import EveryTitle
 from openami.network.link import LinkMessage, LinkState
-from openami.network.ports import CommandBus, FrameStream, FrameStreamError, KnownTitles, RateLimit, SigningKeys
+from openami.network.ports import FrameStream, FrameStreamError, KnownTitles, RateLimit, SigningKeys
 from openami.security.pki import PeerIdentity, PeerRefusedError, PkiError, RevocationList
 
 NUMBERS_A_MS = 1_000
 """More commands a millisecond than a gateway hands down."""
 _log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class GatewayLimits:
-    """Named limits.
-
-    Args:
-        max_connections: more are refused.
-        max_gathered_octets: at this much unpublished, all collectors wait.
-        max_partial_octets: unfinished frames of all connections together; the largest go first.
-        gather_s: how long frames wait for company.
-        handshake_s, hello_s: to finish TLS; to say HELLO.
-        frame_s: from a frame's first octet to its last (requirement R6.2).
-        silence_s: three heartbeats.
-        marks_at_once: marks that are looked up at the same time.
-        drain_s: how long a shutdown waits for what is gathered.
-    """
-
-    max_connections: int = 20_000
-    max_gathered_octets: int = 8 * 1024 * 1024
-    max_partial_octets: int = 64 * 1024 * 1024
-    gather_s: float = 0.02
-    handshake_s: float = 10.0
-    hello_s: float = 10.0
-    frame_s: float = 10.0
-    silence_s: float = 90.0
-    marks_at_once: int = 64
-    drain_s: float = 10.0
-
-
-@dataclass(frozen=True, slots=True)
-class Commanding:
-    """What the road down needs.
-
-    Args:
-        bus: commands from core, and the word back.
-        keys: whose commands pass.
-        real_now_ms: real time, milliseconds since the epoch; commands expire by it.
-    """
-
-    bus: CommandBus
-    keys: SigningKeys
-    real_now_ms: Callable[[], int]
 
 
 class Gateway:
