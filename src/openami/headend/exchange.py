@@ -31,15 +31,13 @@ _REFUSED_WORDS = {
     Refusal.BUSY: "the collector has too much to do",
     Refusal.OVER_RATE: "the gateway has passed as many commands of this kind as it may for now",
 }
-_NO_WORD, _WORDS = (
-    "nothing was heard of it",
-    {
-        OutcomeKind.ANSWERED: "the meter answered, and the answer has not arrived",
-        OutcomeKind.DELIVERED: "the meter took it and sent no answer",
-        OutcomeKind.NO_ANSWER: "the collector called it on the radio, and it did not answer",
-        OutcomeKind.EXPIRED: "its time was over before the meter could be called",
-    },
-)
+_NO_WORD = "nothing was heard of it"
+_WORDS = {
+    OutcomeKind.ANSWERED: "the meter answered, and the answer has not arrived",
+    OutcomeKind.DELIVERED: "the meter took it and sent no answer",
+    OutcomeKind.NO_ANSWER: "the collector called it on the radio, and it did not answer",
+    OutcomeKind.EXPIRED: "its time was over before the meter could be called",
+}
 
 
 @dataclass(slots=True)
