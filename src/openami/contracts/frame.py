@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from enum import IntEnum
 
 import numpy as np
@@ -132,19 +132,59 @@ class FrameColumns:
         start = int(self.start[index])
         return self.octets[start : start + int(self.length[index])].tobytes()
 
-    @classmethod
-    def concatenate(cls, parts: Sequence[FrameColumns]) -> FrameColumns:
-        """Return the frames of all parts in order; none where there are no parts."""
-        if not parts:
-            return _columns(np.zeros(0, np.uint8), np.zeros(0, np.int64))
-        bases = np.cumsum([0, *(len(p.octets) for p in parts[:-1])])
-        joined = {f.name: np.concatenate([getattr(p, f.name) for p in parts]) for f in fields(cls) if f.name != "start"}
-        start = np.concatenate([p.start + base for p, base in zip(parts, bases.tolist(), strict=True)])
-        return cls(start=start, **joined)
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FrameBatches:
+    """Frames of many batches, side by side.
+
+    Args:
+        frames: (n,) of all batches that can be read, in order.
+        batch: (n,) index of the batch that each frame came in.
+        received_at_ms: (n,) the gateway's clock.
+        errors: by index, why a batch cannot be read.
+    """
+
+    frames: FrameColumns
+    batch: npt.NDArray[np.int64]
+    received_at_ms: npt.NDArray[np.uint64]
+    errors: dict[int, ContractError]
 
 
-def decode_frame_columns(octets: bytes) -> tuple[int, int, FrameColumns]:
-    """Read a batch as (gateway_id, received_at_ms, frames), without an object for each frame.
+def decode_frame_batches(batches: Sequence[bytes]) -> FrameBatches:
+    """Read many batches, without an object for each frame.
+
+    Args:
+        batches: octets of each; one that is not a whole batch spoils no other.
+    """
+    whole: list[bytes] = []
+    heads: list[npt.NDArray[np.int64]] = []
+    numbers: list[int] = []
+    received_at_ms: list[int] = []
+    errors: dict[int, ContractError] = {}
+    base = 0
+    for number, octets in enumerate(batches):
+        try:
+            _, at_ms, found = _read_heads(octets)
+        except ContractError as error:
+            errors[number] = error
+            continue
+        whole.append(octets)
+        heads.append(found + base)
+        numbers.append(number)
+        received_at_ms.append(at_ms)
+        base += len(octets)
+    counts = [len(found) for found in heads]
+    buffer = np.frombuffer(b"".join(whole), np.uint8)
+    return FrameBatches(
+        _columns(buffer, np.concatenate([np.zeros(0, np.int64), *heads])),
+        np.repeat(np.array(numbers, np.int64), counts),
+        np.repeat(np.array(received_at_ms, np.uint64), counts),
+        errors,
+    )
+
+
+def _read_heads(octets: bytes) -> tuple[int, int, npt.NDArray[np.int64]]:
+    """Return gateway, its clock, and where each frame of a batch begins.
 
     Raises:
         ContractError: the octets are not a whole batch; the text names the offset.
@@ -156,11 +196,8 @@ def decode_frame_columns(octets: bytes) -> tuple[int, int, FrameColumns]:
         raise ContractError(f"frame batch: magic {magic.hex()} at offset 0, expected {MAGIC.hex()}")
     if count > MAX_FRAMES_PER_BATCH:
         raise ContractError(f"frame batch: {count} frames at offset 16, the limit is {MAX_FRAMES_PER_BATCH}")
-    buffer = np.frombuffer(octets, np.uint8)
-    heads = _equal_heads(octets, buffer, count)
-    if heads is None:
-        heads = np.array(_heads(octets, count), np.int64)
-    return gateway_id, received_at_ms, _columns(buffer, heads)
+    heads = _equal_heads(octets, np.frombuffer(octets, np.uint8), count)
+    return gateway_id, received_at_ms, np.array(_heads(octets, count), np.int64) if heads is None else heads
 
 
 def _equal_heads(octets: bytes, buffer: npt.NDArray[np.uint8], count: int) -> npt.NDArray[np.int64] | None:
@@ -179,7 +216,7 @@ def _heads(octets: bytes, count: int) -> list[int]:
     """Walk from frame to frame.
 
     Raises:
-        ContractError: see :func:`decode_frame_columns`.
+        ContractError: see :func:`_read_heads`.
     """
     offset, end = _HEAD.size, len(octets)
     heads = []
@@ -235,7 +272,8 @@ def decode_frame_batch(octets: bytes) -> FrameBatch:
     Raises:
         ContractError: the octets are not a whole batch; the text names the offset.
     """
-    gateway_id, received_at_ms, columns = decode_frame_columns(octets)
+    gateway_id, received_at_ms, heads = _read_heads(octets)
+    columns = _columns(np.frombuffer(octets, np.uint8), heads)
     frames = tuple(
         SealedFrame(collector, seq, kind, SystemTitle(title.to_bytes(8)), at_ms, columns.frame(index))
         for index, (collector, seq, kind, title, at_ms) in enumerate(

@@ -21,7 +21,7 @@ import numpy.typing as npt
 from openami.contracts.deadletter import DeadLetter, RefusalReason
 from openami.contracts.errors import ContractError
 from openami.contracts.event import DeviceEvent
-from openami.contracts.frame import MAX_FRAME_OCTETS, FrameColumns, decode_frame_columns
+from openami.contracts.frame import MAX_FRAME_OCTETS, FrameColumns, decode_frame_batches
 from openami.contracts.reading import ReadingBatch, RegisterBatch
 from openami.headend.decoding import Pushes, decode_pushes
 from openami.headend.envelope import SEALED_HEAD_OCTETS, ClearHeads, EqualFrames, Refusal, read_clear_heads
@@ -278,34 +278,23 @@ def refusal_counts(letters: Sequence[DeadLetter]) -> Counter[str]:
 
 
 def _unpack(messages: Sequence[StreamMessage], now_ms: int) -> Opened:
-    parts: list[FrameColumns] = []
-    numbers: list[int] = []
-    received_at_ms: list[int] = []
-    spoiled: list[DeadLetter] = []
-    for number, message in enumerate(messages):
-        try:
-            _, at_ms, frames = decode_frame_columns(message.octets)
-        except ContractError as error:
-            spoiled.append(_spoiled_letter(message, error, now_ms))
-            continue
-        parts.append(frames)
-        numbers.append(number)
-        received_at_ms.append(at_ms)
-    counts = [len(part) for part in parts]
-    frames = FrameColumns.concatenate(parts)
-    heads = read_clear_heads(frames)
+    read = decode_frame_batches([message.octets for message in messages])
+    heads = read_clear_heads(read.frames)
+    count = len(read.frames)
+    # Counted from the first frame of the same message.
+    place = np.arange(count) - np.searchsorted(read.batch, read.batch)
     return Opened(
         messages=messages,
-        frames=frames,
-        message=np.repeat(np.array(numbers, np.int64), counts),
-        place=np.concatenate([np.arange(count) for count in counts]) if counts else np.zeros(0, np.int64),
-        received_at_ms=np.repeat(np.array(received_at_ms, np.uint64), counts),
+        frames=read.frames,
+        message=read.batch,
+        place=place,
+        received_at_ms=read.received_at_ms,
         heads=heads,
-        rows=np.full(len(frames), -1, np.int64),
+        rows=np.full(count, -1, np.int64),
         plaintexts=[],
-        first=np.zeros(len(frames), np.uint8),
+        first=np.zeros(count, np.uint8),
         refusals=list(heads.refusals),
-        spoiled=spoiled,
+        spoiled=[_spoiled_letter(messages[number], error, now_ms) for number, error in read.errors.items()],
     )
 
 

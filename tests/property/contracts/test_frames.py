@@ -8,10 +8,9 @@ from hypothesis import strategies as st
 from openami.contracts.errors import ContractError
 from openami.contracts.frame import (
     FrameClass,
-    FrameColumns,
     SealedFrame,
     decode_frame_batch,
-    decode_frame_columns,
+    decode_frame_batches,
     encode_frame_batch,
 )
 from openami.kernel.ids import SystemTitle
@@ -34,13 +33,17 @@ def test_frames_come_back_as_they_were(sent: list[SealedFrame]) -> None:
     assert (got.gateway_id, got.received_at_ms, list(got.frames)) == (3, 4, sent)
 
 
-@given(st.lists(batches, max_size=3))
-def test_batches_side_by_side_hold_the_frames_of_all(sent: list[list[SealedFrame]]) -> None:
-    parts = [decode_frame_columns(encode_frame_batch(gateway_id=1, received_at_ms=1, frames=f))[2] for f in sent]
-    joined = FrameColumns.concatenate(parts)
-    flat = [frame for batch in sent for frame in batch]
-    assert [joined.frame(i) for i in range(len(joined))] == [frame.octets for frame in flat]
-    assert [title.to_bytes(8) for title in joined.title.tolist()] == [frame.system_title.octets for frame in flat]
+@given(st.lists(batches, max_size=3), st.sets(st.integers(0, 3)))
+def test_batches_side_by_side_hold_the_frames_of_all_that_can_be_read(
+    sent: list[list[SealedFrame]], spoiled: set[int]
+) -> None:
+    octets = [encode_frame_batch(gateway_id=1, received_at_ms=n, frames=frames) for n, frames in enumerate(sent)]
+    read = decode_frame_batches([b"not" + o if n in spoiled else o for n, o in enumerate(octets)])
+    flat = [(n, frame) for n, batch in enumerate(sent) if n not in spoiled for frame in batch]
+    assert [read.frames.frame(i) for i in range(len(read.frames))] == [frame.octets for _, frame in flat]
+    assert [title.to_bytes(8) for title in read.frames.title.tolist()] == [f.system_title.octets for _, f in flat]
+    assert read.batch.tolist() == read.received_at_ms.tolist() == [n for n, _ in flat]
+    assert set(read.errors) == spoiled & set(range(len(sent)))
 
 
 @given(batches, st.integers(0, 400), st.integers(0, 255))

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from openami.contracts.frame import FrameClass, SealedFrame, decode_frame_columns, encode_frame_batch
+from openami.contracts.frame import FrameClass, SealedFrame, decode_frame_batches, encode_frame_batch
 from openami.headend.envelope import LENGTH_AT, read_clear_heads
 from openami.kernel.ids import SystemTitle
 from openami.protocol.envelope import build_sealed, parse_sealed_header, parse_wrapper, wrap
@@ -61,7 +61,7 @@ def frames(draw: st.DrawFn) -> bytes:
 def test_columns_and_parser_agree(batch: list[bytes]) -> None:
     sealed = [SealedFrame(1, 1, FrameClass.PROFILE, SystemTitle(TITLE), 0, frame) for frame in batch]
     octets = encode_frame_batch(gateway_id=1, received_at_ms=0, frames=sealed)
-    heads = read_clear_heads(decode_frame_columns(octets)[2])
+    heads = read_clear_heads(decode_frame_batches([octets]).frames)
     for index, frame in enumerate(batch):
         expected = sound_by_parser(frame)
         assert bool(heads.sound[index]) == (expected is not None)
