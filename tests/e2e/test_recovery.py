@@ -31,9 +31,9 @@ from openami.mdm.ports import MeterSpan
 from openami.security.access.scope import Purpose, system_scope
 
 pytestmark = [pytest.mark.e2e, pytest.mark.enable_socket, pytest.mark.timeout(400)]
-SPEED = 120
-LIVE = timedelta(hours=6)
-"""Domain time that is lived through before the account is made: three minutes."""
+SPEED = 240
+LIVE = timedelta(hours=5)
+"""Domain time that is lived through before the account is made: a minute and a quarter."""
 SETTLED = timedelta(hours=2)
 """How old an interval must be to be asked for here: half an hour of grace, a plan, a few tries."""
 NO_ROW = {"no_supply", "absent", "not_installed"}
@@ -44,7 +44,7 @@ NO_ROW = {"no_supply", "absent", "not_installed"}
 def fast_demo() -> Iterator[Demo]:
     folder = Path(tempfile.mkdtemp(prefix="oa-recovery-"))
     folder.chmod(0o755)
-    running = start_demo(folder / "home", "--homes", "60", "--days", "3", "--speed", str(SPEED))
+    running = start_demo(folder / "home", "--homes", "400", "--days", "3", "--speed", str(SPEED))
     try:
         wait_until_loaded(running)
         yield running
@@ -114,7 +114,7 @@ async def test_what_pushes_lose_is_fetched_once_through_a_kill_of_the_head_end(f
             return not await lacking()
 
         try:
-            await until(is_complete, what="every interval is there, or no meter holds it", timeout_s=120)
+            await until(is_complete, what="every interval is there, or no meter holds it", timeout_s=240)
         except AssertionError:
             raise AssertionError(f"still lacking: {(await lacking())[:20]}") from None
     found = await account_of(settings, meters, due)
