@@ -113,6 +113,12 @@ class Agenda:
             taken.append(self._put(running))
         return taken
 
+    def put_back(self, requests: Iterable[Request]) -> None:
+        """Queue what was taken and not begun; the try does not count."""
+        for one in requests:
+            self.busy.discard(one.meter_id)
+            self._put(replace(one, state=next_state(one.state, Happening.NOT_BEGUN), tries=one.tries - 1))
+
     def answered(self, request_id: UUID, *, now_s: float, words: str = "") -> Request:
         """End a request that was answered."""
         return self._end(self.open[request_id], Happening.ANSWERED, now_s, words)

@@ -8,10 +8,12 @@ and what comes twice collapses.
 from __future__ import annotations
 
 import asyncio
+import traceback
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -206,7 +208,12 @@ class GroupAsking:
         for one in await requests.arrivals(self._lease.group):
             keeper.agenda.add(one)
         taken = keeper.agenda.take(now_s=real_s, limit=max(0, MAX_SESSIONS - len(self._tasks)))
-        await self._save()
+        try:
+            await self._save()
+        except StateUnavailableError:
+            # What runs is in the table before its session begins; nothing may run for ever without one.
+            keeper.agenda.put_back(taken)
+            raise
         for one in taken:
             task = asyncio.create_task(self._ask(one))
             self._tasks.add(task)
@@ -226,6 +233,9 @@ class GroupAsking:
             await self._publish(request, answer)
             if answer.columns and self._engines.columns is not None:
                 await self._engines.columns.keep(answer.columns)
+            if request.lane is Lane.PERSON:
+                self._figures[request.request_id] = answer.figures
+            keeper.answered(request, answer, now_s=self._now_s(), real_s=self._real_s())
         except SessionFailedError as error:
             self._failed(request, str(error), is_final=error.is_final)
         except (SealingRefusedError, UnknownProfileError) as error:
@@ -237,10 +247,13 @@ class GroupAsking:
             StateUnavailableError,
         ) as error:
             self._failed(request, str(error), is_ours=True)
-        else:
-            if request.lane is Lane.PERSON:
-                self._figures[request.request_id] = answer.figures
-            keeper.answered(request, answer, now_s=self._now_s(), real_s=self._real_s())
+        except Exception as error:  # noqa: BLE001 - the edge of a session
+            # A fault of ours must not leave the request running and its meter busy for ever. What the exception says
+            # may hold readings, so its kind and place alone are told.
+            cause, place = type(error).__name__, _place_of(error)
+            log.error("session_fault", kind=request.kind.value, cause=cause, at=place)  # noqa: TRY400 - as above
+            self._figures.pop(request.request_id, None)
+            self._failed(request, "a fault of ours, which is in the log", is_final=True)
 
     def _failed(self, request: Request, words: str, *, is_final: bool = False, is_ours: bool = False) -> None:
         self.keeper.failed(
@@ -291,6 +304,11 @@ class GroupAsking:
 
     def _real_s(self) -> float:
         return self._real_now().timestamp()
+
+
+def _place_of(error: Exception) -> str:
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{Path(frame.filename).name}:{frame.lineno}"
 
 
 def _can_ask(name: str) -> bool:

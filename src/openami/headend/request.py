@@ -57,6 +57,7 @@ class Happening(StrEnum):
     SPENT = "spent"
     OWNER_DIED = "owner_died"
     OVERTAKEN = "overtaken"
+    NOT_BEGUN = "not_begun"
 
 
 _S, _H = RequestState, Happening
@@ -70,6 +71,8 @@ TRANSITIONS: Mapping[tuple[RequestState, Happening], RequestState] = {
     (_S.QUEUED, _H.SPENT): _S.GIVEN_UP,
     (_S.WAITING, _H.SPENT): _S.GIVEN_UP,
     (_S.RUNNING, _H.OWNER_DIED): _S.QUEUED,
+    # Its state could not be kept, so no session was begun on it.
+    (_S.RUNNING, _H.NOT_BEGUN): _S.QUEUED,
     # What was wanted came by itself: a late push.
     (_S.QUEUED, _H.OVERTAKEN): _S.DONE,
     (_S.WAITING, _H.OVERTAKEN): _S.DONE,
