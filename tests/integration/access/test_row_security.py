@@ -63,7 +63,13 @@ def test_web_requests_may_only_select_what_customers_and_bills_hold(postgres: Po
             "select table_schema || '.' || table_name, privilege_type from information_schema.role_table_grants "
             "where grantee = 'openami_portal'"
         ).fetchall()
+        columns = c.execute(
+            "select distinct table_schema || '.' || table_name from information_schema.role_column_grants "
+            "where grantee = 'openami_portal' and privilege_type <> 'SELECT'"
+        ).fetchall()
     assert {right for _, right in rights} == {"SELECT"}
+    # Reads that a person asks for, by column.
+    assert columns == [("headend.request",)]
 
 
 def test_without_settings_no_role_of_the_web_sees_a_row(postgres: PostgresEngine) -> None:
@@ -92,6 +98,47 @@ def test_without_settings_no_role_of_the_web_sees_a_row(postgres: PostgresEngine
             ).fetchone()
             if has_subject:
                 assert row == (0,), f"{schema}.{table}"
+
+
+ASKED = {
+    "request_id": UUID(int=1), "group_no": 0, "meter_id": UUID(int=2), "system_title": b"OAM00001", "kind": "read_now",
+    "lane": 0, "from_s": 1_800_000_000, "to_s": 1_800_000_000, "asked_at_s": 1_800_000_000, "state": "queued",
+    "expires_s": 1_800_000_030.0, "asked_by": "staff",
+}  # fmt: skip
+
+
+def asked_by_web(postgres: PostgresEngine, row: dict[str, object]) -> None:
+    names = sql.SQL(", ").join(map(sql.Identifier, row))
+    places = sql.SQL(", ").join(map(sql.Placeholder, row))
+    with psycopg.connect(f"host={postgres.sockets} user=openami_portal dbname=openami") as c:
+        c.execute(sql.SQL("insert into headend.request ({}) values ({})").format(names, places), row)
+        c.rollback()
+
+
+@pytest.mark.parametrize("kind", ["read_now", "ping", "clock", "events"])
+def test_web_requests_may_ask_a_meter_what_a_person_may(postgres: PostgresEngine, kind: str) -> None:
+    asked_by_web(postgres, {**ASKED, "kind": kind})
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        pytest.param({"kind": "firmware"}, id="firmware"),
+        pytest.param({"kind": "intervals"}, id="recovery"),
+        pytest.param({"kind": "no such kind"}, id="a kind that stops whoever reads the row"),
+        pytest.param({"lane": 1}, id="another lane"),
+        pytest.param({"state": "done"}, id="an answer"),
+        pytest.param({"figures": "[]"}, id="figures"),
+        pytest.param({"tries": -5}, id="more tries"),
+        pytest.param({"from_s": 1_700_000_000}, id="years of events"),
+        pytest.param({"from_s": -1}, id="before the epoch"),
+        pytest.param({"expires_s": None}, id="for ever"),
+        pytest.param({"expires_s": 1_900_000_000.0}, id="for years"),
+    ],
+)
+def test_web_requests_may_ask_a_meter_nothing_else(postgres: PostgresEngine, more: dict[str, object]) -> None:
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        asked_by_web(postgres, {**ASKED, **more})
 
 
 async def test_settings_end_with_their_transaction_on_a_pooled_connection(postgres: PostgresEngine) -> None:

@@ -10,7 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from openami.contracts.stream import partition_of
-from openami.headend.adapters.requests_postgres import MAX_OPEN_ROWS, request_of, transaction
+from openami.headend.adapters.requests_postgres import MAX_OPEN_ROWS, readable, transaction
 from openami.headend.answer import Figure
 from openami.headend.api import AskedRequest, MeterMemory
 from openami.headend.look import interval_states
@@ -86,13 +86,14 @@ class PostgresFleetBooks:
         """Return the newest requests of people to a meter."""
         async with transaction(self._engine) as connection:
             rows = (await connection.execute(_ASKED, {"meter_id": meter_id, "limit": max(1, min(limit, 100))})).all()
-        return [AskedRequest(request_of(r), tuple(Figure(*f) for f in r.figures or ())) for r in rows]
+        figures = {r.request_id: tuple(Figure(*f) for f in r.figures or ()) for r in rows}
+        return [AskedRequest(one, figures[one.request_id]) for one in readable(rows)]
 
     async def requests_over(self, meter_id: UUID, from_s: int, to_s: int) -> list[Request]:
         """Return requests for intervals of a meter that overlap a span."""
         async with transaction(self._engine) as connection:
             values = {"meter_id": meter_id, "from_s": from_s, "to_s": to_s}
-            return [request_of(r) for r in (await connection.execute(_OVER, values)).all()]
+            return readable((await connection.execute(_OVER, values)).all())
 
     async def open_requests(self, kind: RequestKind) -> list[UUID]:
         """Return the meters that have an open request of a kind."""

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 from uuid import UUID
 
+import structlog
 from sqlalchemy import Row, text
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -17,6 +18,7 @@ from openami.headend.ports import Lease, LostLeaseError, StateUnavailableError
 from openami.headend.request import Lane, Request, RequestKind, RequestState
 from openami.kernel.ids import SystemTitle
 
+log = structlog.get_logger("openami.headend")
 MAX_OPEN_ROWS = 25_000
 """More than an agenda takes; what lies beyond waits in the table."""
 _SELECT = """
@@ -68,19 +70,19 @@ class PostgresRequests:
         """Return the open requests of a group."""
         async with transaction(self._engine) as connection:
             rows = (await connection.execute(_OPEN, {"group": group, "limit": MAX_OPEN_ROWS})).all()
-        return [request_of(row) for row in rows]
+        return readable(rows)
 
     async def arrivals(self, group: int) -> list[Request]:
         """Return requests of people that nobody has begun."""
         async with transaction(self._engine) as connection:
             rows = (await connection.execute(_ARRIVALS, {"group": group})).all()
-        return [request_of(row) for row in rows]
+        return readable(rows)
 
     async def rested(self, group: int, *, since_s: float) -> list[Request]:
         """Return requests that were given up."""
         async with transaction(self._engine) as connection:
             rows = (await connection.execute(_RESTED, {"group": group, "since": since_s})).all()
-        return [request_of(row) for row in rows]
+        return readable(rows)
 
     async def save(self, lease: Lease, requests: Sequence[Request], figures: Mapping[UUID, Sequence[Figure]]) -> None:
         """Keep requests as they stand, or nothing where the fence is another's."""
@@ -99,8 +101,24 @@ class PostgresRequests:
             await connection.execute(_FORGET, values)
 
 
+def readable(rows: Sequence[Row[Any]]) -> list[Request]:
+    """Return the requests of rows. One of a kind or state that this version does not know is told and left alone."""
+    found = []
+    for row in rows:
+        try:
+            found.append(request_of(row))
+        except ValueError as error:
+            # One row must not stop a group, and every owner after it.
+            log.warning("request_unreadable", request=str(row.request_id), problem=str(error))
+    return found
+
+
 def request_of(row: Row[Any]) -> Request:
-    """Return a request from its row, columns in the order of the table."""
+    """Return a request from its row, columns in the order of the table.
+
+    Raises:
+        ValueError: a kind, lane or state that this version does not know.
+    """
     return Request(
         row.request_id,
         row.meter_id,
