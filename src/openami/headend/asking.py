@@ -53,7 +53,7 @@ TICK_S = 0.5
 """How often, real time, it is looked whose turn it is: a person waits for this."""
 PLAN_S = 60
 """Domain time between two plans, and not more often than once a second of real time."""
-ROSTER_S = 60.0
+ROSTER_S = 15.0
 FORGET_S = 3_600.0
 DONE_KEPT_S = 86_400.0
 ENDED_KEPT_S = 45 * 86_400.0
@@ -141,7 +141,7 @@ class GroupAsking:
         memory = restore_memory(pages, began_s=self._now_s())
         keeper = Keeper(memory, self._table, self._is_ours, self._zone, _can_ask, engines.policy)
         self._kept = KeptState.of(pages)
-        keeper.enroll(await engines.roster.roster())
+        keeper.enroll(await engines.roster.roster(), now_s=self._now_s())
         keeper.agenda.restore(await engines.requests.open(self._lease.group))
         rest_s = engines.policy.rest_s
         for one in await engines.requests.rested(self._lease.group, since_s=self._real_s() - rest_s):
@@ -198,7 +198,7 @@ class GroupAsking:
         real_s, now_s = self._real_s(), self._now_s()
         requests, keeper = self._engines.requests, self.keeper
         if self._is_due("roster", real_s, ROSTER_S):
-            keeper.enroll(await self._engines.roster.roster())
+            keeper.enroll(await self._engines.roster.roster(), now_s=now_s)
         if now_s >= self._due["plan_domain"] and self._is_due("plan", real_s, 1.0):
             self._due["plan_domain"] = now_s + PLAN_S
             keeper.plan(now_s=now_s, real_s=real_s)

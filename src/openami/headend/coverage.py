@@ -65,6 +65,8 @@ class Coverage:
         meter_id: (n,) V16.
         since, until: first expected quarter-hour and first that is no longer expected.
         is_rostered: whether the registry said so, or the first frame.
+        counted: first quarter-hour that counts in service levels: when the registry first told of the meter. What came
+            before nobody waited for.
         down_s: since when the meter has no supply, by its own word; -1 where it has.
         newest: newest quarter-hour that came; -1 for none.
         cell: number of the radio cell; -1 for none.
@@ -81,6 +83,7 @@ class Coverage:
     meter_id: UUIDS = field(default_factory=lambda: np.zeros(0, "V16"))
     since: I64 = field(default_factory=lambda: np.zeros(0, np.int64))
     until: I64 = field(default_factory=lambda: np.zeros(0, np.int64))
+    counted: I64 = field(default_factory=lambda: np.zeros(0, np.int64))
     is_rostered: Mask = field(default_factory=lambda: np.zeros(0, np.bool_))
     down_s: I64 = field(default_factory=lambda: np.zeros(0, np.int64))
     newest: I64 = field(default_factory=lambda: np.zeros(0, np.int64))
@@ -125,7 +128,7 @@ class Coverage:
         self._grow(new, meter_ids[strangers[first]])
         return self.find(titles)
 
-    def enroll(self, titles: U64, meter_ids: UUIDS, *, since_s: I64, until_s: I64, cells: I64) -> None:
+    def enroll(self, titles: U64, meter_ids: UUIDS, *, since_s: I64, until_s: I64, cells: I64, now_s: int) -> None:
         """Take what the registry says: where meters hang and for how long.
 
         Args:
@@ -134,6 +137,7 @@ class Coverage:
             since_s: (n,) installed at, seconds since the epoch.
             until_s: (n,) removed at; :data:`NEVER_S` while it hangs.
             cells: (n,) number of the radio cell; -1 for none.
+            now_s: domain time.
         """
         at = self.numbers(titles, meter_ids)
         # A meter that hung before we began owes us nothing from then.
@@ -142,6 +146,8 @@ class Coverage:
         self.opened[at] = np.where(
             since < self.since[at], np.minimum(self.opened[at], since // SLOTS - 1), self.opened[at]
         )
+        new = at[~self.is_rostered[at]]
+        self.counted[new] = now_s // SLOT_S
         self.since[at], self.until[at], self.cell[at], self.is_rostered[at] = since, until, cells, True
         self.changed.update(moved.tolist())
 
@@ -169,7 +175,8 @@ class Coverage:
         self.set_bits(MARKED, number[is_marked], slot[is_marked])
         number, slot, arrived_s = number[new], slot[new], arrived_s[new]
         # Of a meter that hangs nowhere nobody expects anything yet.
-        due = self.is_rostered[number] & (slot >= self.since[number]) & (slot < self.until[number])
+        first = np.maximum(self.since[number], self.counted[number])
+        due = self.is_rostered[number] & (slot >= first) & (slot < self.until[number])
         self.levels.add(slot[due] // SLOTS, self.cell[number[due]], arrived_s[due] - (slot[due] + 1) * SLOT_S)
         return len(number)
 
@@ -271,7 +278,7 @@ class Coverage:
         self.title = np.concatenate([self.title, titles])
         self.meter_id = np.concatenate([self.meter_id, meter_ids])
         for name, value in (("since", NEVER_S), ("until", NEVER_S // SLOT_S), ("down_s", NONE), ("newest", NONE),
-                            ("cell", NONE), ("opened", self.today)):  # fmt: skip
+                            ("cell", NONE), ("opened", self.today), ("counted", 0)):  # fmt: skip
             setattr(self, name, np.concatenate([getattr(self, name), np.full(n, value, np.int64)]))
         self.is_rostered = np.concatenate([self.is_rostered, np.zeros(n, np.bool_)])
         self.finished = np.concatenate([self.finished, np.zeros(n, np.uint64)])

@@ -73,11 +73,11 @@ def standing(coverage: Coverage, *, until_s: int) -> Mapping[tuple[int, int], I6
     """Return the counts of :class:`~openami.headend.levels.Levels` with what open days are expected to give."""
     coverage.roll(until_s)
     _open_days(coverage)
-    expected = np.bitwise_count(_expected(coverage, until_s // SLOT_S) & ~coverage.bits[:, DARK]).sum(axis=1)
+    owed = _owed(coverage, until_s // SLOT_S)
     number, day = coverage.key >> DAY_BITS, coverage.key & DAY_MASK
     both = Levels({key: value.copy() for key, value in coverage.levels.counts.items()})
-    hangs = coverage.is_rostered[number]
-    both.expect(day[hangs], coverage.cell[number][hangs], expected[hangs].astype(np.int64))
+    hangs = owed > 0
+    both.expect(day[hangs], coverage.cell[number[hangs]], owed[hangs])
     return both.counts
 
 
@@ -103,14 +103,23 @@ def _open_days(coverage: Coverage) -> None:
     coverage.opened[late] = coverage.today
 
 
-def _expected(coverage: Coverage, horizon: int) -> U8:
-    """Return which quarter-hours before the horizon each page owes: (pages, 12)."""
+def _owed(coverage: Coverage, horizon: int) -> I64:
+    """Return how many quarter-hours of each page count in service levels: (pages,)."""
+    number = coverage.key >> DAY_BITS
+    first = np.maximum(coverage.since, coverage.counted)[number]
+    owed = np.bitwise_count(_expected(coverage, horizon, first) & ~coverage.bits[:, DARK]).sum(axis=1)
+    return np.where(coverage.is_rostered[number], owed, 0).astype(np.int64)
+
+
+def _expected(coverage: Coverage, horizon: int, first: I64 | None = None) -> U8:
+    """Return which quarter-hours from ``first`` (of each page) to the horizon each page owes: (pages, 12)."""
     number, start = coverage.key >> DAY_BITS, (coverage.key & DAY_MASK) * SLOTS
     end = np.minimum(coverage.until[number], horizon)
     # While a meter has no supply it owes nothing from the interval in which it failed.
     down = coverage.down_s[number]
     end = np.where(down >= 0, np.minimum(end, down // SLOT_S), end)
-    low, high = (np.clip(edge - start, 0, SLOTS) for edge in (coverage.since[number], end))
+    begin = coverage.since[number] if first is None else first
+    low, high = (np.clip(edge - start, 0, SLOTS) for edge in (begin, end))
     return np.asarray(_FIRST[high] & ~_FIRST[low])
 
 
@@ -156,9 +165,9 @@ def _finish_days(coverage: Coverage, horizon: int) -> None:
     done = over & ~waits & ~_missing(coverage, horizon).any(axis=1)
     if not done.any():
         return
-    owed = np.bitwise_count(_expected(coverage, horizon)[done] & ~coverage.bits[done, DARK]).sum(axis=1)
-    hangs = coverage.is_rostered[number[done]]
-    coverage.levels.expect(day[done][hangs], coverage.cell[number[done]][hangs], owed[hangs].astype(np.int64))
+    owed = _owed(coverage, horizon)
+    counts = done & (owed > 0)
+    coverage.levels.expect(day[counts], coverage.cell[number[counts]], owed[counts])
     np.bitwise_or.at(coverage.finished, number[done], np.uint64(1) << (day[done] % RING_DAYS).astype(np.uint64))
     coverage.changed.update(np.unique(number[done]).tolist())
     coverage.key, coverage.bits = coverage.key[~done], coverage.bits[~done]

@@ -85,15 +85,18 @@ class Keeper:
     roster: Roster = field(default_factory=lambda: Roster([]))
     agenda: Agenda = field(init=False)
     resting: dict[UUID, float] = field(default_factory=dict)
+    _enrolled_at: int = -1
     gaps: Gaps = field(default_factory=lambda: Gaps(*(np.zeros(0, np.int64) for _ in range(3))))
 
     def __post_init__(self) -> None:
         self.agenda = Agenda(CellBudget(self.policy.cell), self._cell_of)
 
-    def enroll(self, roster: Roster) -> None:
-        """Take the registry's word of who hangs where."""
-        self.roster = roster
-        self.memory.enroll(roster, is_ours=self.is_ours)
+    def enroll(self, roster: Roster, *, now_s: int) -> None:
+        """Take the registry's word of who hangs where, at a domain time."""
+        if roster is self.roster and self.table.revision == self._enrolled_at:
+            return
+        self.roster, self._enrolled_at = roster, self.table.revision
+        self.memory.enroll(roster, is_ours=self.is_ours, now_s=now_s)
 
     def hear(self, outcome: Outcome, *, now_s: int, real_s: float) -> None:
         """Take an outcome that was published."""

@@ -66,12 +66,15 @@ class GroupMemory:
             for name, value in (("clock_at_s", 0), ("logs_at_s", 0), ("zone", NO_ZONE)):
                 setattr(self, name, np.concatenate([getattr(self, name), np.full(more, value, np.int64)]))
 
-    def enroll(self, roster: Roster, *, is_ours: Callable[[npt.NDArray[np.uint64]], npt.NDArray[np.bool_]]) -> None:
+    def enroll(
+        self, roster: Roster, *, is_ours: Callable[[npt.NDArray[np.uint64]], npt.NDArray[np.bool_]], now_s: int
+    ) -> None:
         """Take the roster's meters of this group.
 
         Args:
             roster: every meter of the installation.
             is_ours: tells which titles belong to the group.
+            now_s: domain time.
         """
         mine = np.flatnonzero(is_ours(roster.title))
         self.coverage.enroll(
@@ -80,6 +83,7 @@ class GroupMemory:
             since_s=roster.installed_s[mine],
             until_s=roster.removed_s[mine],
             cells=np.array([self._cell_number(roster.hung[place].cell) for place in mine.tolist()], np.int64),
+            now_s=now_s,
         )
         self.grow()
         places = {zone.key: number for number, zone in enumerate(self.zones)}

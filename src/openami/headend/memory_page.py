@@ -27,7 +27,7 @@ MAX_TAIL_OCTETS = 16 * 1024 * 1024
 """Counts of 64 days and some thousand cells."""
 _HEAD = struct.Struct("<4sqqIII")
 _COVERAGE = (("since", "<i8"), ("until", "<i8"), ("is_rostered", "u1"), ("down_s", "<i8"), ("newest", "<i8"),
-             ("cell", "<i4"), ("opened", "<i4"), ("finished", "<u8"))  # fmt: skip
+             ("cell", "<i4"), ("opened", "<i4"), ("counted", "<i8"), ("finished", "<u8"))  # fmt: skip
 _MIDNIGHTS = (("came", "<u8"), ("in_time", "<u8"), ("absent", "<u8"))
 _CLOCKS = (("today_s", "<i8"), ("before_s", "<i8"), ("day", "<i4"))
 _MEMORY = (("clock_at_s", "<i8"), ("logs_at_s", "<i8"))

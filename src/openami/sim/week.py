@@ -116,7 +116,7 @@ class HostedHeadend:
             lambda name: answers_pulls(profile_of(name)),
             KeepingPolicy(),
         )
-        self.keeper.enroll(roster)
+        self.keeper.enroll(roster, now_s=began_s)
         self.keeper.agenda.restore(disk.requests.values())
         self.downlink = WeekDownlink(world)
         self.sessions = Sessions(

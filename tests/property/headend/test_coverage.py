@@ -37,6 +37,7 @@ def new_coverage() -> Coverage:
         since_s=np.array([BEGAN * SLOT_S] * METERS),
         until_s=np.array([NEVER_S] * METERS),
         cells=np.array([0, 0, 1]),
+        now_s=BEGAN * SLOT_S,
     )
     return coverage
 
@@ -160,3 +161,29 @@ def test_damaged_pages_are_refused_in_one_way(noise: bytes, at: int, octet: int)
             restore_memory([octets], began_s=0)
         except ContractError:
             continue
+
+
+def test_what_came_before_the_registry_knew_the_meter_counts_in_no_service_level() -> None:
+    coverage = Coverage(BEGAN * SLOT_S)
+    number = coverage.numbers(np.array([9], np.uint64), uuid_column([UUID(int=9)]))
+    now_s = (BEGAN + 8) * SLOT_S
+
+    def receive(*slots: int) -> None:
+        start_s = (BEGAN + np.array(slots)) * SLOT_S
+        unmarked = np.zeros(len(slots), np.bool_)
+        coverage.receive(
+            np.repeat(number, len(slots)), start_s, is_marked=unmarked, arrived_s=start_s + 1000, now_s=now_s
+        )
+
+    receive(0, 1, 3)
+    assert not standing(coverage, until_s=now_s)
+    coverage.enroll(
+        np.array([9], np.uint64), uuid_column([UUID(int=9)]), since_s=np.array([BEGAN * SLOT_S]),
+        until_s=np.array([NEVER_S]), cells=np.array([5]), now_s=(BEGAN + 4) * SLOT_S,
+    )  # fmt: skip
+    receive(4, 5)
+    counts = standing(coverage, until_s=(BEGAN + 6) * SLOT_S)
+    assert {key: (int(c[:EXPECTED].sum()), int(c[EXPECTED])) for key, c in counts.items()} == {(DAY0, 5): (2, 2)}
+    # The gap before is asked for all the same.
+    gaps = find_gaps(coverage, until_s=(BEGAN + 6) * SLOT_S)
+    assert (gaps.first - BEGAN).tolist() == [2]

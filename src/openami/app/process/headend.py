@@ -114,7 +114,7 @@ def _asking(
         secret=token_bytes,
         monotonic=time.monotonic,
     )
-    roster = RegistryRoster(PostgresRegistry(registry), settings.clock())
+    roster = RegistryRoster(PostgresRegistry(registry), settings.clock(), monotonic=time.monotonic)
     dice = SystemRandom().random
     return AskingEngines(
         PostgresRequests(state), roster, sessions, JetStreamOutbox(core), dice, columns=PostgresColumnSheets(state)
