@@ -20,6 +20,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import structlog
 
+from openami.contracts.errors import ContractError
 from openami.headend.answer import Answer, Figure
 from openami.headend.intake import Outcome
 from openami.headend.keeper import Keeper, KeepingPolicy
@@ -138,7 +139,12 @@ class GroupAsking:
             StateUnavailableError: the tables do not answer.
         """
         engines = self._engines
-        memory = restore_memory(pages, began_s=self._now_s())
+        try:
+            memory = restore_memory(pages, began_s=self._now_s())
+        except ContractError as error:
+            # Frames must go on: what is missing from before is then known to nobody, and what comes is.
+            log.warning("memory_unreadable", group=self._lease.group, error=str(error))
+            memory, pages = restore_memory([], began_s=self._now_s()), []
         keeper = Keeper(memory, self._table, self._is_ours, self._zone, _can_ask, engines.policy)
         self._kept = KeptState.of(pages)
         keeper.enroll(await engines.roster.roster(), now_s=self._now_s())
