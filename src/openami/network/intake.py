@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from openami.contracts.frame import FrameClass
 from openami.kernel.ids import SystemTitle
 from openami.protocol.envelope.hdlc import FLAG
+from openami.protocol.envelope.limits import MAX_APDU_OCTETS
 from openami.protocol.envelope.mbus import START
 from openami.protocol.envelope.ports import PUSH_SINK_PORT, PushPort, frame_class
 from openami.protocol.envelope.sealed import GENERAL_GLO_CIPHERING, parse_sealed_header
@@ -84,7 +85,7 @@ class HdlcIntake:
 
 MAX_BLOCK_TRANSFERS = 2
 """Source ports of one connection whose blocks are joined at once: a long push and an alarm between its blocks. The one
-that was used least recently is forgotten first."""
+that was used least recently is forgotten first, and so it is when all together hold more than one message may."""
 
 
 class PushIntake:
@@ -155,6 +156,7 @@ class PushIntake:
         for frame in frames:
             self._source_port = parse_header(frame).source_port
             yield from self._reader_of_port().receive(frame)
+            self._forget_blocks()
 
     def _reader_of_port(self) -> WrapperReader:
         """Return the reader of the port in hand: blocks of two push setups may come mixed."""
@@ -163,6 +165,11 @@ class PushIntake:
             del self._by_port[next(iter(self._by_port))]
         self._by_port[self._source_port] = found
         return found
+
+    def _forget_blocks(self) -> None:
+        """Keep the blocks of all ports together within one message, so that four ports hold no more than one."""
+        while len(self._by_port) > 1 and sum(r.block_octets for r in self._by_port.values()) > MAX_APDU_OCTETS:
+            del self._by_port[next(iter(self._by_port))]
 
     def _offered(self, item: bytes | PeerError, collected_at_ms: int) -> Iterator[OfferedFrame | PeerError]:
         if isinstance(item, PeerError):

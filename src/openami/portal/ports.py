@@ -261,11 +261,15 @@ class FleetView(Protocol):
         ...
 
     async def missing(self, meter_id: UUID, day: date | None) -> MissingReadsView | None:
-        """Return why reads of a local day (None: today so far) are missing; None for an unknown meter."""
+        """Return why reads of a local day (None: today so far) are missing; None for an unknown meter.
+
+        Raises:
+            RefusedError: a day on which nothing can be missing.
+        """
         ...
 
     async def ask(self, meter_id: UUID, kind: ReadKind) -> MeterReadView:
-        """Put a read before all others of the meter.
+        """Put a read before all others of the meter; one of its kind that is still open is returned instead.
 
         Raises:
             RefusedError: the meter has no keys, or is of a kind that cannot be asked.

@@ -154,3 +154,21 @@ def test_a_cut_connection_is_told() -> None:
         (error,) = taken(stream[:-1], step=5)
         assert isinstance(error, PeerError)
         assert error.code == "cut"
+
+
+def test_open_blocks_of_all_ports_together_hold_no_more_than_one_message() -> None:
+    large = build_sealed(b"OAM\0\0\0\0\1", b"\x30\0\0\0\1" + bytes(40_000))
+    pieces = [large[at : at + 2_000] for at in range(0, len(large), 2_000)]
+    built = [
+        build_block(Block(number, 0, piece, is_last=number == len(pieces))) for number, piece in enumerate(pieces, 1)
+    ]
+    intake = PushIntake()
+    found: list[OfferedFrame | PeerError] = []
+    for port in (1, 3):
+        for block in built[:-1]:
+            found += intake.receive(wrap(port, 103, block), collected_at_ms=AT_MS)
+    assert found == []
+    last = {port: intake.receive(wrap(port, 103, built[-1]), collected_at_ms=AT_MS) for port in (3, 1)}
+    assert [parse_wrapper(f[3])[1] for f in last[3] if not isinstance(f, PeerError)] == [large]
+    # The port that was used least recently was forgotten, so its last block completes nothing.
+    assert [f for f in last[1] if not isinstance(f, PeerError)] == []

@@ -12,7 +12,7 @@ from uuid import UUID, uuid4
 from openami.app.web.operations import answering
 from openami.contracts.deadletter import RefusalReason
 from openami.headend.answer import Figure
-from openami.headend.api import AskedRequest, FleetBooks, HeadendStatus
+from openami.headend.api import AskedRequest, FleetBooks, HeadendStatus, MeterMemory
 from openami.headend.coverage import SLOT_S
 from openami.headend.missing import (
     SILENT_AFTER,
@@ -51,6 +51,10 @@ ANSWER_WITHIN_S = 30.0
 LEVEL_DAYS = 3
 """Completeness at an age is taken over this many of the newest days that are old enough."""
 HEARD_LIMIT = 10_000
+FIRST_DAY = date(2000, 1, 1)
+"""Before that no meter was read remotely by intervals, and the calendar's ends have no neighbor."""
+ASKED_LOOKED_AT = 20
+"""Newest requests of a meter among which one that is still open is found."""
 _KINDS: Mapping[ReadKind, RequestKind] = {
     ReadKind.REGISTERS: RequestKind.READ_NOW,
     ReadKind.VOLTAGE: RequestKind.PING,
@@ -124,10 +128,11 @@ class FleetDesk:
         installed = await self._installed(meter_id, now)
         zone = zone_named(await self._zone(installed))
         asked = day or local_date(now, zone)
+        if not FIRST_DAY <= asked <= local_date(now, zone) + timedelta(days=1):
+            raise RefusedError("no meter was read on that day")
         whole = local_day(asked, zone)
         first, count = whole.start_s // SLOT_S, whole.duration_s // SLOT_S
-        title = SystemTitle.from_hex(facts.system_title)
-        memory = await self.books.memory_of(title, first, count)
+        memory = await self._memory_of(facts, first, count)
         if memory is None:
             raise SourceUnavailableError("the head-end has no book of this meter yet")
         requests = await self.books.requests_over(meter_id, whole.start_s, whole.end_s)
@@ -162,6 +167,10 @@ class FleetDesk:
             raise RefusedError(f"meters of the kind {facts.profile} push what they have and cannot be asked")
         now_s, real = epoch_s(self.domain.now()), self.real.now()
         asked = _KINDS[kind]
+        for one in await self.books.asked(meter_id, limit=ASKED_LOOKED_AT):
+            # Pressing the button again asks nothing more of the meter, whoever presses it.
+            if one.request.kind is asked and one.request.is_open and (one.request.expires_s or 0) > real.timestamp():
+                return _read_view(one)
         from_s = now_s - _EVENTS_BACK_S if asked is RequestKind.EVENTS else now_s
         request = Request(
             uuid4(), meter_id, SystemTitle.from_hex(facts.system_title), asked, Lane.PERSON, from_s, now_s,
@@ -174,6 +183,12 @@ class FleetDesk:
     async def reads(self, meter_id: UUID, *, limit: int) -> Sequence[MeterReadView]:
         """Return the newest reads that were asked for by hand."""
         return [_read_view(a) for a in await self.books.asked(meter_id, limit=limit) if a.request.kind in _KIND_OF]
+
+    async def _memory_of(self, facts: MeterFacts, first: int, count: int) -> MeterMemory | None:
+        if not facts.system_title:
+            # Without keys nothing of it could be opened, and the head-end has no book of it.
+            return MeterMemory((IntervalState.MISSING,) * count, None)
+        return await self.books.memory_of(SystemTitle.from_hex(facts.system_title), first, count)
 
     async def _installed(self, meter_id: UUID, now: datetime) -> InstalledMeter | None:
         whole = Period(now - timedelta(days=36_500), now + timedelta(seconds=1))

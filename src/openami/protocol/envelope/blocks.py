@@ -104,6 +104,11 @@ class BlockReceiver:
         return bool(self._blocks)
 
     @property
+    def octets(self) -> int:
+        """Octets of the blocks that wait for others."""
+        return self._size
+
+    @property
     def acknowledged(self) -> int:
         """Highest number up to which no block is missing."""
         number = 0

@@ -42,6 +42,11 @@ class _BlockJoiner:
         self._receiver = BlockReceiver()
         self._damaged = False
 
+    @property
+    def octets(self) -> int:
+        """Octets of the open block transfer."""
+        return self._receiver.octets
+
     def damage(self) -> None:
         """Forget the open block transfer; blocks are dropped until a first one comes."""
         self._receiver.reset()
@@ -130,6 +135,11 @@ class WrapperReader:
         self._joiner = _BlockJoiner()
         self._octets = 0
         self._lost = False
+
+    @property
+    def block_octets(self) -> int:
+        """Octets of blocks that wait for others."""
+        return self._joiner.octets
 
     def receive(self, data: bytes) -> list[bytes | PeerError]:
         """Return the APDUs that the octets complete and what was wrong."""
