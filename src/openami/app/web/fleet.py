@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from itertools import groupby
 from uuid import UUID, uuid4
@@ -48,6 +48,8 @@ AGES_H = (1, 6, 24, 72)
 TARGET = 0.995
 ANSWER_WITHIN_S = 30.0
 """An on-demand read for somebody on the phone: after this the plain word is better than more waiting."""
+NOTICE_S = 10.0
+"""How long after its time a request may still be open: a last try under way ends, and is written."""
 LEVEL_DAYS = 3
 """Completeness at an age is taken over this many of the newest days that are old enough."""
 HEARD_LIMIT = 10_000
@@ -170,19 +172,21 @@ class FleetDesk:
         for one in await self.books.asked(meter_id, limit=ASKED_LOOKED_AT):
             # Pressing the button again asks nothing more of the meter, whoever presses it.
             if one.request.kind is asked and one.request.is_open and (one.request.expires_s or 0) > real.timestamp():
-                return _read_view(one)
+                return _read_view(one, real_s=real.timestamp())
         from_s = now_s - _EVENTS_BACK_S if asked is RequestKind.EVENTS else now_s
         request = Request(
             uuid4(), meter_id, SystemTitle.from_hex(facts.system_title), asked, Lane.PERSON, from_s, now_s,
             epoch_s(real), expires_s=real.timestamp() + ANSWER_WITHIN_S,
         )  # fmt: skip
         await self.books.ask(request, asked_by="staff")
-        return _read_view(AskedRequest(request, ()))
+        return _read_view(AskedRequest(request, ()), real_s=real.timestamp())
 
     @answering
     async def reads(self, meter_id: UUID, *, limit: int) -> Sequence[MeterReadView]:
         """Return the newest reads that were asked for by hand."""
-        return [_read_view(a) for a in await self.books.asked(meter_id, limit=limit) if a.request.kind in _KIND_OF]
+        real_s = self.real.now().timestamp()
+        asked = await self.books.asked(meter_id, limit=limit)
+        return [_read_view(a, real_s=real_s) for a in asked if a.request.kind in _KIND_OF]
 
     async def _memory_of(self, facts: MeterFacts, first: int, count: int) -> MeterMemory | None:
         if not facts.system_title:
@@ -306,12 +310,15 @@ def _spans(told: Sequence[tuple[int, Explanation, Request | None]]) -> list[Miss
     return spans
 
 
-def _read_view(asked: AskedRequest) -> MeterReadView:
+def _read_view(asked: AskedRequest, *, real_s: float) -> MeterReadView:
     one = asked.request
-    words = one.words
+    words, ended = one.words, one.ended_at_s
+    if one.is_open and one.expires_s is not None and real_s > one.expires_s + NOTICE_S:
+        # Nobody works on the meter's group: its head-end is away, and a person must not wait for it.
+        one = replace(one, state=RequestState.GIVEN_UP)
+        words, ended = "the head-end did not take it up in time", one.expires_s
     if not words:
         words = "waiting for its turn" if one.state is RequestState.QUEUED else "the meter is being asked"
-    ended = one.ended_at_s
     return MeterReadView(
         request_id=one.request_id,
         kind=_KIND_OF[one.kind],
