@@ -47,7 +47,8 @@ class SessionPolicy:
     Args:
         exchange_s: longest wait for one answer.
         person_exchange_s: the same where a person waits.
-        idle_s: an association that was not used for this long is released.
+        idle_s: an association that was not used for this long is not used again, and released where somebody asks
+            for it (:meth:`Sessions.close_idle`).
     """
 
     exchange_s: float = 20.0
@@ -82,6 +83,8 @@ class _Meter:
     title: SystemTitle
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     open: _Open | None = None
+    users: int = 0
+    """Who holds the lock or waits for it: between two of them it is free, and the meter is not to be forgotten."""
 
 
 @dataclass(slots=True)
@@ -196,20 +199,24 @@ class Sessions:
 
     async def _run(self, line: _Line, operation: Callable[[ClientAssociation], Steps[T]]) -> T:
         meter = self._meter(line.title)
-        async with meter.lock:
-            try:
-                return await self._in_words(self._ask(meter, line, operation))
-            except BaseException:
-                meter.open = None
-                raise
+        meter.users += 1
+        try:
+            async with meter.lock:
+                try:
+                    return await self._in_words(self._ask(meter, line, operation))
+                except BaseException:
+                    meter.open = None
+                    raise
+        finally:
+            meter.users -= 1
 
     async def close_idle(self) -> None:
         """Release associations that nobody has used for a while."""
         before_s = self._monotonic() - self._policy.idle_s
         for meter in list(self._meters.values()):
-            if meter.open is not None and meter.open.used_at_s < before_s and not meter.lock.locked():
+            if meter.open is not None and meter.open.used_at_s < before_s and not meter.users:
                 await self._release(meter)
-            if meter.open is None and not meter.lock.locked():
+            if meter.open is None and not meter.users:
                 self._meters.pop(meter.title.octets, None)
 
     def _meter(self, title: SystemTitle) -> _Meter:
@@ -217,13 +224,15 @@ class Sessions:
         self._meters.move_to_end(title.octets)
         for other in list(self._meters.values())[: max(0, len(self._meters) - MAX_ASSOCIATIONS)]:
             # Not released: the meter forgets it by itself, and an exchange for it costs somebody else's air.
-            if not other.lock.locked():
+            if not other.users:
                 del self._meters[other.title.octets]
         return meter
 
     async def _ask(self, meter: _Meter, line: _Line, operation: Callable[[ClientAssociation], Steps[T]]) -> T:
         open_ = meter.open
-        if open_ is None or open_.port != line.port:
+        idle_s = self._monotonic() - open_.used_at_s if open_ is not None else 0.0
+        if open_ is None or open_.port != line.port or idle_s > self._policy.idle_s:
+            # Of one that rested for long the meter may know nothing any more; a new one takes its place there, too.
             client = ClientAssociation(self._settings(meter.title))
             await self._drive(client.associate(challenge=self._secret(CHALLENGE_OCTETS)), line)
             open_ = meter.open = _Open(client, line.port, self._monotonic())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
@@ -112,6 +113,56 @@ def test_an_association_is_used_again_and_released_when_nobody_uses_it() -> None
     lab.road.downlink.at_s += 61
     at_once(lab.sessions.close_idle())
     assert lab.ask(RequestKind.PING).exchanges == 3
+
+
+def test_an_association_that_rested_for_long_is_not_used_again_released_or_not() -> None:
+    lab = Lab()
+    assert lab.ask(RequestKind.PING).exchanges == 3
+    lab.road.downlink.at_s += 59
+    assert lab.ask(RequestKind.PING).exchanges == 1
+    lab.road.downlink.at_s += 61
+    assert lab.ask(RequestKind.PING).exchanges == 3
+
+
+async def test_whoever_waits_for_a_meter_is_alone_with_it_when_the_one_before_failed() -> None:
+    lab, open_now, most = Lab(), 0, 0
+    lab.road.is_closed = True
+    gate = asyncio.Event()
+
+    async def exchange(title: SystemTitle, octets: bytes, *, timeout_s: float) -> bytes:
+        nonlocal open_now, most
+        del title, octets, timeout_s
+        open_now += 1
+        most = max(most, open_now)
+        try:
+            await gate.wait()
+            await asyncio.sleep(0)
+            raise DownlinkUnavailableError("the gateway is away")
+        finally:
+            open_now -= 1
+
+    lab.road.exchange = exchange  # type: ignore[method-assign]
+    around = Circumstance(profile_of(PROFILE), ZONE, lambda: float(lab.now_s), ClockPolicy())
+    request = lab.request(RequestKind.PING)
+
+    async def ask() -> None:
+        with pytest.raises(DownlinkUnavailableError):
+            await lab.sessions.perform(request, around)
+
+    async def close() -> None:
+        for _ in range(20):
+            await asyncio.sleep(0)
+            await lab.sessions.close_idle()
+            late.append(asyncio.create_task(ask()))
+
+    late: list[asyncio.Task[None]] = []
+    early = [asyncio.create_task(ask()) for _ in range(3)]
+    await asyncio.sleep(0)
+    closing = asyncio.create_task(close())
+    gate.set()
+    await asyncio.gather(*early, closing)
+    await asyncio.gather(*late)
+    assert most == 1
 
 
 def test_midnight_registers_and_events_come_home() -> None:
