@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
 from openami.kernel.errors import MisuseError
 from openami.kernel.obis import BadObisError, Obis
-from openami.kernel.quantity import unit_symbol
+from openami.kernel.quantity import scaled, unit_symbol
 
 if TYPE_CHECKING:
     from openami.app.reading import Reading, Wanted
@@ -28,6 +29,7 @@ MAKER = b"OAM"
 DEFAULT_REGISTERS = "1.0.1.8.0.255,1.0.2.8.0.255"
 LOAD_PROFILE = "1.0.99.1.0.255"
 COUNTER = "0.0.43.1.0.255"
+CLOCK_NAME = "0.0.1.0.0.255"
 PUBLIC_CLIENT = 16
 CHALLENGE_OCTETS = 16
 AUTHENTICATED_AND_ENCRYPTED = 0x30
@@ -181,8 +183,15 @@ def _document(reading: Reading) -> dict[str, Any]:
 def _show(document: dict[str, Any]) -> None:
     print(f"Meter {document['system_title']}, clock {document['clock']}")
     for name, register in document["registers"].items():
-        print(f"  {name}  {register['value']} x 10^{register['scaler']} {register['unit']}")
-    table = Table(*document["columns"])
+        print(f"  {name}  {scaled(register['value'], register['scaler'])} {register['unit']}")
+    if not document["columns"]:
+        return
+    # Class and attribute are for machines; a person knows a column by its logical name.
+    names = [column.split(":")[1] for column in document["columns"]]
+    table = Table(box=SIMPLE)
+    for name in names:
+        table.add_column(name, no_wrap=True, justify="left" if name == CLOCK_NAME else "right")
     for row in document["rows"]:
-        table.add_row(*(str(cell) for cell in row))
-    Console(markup=False).print(table)
+        table.add_row(*(str(cell).replace("+00:00", "Z") for cell in row))
+    # As wide as it must be: cut stamps tell nobody anything.
+    Console(markup=False, width=max(80, 24 * len(names))).print(table)
