@@ -72,7 +72,7 @@ class IntervalStore(Protocol):
     """
 
     async def write_readings(self, batch: ReadingBatch, *, token: str) -> None:
-        """Keep raw interval readings (bulk and file roads). ``token`` names the batch: a repeat is dropped."""
+        """Keep raw interval readings (bulk and file roads). ``token`` names the batch: a repeat counts once."""
         ...
 
     async def write_registers(self, batch: RegisterBatch, *, token: str) -> None:

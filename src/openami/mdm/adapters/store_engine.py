@@ -8,6 +8,9 @@ What went wrong with chDB in measurements is guarded here (docs/adr/0005):
 * The engine takes one process at a time: an exclusive lock beside its folder says who, before the engine is touched.
 * Insert files that a killed process left behind fill the disk: they go to a private folder, wiped at each opening.
 * The first insert takes a second: opening ends with one.
+* The engine notes an insert's token *before* its rows are in place. A kill or a failure in between leaves the note
+  alone, and the repeat, which is what would save the rows, is dropped as known. So a token is good only while this
+  engine is open and no insert has failed; a repeat beyond that is stored again and collapses by its key when read.
 """
 
 from __future__ import annotations
@@ -22,6 +25,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
+from uuid import uuid4
 
 import numpy as np
 import pyarrow as pa
@@ -85,6 +89,7 @@ class StoreEngine:
     _readers: _Pool = field(default_factory=lambda: _Pool(READ_SETTINGS))
     _writers: _Pool = field(default_factory=lambda: _Pool(WRITE_SETTINGS))
     handles_discarded: int = 0
+    _life: str = field(default_factory=lambda: uuid4().hex)
 
     @classmethod
     def embedded(cls, folder: Path) -> StoreEngine:
@@ -152,17 +157,28 @@ class StoreEngine:
                 return reader.read_all()
 
     def insert(self, table: Table, batch: pa.RecordBatch, *, token: str) -> None:
-        """Keep rows, on disk before this returns. A token seen before is dropped.
+        """Keep rows, on disk before this returns.
+
+        A token that this open engine has kept is dropped; after a failure or a new opening the rows are stored again,
+        and equal keys count once.
 
         Raises:
             StoreUnavailableError: a limit was reached: try again.
             StoreError: the engine refused.
         """
-        settings = {"insert_deduplication_token": token}
-        with self._handle(self._writers) as handle:
-            handle.raw_insert(
-                str(table), batch.schema.names, memoryview(encode_columns(batch)), settings=settings, fmt="ArrowStream"
-            )
+        settings = {"insert_deduplication_token": f"{self._life}/{token}"}
+        try:
+            with self._handle(self._writers) as handle:
+                handle.raw_insert(
+                    str(table),
+                    batch.schema.names,
+                    memoryview(encode_columns(batch)),
+                    settings=settings,
+                    fmt="ArrowStream",
+                )
+        except BaseException:
+            self._life = uuid4().hex
+            raise
 
     def execute(self, sql: str) -> None:
         """Run a statement that answers nothing (tables, maintenance).
