@@ -120,6 +120,14 @@ CASES = [
         None,
         id="A16 a dedicated key that would seal past us",
     ),
+    pytest.param(
+        get("c003c1", "8101", "0003", "0100010800ff", "02", "00"), None, id="A16 a count that is longer than need be"
+    ),
+    pytest.param(
+        get("d940000001", "00", "8101", "01", "0003", "0100010800ff", "02", "8101", "00"),
+        None,
+        id="A16 ACCESS likewise",
+    ),
     pytest.param(messages.encode(SetRequestBlock(0xC1, BLOCK)), None, id="a block of an unknown write"),
     pytest.param(messages.encode(ActionRequestBlock(0xC1, BLOCK)), None, id="a block of an unknown call"),
     pytest.param(messages.encode(GetResponse(0xC1, ON)), None, id="an answer"),

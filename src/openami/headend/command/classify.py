@@ -1,5 +1,6 @@
 """What a plain APDU would do to a meter, from its own octets. What is not understood is refused, not guessed.
 
+What has two readings has none: an APDU must be written as we write it, so that no meter reads it otherwise than we.
 A list, or an ACCESS of several parts, is as grave as its gravest part. Pieces of a long parameter after the first say
 nothing of what they continue and are refused: our requests fit one APDU.
 
@@ -104,6 +105,9 @@ def effect_of(plaintext: bytes) -> Effect:
         message = messages.decode(plaintext)
     except PeerError as error:
         raise UnknownCommandError(f"not an APDU: {error.code}") from error
+    if messages.encode(message) != plaintext:
+        # It can be written in another way, and a meter might read it in another way.
+        raise UnknownCommandError(f"{type(message).__name__}: not in its one shortest form")
     if isinstance(message, InitiateRequest):
         if message.dedicated_key is not None:
             # Whoever knows it seals past the command process; we make no use of dedicated keys.
