@@ -108,6 +108,11 @@ def register_batch(request: Request, rows: Sequence[RegisterRow]) -> RegisterBat
     )
 
 
+def read_within(request: Request, rows: Sequence[RegisterRow]) -> list[RegisterRow]:
+    """Return the register reads in the span asked for, as :func:`within` does."""
+    return [r for r in rows if request.from_s <= epoch_s(r.at) < request.to_s]
+
+
 def within(request: Request, rows: Sequence[IntervalRow]) -> list[IntervalRow]:
     """Return the rows that start in the span asked for: what else a meter sends is not taken."""
     return [r for r in rows if request.from_s <= epoch_s(r.start) < request.to_s]

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from openami.contracts.channel import CHANNELS
 from openami.contracts.event import DeviceEvent, event_identity
-from openami.headend.answer import Answer, Figure, reading_batch, register_batch, within
+from openami.headend.answer import Answer, Figure, read_within, reading_batch, register_batch, within
 from openami.headend.clock_watch import Band, ClockPolicy, ClockReading, should_set
 from openami.headend.column_read import read_columns
 from openami.headend.profiles import EventRow, MeterProfile, PushObject, RegisterRow
@@ -23,7 +23,7 @@ from openami.headend.request import Request, RequestKind
 from openami.kernel.errors import OpenAmiError
 from openami.kernel.obis import Obis
 from openami.kernel.quantity import scaled
-from openami.kernel.time import QUARTER_HOUR_S, instant_from_epoch_s
+from openami.kernel.time import QUARTER_HOUR_S, epoch_s, instant_from_epoch_s
 from openami.protocol.association.client import ClientAssociation
 from openami.protocol.association.ports import AccessRefusedError
 from openami.protocol.association.steps import Steps
@@ -39,6 +39,8 @@ VALUE, SCALER_UNIT = 2, 3
 _CLOCK_COLUMN = CaptureObject(CLOCK_CLASS, CLOCK, VALUE)
 SET_MARGIN_S = 15.0
 """The command to set a clock may take this much longer on the way than was foreseen."""
+MAX_CLOCK_ERROR_S = 86_400
+"""A register read by a clock that is further off is of no known instant: a lost clock begins years ago."""
 MAX_EVENTS = 2_000
 """Entries taken from all logs of a meter in one request: more is a log that fills itself."""
 
@@ -106,7 +108,7 @@ def _intervals(client: ClientAssociation, request: Request, around: Circumstance
 def _midnights(client: ClientAssociation, request: Request, around: Circumstance) -> Steps[Answer]:
     read = _readable(around.profile, DAILY_PROFILE)
     buffer = yield from _profile(client, read, request.from_s, request.to_s - 1)
-    rows = pulled_rows(buffer, read, around.profile, zone=around.zone).registers
+    rows = read_within(request, pulled_rows(buffer, read, around.profile, zone=around.zone).registers)
     return Answer(registers=register_batch(request, rows), words=f"read {len(rows)} register values")
 
 
@@ -128,6 +130,9 @@ def _registers(client: ClientAssociation, request: Request, around: Circumstance
         if count is not None:
             rows.append(RegisterRow(at, channel, count))
     figures = tuple(_figure(row) for row in rows)
+    if abs(epoch_s(at) - around.now_s()) > MAX_CLOCK_ERROR_S:
+        # Nobody knows when it was read by that clock; the person sees it, and no bill is made of it.
+        return Answer(figures=figures, words=f"read; its clock shows {at:%Y-%m-%d %H:%M} UTC, so nothing of it is kept")
     return Answer(registers=register_batch(request, rows), figures=figures, words=f"read at {at:%H:%M:%S} UTC")
 
 
