@@ -49,11 +49,16 @@ class SessionPolicy:
         person_exchange_s: the same where a person waits.
         idle_s: an association that was not used for this long is not used again, and released where somebody asks
             for it (:meth:`Sessions.close_idle`).
+        session_s: after this no more is asked in one session: a meter that goes on with ever more blocks, each just in
+            time, must not hold its place for hours. An image of 64 blocks needs half of it on a slow radio.
+        person_session_s: the same where a person waits.
     """
 
     exchange_s: float = 20.0
     person_exchange_s: float = 10.0
     idle_s: float = 300.0
+    session_s: float = 600.0
+    person_session_s: float = 30.0
 
 
 class SessionFailedError(Exception):
@@ -95,14 +100,24 @@ class _Line:
     title: SystemTitle
     port: int
     timeout_s: float
+    session_s: float
+    monotonic: Callable[[], float]
+    ends_at_s: float = 0.0
     octets: int = 0
     exchanges: int = 0
 
+    def begin(self) -> None:
+        """Start the session's time."""
+        self.ends_at_s = self.monotonic() + self.session_s
+
     async def exchange(self, apdu: bytes) -> bytes:
+        left_s = self.ends_at_s - self.monotonic()
+        if left_s <= 0:
+            raise SessionFailedError(f"the meter had not said all after {self.session_s:.0f} s")
         frame = wrap(self.port, SERVER_PORT, apdu)
         self.octets += len(frame)
         self.exchanges += 1
-        answer = await self.downlink.exchange(self.title, frame, timeout_s=self.timeout_s)
+        answer = await self.downlink.exchange(self.title, frame, timeout_s=min(self.timeout_s, left_s))
         self.octets += len(answer)
         header, octets = parse_wrapper(answer)
         if (header.source_port, header.destination_port) != (SERVER_PORT, self.port):
@@ -175,11 +190,13 @@ class Sessions:
             DownlinkUnavailableError, SealingUnavailableError, SealingRefusedError: as the ports say.
         """
         policy, clients = self._policy, around.profile.clients
-        limit_s = policy.person_exchange_s if request.lane is Lane.PERSON else policy.exchange_s
+        limit_s, session_s = policy.exchange_s, policy.session_s
+        if request.lane is Lane.PERSON:
+            limit_s, session_s = policy.person_exchange_s, policy.person_session_s
         port = clients.get("management", MANAGEMENT)
         if not needs_management(request.kind):
             port = clients.get("reader", port)
-        line = _Line(self._downlink, request.title, port, limit_s)
+        line = _Line(self._downlink, request.title, port, limit_s, session_s, self._monotonic)
         answer = await self._run(line, lambda client: perform(client, request, around))
         return with_traffic(answer, octets=line.octets, exchanges=line.exchanges)
 
@@ -195,13 +212,14 @@ class Sessions:
             SessionFailedError, DownlinkUnavailableError, SealingUnavailableError, SealingRefusedError: as
                 :meth:`perform`.
         """
-        return await self._run(_Line(self._downlink, title, port, self._policy.exchange_s), operation)
+        return await self._run(self._line(title, port), operation)
 
     async def _run(self, line: _Line, operation: Callable[[ClientAssociation], Steps[T]]) -> T:
         meter = self._meter(line.title)
         meter.users += 1
         try:
             async with meter.lock:
+                line.begin()
                 try:
                     return await self._in_words(self._ask(meter, line, operation))
                 except BaseException:
@@ -218,6 +236,10 @@ class Sessions:
                 await self._release(meter)
             if meter.open is None and not meter.users:
                 self._meters.pop(meter.title.octets, None)
+
+    def _line(self, title: SystemTitle, port: int) -> _Line:
+        policy = self._policy
+        return _Line(self._downlink, title, port, policy.exchange_s, policy.session_s, self._monotonic)
 
     def _meter(self, title: SystemTitle) -> _Meter:
         meter = self._meters.setdefault(title.octets, _Meter(title))
@@ -245,7 +267,8 @@ class Sessions:
             open_, meter.open = meter.open, None
             if open_ is None:
                 return
-            line = _Line(self._downlink, meter.title, open_.port, self._policy.exchange_s)
+            line = self._line(meter.title, open_.port)
+            line.begin()
             try:
                 await self._in_words(self._drive(open_.client.release(), line))
             except SessionFailedError:

@@ -14,13 +14,16 @@ from openami.contracts.channel import Channel
 from openami.contracts.quality import Source
 from openami.headend.answer import PULLED, Answer, pulled_id
 from openami.headend.clock_watch import ClockPolicy
-from openami.headend.operations import Circumstance, crosses_quarter
+from openami.headend.operations import REGISTER_CLASS, VALUE, VOLTAGE, Circumstance, crosses_quarter
 from openami.headend.ports import DownlinkUnavailableError
 from openami.headend.profiles import profile_of
 from openami.headend.request import Lane, Request, RequestKind, derived_id
 from openami.headend.session import SessionFailedError, SessionPolicy, Sessions
 from openami.kernel.ids import SystemTitle
 from openami.kernel.time import epoch_s, instant_from_epoch_s
+from openami.protocol.association.client import ClientAssociation
+from openami.protocol.association.steps import Steps
+from openami.protocol.cosem.reference import AttributeRef
 from openami.protocol.push import PROFILE
 from openami.sim.week import at_once
 from openami.sim.week_world import HEADEND_TITLE, Air, WeekDownlink, WeekSealing, WeekWorld
@@ -163,6 +166,25 @@ async def test_whoever_waits_for_a_meter_is_alone_with_it_when_the_one_before_fa
     await asyncio.gather(*early, closing)
     await asyncio.gather(*late)
     assert most == 1
+
+
+def test_a_meter_that_never_comes_to_an_end_holds_its_place_for_minutes() -> None:
+    lab = Lab()
+    lab.ask(RequestKind.PING)
+    began_s = lab.road.downlink.at_s
+
+    def endless(client: ClientAssociation) -> Steps[None]:
+        for _ in range(500):
+            yield from client.read(AttributeRef(REGISTER_CLASS, VOLTAGE, VALUE))
+
+    def slowly(octets: bytes) -> bytes:
+        lab.road.downlink.at_s += 15.0
+        return octets
+
+    lab.road.spoil = slowly
+    with pytest.raises(SessionFailedError, match="not said all after 600 s"):
+        at_once(lab.sessions.run(lab.field.made.identity.title, endless, port=1))
+    assert lab.road.downlink.at_s - began_s < 600 + 20
 
 
 def test_midnight_registers_and_events_come_home() -> None:
