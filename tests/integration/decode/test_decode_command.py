@@ -126,6 +126,17 @@ def test_a_telegram_without_its_key_is_refused_with_its_name(shared_data: Path) 
     assert line["timestamp"] == "2022-02-21T16:37:30+00:00"
 
 
+def test_keys_may_come_by_the_environment_where_no_list_of_processes_shows_them(
+    shared_data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    document = json.loads((shared_data / "telegrams" / "telegrams.json").read_text())
+    telegram = next(t for t in document["telegrams"] if t["name"] == "dlms_parser/hdlc_landis_gyr_e450")
+    monkeypatch.setenv("OPENAMI_KEY", telegram["keys"]["encryption"])
+    monkeypatch.setenv("OPENAMI_AUTH_KEY", telegram["keys"]["authentication"])
+    code, (line,) = run("-", "--zone", "Europe/Vienna", given=telegram["hex"].encode())
+    assert (code, line["authenticated"]) == (0, True)
+
+
 @pytest.mark.parametrize(
     "arguments",
     [("/no/such/file",), ("-", "--key", "12"), ("-", "--auth-key", "zz" * 16), ("-", "--zone", "Mars/Olympus")],

@@ -28,8 +28,19 @@ _TEXT = frozenset(range(0x20, 0x7F)) | frozenset(b"\t\r\n")
 _KEY_OCTETS = (16, 32)
 
 FileArgument = Annotated[str, typer.Argument(metavar="FILE", help="Hex (one telegram a line) or binary; - for stdin.")]
-KeyOption = Annotated[str | None, typer.Option("--key", metavar="HEX", help="Encryption key of the meter.")]
-AuthKeyOption = Annotated[str | None, typer.Option("--auth-key", metavar="HEX", help="Authentication key.")]
+KeyOption = Annotated[
+    str | None,
+    typer.Option(
+        "--key",
+        metavar="HEX",
+        envvar="OPENAMI_KEY",
+        help="Encryption key of the meter. The environment hides it from other users' lists of processes.",
+    ),
+]
+AuthKeyOption = Annotated[
+    str | None,
+    typer.Option("--auth-key", metavar="HEX", envvar="OPENAMI_AUTH_KEY", help="Authentication key."),
+]
 FramingOption = Annotated[Framing, typer.Option("--framing", help="How the telegrams are packed.")]
 ZoneOption = Annotated[
     str | None, typer.Option("--zone", help="IANA zone for stamps without deviation, for example Europe/Vienna.")
