@@ -16,7 +16,7 @@ from collections.abc import Collection, Sequence
 import numpy as np
 
 from openami.contracts.errors import ContractError
-from openami.headend.coverage import DAY_BITS, DAY_OCTETS, I64, KINDS, Coverage
+from openami.headend.coverage import DAY_BITS, DAY_OCTETS, DAY_S, I64, KINDS, Coverage
 from openami.headend.levels import WIDTH
 from openami.headend.memory import GroupMemory
 
@@ -101,6 +101,8 @@ def _lay(memory: GroupMemory, octets: bytes) -> None:
     if magic != MAGIC or meters > MAX_METERS or pages > MAX_PAGES or tail > MAX_TAIL_OCTETS:
         raise ContractError(f"memory page: magic {magic.hex()}, {meters} meters at offset 0")
     plain = _inflate(octets[_HEAD.size :], meters * _METER_OCTETS + pages * _PAGE_OCTETS + tail)
+    # The days that began since the page before have cleared their places in every meter, and this page names but some.
+    memory.roll(today * DAY_S)
     coverage.began_s, coverage.today = began_s, today
     memory.midnights.today = today + 1 if today >= 0 else -1
     columns, at = {}, 0

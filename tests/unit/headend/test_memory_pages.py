@@ -1,0 +1,40 @@
+"""A group's memory that is read back from its pages is the one that was written, however long a meter was silent."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+import numpy as np
+import pytest
+
+from openami.contracts.reading import uuid_column
+from openami.headend.coverage import DAY_S, Coverage
+from openami.headend.memory import GroupMemory
+from openami.headend.memory_page import encode_memory, restore_memory
+
+FIRST_DAY = 20_000
+ALL = np.uint64(2**64 - 1)
+
+
+def memory_of_two() -> GroupMemory:
+    memory = GroupMemory(Coverage(FIRST_DAY * DAY_S))
+    memory.roll(FIRST_DAY * DAY_S)
+    memory.coverage.numbers(np.array([1, 2], np.uint64), uuid_column([UUID(int=1), UUID(int=2)]))
+    memory.grow()
+    # As after two months in which nothing was missing.
+    memory.coverage.finished[:] = ALL
+    memory.midnights.came[:] = ALL
+    return memory
+
+
+@pytest.mark.parametrize("days", [1, 10, 63, 64, 200])
+def test_a_silent_meter_has_not_received_the_days_since_its_last_page(days: int) -> None:
+    memory = memory_of_two()
+    pages = [encode_memory(memory, np.array([0, 1]), [])]
+    memory.roll((FIRST_DAY + days) * DAY_S)
+    # Only the other meter was heard since.
+    pages.append(encode_memory(memory, np.array([1]), []))
+    restored = restore_memory(pages, began_s=0)
+    assert restored.coverage.today == FIRST_DAY + days
+    assert restored.coverage.finished.tolist() == memory.coverage.finished.tolist()
+    assert restored.midnights.came.tolist() == memory.midnights.came.tolist()
