@@ -28,7 +28,7 @@ from openami.app.engines.rooms import room_database
 from openami.app.settings import Settings
 from openami.headend.adapters.postgres import PostgresHeadendStatus
 from openami.headend.api import RefusedFrame
-from openami.headend.telegram import apdus_of, detect_framing
+from openami.headend.inspection.telegram import apdus_of, detect_framing
 from openami.network.gateway.refused import QuarantinedFrame, newest_refused
 from openami.protocol import apdu
 from openami.protocol.envelope import wrap

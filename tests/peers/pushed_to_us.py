@@ -12,7 +12,7 @@ from tests.peers.environments import Peer
 from tests.peers.result import Cell, Outcome, ok
 
 from openami.app.bench.peers import PeerUnavailableError
-from openami.headend.telegram import Framing, Keys, decode_telegrams
+from openami.headend.inspection.telegram import Framing, Keys, decode_telegrams
 from openami.network.adapters.push_listener import PushListener
 from openami.network.intake import OfferedFrame
 from openami.protocol.envelope.blocks import GENERAL_BLOCK_TRANSFER, LAST

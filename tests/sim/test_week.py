@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from openami.contracts.event import event_identity
-from openami.headend.agenda import Agenda
+from openami.headend.keeping.agenda import Agenda
 from openami.sim.week import Week
 from openami.sim.week_plan import DRAIN_S, WeekSize, made_week, run_week
 from openami.sim.week_report import billing_reads, report, told_by_the_headend

@@ -12,8 +12,8 @@ from uuid import UUID
 
 from sqlalchemy.exc import InterfaceError, OperationalError
 
+from openami.headend.keeping.roster import Hung, Roster
 from openami.headend.ports import StateUnavailableError
-from openami.headend.roster import Hung, Roster
 from openami.kernel.clock import Clock
 from openami.kernel.ids import SystemTitle
 from openami.kernel.time import Period, epoch_s

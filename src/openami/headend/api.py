@@ -9,10 +9,10 @@ from typing import Protocol
 from uuid import UUID
 
 from openami.contracts.deadletter import RefusalReason
-from openami.headend.answer import Figure
-from openami.headend.missing import IntervalState
+from openami.headend.keeping.answer import Figure
+from openami.headend.keeping.missing import IntervalState
+from openami.headend.keeping.request import Request, RequestKind
 from openami.headend.ports import LevelRow, RegisterLevelRow
-from openami.headend.request import Request, RequestKind
 from openami.kernel.ids import SystemTitle
 
 

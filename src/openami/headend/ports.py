@@ -11,11 +11,11 @@ from uuid import UUID
 
 from openami.contracts.deadletter import DeadLetter
 from openami.contracts.reading import I64, UUIDS
-from openami.headend.answer import Answer, Figure
-from openami.headend.intake import Outcome, StreamMessage
+from openami.headend.keeping.answer import Answer, Figure
+from openami.headend.keeping.request import Request
+from openami.headend.keeping.roster import Roster
+from openami.headend.listening.intake import Outcome, StreamMessage
 from openami.headend.profiles.columns import ColumnSheet
-from openami.headend.request import Request
-from openami.headend.roster import Roster
 from openami.kernel.errors import OpenAmiError
 from openami.kernel.ids import SystemTitle
 
@@ -246,7 +246,7 @@ class KeptPage:
     """What a group remembers of its meters, for the next owner and for staff pages.
 
     Args:
-        page: see :mod:`openami.headend.memory_page`.
+        page: see :mod:`openami.headend.keeping.memory_page`.
         is_base: the page holds every meter of the group; earlier pages go.
         levels: service levels for staff pages; none between two plans.
         registers: register levels, likewise.
@@ -265,7 +265,7 @@ class Snapshot:
     Args:
         since: position that the group stood at before; anything else there means that another write came through.
         position: stream sequence up to which every output is durable.
-        page: counter windows, see :mod:`openami.headend.snapshot`.
+        page: counter windows, see :mod:`openami.headend.listening.snapshot`.
         is_base: the page holds every window of the group; earlier pages go.
         frames, accepted: how many since the last snapshot.
         refusals: how many of each reason since then.

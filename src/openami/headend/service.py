@@ -19,10 +19,12 @@ from datetime import datetime, timedelta
 import structlog
 
 from openami.contracts.stream import PARTITIONS
-from openami.headend.asking import AskingEngines, GroupAsking
-from openami.headend.columnfeed import ColumnFeed
-from openami.headend.intake import Answer, Intake, Outcome, StreamMessage
-from openami.headend.keyfeed import KeyFeed
+from openami.headend.listening.columnfeed import ColumnFeed
+from openami.headend.listening.intake import Answer, Intake, Outcome, StreamMessage
+from openami.headend.listening.keyfeed import KeyFeed
+from openami.headend.listening.progress import Progress, rows_of_partitions
+from openami.headend.listening.snapshot import restore_page
+from openami.headend.listening.window import CounterWindows
 from openami.headend.ports import (
     BusUnavailableError,
     FrameReader,
@@ -33,9 +35,7 @@ from openami.headend.ports import (
     Outbox,
     StateUnavailableError,
 )
-from openami.headend.progress import Progress, rows_of_partitions
-from openami.headend.snapshot import restore_page
-from openami.headend.window import CounterWindows
+from openami.headend.session.asking import AskingEngines, GroupAsking
 from openami.kernel.clock import Clock
 from openami.kernel.errors import OpenAmiError
 from openami.kernel.time import EPOCH

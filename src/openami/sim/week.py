@@ -22,21 +22,21 @@ import numpy as np
 from openami.contracts.frame import SealedFrame, encode_frame_batch
 from openami.contracts.reading import ReadingBatch, RegisterBatch, uuid_column
 from openami.contracts.stream import PARTITIONS
-from openami.headend.answer import Answer
-from openami.headend.intake import Intake, StreamMessage
-from openami.headend.keeper import Keeper, KeepingPolicy
-from openami.headend.kept import KeptState
-from openami.headend.memory_page import restore_memory
-from openami.headend.operations import Circumstance
+from openami.headend.keeping.answer import Answer
+from openami.headend.keeping.keeper import Keeper, KeepingPolicy
+from openami.headend.keeping.kept import KeptState
+from openami.headend.keeping.memory_page import restore_memory
+from openami.headend.keeping.request import Request
+from openami.headend.keeping.roster import Hung, Roster
+from openami.headend.listening.intake import Intake, StreamMessage
+from openami.headend.listening.progress import Progress
+from openami.headend.listening.snapshot import restore_page
+from openami.headend.listening.window import CounterWindows
 from openami.headend.ports import DownlinkUnavailableError
 from openami.headend.profiles import profile_of
-from openami.headend.progress import Progress
-from openami.headend.pulled import answers_pulls
-from openami.headend.request import Request
-from openami.headend.roster import Hung, Roster
-from openami.headend.session import SessionFailedError, SessionPolicy, Sessions
-from openami.headend.snapshot import restore_page
-from openami.headend.window import CounterWindows
+from openami.headend.session.operations import Circumstance
+from openami.headend.session.pulled import answers_pulls
+from openami.headend.session.session import SessionFailedError, SessionPolicy, Sessions
 from openami.protocol.push import PROFILE
 from openami.security.keys.table import KeyColumns, KeyTable, title_number
 from openami.sim.week_world import HEADEND_TITLE, QUARTER_S, FieldMeter, WeekDownlink, WeekSealing, WeekWorld

@@ -9,10 +9,10 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from openami.contracts.channel import Channel
-from openami.headend.gaps import share_within, standing
-from openami.headend.kept import register_level_rows
-from openami.headend.levels import HORIZON_HOURS, WIDTH
-from openami.headend.midnights import office_opens_s
+from openami.headend.keeping.gaps import share_within, standing
+from openami.headend.keeping.kept import register_level_rows
+from openami.headend.keeping.levels import HORIZON_HOURS, WIDTH
+from openami.headend.keeping.midnights import office_opens_s
 from openami.kernel.time import epoch_s, local_midnight
 from openami.sim.week import Week
 

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from tests.unit.headend.test_classify import DISCONNECT, ON
 
-from openami.headend.session import SessionFailedError, Sessions
+from openami.headend.session.session import SessionFailedError, Sessions
 from openami.kernel.ids import SystemTitle
 from openami.kernel.obis import Obis
 from openami.protocol import apdu as messages

@@ -15,19 +15,19 @@ from hypothesis import strategies as st
 from tests.property.protocol.values import any_data
 
 from openami.contracts.event import encode_events
-from openami.headend.answer import Answer
-from openami.headend.clock_watch import ClockPolicy
-from openami.headend.coverage import Coverage
-from openami.headend.keeper import Keeper
-from openami.headend.kept import level_rows, register_level_rows
-from openami.headend.memory import GroupMemory
-from openami.headend.memory_page import encode_memory, restore_memory
-from openami.headend.operations import Circumstance
+from openami.headend.keeping.answer import Answer
+from openami.headend.keeping.clock_watch import ClockPolicy
+from openami.headend.keeping.coverage import Coverage
+from openami.headend.keeping.keeper import Keeper
+from openami.headend.keeping.kept import level_rows, register_level_rows
+from openami.headend.keeping.memory import GroupMemory
+from openami.headend.keeping.memory_page import encode_memory, restore_memory
+from openami.headend.keeping.request import Lane, Request, RequestKind
+from openami.headend.keeping.roster import Hung, Roster
 from openami.headend.profiles import profile_of
 from openami.headend.profiles.said import SaidScales
-from openami.headend.request import Lane, Request, RequestKind
-from openami.headend.roster import Hung, Roster
-from openami.headend.session import SessionFailedError, Sessions
+from openami.headend.session.operations import Circumstance
+from openami.headend.session.session import SessionFailedError, Sessions
 from openami.kernel.ids import SystemTitle
 from openami.kernel.obis import Obis
 from openami.kernel.time import EPOCH, instant_from_epoch_s

@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 from tests.pair.protocol.parties import PROFILE, Case, Pair
 
-from openami.headend.telegram import Framing, Keys, decode_telegrams
+from openami.headend.inspection.telegram import Framing, Keys, decode_telegrams
 from openami.kernel.time import zone_named
 from openami.protocol import apdu, axdr
 from openami.protocol.apdu.acse import Mechanism

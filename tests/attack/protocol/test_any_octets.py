@@ -7,9 +7,9 @@ import json
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from openami.headend.inspection.telegram import Framing, Keys, decode_telegrams, detect_framing
 from openami.headend.profiles import profile_names, rows_of
 from openami.headend.profiles.interpret import interpret
-from openami.headend.telegram import Framing, Keys, decode_telegrams, detect_framing
 from openami.kernel.time import zone_named
 from openami.protocol import apdu
 from openami.protocol.envelope import parse_sealed_header, parse_wrapper

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from openami.contracts.channel import Channel
+from openami.headend.inspection.telegram import Framing, Keys, Telegram, decode_telegram
 from openami.headend.profiles import rows_of
-from openami.headend.telegram import Framing, Keys, Telegram, decode_telegram
 from openami.kernel.time import zone_named
 
 NAMES = [

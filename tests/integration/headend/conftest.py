@@ -35,7 +35,7 @@ from openami.contracts.stream import (
 )
 from openami.headend.adapters.jetstream import JetStreamFrames, JetStreamOutbox
 from openami.headend.adapters.postgres import PostgresGroupStore, PostgresHeadendStatus
-from openami.headend.keyfeed import KeyFeed
+from openami.headend.listening.keyfeed import KeyFeed
 from openami.headend.ports import Outbox
 from openami.headend.service import Engines, Headend
 from openami.kernel.clock import FixedClock

@@ -23,16 +23,16 @@ from openami.headend.adapters.columns_postgres import PostgresColumnSheets
 from openami.headend.adapters.jetstream import JetStreamFrames, JetStreamOutbox
 from openami.headend.adapters.postgres import PostgresGroupStore
 from openami.headend.adapters.requests_postgres import PostgresRequests
-from openami.headend.asking import AskingEngines
-from openami.headend.keyfeed import KeyFeed
-from openami.headend.missing import IntervalState
+from openami.headend.keeping.missing import IntervalState
+from openami.headend.keeping.request import Lane, Request, RequestKind, RequestState
+from openami.headend.keeping.roster import Hung, Roster
+from openami.headend.listening.keyfeed import KeyFeed
 from openami.headend.profiles import profile_of
 from openami.headend.profiles.columns import disagreements
 from openami.headend.profiles.model import Scale
-from openami.headend.request import Lane, Request, RequestKind, RequestState
-from openami.headend.roster import Hung, Roster
 from openami.headend.service import Engines, Headend
-from openami.headend.session import Sessions
+from openami.headend.session.asking import AskingEngines
+from openami.headend.session.session import Sessions
 from openami.kernel.ids import SystemTitle
 from openami.kernel.time import epoch_s, instant_from_epoch_s
 from openami.security.keys.shipment import parse_shipment

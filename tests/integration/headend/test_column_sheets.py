@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from openami.app.engines.postgres import PostgresEngine
 from openami.headend.adapters.columns_postgres import PostgresColumnSheets
-from openami.headend.columnfeed import ColumnFeed
+from openami.headend.listening.columnfeed import ColumnFeed
 from openami.headend.ports import StateUnavailableError
 from openami.headend.profiles.columns import ColumnSheet, SaidColumn
 from openami.headend.profiles.model import Scale

@@ -20,11 +20,11 @@ from openami.contracts.frame import FrameClass, SealedFrame
 from openami.contracts.stream import CORE_READING, PARTITIONS
 from openami.headend.adapters.jetstream import JetStreamOutbox
 from openami.headend.adapters.postgres import PostgresGroupStore
-from openami.headend.intake import Outcome
+from openami.headend.listening.intake import Outcome
+from openami.headend.listening.progress import Progress
+from openami.headend.listening.window import CounterWindows
 from openami.headend.ports import BusUnavailableError, HeadendError, LostLeaseError
-from openami.headend.progress import Progress
 from openami.headend.service import group_partitions
-from openami.headend.window import CounterWindows
 from openami.kernel.ids import SystemTitle
 from openami.kernel.time import epoch_s
 from openami.protocol.envelope import wrap
@@ -175,7 +175,7 @@ async def test_a_replay_is_still_known_after_restart(rig: Any) -> None:
 
 
 async def test_windows_survive_as_a_base_and_many_changes(rig: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("openami.headend.progress.MIN_BASE_OCTETS", 900)
+    monkeypatch.setattr("openami.headend.listening.progress.MIN_BASE_OCTETS", 900)
     monkeypatch.setattr("openami.headend.service.SNAPSHOT_S", 0.05)
     async with rig.running(rig.headend()):
         for turn in range(6):

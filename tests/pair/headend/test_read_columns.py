@@ -10,13 +10,13 @@ from tests.pair.meter.reading import Reader
 from tests.pair.meter.test_read_a_meter import associations
 from tests.unit.meter.made import NOON, meter
 
-from openami.headend.clock_watch import ClockPolicy
-from openami.headend.column_read import read_columns
-from openami.headend.operations import Circumstance, perform
+from openami.headend.keeping.clock_watch import ClockPolicy
+from openami.headend.keeping.request import Lane, Request, RequestKind
 from openami.headend.profiles import profile_of
 from openami.headend.profiles.columns import ColumnSheet, disagreements
 from openami.headend.profiles.model import ReadableProfile, Scale
-from openami.headend.request import Lane, Request, RequestKind
+from openami.headend.session.column_read import read_columns
+from openami.headend.session.operations import Circumstance, perform
 from openami.kernel.obis import Obis
 from openami.kernel.time import zone_named
 from openami.protocol.association.ports import AccessRefusedError

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from openami.contracts.event import EventKind
-from openami.headend.event_codes import event_kind
+from openami.headend.listening.event_codes import event_kind
 from openami.meter.events import COMMUNICATION_LOG, INCIDENTS, LOG_OF, EventCode
 from openami.protocol.push import PROFILE
 

@@ -11,9 +11,9 @@ from openami.app.bench.pushes import FIRST_END, PushFactory
 from openami.contracts.deadletter import RefusalReason
 from openami.contracts.frame import encode_frame_batch
 from openami.contracts.stream import PARTITIONS
-from openami.headend.intake import Intake, Outcome, StreamMessage
+from openami.headend.listening.intake import Intake, Outcome, StreamMessage
+from openami.headend.listening.window import CounterWindows
 from openami.headend.profiles import profile_names
-from openami.headend.window import CounterWindows
 from openami.kernel.time import epoch_s
 from openami.protocol import apdu
 from openami.protocol.envelope import wrap

@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 from openami.contracts.errors import ContractError
 from openami.contracts.event import DeviceEvent, EventKind
 from openami.contracts.reading import uuid_column
-from openami.headend.coverage import DAY_S, DEPTH_DAYS, NEVER_S, SLOT_S, SLOTS, Coverage
-from openami.headend.gaps import find_gaps, standing
-from openami.headend.levels import EXPECTED
-from openami.headend.memory import GroupMemory
-from openami.headend.memory_page import encode_memory, restore_memory
-from openami.headend.supply import note_supply
+from openami.headend.keeping.coverage import DAY_S, DEPTH_DAYS, NEVER_S, SLOT_S, SLOTS, Coverage
+from openami.headend.keeping.gaps import find_gaps, standing
+from openami.headend.keeping.levels import EXPECTED
+from openami.headend.keeping.memory import GroupMemory
+from openami.headend.keeping.memory_page import encode_memory, restore_memory
+from openami.headend.keeping.supply import note_supply
 from openami.kernel.time import epoch_s, instant_from_epoch_s
 
 DAY0 = epoch_s(datetime(2026, 3, 1, tzinfo=UTC)) // DAY_S

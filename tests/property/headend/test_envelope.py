@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from openami.contracts.frame import FrameClass, SealedFrame, decode_frame_batches, encode_frame_batch
-from openami.headend.envelope import LENGTH_AT, read_clear_heads
+from openami.headend.listening.envelope import LENGTH_AT, read_clear_heads
 from openami.kernel.ids import SystemTitle
 from openami.protocol.envelope import build_sealed, parse_sealed_header, parse_wrapper, wrap
 from openami.protocol.errors import PeerError

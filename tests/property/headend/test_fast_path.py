@@ -15,6 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from openami.headend.inspection.telegram import Framing, Keys, apdus_of, decode_telegram
 from openami.headend.profiles import (
     FastLayouts,
     PushColumns,
@@ -29,7 +30,6 @@ from openami.headend.profiles import (
     rows_of,
 )
 from openami.headend.profiles.fast import MAX_SHAPES, MAX_TEMPLATES, WORTH_LEARNING
-from openami.headend.telegram import Framing, Keys, apdus_of, decode_telegram
 from openami.kernel.obis import Obis
 from openami.kernel.time import epoch_s
 from openami.protocol import apdu

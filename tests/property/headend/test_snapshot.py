@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from openami.contracts.errors import ContractError
 from openami.contracts.reading import uuid_column
-from openami.headend.snapshot import encode_page, restore_page
-from openami.headend.window import CounterWindows
+from openami.headend.listening.snapshot import encode_page, restore_page
+from openami.headend.listening.window import CounterWindows
 from openami.security.keys.table import KeyColumns, KeyTable
 
 METERS = 5

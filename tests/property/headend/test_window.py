@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from openami.headend.window import MAX_JUMP, WIDTH, CounterWindows, Verdict
+from openami.headend.listening.window import MAX_JUMP, WIDTH, CounterWindows, Verdict
 
 
 class NaiveWindow:

@@ -11,8 +11,8 @@ import pytest
 
 from openami.app.web.fleet import ANSWER_WITHIN_S, FleetDesk
 from openami.headend.api import AskedRequest, MeterMemory
-from openami.headend.missing import IntervalState
-from openami.headend.request import Request
+from openami.headend.keeping.missing import IntervalState
+from openami.headend.keeping.request import Request
 from openami.kernel.clock import FixedClock
 from openami.kernel.ids import SystemTitle
 from openami.portal.ports import MeterFacts, RefusedError

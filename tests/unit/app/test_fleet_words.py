@@ -9,11 +9,11 @@ from uuid import UUID
 import pytest
 
 from openami.app.web.fleet import _cell_view, _read_view, _spans
-from openami.headend.answer import Figure
 from openami.headend.api import AskedRequest
-from openami.headend.missing import Explanation, Link
+from openami.headend.keeping.answer import Figure
+from openami.headend.keeping.missing import Explanation, Link
+from openami.headend.keeping.request import Lane, Request, RequestKind, RequestState
 from openami.headend.ports import LevelRow
-from openami.headend.request import Lane, Request, RequestKind, RequestState
 from openami.kernel.ids import SystemTitle
 from openami.portal.views.fleet import ReadState
 

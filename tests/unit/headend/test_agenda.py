@@ -7,9 +7,9 @@ from uuid import UUID
 
 import pytest
 
-from openami.headend.agenda import MAX_OPEN, RETRIES, Agenda
-from openami.headend.budget import CellBudget, CellPolicy
-from openami.headend.request import (
+from openami.headend.keeping.agenda import MAX_OPEN, RETRIES, Agenda
+from openami.headend.keeping.budget import CellBudget, CellPolicy
+from openami.headend.keeping.request import (
     TRANSITIONS,
     Happening,
     Lane,

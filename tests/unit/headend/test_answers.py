@@ -7,8 +7,8 @@ from tests.unit.headend.test_intake import reasons, run
 
 from openami.app.bench.pushes import PushFactory
 from openami.contracts.deadletter import RefusalReason
-from openami.headend.intake import Intake
-from openami.headend.window import CounterWindows
+from openami.headend.listening.intake import Intake
+from openami.headend.listening.window import CounterWindows
 from openami.protocol.apdu import general_glo
 from openami.protocol.envelope import wrap
 from openami.security.keys.table import KeyTable

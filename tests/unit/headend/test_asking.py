@@ -8,9 +8,9 @@ from uuid import UUID
 import numpy as np
 
 from openami.contracts.reading import uuid_column
-from openami.headend.asking import AskingEngines, GroupAsking
+from openami.headend.keeping.roster import Roster
 from openami.headend.ports import Lease
-from openami.headend.roster import Roster
+from openami.headend.session.asking import AskingEngines, GroupAsking
 from openami.kernel.clock import FixedClock
 from openami.security.keys.table import KeyTable
 

@@ -13,13 +13,13 @@ from structlog.testing import capture_logs
 from tests.unit.headend.test_command_service import Vault
 
 from openami.app.bench.pushes import PushFactory
-from openami.headend.answer import Answer, Figure
-from openami.headend.asking import AskingEngines, GroupAsking
-from openami.headend.keyfeed import KeyFeed
-from openami.headend.operations import Circumstance
+from openami.headend.keeping.answer import Answer, Figure
+from openami.headend.keeping.request import Lane, Request, RequestKind, RequestState
+from openami.headend.keeping.roster import Hung, Roster
+from openami.headend.listening.keyfeed import KeyFeed
 from openami.headend.ports import Lease, StateUnavailableError
-from openami.headend.request import Lane, Request, RequestKind, RequestState
-from openami.headend.roster import Hung, Roster
+from openami.headend.session.asking import AskingEngines, GroupAsking
+from openami.headend.session.operations import Circumstance
 from openami.kernel.clock import FixedClock
 from openami.kernel.ids import SystemTitle
 from openami.kernel.time import epoch_s

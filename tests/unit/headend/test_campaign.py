@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from openami.headend.campaign import (
+from openami.headend.keeping.campaign import (
     MAX_TRIES,
     TRANSITIONS,
     Campaign,
@@ -21,8 +21,8 @@ from openami.headend.campaign import (
     assigned_waves,
     resumed,
 )
-from openami.headend.firmware import Image, Progress, activate_image, confirm_image, send_image
-from openami.headend.session import MANAGEMENT, SessionFailedError, Sessions
+from openami.headend.session.firmware import Image, Progress, activate_image, confirm_image, send_image
+from openami.headend.session.session import MANAGEMENT, SessionFailedError, Sessions
 from openami.kernel.errors import MisuseError
 from openami.meter.objects.image import BLOCK_OCTETS
 from openami.protocol.association.client import ClientAssociation

@@ -22,7 +22,7 @@ from openami.headend.command.ports import (
     NoApprovals,
 )
 from openami.headend.command.service import CommandEngines, CommandService
-from openami.headend.keyfeed import KeyFeed
+from openami.headend.listening.keyfeed import KeyFeed
 from openami.kernel.clock import FixedClock
 from openami.kernel.ids import SystemTitle
 from openami.protocol import apdu as messages

@@ -8,7 +8,7 @@ from __future__ import annotations
 import pytest
 
 from openami.contracts.event import STATUS_WORD_LOG, EventKind, alarm_log
-from openami.headend.event_codes import event_kind
+from openami.headend.listening.event_codes import event_kind
 from openami.headend.profiles import profile_of
 
 NTA = {

@@ -11,9 +11,9 @@ from uuid import UUID
 import pytest
 
 from openami.contracts.command import NO_DIGEST, CommandOutcome, OutcomeKind, Refusal
-from openami.headend.exchange import MAX_CANDIDATES, Exchanges
-from openami.headend.intake import Answer
+from openami.headend.listening.intake import Answer
 from openami.headend.ports import DownlinkUnavailableError, NoAnswerError
+from openami.headend.session.exchange import MAX_CANDIDATES, Exchanges
 from openami.kernel.errors import MisuseError
 from openami.kernel.ids import SystemTitle
 

@@ -18,8 +18,8 @@ from openami.contracts.event import EventKind
 from openami.contracts.frame import SealedFrame, encode_frame_batch
 from openami.contracts.reading import uuids_of
 from openami.contracts.stream import PARTITIONS, partition_of
-from openami.headend.intake import Intake, Outcome, StreamMessage
-from openami.headend.window import CounterWindows
+from openami.headend.listening.intake import Intake, Outcome, StreamMessage
+from openami.headend.listening.window import CounterWindows
 from openami.kernel.time import EPOCH, epoch_s
 from openami.protocol.axdr import octet_string, structure
 from openami.protocol.envelope import wrap

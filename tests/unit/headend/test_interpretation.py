@@ -8,10 +8,10 @@ import pytest
 
 from openami.contracts.channel import CHANNELS, Channel
 from openami.contracts.event import STATUS_WORD_LOG, alarm_log
+from openami.headend.inspection.telegram import decode_telegram
 from openami.headend.profiles import interpret, load_profiles, registry, rows_of
 from openami.headend.profiles.model import Scale
 from openami.headend.profiles.rows import EventRow
-from openami.headend.telegram import decode_telegram
 from openami.kernel.obis import Obis
 from openami.kernel.time import zone_named
 from openami.protocol import apdu

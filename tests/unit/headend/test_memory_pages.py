@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from openami.contracts.reading import uuid_column
-from openami.headend.coverage import DAY_S, Coverage
-from openami.headend.memory import GroupMemory
-from openami.headend.memory_page import encode_memory, restore_memory
+from openami.headend.keeping.coverage import DAY_S, Coverage
+from openami.headend.keeping.memory import GroupMemory
+from openami.headend.keeping.memory_page import encode_memory, restore_memory
 
 FIRST_DAY = 20_000
 ALL = np.uint64(2**64 - 1)

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 
 from openami.contracts.deadletter import RefusalReason
-from openami.headend.clock_watch import UNKNOWN_S, ClockErrors, ClockPolicy, ClockReading, should_set
-from openami.headend.gaps import Gaps
-from openami.headend.midnights import Midnights, office_opens_s
-from openami.headend.missing import Circumstances, IntervalState, Link, Refused, why_missing
-from openami.headend.recovery import MAX_ROWS, Recovery, plan_recovery
-from openami.headend.request import Lane, Request, RequestKind, RequestState, derived_id
+from openami.headend.keeping.clock_watch import UNKNOWN_S, ClockErrors, ClockPolicy, ClockReading, should_set
+from openami.headend.keeping.gaps import Gaps
+from openami.headend.keeping.midnights import Midnights, office_opens_s
+from openami.headend.keeping.missing import Circumstances, IntervalState, Link, Refused, why_missing
+from openami.headend.keeping.recovery import MAX_ROWS, Recovery, plan_recovery
+from openami.headend.keeping.request import Lane, Request, RequestKind, RequestState, derived_id
 from openami.kernel.ids import SystemTitle
 from openami.kernel.time import epoch_s, local_midnight
 

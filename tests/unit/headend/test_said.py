@@ -12,11 +12,11 @@ from tests.unit.headend.test_intake import reasons, run
 from openami.app.bench.pushes import PushFactory
 from openami.contracts.channel import Channel
 from openami.contracts.reading import uuid_column, uuids_of
-from openami.headend.intake import Intake, Outcome
+from openami.headend.listening.intake import Intake, Outcome
+from openami.headend.listening.window import CounterWindows
 from openami.headend.profiles.columns import ColumnSheet, SaidColumn
 from openami.headend.profiles.model import Scale
 from openami.headend.profiles.said import SaidScales
-from openami.headend.window import CounterWindows
 from openami.kernel.obis import Obis
 from openami.protocol.cosem.reference import CaptureObject
 from openami.protocol.push import RegisterRow, register_body

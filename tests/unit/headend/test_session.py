@@ -12,13 +12,13 @@ import pytest
 
 from openami.contracts.channel import Channel
 from openami.contracts.quality import Source
-from openami.headend.answer import PULLED, Answer, pulled_id
-from openami.headend.clock_watch import ClockPolicy
-from openami.headend.operations import REGISTER_CLASS, VALUE, VOLTAGE, Circumstance, crosses_quarter
+from openami.headend.keeping.answer import PULLED, Answer, pulled_id
+from openami.headend.keeping.clock_watch import ClockPolicy
+from openami.headend.keeping.request import Lane, Request, RequestKind, derived_id
 from openami.headend.ports import DownlinkUnavailableError
 from openami.headend.profiles import profile_of
-from openami.headend.request import Lane, Request, RequestKind, derived_id
-from openami.headend.session import SessionFailedError, SessionPolicy, Sessions
+from openami.headend.session.operations import REGISTER_CLASS, VALUE, VOLTAGE, Circumstance, crosses_quarter
+from openami.headend.session.session import SessionFailedError, SessionPolicy, Sessions
 from openami.kernel.ids import SystemTitle
 from openami.kernel.time import epoch_s, instant_from_epoch_s
 from openami.protocol.association.client import ClientAssociation

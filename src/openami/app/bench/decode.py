@@ -23,9 +23,9 @@ from openami.app.bench.pushes import FIRST_END, PushFactory
 from openami.contracts.channel import Channel
 from openami.contracts.frame import SealedFrame, encode_frame_batch
 from openami.contracts.stream import PARTITIONS
-from openami.headend.intake import Intake, Outcome, StreamMessage
+from openami.headend.listening.intake import Intake, Outcome, StreamMessage
+from openami.headend.listening.window import CounterWindows
 from openami.headend.profiles import FastLayouts
-from openami.headend.window import CounterWindows
 from openami.kernel.time import epoch_s
 from openami.security.keys.table import KeyTable
 

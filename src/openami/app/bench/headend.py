@@ -34,8 +34,8 @@ from openami.contracts.frame import SealedFrame, encode_frame_batch
 from openami.contracts.stream import frame_subject, partition_of
 from openami.headend.adapters.jetstream import JetStreamFrames, JetStreamOutbox
 from openami.headend.adapters.postgres import PostgresGroupStore
-from openami.headend.intake import Outcome
-from openami.headend.keyfeed import KeyFeed
+from openami.headend.listening.intake import Outcome
+from openami.headend.listening.keyfeed import KeyFeed
 from openami.headend.ports import Outbox
 from openami.headend.service import Engines, Headend
 from openami.kernel.clock import FixedClock

@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from openami.headend.levels import HORIZON_HOURS
+from openami.headend.keeping.levels import HORIZON_HOURS
 from openami.sim.week import Traffic
 from openami.sim.week_plan import WeekSize, run_week
 from openami.sim.week_report import WeekReport, report

@@ -14,9 +14,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from openami.headend.inspection.telegram import Framing, Keys, Telegram, TelegramError, decode_telegrams
 from openami.headend.profiles import MeterProfile, UnknownProfileError, profile_of
 from openami.headend.profiles.registry import profile_from_text
-from openami.headend.telegram import Framing, Keys, Telegram, TelegramError, decode_telegrams
 from openami.kernel.errors import MisuseError
 from openami.kernel.time import UnknownZoneError, zone_named
 

@@ -23,7 +23,7 @@ from openami.headend.adapters.send_counters import PostgresCounterReserve
 from openami.headend.command.counters import SendCounters
 from openami.headend.command.ports import NoApprovals
 from openami.headend.command.service import CommandEngines, CommandService
-from openami.headend.keyfeed import KeyFeed
+from openami.headend.listening.keyfeed import KeyFeed
 from openami.kernel.ids import SystemTitle
 from openami.security.adapters.secret_file import secret_in
 from openami.security.adapters.vault_postgres import PostgresVault

@@ -31,13 +31,13 @@ from openami.headend.adapters.command_process import NatsCommandProcess, listen_
 from openami.headend.adapters.jetstream import JetStreamFrames, JetStreamOutbox
 from openami.headend.adapters.postgres import PostgresGroupStore
 from openami.headend.adapters.requests_postgres import PostgresRequests
-from openami.headend.asking import AskingEngines
-from openami.headend.columnfeed import ColumnFeed
-from openami.headend.exchange import Exchanges
-from openami.headend.keyfeed import KeyFeed
-from openami.headend.sealing import SessionSealing
+from openami.headend.listening.columnfeed import ColumnFeed
+from openami.headend.listening.keyfeed import KeyFeed
 from openami.headend.service import Engines, Headend
-from openami.headend.session import Sessions
+from openami.headend.session.asking import AskingEngines
+from openami.headend.session.exchange import Exchanges
+from openami.headend.session.sealing import SessionSealing
+from openami.headend.session.session import Sessions
 from openami.kernel.errors import OpenAmiError
 from openami.mdm.adapters.registry_postgres import PostgresRegistry
 from openami.security.adapters.vault_postgres import PostgresVault

@@ -11,10 +11,10 @@ from uuid import UUID, uuid4
 
 from openami.app.web.operations import answering
 from openami.contracts.deadletter import RefusalReason
-from openami.headend.answer import Figure
+from openami.headend.keeping.answer import Figure
 from openami.headend.api import AskedRequest, FleetBooks, HeadendStatus, MeterMemory
-from openami.headend.coverage import SLOT_S
-from openami.headend.missing import (
+from openami.headend.keeping.coverage import SLOT_S
+from openami.headend.keeping.missing import (
     SILENT_AFTER,
     Circumstances,
     Explanation,
@@ -25,8 +25,8 @@ from openami.headend.missing import (
 )
 from openami.headend.ports import LevelRow
 from openami.headend.profiles import UnknownProfileError, profile_of
-from openami.headend.pulled import answers_pulls
-from openami.headend.request import Lane, Request, RequestKind, RequestState
+from openami.headend.session.pulled import answers_pulls
+from openami.headend.keeping.request import Lane, Request, RequestKind, RequestState
 from openami.kernel.clock import Clock
 from openami.kernel.ids import SystemTitle
 from openami.kernel.time import Period, epoch_s, instant_from_epoch_s, local_date, local_day, zone_named

@@ -11,12 +11,12 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from openami.contracts.stream import partition_of
 from openami.headend.adapters.requests_postgres import MAX_OPEN_ROWS, readable, transaction
-from openami.headend.answer import Figure
 from openami.headend.api import AskedRequest, MeterMemory
-from openami.headend.look import interval_states
-from openami.headend.memory_page import restore_memory
+from openami.headend.keeping.answer import Figure
+from openami.headend.keeping.look import interval_states
+from openami.headend.keeping.memory_page import restore_memory
+from openami.headend.keeping.request import Request, RequestKind
 from openami.headend.ports import LevelRow, RegisterLevelRow
-from openami.headend.request import Request, RequestKind
 from openami.kernel.ids import SystemTitle
 from openami.kernel.time import instant_from_epoch_s
 

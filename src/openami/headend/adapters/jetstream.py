@@ -26,8 +26,8 @@ from nats.js.errors import Error as JetStreamError
 from openami.contracts.event import encode_events
 from openami.contracts.reading import ReadingBatch, RegisterBatch
 from openami.contracts.stream import DEADLETTER_SUBJECT, DMZ_FRAME, event_subject, frame_subject, reading_subject
-from openami.headend.answer import Answer
-from openami.headend.intake import Outcome, StreamMessage
+from openami.headend.keeping.answer import Answer
+from openami.headend.listening.intake import Outcome, StreamMessage
 from openami.headend.ports import BusUnavailableError
 
 PULL_MESSAGES = 64

@@ -13,9 +13,9 @@ from sqlalchemy import Row, text
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from openami.headend.answer import Figure
+from openami.headend.keeping.answer import Figure
+from openami.headend.keeping.request import Lane, Request, RequestKind, RequestState
 from openami.headend.ports import Lease, LostLeaseError, StateUnavailableError
-from openami.headend.request import Lane, Request, RequestKind, RequestState
 from openami.kernel.ids import SystemTitle
 
 log = structlog.get_logger("openami.headend")

@@ -27,7 +27,7 @@ from openami.headend.command.ports import (
     CommandUnavailableError,
     Road,
 )
-from openami.headend.keyfeed import KeyFeed
+from openami.headend.listening.keyfeed import KeyFeed
 from openami.kernel.clock import Clock
 from openami.kernel.ids import SystemTitle
 from openami.kernel.time import EPOCH

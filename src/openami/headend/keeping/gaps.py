@@ -1,4 +1,4 @@
-"""What is missing of a :class:`~openami.headend.coverage.Coverage`, as stretches, and how the days stand."""
+"""What is missing of a :class:`~openami.headend.keeping.coverage.Coverage`, as stretches, and how the days stand."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from openami.headend.coverage import (
+from openami.headend.keeping.coverage import (
     ABSENT,
     DARK,
     DAY_BITS,
@@ -24,7 +24,7 @@ from openami.headend.coverage import (
     Mask,
     page_key,
 )
-from openami.headend.levels import EXPECTED, HORIZON_HOURS, Levels
+from openami.headend.keeping.levels import EXPECTED, HORIZON_HOURS, Levels
 
 MARKED_DAYS = 3
 """A day with a row that was cut short stays open this long: the other end of the outage may lie in the next day."""
@@ -70,7 +70,7 @@ def find_gaps(coverage: Coverage, *, until_s: int) -> Gaps:
 
 
 def standing(coverage: Coverage, *, until_s: int) -> Mapping[tuple[int, int], I64]:
-    """Return the counts of :class:`~openami.headend.levels.Levels` with what open days are expected to give."""
+    """Return the counts of :class:`~openami.headend.keeping.levels.Levels` with what open days are expected to give."""
     coverage.roll(until_s)
     _open_days(coverage)
     owed = _owed(coverage, until_s // SLOT_S)

@@ -1,6 +1,6 @@
 """Asking a meter, over an open association, what its columns are: the list first, then scalers and units.
 
-Steps of a client association, like :mod:`openami.headend.operations`: no link, no key, no clock.
+Steps of a client association, like :mod:`openami.headend.session.operations`: no link, no key, no clock.
 """
 
 from __future__ import annotations

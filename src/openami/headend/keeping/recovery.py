@@ -12,9 +12,9 @@ from uuid import UUID
 
 import numpy as np
 
-from openami.headend.coverage import I64, SLOT_S
-from openami.headend.gaps import Gaps
-from openami.headend.request import Lane, Request, RequestKind, derived_id
+from openami.headend.keeping.coverage import I64, SLOT_S
+from openami.headend.keeping.gaps import Gaps
+from openami.headend.keeping.request import Lane, Request, RequestKind, derived_id
 from openami.kernel.ids import SystemTitle
 
 MAX_ROWS = 96

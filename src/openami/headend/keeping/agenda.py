@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from uuid import UUID
 
-from openami.headend.budget import CellBudget
-from openami.headend.request import Happening, Lane, Request, RequestKind, RequestState, next_state
+from openami.headend.keeping.budget import CellBudget
+from openami.headend.keeping.request import Happening, Lane, Request, RequestKind, RequestState, next_state
 
 MAX_OPEN = 5_000
 """Background requests that wait at once; what does not fit is planned again later. Some 2 MB."""

@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from openami.contracts.reading import UUIDS
-from openami.headend.levels import Levels
+from openami.headend.keeping.levels import Levels
 
 I64 = npt.NDArray[np.int64]
 U8 = npt.NDArray[np.uint8]

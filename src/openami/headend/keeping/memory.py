@@ -18,11 +18,11 @@ from openami.contracts.channel import Channel
 from openami.contracts.event import DeviceEvent
 from openami.contracts.quality import RawQuality
 from openami.contracts.reading import ReadingBatch, RegisterBatch, uuid_column
-from openami.headend.clock_watch import ClockErrors
-from openami.headend.coverage import DAY_S, NONE, SLOT_S, Coverage
-from openami.headend.midnights import Midnights
-from openami.headend.roster import Roster
-from openami.headend.supply import note_supply
+from openami.headend.keeping.clock_watch import ClockErrors
+from openami.headend.keeping.coverage import DAY_S, NONE, SLOT_S, Coverage
+from openami.headend.keeping.midnights import Midnights
+from openami.headend.keeping.roster import Roster
+from openami.headend.keeping.supply import note_supply
 
 I64 = npt.NDArray[np.int64]
 NO_ZONE = -1

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from openami.headend.request import Lane
+from openami.headend.keeping.request import Lane
 
 
 @dataclass(frozen=True, slots=True)

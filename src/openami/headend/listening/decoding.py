@@ -20,8 +20,8 @@ from openami.contracts.deadletter import RefusalReason
 from openami.contracts.event import DeviceEvent, event_identity
 from openami.contracts.quality import RawQuality, Source
 from openami.contracts.reading import I64, U64, UUIDS, ReadingBatch, RegisterBatch
-from openami.headend.envelope import Refusal
-from openami.headend.event_codes import event_kind
+from openami.headend.listening.envelope import Refusal
+from openami.headend.listening.event_codes import event_kind
 from openami.headend.profiles import (
     FastLayouts,
     PushColumns,

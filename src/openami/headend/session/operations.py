@@ -11,15 +11,15 @@ from zoneinfo import ZoneInfo
 
 from openami.contracts.channel import CHANNELS
 from openami.contracts.event import DeviceEvent, event_identity
-from openami.headend.answer import Answer, Figure, read_within, reading_batch, register_batch, within
-from openami.headend.clock_watch import Band, ClockPolicy, ClockReading, should_set
-from openami.headend.column_read import read_columns
+from openami.headend.keeping.answer import Answer, Figure, read_within, reading_batch, register_batch, within
+from openami.headend.keeping.clock_watch import Band, ClockPolicy, ClockReading, should_set
+from openami.headend.keeping.request import Request, RequestKind
 from openami.headend.profiles import EventRow, MeterProfile, PushObject, RegisterRow
 from openami.headend.profiles.columns import ColumnSheet, disagreements, scale_said
 from openami.headend.profiles.model import ReadableProfile
 from openami.headend.profiles.rows import channel_count
-from openami.headend.pulled import DAILY_PROFILE, LOAD_PROFILE, event_logs, pulled_rows
-from openami.headend.request import Request, RequestKind
+from openami.headend.session.column_read import read_columns
+from openami.headend.session.pulled import DAILY_PROFILE, LOAD_PROFILE, event_logs, pulled_rows
 from openami.kernel.errors import OpenAmiError
 from openami.kernel.obis import Obis
 from openami.kernel.quantity import scaled

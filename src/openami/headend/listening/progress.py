@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from openami.contracts.deadletter import DeadLetter
-from openami.headend.intake import Accepted, Outcome, refusal_counts
+from openami.headend.listening.intake import Accepted, Outcome, refusal_counts
+from openami.headend.listening.snapshot import encode_page
+from openami.headend.listening.window import NONE_SEEN, CounterWindows, Rows
 from openami.headend.ports import LastFrames, Snapshot
-from openami.headend.snapshot import encode_page
-from openami.headend.window import NONE_SEEN, CounterWindows, Rows
 from openami.security.keys.table import KeyTable
 
 MAX_LETTERS = 2_000

@@ -23,13 +23,13 @@ from openami.contracts.errors import ContractError
 from openami.contracts.event import DeviceEvent
 from openami.contracts.frame import MAX_FRAME_OCTETS, FrameColumns, decode_frame_batches
 from openami.contracts.reading import ReadingBatch, RegisterBatch
-from openami.headend.decoding import Pushes, decode_pushes
-from openami.headend.envelope import SEALED_HEAD_OCTETS, ClearHeads, EqualFrames, Refusal, read_clear_heads
+from openami.headend.listening.decoding import Pushes, decode_pushes
+from openami.headend.listening.envelope import SEALED_HEAD_OCTETS, ClearHeads, EqualFrames, Refusal, read_clear_heads
+from openami.headend.listening.window import MAX_JUMP, CounterWindows, Rows, Verdict
 from openami.headend.profiles import FastLayouts
 from openami.headend.profiles.model import ClockRule
 from openami.headend.profiles.said import SaidScales
 from openami.headend.profiles.stamps import CLOCK_OCTETS, NO_STAMP, read_stamps
-from openami.headend.window import MAX_JUMP, CounterWindows, Rows, Verdict
 from openami.protocol.apdu.tags import ApduTag
 from openami.security.keys.table import KeyTable
 from openami.security.suites.batch import open_columns

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from openami.contracts.reading import UUIDS, uuid_column
-from openami.headend.coverage import NEVER_S
+from openami.headend.keeping.coverage import NEVER_S
 from openami.kernel.ids import SystemTitle
 from openami.security.keys.table import title_number
 

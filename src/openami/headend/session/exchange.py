@@ -17,7 +17,7 @@ from hashlib import sha256
 from uuid import UUID
 
 from openami.contracts.command import CommandOutcome, OutcomeKind, Refusal
-from openami.headend.intake import Answer
+from openami.headend.listening.intake import Answer
 from openami.headend.ports import CommandSender, DownlinkUnavailableError, NoAnswerError
 from openami.kernel.errors import MisuseError
 from openami.kernel.ids import SystemTitle

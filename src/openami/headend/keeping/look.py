@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from openami.headend.coverage import ABSENT, DARK, RECEIVED, RING_DAYS, SLOTS, Coverage, page_key
-from openami.headend.missing import IntervalState
+from openami.headend.keeping.coverage import ABSENT, DARK, RECEIVED, RING_DAYS, SLOTS, Coverage, page_key
+from openami.headend.keeping.missing import IntervalState
 
 
 def interval_states(coverage: Coverage, number: int, first: int, count: int) -> list[IntervalState]:

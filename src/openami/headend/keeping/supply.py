@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from openami.contracts.event import DeviceEvent, EventKind
-from openami.headend.coverage import Coverage
+from openami.headend.keeping.coverage import Coverage
 from openami.kernel.time import epoch_s
 
 _DOWN = frozenset({EventKind.POWER_DOWN, EventKind.LAST_GASP})

@@ -16,18 +16,18 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from openami.contracts.reading import uuid_column, uuids_of
-from openami.headend.agenda import MAX_OPEN, Agenda, Dice
-from openami.headend.answer import Answer
-from openami.headend.budget import CellBudget, CellPolicy
-from openami.headend.clock_watch import UNKNOWN_S, ClockPolicy
-from openami.headend.coverage import DAY_S, I64, SLOT_S, U64
-from openami.headend.gaps import Gaps, find_gaps
-from openami.headend.intake import Outcome
-from openami.headend.memory import Arrived, GroupMemory
+from openami.headend.keeping.agenda import MAX_OPEN, Agenda, Dice
+from openami.headend.keeping.answer import Answer
+from openami.headend.keeping.budget import CellBudget, CellPolicy
+from openami.headend.keeping.clock_watch import UNKNOWN_S, ClockPolicy
+from openami.headend.keeping.coverage import DAY_S, I64, SLOT_S, U64
+from openami.headend.keeping.gaps import Gaps, find_gaps
+from openami.headend.keeping.memory import Arrived, GroupMemory
+from openami.headend.keeping.recovery import Recovery, plan_recovery
+from openami.headend.keeping.request import Lane, Request, RequestKind, RequestState, derived_id
+from openami.headend.keeping.roster import Roster
+from openami.headend.listening.intake import Outcome
 from openami.headend.profiles.stamps import NO_STAMP
-from openami.headend.recovery import Recovery, plan_recovery
-from openami.headend.request import Lane, Request, RequestKind, RequestState, derived_id
-from openami.headend.roster import Roster
 from openami.kernel.ids import SystemTitle
 from openami.kernel.time import epoch_s, instant_from_epoch_s, local_date, local_midnight
 from openami.security.keys.table import KeyTable

@@ -1,7 +1,7 @@
 """How much came how soon: counts by UTC day and radio cell, for service levels.
 
 An interval is counted once, when it first arrives, by its age then. What was expected of a meter's day is counted
-when the day is finished; :func:`openami.headend.gaps.standing` adds the days that are still open.
+when the day is finished; :func:`openami.headend.keeping.gaps.standing` adds the days that are still open.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from math import isfinite
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from openami.headend.message_document import apdu_name, message_document
+from openami.headend.inspection.message_document import apdu_name, message_document
 from openami.headend.profiles.interpret import Push, PushObject, PushRow, interpret
 from openami.headend.profiles.model import MeterProfile
 from openami.headend.profiles.registry import profile_of

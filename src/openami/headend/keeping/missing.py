@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from openami.contracts.deadletter import RefusalReason
-from openami.headend.request import Request, RequestState
+from openami.headend.keeping.request import Request, RequestState
 
 GRACE = timedelta(minutes=30)
 """Pushes are spread over minutes, and some overtake others: before this nothing is missing."""

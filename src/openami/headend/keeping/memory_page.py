@@ -16,9 +16,9 @@ from collections.abc import Collection, Sequence
 import numpy as np
 
 from openami.contracts.errors import ContractError
-from openami.headend.coverage import DAY_BITS, DAY_OCTETS, DAY_S, I64, KINDS, Coverage
-from openami.headend.levels import WIDTH
-from openami.headend.memory import GroupMemory
+from openami.headend.keeping.coverage import DAY_BITS, DAY_OCTETS, DAY_S, I64, KINDS, Coverage
+from openami.headend.keeping.levels import WIDTH
+from openami.headend.keeping.memory import GroupMemory
 
 MAGIC = b"OM01"
 MAX_METERS = 4_000_000

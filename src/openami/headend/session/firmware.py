@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from openami.headend.campaign import Report
+from openami.headend.keeping.campaign import Report
 from openami.kernel.obis import Obis
 from openami.protocol.association.client import ClientAssociation
 from openami.protocol.association.ports import ActionRefusedError

@@ -9,8 +9,8 @@ from typing import Protocol
 
 import numpy as np
 
-from openami.headend.exchange import Exchanges
 from openami.headend.ports import ForgedAnswerError
+from openami.headend.session.exchange import Exchanges
 from openami.kernel.ids import SystemTitle
 from openami.security.keys.table import KeyTable, title_number
 from openami.security.keys.weak import KEY_OCTETS

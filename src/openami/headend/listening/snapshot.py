@@ -12,7 +12,7 @@ import zlib
 import numpy as np
 
 from openami.contracts.errors import ContractError
-from openami.headend.window import WORDS, CounterWindows, Rows
+from openami.headend.listening.window import WORDS, CounterWindows, Rows
 from openami.security.keys.table import KeyTable
 
 MAGIC = b"OW01"

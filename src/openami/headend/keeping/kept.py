@@ -8,13 +8,13 @@ from datetime import date, timedelta
 
 import numpy as np
 
-from openami.headend.coverage import SLOT_S
-from openami.headend.gaps import standing
-from openami.headend.keeper import Keeper
-from openami.headend.levels import EXPECTED, LATER
-from openami.headend.memory import GroupMemory
-from openami.headend.memory_page import encode_memory
-from openami.headend.midnights import day_bit
+from openami.headend.keeping.coverage import SLOT_S
+from openami.headend.keeping.gaps import standing
+from openami.headend.keeping.keeper import Keeper
+from openami.headend.keeping.levels import EXPECTED, LATER
+from openami.headend.keeping.memory import GroupMemory
+from openami.headend.keeping.memory_page import encode_memory
+from openami.headend.keeping.midnights import day_bit
 from openami.headend.ports import KeptPage, LevelRow, RegisterLevelRow
 from openami.kernel.time import EPOCH, epoch_s, instant_from_epoch_s, local_date, local_midnight
 

@@ -11,10 +11,10 @@ import numpy as np
 from openami.contracts.event import DeviceEvent
 from openami.contracts.quality import Source
 from openami.contracts.reading import ReadingBatch, RegisterBatch, uuid_column
-from openami.headend.clock_watch import ClockReading
+from openami.headend.keeping.clock_watch import ClockReading
+from openami.headend.keeping.request import Request
 from openami.headend.profiles import IntervalRow, RegisterRow
 from openami.headend.profiles.columns import ColumnSheet
-from openami.headend.request import Request
 from openami.kernel.time import epoch_s
 
 PULLED = 1 << 63

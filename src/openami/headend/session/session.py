@@ -12,11 +12,11 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from openami.headend.answer import Answer
 from openami.headend.command.classify import begins_as_request
-from openami.headend.operations import Circumstance, NotNowError, needs_management, perform, with_traffic
+from openami.headend.keeping.answer import Answer
+from openami.headend.keeping.request import Lane, Request
 from openami.headend.ports import Downlink, ForgedAnswerError, NoAnswerError, Sealing
-from openami.headend.request import Lane, Request
+from openami.headend.session.operations import Circumstance, NotNowError, needs_management, perform, with_traffic
 from openami.kernel.ids import SystemTitle
 from openami.protocol.apdu.acse import Mechanism
 from openami.protocol.association.client import ClientAssociation, ClientSettings

@@ -21,12 +21,13 @@ import numpy as np
 import structlog
 
 from openami.contracts.errors import ContractError
-from openami.headend.answer import Answer, Figure
-from openami.headend.intake import Outcome
-from openami.headend.keeper import Keeper, KeepingPolicy
-from openami.headend.kept import KeptState, level_rows, register_level_rows
-from openami.headend.memory_page import restore_memory
-from openami.headend.operations import Circumstance
+from openami.headend.keeping.answer import Answer, Figure
+from openami.headend.keeping.keeper import Keeper, KeepingPolicy
+from openami.headend.keeping.kept import KeptState, level_rows, register_level_rows
+from openami.headend.keeping.memory_page import restore_memory
+from openami.headend.keeping.request import Lane, Request
+from openami.headend.listening.intake import Outcome
+from openami.headend.listening.progress import rows_of_partitions
 from openami.headend.ports import (
     AnswerOutbox,
     BusUnavailableError,
@@ -41,10 +42,9 @@ from openami.headend.ports import (
     StateUnavailableError,
 )
 from openami.headend.profiles import UnknownProfileError, profile_of
-from openami.headend.progress import rows_of_partitions
-from openami.headend.pulled import answers_pulls
-from openami.headend.request import Lane, Request
-from openami.headend.session import SessionFailedError, Sessions
+from openami.headend.session.operations import Circumstance
+from openami.headend.session.pulled import answers_pulls
+from openami.headend.session.session import SessionFailedError, Sessions
 from openami.kernel.clock import Clock
 from openami.kernel.errors import OpenAmiError
 from openami.kernel.time import epoch_s, zone_named
@@ -159,7 +159,7 @@ class GroupAsking:
         self.keeper.hear(outcome, now_s=self._now_s(), real_s=self._real_s())
 
     def page(self) -> KeptPage | None:
-        """Return what must be written of what is remembered; see :class:`openami.headend.kept.KeptState`."""
+        """Return what must be written of what is remembered; see :class:`openami.headend.keeping.kept.KeptState`."""
         levels, registers = [], []
         if self._tells_levels:
             self._tells_levels = False
