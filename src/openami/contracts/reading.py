@@ -10,7 +10,7 @@ Source: DESIGN section 4, step 5.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any, Self
 from uuid import UUID
 
@@ -102,7 +102,7 @@ class _Columns:
 
     def to_arrow(self) -> pa.RecordBatch:
         """Return the columns as one Arrow record batch, without copying where types allow."""
-        arrays = [arrow_column(getattr(self, field.name), field.type) for field in self.SCHEMA]
+        arrays = [arrow_column(getattr(self, column.name), column.type) for column in self.SCHEMA]
         return pa.RecordBatch.from_arrays(arrays, schema=self.SCHEMA)
 
     @classmethod
@@ -184,7 +184,7 @@ class ReadingBatch(_Columns):
     channel: U8
     start: I64
     interval_s: U32
-    value: I64
+    value: I64 = field(repr=False)
     quality: U16
     source: U8
     message_id: U64
@@ -208,6 +208,6 @@ class RegisterBatch(_Columns):
     meter_id: UUIDS
     channel: U8
     at: I64
-    value: I64
+    value: I64 = field(repr=False)
     source: U8
     message_id: U64

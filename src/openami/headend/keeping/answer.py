@@ -24,10 +24,10 @@ _DAY_S = 86_400
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One value for the person who asked: its name, number and unit."""
+    """One value for the person who asked: its name, number and unit. The number is not shown."""
 
     name: str
-    value: float
+    value: float = field(repr=False)
     unit: str
 
 
@@ -40,7 +40,7 @@ class Answer:
         clock: its clock, where it was read.
         columns: what it said of the columns of its profiles, to be kept.
         figures: for the person who asked.
-        words: one sentence for staff.
+        words: one sentence for staff; of a ping it says the voltage.
         octets: sent and received on the way to the collector, for the air's account.
         exchanges: how many messages went out.
     """
@@ -51,7 +51,7 @@ class Answer:
     clock: ClockReading | None = None
     columns: tuple[ColumnSheet, ...] = ()
     figures: tuple[Figure, ...] = ()
-    words: str = ""
+    words: str = field(default="", repr=False)
     octets: int = 0
     exchanges: int = 0
 

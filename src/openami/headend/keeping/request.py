@@ -9,7 +9,7 @@ Identities are derived, so that planning the same thing twice, or again after a 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 from uuid import UUID, uuid5
 
@@ -91,7 +91,7 @@ class Request:
         kind: what is asked.
         lane: who goes first.
         from_s, to_s: the span asked for, half-open, seconds since the epoch; equal where it has none.
-        asked_at_s: domain time.
+        asked_at_s: domain time; of a person's request real time.
         state: where it stands.
         tries: how often a session began on it.
         not_before_s: earliest next try, real time, seconds since the epoch.
@@ -113,7 +113,7 @@ class Request:
     not_before_s: float = 0.0
     expires_s: float | None = None
     ended_at_s: float | None = None
-    words: str = ""
+    words: str = field(default="", repr=False)
 
     @property
     def is_open(self) -> bool:

@@ -5,7 +5,7 @@ DLMS stamps an interval at its end; here, and nowhere else, that becomes the sta
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -35,7 +35,7 @@ class IntervalRow:
     start: datetime
     interval_s: int
     status: int
-    values: tuple[tuple[Channel, int], ...]
+    values: tuple[tuple[Channel, int], ...] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class RegisterRow:
 
     at: datetime
     channel: Channel
-    value: int
+    value: int = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
