@@ -8,10 +8,10 @@ from uuid import UUID
 import pytest
 
 from openami.contracts.channel import Channel
-from openami.headend.answer import Answer, Figure, reading_batch, register_batch
 from openami.headend.api import AskedRequest
+from openami.headend.keeping.answer import Answer, Figure, reading_batch, register_batch
+from openami.headend.keeping.request import Lane, Request, RequestKind
 from openami.headend.profiles import IntervalRow, RegisterRow
-from openami.headend.request import Lane, Request, RequestKind
 from openami.kernel.ids import SystemTitle
 
 READING = 24_131_402
