@@ -267,11 +267,11 @@ class GroupAsking:
         )
 
     async def _publish(self, request: Request, answer: Answer) -> None:
+        # A try that does not count has its number again, and may bring more than the stream took of the one before.
+        name = f"{request.request_id}-{request.tries}-{self._real_s():.3f}"
         for left in reversed(range(PUBLISH_TRIES)):
             try:
-                await self._engines.outbox.publish_answer(
-                    answer, name=f"{request.request_id}-{request.tries}", subject_partition=min(self._partitions)
-                )
+                await self._engines.outbox.publish_answer(answer, name=name, subject_partition=min(self._partitions))
             except BusUnavailableError:
                 if not left:
                     raise
