@@ -273,6 +273,22 @@ def test_a_collector_that_takes_nothing_is_no_route() -> None:
     assert [o.refusal for o in desk.said] == [Refusal.NO_ROUTE]
 
 
+def test_what_could_not_be_handed_down_counts_in_no_threshold_and_may_come_again() -> None:
+    desk = Desk(takes=False)
+    for number in range(60):
+        desk.desk.take(
+            signed(command(number, command_class=CommandClass.SWITCH, approvals=(UUID(int=5),))), now_ms=NOW_MS
+        )
+    assert {o.refusal for o in desk.said} == {Refusal.NO_ROUTE}
+    desk.takes = True
+    desk.said.clear()
+    for number in range(60):
+        desk.desk.take(
+            signed(command(number, command_class=CommandClass.SWITCH, approvals=(UUID(int=5),))), now_ms=NOW_MS
+        )
+    assert [o.refusal for o in desk.said] == [Refusal.OVER_RATE] * 10
+
+
 @pytest.mark.parametrize(
     "where",
     [

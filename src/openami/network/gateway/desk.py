@@ -30,7 +30,8 @@ from openami.protocol.envelope.wrapper import wrap
 MAX_OPEN = 20_000
 """Commands handed down whose RESULT has not come."""
 MAX_REMEMBERED = 200_000
-"""Request ids kept until they expire, so that none is carried out twice; far above all rates together in that time."""
+"""Request ids kept until they expire, so that none is carried out twice. Ten times what the rates let pass in the 20 s
+that a session's command lives; where longer lives fill it, more are refused as busy until some have expired."""
 ANSWER_GRACE_MS = 60_000
 """How long after its command's time an answer in the clear may still come up through a full spool."""
 _NO_ANSWER = Result(OutcomeKind.NO_ANSWER)
@@ -135,6 +136,9 @@ class CommandDesk:
         frame = wrap(command.client_port, command.server_port, command.apdu)
         down = encode_down(number, title, frame, time_left_ms=command.expires_at_ms - now_ms)
         if not self._send(collector_id, down):
+            # It went nowhere: it may come again, and takes nothing from those that can be handed down.
+            del self._remembered[command.request_id]
+            self._rates.give_back(command.command_class)
             return Refusal.NO_ROUTE
         self._open[number] = _Open(command.request_id, title, collector_id, command.expires_at_ms)
         self._numbers.setdefault(collector_id, set()).add(number)

@@ -80,3 +80,7 @@ class CommandRates:
         takes = level + 1 <= rate.burst
         self._levels[command_class] = level + takes
         return takes
+
+    def give_back(self, command_class: CommandClass) -> None:
+        """Take back what :meth:`takes` has just counted: the command could not be handed down."""
+        self._levels[command_class] = max(0.0, self._levels[command_class] - 1)
