@@ -19,12 +19,14 @@ from openami.app.process import ready
 from openami.app.settings import Home, Settings, real_now
 from openami.app.shipment import root_key
 from openami.headend.adapters.commands import CommandServer, NatsRoad
+from openami.headend.adapters.firmware_store import PostgresFirmwareStore
 from openami.headend.adapters.send_counters import PostgresCounterReserve
 from openami.headend.command.counters import SendCounters
-from openami.headend.command.ports import NoApprovals
+from openami.headend.command.firmware import FirmwareApprovals
 from openami.headend.command.service import CommandEngines, CommandService
 from openami.headend.listening.keyfeed import KeyFeed
 from openami.kernel.ids import SystemTitle
+from openami.security.adapters.approval_postgres import PostgresApprovals
 from openami.security.adapters.secret_file import secret_in
 from openami.security.adapters.vault_postgres import PostgresVault
 from openami.security.closed_file import make_closed_once, write_closed
@@ -61,13 +63,14 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
             table = KeyTable()
             keys = KeyFeed(PostgresVault(security, root_key(settings)), table)
             road = NatsRoad(dmz, core)
+            approvals = FirmwareApprovals(PostgresApprovals(security), PostgresFirmwareStore(security), real_now)
             service = CommandService(
                 own_title=client_title(home).octets,
                 table=table,
                 counters=SendCounters(PostgresCounterReserve(security)),
                 signing_key=signing_key,
                 engines=CommandEngines(
-                    keys=keys, approvals=NoApprovals(), road=road, clock=settings.clock(), real_now=real_now
+                    keys=keys, approvals=approvals, road=road, clock=settings.clock(), real_now=real_now
                 ),
             )
             poller = asyncio.create_task(_poll(keys, stop))

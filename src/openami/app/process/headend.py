@@ -26,6 +26,7 @@ from openami.app.process import ready
 from openami.app.process.command import client_title
 from openami.app.settings import Settings, real_now
 from openami.app.shipment import root_key
+from openami.headend.adapters.campaigns_postgres import PostgresCampaigns
 from openami.headend.adapters.columns_postgres import PostgresColumnSheets
 from openami.headend.adapters.command_process import NatsCommandProcess, listen_to_outcomes
 from openami.headend.adapters.jetstream import JetStreamFrames, JetStreamOutbox
@@ -36,10 +37,12 @@ from openami.headend.listening.keyfeed import KeyFeed
 from openami.headend.service import Engines, Headend
 from openami.headend.session.asking import AskingEngines
 from openami.headend.session.exchange import Exchanges
+from openami.headend.session.rollout import RolloutEngines
 from openami.headend.session.sealing import SessionSealing
 from openami.headend.session.session import Sessions
 from openami.kernel.errors import OpenAmiError
 from openami.mdm.adapters.registry_postgres import PostgresRegistry
+from openami.security.adapters.approval_postgres import PostgresApprovals
 from openami.security.adapters.vault_postgres import PostgresVault
 from openami.security.keys.table import KeyTable
 
@@ -117,7 +120,13 @@ def _asking(
     roster = RegistryRoster(PostgresRegistry(registry), settings.clock(), monotonic=time.monotonic)
     dice = SystemRandom().random
     return AskingEngines(
-        PostgresRequests(state), roster, sessions, JetStreamOutbox(core), dice, columns=PostgresColumnSheets(state)
+        PostgresRequests(state),
+        roster,
+        sessions,
+        JetStreamOutbox(core),
+        dice,
+        columns=PostgresColumnSheets(state),
+        firmware=RolloutEngines(PostgresCampaigns(state), PostgresApprovals(state)),
     )
 
 

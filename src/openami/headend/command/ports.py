@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 from uuid import UUID
 
@@ -49,12 +49,14 @@ class ApprovalRequest:
     Args:
         title: the meter.
         command_class: what it does.
-        digest: SHA-256 of the plain APDU: an approval is for exactly this.
+        digest: SHA-256 of the plain APDU.
+        plaintext: the plain APDU: an approval is for exactly this, or for something of which this is a part.
     """
 
     title: SystemTitle
     command_class: CommandClass
     digest: bytes
+    plaintext: bytes = field(default=b"", repr=False)
 
 
 class Approvals(Protocol):
@@ -70,7 +72,7 @@ class Approvals(Protocol):
 
 
 class NoApprovals:
-    """Nobody approves anything: the rule until there is a workflow for it."""
+    """Nobody approves anything."""
 
     async def find(self, request: ApprovalRequest) -> tuple[UUID, ...]:  # noqa: ARG002 - the port's signature
         """Return none."""

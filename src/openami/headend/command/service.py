@@ -219,7 +219,7 @@ class CommandService:
     async def _approved(self, title: SystemTitle, effect: Effect, plaintext: bytes, *, spend: bool) -> tuple[UUID, ...]:
         if not needs_approval(effect, now=self._engines.clock.now()):
             return ()
-        request = ApprovalRequest(title, effect.command_class, sha256(plaintext).digest())
+        request = ApprovalRequest(title, effect.command_class, sha256(plaintext).digest(), plaintext)
         approvals = self._engines.approvals
         found = await (approvals.spend(request) if spend else approvals.find(request))
         if not found:

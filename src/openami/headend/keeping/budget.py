@@ -51,15 +51,28 @@ class CellBudget:
             lane: who asks.
             now_s: real time [s].
         """
+        return self.spend_some(cell, lane, least=1, most=1, now_s=now_s) > 0
+
+    def spend_some(self, cell: int, lane: Lane, *, least: int, most: int, now_s: float) -> int:
+        """Take what a cell has for this lane, up to a number of exchanges, and return how many; 0 for too few.
+
+        Args:
+            cell: number of the cell.
+            lane: who asks.
+            least: fewer than this are of no use.
+            most: more than this are not needed.
+            now_s: real time [s].
+        """
         policy = self.policy
         bucket = self._buckets.setdefault(cell, _Bucket(policy.burst, now_s))
         bucket.tokens = min(policy.burst, bucket.tokens + max(0.0, now_s - bucket.at_s) * policy.exchanges_per_s)
         bucket.at_s = max(bucket.at_s, now_s)
         if cell in self.silent and lane is not Lane.PERSON:
             if now_s - bucket.probed_at_s < policy.probe_s:
-                return False
+                return 0
             bucket.probed_at_s = now_s
-        if bucket.tokens - 1.0 < policy.reserves[lane]:
-            return False
-        bucket.tokens -= 1.0
-        return True
+        granted = min(most, int(bucket.tokens - policy.reserves[lane]))
+        if granted < least:
+            return 0
+        bucket.tokens -= granted
+        return granted

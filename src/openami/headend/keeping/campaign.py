@@ -83,7 +83,8 @@ class CampaignPlan:
         abort_share: a wave of which more than this share has failed aborts the campaign.
         abort_least: but never for fewer failures than this: of three meters one may be broken by itself.
         watch_s: how long a wave is watched before the next begins, real time [s].
-        at_once: most meters that are worked on at a time.
+        at_once: most meters of one lease group that are worked on at a time.
+        first_pause_s: pause after the first session without an answer [s]; doubles with each.
 
     Raises:
         MisuseError: waves that do not rise to all.
@@ -95,6 +96,7 @@ class CampaignPlan:
     abort_least: int = 3
     watch_s: float = 86_400.0
     at_once: int = 20
+    first_pause_s: float = FIRST_PAUSE_S
 
     def __post_init__(self) -> None:
         rising = all(a < b for a, b in zip((0.0, *self.wave_shares), self.wave_shares, strict=False))
@@ -125,6 +127,118 @@ class CampaignMeter:
     not_before_s: float = 0.0
     changed_at_s: float = 0.0
     words: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class WaveStanding:
+    """How many of a wave stand where.
+
+    Args:
+        wave: from 0.
+        meters: of the wave.
+        ended: confirmed or failed.
+        failed: failed.
+        changed_at_s: when the newest step of any of them was, real time.
+    """
+
+    wave: int
+    meters: int
+    ended: int
+    failed: int
+    changed_at_s: float
+
+
+def standings_of(meters: Iterable[CampaignMeter]) -> list[WaveStanding]:
+    """Return how the waves stand, in order."""
+    by_wave: dict[int, list[CampaignMeter]] = {}
+    for one in meters:
+        by_wave.setdefault(one.wave, []).append(one)
+    return [
+        WaveStanding(
+            wave,
+            len(members),
+            sum(m.step in ENDED for m in members),
+            sum(m.step is MeterStep.FAILED for m in members),
+            max(m.changed_at_s for m in members),
+        )
+        for wave, members in sorted(by_wave.items())
+    ]
+
+
+def due_wave(plan: CampaignPlan, standings: Sequence[WaveStanding], now_s: float) -> int | None:
+    """Return the wave that is worked on; None where all have ended or the last that did is still watched.
+
+    Args:
+        plan: how the campaign goes.
+        standings: of every wave that has meters, in order.
+        now_s: real time.
+    """
+    for one in standings:
+        if one.ended < one.meters:
+            return one.wave
+        if one is not standings[-1] and now_s < one.changed_at_s + plan.watch_s:
+            return None
+    return None
+
+
+def judged(plan: CampaignPlan, standings: Sequence[WaveStanding]) -> tuple[CampaignState, str]:
+    """Return how a running campaign stands now: aborted where too many of a wave have failed, done where all ended."""
+    for one in standings:
+        too_many = one.failed >= plan.abort_least and one.failed > plan.abort_share * one.meters
+        # A small wave has not often ``abort_least`` meters; one of which nothing is left is a warning all the same.
+        if one.meters and (too_many or one.failed == one.meters):
+            words = f"{one.failed} of {one.meters} meters of wave {one.wave + 1} have failed"
+            return CampaignState.ABORTED, words
+    if all(one.ended == one.meters for one in standings):
+        return CampaignState.DONE, ""
+    return CampaignState.RUNNING, ""
+
+
+@dataclass(frozen=True, slots=True)
+class Happened:
+    """What a session with a meter gave.
+
+    Args:
+        report: what happened.
+        words: for people.
+        next_block: first block that the meter has not confirmed.
+    """
+
+    report: Report
+    words: str
+    next_block: int = 0
+
+
+def stepped(
+    plan: CampaignPlan, meter: CampaignMeter, happened: Happened, *, now_s: float, dice: Callable[[], float]
+) -> CampaignMeter:
+    """Return where a meter stands after a session.
+
+    Args:
+        plan: says how long after silence it is tried again.
+        meter: as it stood.
+        happened: what the session gave.
+        now_s: real time [s].
+        dice: spreads next tries.
+
+    Raises:
+        MisuseError: it cannot happen where the meter stands.
+    """
+    words = happened.words
+    if happened.report is Report.NO_ANSWER:
+        tries = meter.tries + 1
+        if tries >= MAX_TRIES:
+            words = f"{words}; given up after {tries} tries"
+            return replace(meter, step=MeterStep.FAILED, tries=tries, changed_at_s=now_s, words=words)
+        pause_s = min(LONGEST_PAUSE_S, plan.first_pause_s * 2.0 ** (tries - 1)) * (0.5 + 0.5 * dice())
+        return replace(meter, tries=tries, not_before_s=now_s + pause_s, words=words)
+    step = TRANSITIONS.get((meter.step, happened.report))
+    if step is None:
+        raise MisuseError(f"a meter that is {meter.step.value} reports {happened.report.value}")
+    return replace(
+        meter, step=step, next_block=max(happened.next_block, meter.next_block), tries=0, not_before_s=now_s,
+        changed_at_s=now_s, words=words,
+    )  # fmt: skip
 
 
 def assigned_waves(plan: CampaignPlan, meters: Iterable[UUID]) -> list[CampaignMeter]:
@@ -174,16 +288,8 @@ class Campaign:
             self.state, self.words = CampaignState.PAUSED, words
 
     def wave(self, now_s: float) -> int | None:
-        """Return the wave that is worked on; None where all have ended or the last is still watched."""
-        for number in range(len(self.plan.wave_shares)):
-            members = [m for m in self.meters.values() if m.wave == number]
-            if any(m.step not in ENDED for m in members):
-                return number
-            is_last = number == len(self.plan.wave_shares) - 1
-            watched_until_s = max((m.changed_at_s for m in members), default=0.0) + self.plan.watch_s
-            if members and not is_last and now_s < watched_until_s:
-                return None
-        return None
+        """Return the wave that is worked on; see :func:`due_wave`."""
+        return due_wave(self.plan, standings_of(self.meters.values()), now_s)
 
     def take(self, *, now_s: float) -> list[CampaignMeter]:
         """Return the meters whose turn it is; each is busy until it is reported on."""
@@ -223,40 +329,14 @@ class Campaign:
         Raises:
             MisuseError: it cannot happen where the meter stands.
         """
-        meter = self.meters[meter_id]
         self.busy.discard(meter_id)
-        if report is Report.NO_ANSWER:
-            after = self._tried(meter, now_s, words, dice)
-        else:
-            step = TRANSITIONS.get((meter.step, report))
-            if step is None:
-                raise MisuseError(f"a meter that is {meter.step.value} reports {report.value}")
-            after = replace(
-                meter, step=step, next_block=max(next_block, meter.next_block), tries=0, not_before_s=now_s,
-                changed_at_s=now_s, words=words,
-            )  # fmt: skip
+        happened = Happened(report, words, next_block)
+        after = stepped(self.plan, self.meters[meter_id], happened, now_s=now_s, dice=dice)
         self.meters[meter_id] = after
         self.changed.add(meter_id)
-        self._judge(after.wave)
+        if self.state is CampaignState.RUNNING:
+            self.state, self.words = judged(self.plan, standings_of(self.meters.values()))
         return after
-
-    def _tried(self, meter: CampaignMeter, now_s: float, words: str, dice: Callable[[], float]) -> CampaignMeter:
-        tries = meter.tries + 1
-        if tries >= MAX_TRIES:
-            words = f"{words}; given up after {tries} tries"
-            return replace(meter, step=MeterStep.FAILED, tries=tries, changed_at_s=now_s, words=words)
-        pause_s = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2.0 ** (tries - 1)) * (0.5 + 0.5 * dice())
-        return replace(meter, tries=tries, not_before_s=now_s + pause_s, words=words)
-
-    def _judge(self, wave: int) -> None:
-        """Abort where too many of a wave have failed; end where every meter has."""
-        members = [m for m in self.meters.values() if m.wave == wave]
-        failed = sum(m.step is MeterStep.FAILED for m in members)
-        if failed >= self.plan.abort_least and failed > self.plan.abort_share * len(members):
-            self.state = CampaignState.ABORTED
-            self.words = f"{failed} of {len(members)} meters of wave {wave + 1} have failed"
-        elif self.state is CampaignState.RUNNING and all(m.step in ENDED for m in self.meters.values()):
-            self.state = CampaignState.DONE
 
 
 def standing_by_wave(campaign: Campaign) -> list[Mapping[MeterStep, int]]:

@@ -21,7 +21,9 @@ import numpy as np
 import structlog
 
 from openami.contracts.errors import ContractError
+from openami.headend.keeping.agenda import CELL_NONE
 from openami.headend.keeping.answer import Answer, Figure
+from openami.headend.keeping.budget import CellBudget
 from openami.headend.keeping.keeper import Keeper, KeepingPolicy
 from openami.headend.keeping.kept import KeptState, level_rows, register_level_rows
 from openami.headend.keeping.memory_page import restore_memory
@@ -44,9 +46,11 @@ from openami.headend.ports import (
 from openami.headend.profiles import UnknownProfileError, profile_of
 from openami.headend.session.operations import Circumstance
 from openami.headend.session.pulled import answers_pulls
-from openami.headend.session.session import SessionFailedError, Sessions
+from openami.headend.session.rollout import GroupRollout, RolloutEngines, Way
+from openami.headend.session.session import MANAGEMENT, SessionFailedError, Sessions
 from openami.kernel.clock import Clock
 from openami.kernel.errors import OpenAmiError
+from openami.kernel.ids import SystemTitle
 from openami.kernel.time import epoch_s, zone_named
 from openami.security.keys.table import KeyTable
 
@@ -77,6 +81,7 @@ class AskingEngines:
         dice: spreads next tries.
         policy: when what is asked.
         columns: keeps what meters say of their columns; None where that is not asked.
+        firmware: campaigns; None for a head-end without them.
     """
 
     requests: RequestStore
@@ -86,6 +91,7 @@ class AskingEngines:
     dice: Callable[[], float]
     policy: KeepingPolicy = field(default_factory=KeepingPolicy)
     columns: ColumnSheets | None = None
+    firmware: RolloutEngines | None = None
 
 
 class GroupAsking:
@@ -121,6 +127,10 @@ class GroupAsking:
         self._tasks: set[asyncio.Task[None]] = set()
         self._due = {"plan": 0.0, "roster": 0.0, "forget": 0.0, "plan_domain": 0.0}
         self._tells_levels = False
+        self._rollout: GroupRollout | None = None
+        if engines.firmware is not None:
+            way = Way(engines.sessions, self._management_of, self._air_of, engines.dice, real_now)
+            self._rollout = GroupRollout(lease, partitions, engines.firmware, way)
 
     @property
     def keeper(self) -> Keeper:
@@ -186,6 +196,8 @@ class GroupAsking:
             while not stop.is_set():
                 try:
                     await self._turn()
+                    if self._rollout is not None:
+                        await self._rollout.turn()
                 except StateUnavailableError as error:
                     log.warning("asking_unavailable", group=self._lease.group, error=str(error))
                 try:
@@ -193,6 +205,8 @@ class GroupAsking:
                 except TimeoutError:
                     continue
         finally:
+            if self._rollout is not None:
+                await self._rollout.close()
             for task in self._tasks:
                 task.cancel()
             await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -299,6 +313,18 @@ class GroupAsking:
         clock = self._clock
         return Circumstance(profile_of(name), zone, lambda: clock.now().timestamp(), self._engines.policy.clock)
 
+    def _management_of(self, title: SystemTitle) -> int | None:
+        place, count = self._table.candidates(_number(title))
+        if not count[0]:
+            return None
+        (((name, _), _),) = self._table.dialects(self._table.row_at(place))
+        return profile_of(name).clients.get("management", MANAGEMENT)
+
+    def _air_of(self, title: SystemTitle) -> tuple[CellBudget, int]:
+        coverage = self.keeper.memory.coverage
+        number = int(coverage.find(_number(title))[0])
+        return self.keeper.agenda.budget, int(coverage.cell[number]) if number >= 0 else CELL_NONE
+
     def _is_ours(
         self, titles: np.ndarray[tuple[int, ...], np.dtype[np.uint64]]
     ) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
@@ -325,4 +351,8 @@ def _can_ask(name: str) -> bool:
 
 
 def _title(request: Request) -> np.ndarray[tuple[int, ...], np.dtype[np.uint64]]:
-    return np.array([int.from_bytes(request.title.octets, "big")], np.uint64)
+    return _number(request.title)
+
+
+def _number(title: SystemTitle) -> np.ndarray[tuple[int, ...], np.dtype[np.uint64]]:
+    return np.array([int.from_bytes(title.octets, "big")], np.uint64)

@@ -21,7 +21,7 @@ FIRMWARE_ID = Obis.from_text("1.0.0.2.0.255")
 IMAGE_CLASS, DATA_CLASS = 18, 1
 BLOCK_SIZE, FIRST_MISSING, STATUS, TO_ACTIVATE = 2, 4, 6, 7
 INITIATE, BLOCK, VERIFY, ACTIVATE = 1, 2, 3, 4
-VERIFICATION_SUCCESSFUL, VERIFICATION_FAILED = 3, 4
+INITIATED, VERIFICATION_SUCCESSFUL, VERIFICATION_FAILED = 1, 3, 4
 MAX_BLOCK_OCTETS = 16_384
 BLOCKS_PER_SESSION = 64
 """Then others have their turn: a session of half an hour would keep a person's read waiting."""
@@ -57,13 +57,17 @@ class Progress:
     words: str
 
 
-def send_image(client: ClientAssociation, image: Image, *, most_blocks: int = BLOCKS_PER_SESSION) -> Steps[Progress]:
+def send_image(
+    client: ClientAssociation, image: Image, *, most_blocks: int = BLOCKS_PER_SESSION, has_begun: bool = False
+) -> Steps[Progress]:
     """Send blocks that the meter does not have, and let it verify once it has all.
 
     Args:
         client: an open association with the management rights.
         image: what to send.
         most_blocks: blocks of this session.
+        has_begun: an earlier session of ours has begun with this image. Then the meter is not told to begin where it
+            says that it has: of some meters that would throw away what is there.
 
     Raises:
         PeerError: a block size that is no size, or an answer that is none.
@@ -72,14 +76,16 @@ def send_image(client: ClientAssociation, image: Image, *, most_blocks: int = BL
     running = yield from client.read(AttributeRef(DATA_CLASS, FIRMWARE_ID, 2))
     if running.octets == image.identifier:
         return Progress(Report.CONFIRMED, 0, "the meter runs this firmware already")
-    if (yield from _holds_verified(client, image)):
+    status = (yield from client.read(AttributeRef(IMAGE_CLASS, IMAGE, STATUS))).integer
+    if status == VERIFICATION_SUCCESSFUL and (yield from _holds(client, image)):
         # An earlier answer was lost; to begin anew would throw the image away.
         return Progress(Report.VERIFIED, 0, "the meter has the image and it verifies")
-    try:
-        parameter = structure(octet_string(image.identifier), u32(len(image.octets)))
-        yield from client.call(MethodRef(IMAGE_CLASS, IMAGE, INITIATE), parameter)
-    except ActionRefusedError as error:
-        return _refused("the meter does not take this image", error)
+    if not (has_begun and status == INITIATED):
+        try:
+            parameter = structure(octet_string(image.identifier), u32(len(image.octets)))
+            yield from client.call(MethodRef(IMAGE_CLASS, IMAGE, INITIATE), parameter)
+        except ActionRefusedError as error:
+            return _refused("the meter does not take this image", error)
     size = (yield from client.read(AttributeRef(IMAGE_CLASS, IMAGE, BLOCK_SIZE))).integer
     if size is None or not 0 < size <= MAX_BLOCK_OCTETS:
         raise PeerError("bad_content", "an image block size that is no size", 0)
@@ -125,11 +131,8 @@ def confirm_image(client: ClientAssociation, image: Image) -> Steps[Progress]:
     return Progress(Report.NO_ANSWER, 0, "the meter still runs another firmware")
 
 
-def _holds_verified(client: ClientAssociation, image: Image) -> Steps[bool]:
-    """Tell whether the meter holds this image, verified, and waits to be told to run it."""
-    status = (yield from client.read(AttributeRef(IMAGE_CLASS, IMAGE, STATUS))).integer
-    if status != VERIFICATION_SUCCESSFUL:
-        return False
+def _holds(client: ClientAssociation, image: Image) -> Steps[bool]:
+    """Tell whether it is this image that the meter has verified and waits to be told to run."""
     info = yield from client.read(AttributeRef(IMAGE_CLASS, IMAGE, TO_ACTIVATE))
     return any(image.identifier in (member.octets for member in entry.elements) for entry in info.elements)
 

@@ -38,6 +38,7 @@ class Kind(StrEnum):
     METER = "meter"
     METER_READ = "meter_read"
     INSTALLATION = "installation"
+    FIRMWARE = "firmware"
 
 
 class Relation(StrEnum):
@@ -107,6 +108,8 @@ TABLE: tuple[Rule, ...] = (
     _rule(_DESK, Action.READ, Kind.METER_READ, Relation.ANY, _DESK_WORK),
     _rule(_DESK, Action.CHANGE, Kind.METER_READ, Relation.ANY, _DESK_WORK),
     _rule((*_DESK, Role.INSTALLER), Action.CHANGE, Kind.INSTALLATION, Relation.NONE, _OPERATIONS),
+    # Each alone may plan, approve or stop a campaign; that two different people must have is asked for elsewhere.
+    _rule((*_DESK, Role.SECADM), Action.CHANGE, Kind.FIRMWARE, Relation.NONE, _OPERATIONS),
 )
 
 
