@@ -156,3 +156,13 @@ async def test_what_a_session_brings_after_the_bus_was_away_has_a_name_of_its_ow
     assert [r.tries for r in requests.kept.values()] == [1]
     assert len(set(fleet.names[:PUBLISH_TRIES])) == 1
     assert fleet.names[PUBLISH_TRIES] != fleet.names[0]
+
+
+async def test_a_page_that_cannot_be_read_stops_no_group_and_is_written_anew() -> None:
+    asking, _, _ = await asked()
+    with capture_logs() as logs:
+        await asking.restore([b"no page at all"])
+    assert [entry["event"] for entry in logs] == ["memory_unreadable"]
+    page = asking.page()
+    assert page is not None
+    assert page.is_base

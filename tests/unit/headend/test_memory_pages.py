@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import zlib
 from uuid import UUID
 
 import numpy as np
 import pytest
 
+from openami.contracts.errors import ContractError
 from openami.contracts.reading import uuid_column
 from openami.headend.keeping.coverage import DAY_S, Coverage
 from openami.headend.keeping.memory import GroupMemory
 from openami.headend.keeping.memory_page import encode_memory, restore_memory
 
 FIRST_DAY = 20_000
+HEAD_OCTETS = 32
 ALL = np.uint64(2**64 - 1)
 
 
@@ -38,3 +41,26 @@ def test_a_silent_meter_has_not_received_the_days_since_its_last_page(days: int)
     assert restored.coverage.today == FIRST_DAY + days
     assert restored.coverage.finished.tolist() == memory.coverage.finished.tolist()
     assert restored.midnights.came.tolist() == memory.midnights.came.tolist()
+
+
+def test_a_page_that_cannot_be_read_is_told_and_passed_over() -> None:
+    memory = memory_of_two()
+    pages = [encode_memory(memory, np.array([n]), []) for n in (0, 1)]
+    told: list[ContractError] = []
+    restored = restore_memory([pages[0][:-1], pages[1]], began_s=0, damaged=told.append)
+    assert len(told) == 1
+    assert restored.coverage.title.tolist() == [2]
+    with pytest.raises(ContractError):
+        restore_memory([pages[0][:-1]], began_s=0)
+
+
+def test_a_day_of_a_meter_that_the_page_does_not_name_is_damage() -> None:
+    memory = memory_of_two()
+    memory.coverage.finished[:] = 0
+    memory.coverage.set_bits(0, np.array([1]), np.array([FIRST_DAY * 96]))
+    octets = encode_memory(memory, np.array([0, 1]), [])
+    head, plain = octets[:HEAD_OCTETS], bytearray(zlib.decompress(octets[HEAD_OCTETS:]))
+    place = plain.index((FIRST_DAY).to_bytes(4, "little"), len(plain) // 2)
+    plain[place - 4 : place] = (7).to_bytes(4, "little")
+    with pytest.raises(ContractError, match="does not name"):
+        restore_memory([head + zlib.compress(bytes(plain))], began_s=0)

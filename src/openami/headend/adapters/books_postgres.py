@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import date
 from uuid import UUID
 
@@ -9,6 +10,7 @@ import numpy as np
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from openami.contracts.errors import ContractError
 from openami.contracts.stream import partition_of
 from openami.headend.adapters.requests_postgres import MAX_OPEN_ROWS, readable, transaction
 from openami.headend.api import AskedRequest, MeterMemory
@@ -16,7 +18,7 @@ from openami.headend.keeping.answer import Figure
 from openami.headend.keeping.look import interval_states
 from openami.headend.keeping.memory_page import restore_memory
 from openami.headend.keeping.request import Request, RequestKind
-from openami.headend.ports import LevelRow, RegisterLevelRow
+from openami.headend.ports import LevelRow, RegisterLevelRow, StateUnavailableError
 from openami.kernel.ids import SystemTitle
 from openami.kernel.time import instant_from_epoch_s
 
@@ -107,7 +109,11 @@ class PostgresFleetBooks:
             groups = int(await connection.scalar(_GROUPS) or 1)
             rows = (await connection.execute(_PAGES, {"group": partition_of(title) % groups})).scalars()
             pages = [bytes(o) for o in rows]
-        coverage = restore_memory(pages, began_s=0).coverage
+        try:
+            # Some hundred milliseconds with many pages: other people's pages must not wait for it.
+            coverage = (await asyncio.to_thread(restore_memory, pages, began_s=0)).coverage
+        except ContractError as error:
+            raise StateUnavailableError(f"the group's memory cannot be read: {error}") from error
         number = int(coverage.find(np.array([int.from_bytes(title.octets, "big")], np.uint64))[0])
         if number < 0:
             return None

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import struct
 import zlib
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 import numpy as np
 
@@ -66,19 +66,28 @@ def encode_memory(memory: GroupMemory, numbers: I64, levels: Collection[tuple[in
     return head + zlib.compress(b"".join(parts), _LEVEL)
 
 
-def restore_memory(pages: Sequence[bytes], *, began_s: int) -> GroupMemory:
+def restore_memory(
+    pages: Sequence[bytes], *, began_s: int, damaged: Callable[[ContractError], None] | None = None
+) -> GroupMemory:
     """Return the memory that the pages tell, the base first.
 
     Args:
         pages: from :func:`encode_memory`.
         began_s: when coverage begins where there is no page yet, seconds since the epoch.
+        damaged: hears of each page that cannot be read, which is then passed over: what it told is not known any more
+            and is asked for again. None to go no further.
 
     Raises:
-        ContractError: octets that are not a page.
+        ContractError: octets that are not a page, and nobody to tell.
     """
     memory = GroupMemory(Coverage(began_s))
     for octets in pages:
-        _lay(memory, octets)
+        try:
+            _lay(memory, octets)
+        except ContractError as error:
+            if damaged is None:
+                raise
+            damaged(error)
     memory.coverage.changed.clear()
     memory.coverage.levels.changed.clear()
     return memory
@@ -101,6 +110,12 @@ def _lay(memory: GroupMemory, octets: bytes) -> None:
     if magic != MAGIC or meters > MAX_METERS or pages > MAX_PAGES or tail > MAX_TAIL_OCTETS:
         raise ContractError(f"memory page: magic {magic.hex()}, {meters} meters at offset 0")
     plain = _inflate(octets[_HEAD.size :], meters * _METER_OCTETS + pages * _PAGE_OCTETS + tail)
+    tail_at = len(plain) - tail
+    cells, levels = _told(plain[tail_at:])
+    owner = np.frombuffer(plain, "<u4", pages, meters * _METER_OCTETS)
+    if pages and int(owner.max()) >= meters:
+        raise ContractError("memory page: a day of a meter that it does not name")
+    # Nothing is taken of a page that does not read to its end.
     # The days that began since the page before have cleared their places in every meter, and this page names but some.
     memory.roll(today * DAY_S)
     coverage.began_s, coverage.today = began_s, today
@@ -115,20 +130,22 @@ def _lay(memory: GroupMemory, octets: bytes) -> None:
         for name, _ in names:
             column = getattr(room, name)
             column[number] = columns[name].astype(column.dtype)
-    owner = np.frombuffer(plain, "<u4", pages, at)
     day = np.frombuffer(plain, "<u4", pages, at + 4 * pages).astype(np.int64)
     bits = np.frombuffer(plain, np.uint8, pages * KINDS * DAY_OCTETS, at + 8 * pages)
-    _lay_levels(memory, plain[len(plain) - tail :])
+    memory.cells = cells
+    coverage.levels.counts.update(levels)
     _replace_pages(coverage, number, number[owner] << DAY_BITS | day, bits)
 
 
-def _lay_levels(memory: GroupMemory, octets: bytes) -> None:
+def _told(octets: bytes) -> tuple[list[str], dict[tuple[int, int], I64]]:
+    """Return the names of cells and the counts of a page."""
     try:
         told = json.loads(octets)
-        memory.cells = [str(name) for name in told["cells"]]
-        for day, cell, *counts in told["levels"]:
-            memory.coverage.levels.counts[int(day), int(cell)] = np.array(counts, np.int64).reshape(WIDTH)
-    except (ValueError, KeyError, TypeError) as error:
+        levels = {
+            (int(day), int(cell)): np.array(counts, np.int64).reshape(WIDTH) for day, cell, *counts in told["levels"]
+        }
+        return [str(name) for name in told["cells"]], levels
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         raise ContractError("memory page: damaged counts") from error
 
 

@@ -149,14 +149,13 @@ class GroupAsking:
             StateUnavailableError: the tables do not answer.
         """
         engines = self._engines
-        try:
-            memory = restore_memory(pages, began_s=self._now_s())
-        except ContractError as error:
-            # Frames must go on: what is missing from before is then known to nobody, and what comes is.
-            log.warning("memory_unreadable", group=self._lease.group, error=str(error))
-            memory, pages = restore_memory([], began_s=self._now_s()), []
+        lost: list[ContractError] = []
+        memory = restore_memory(pages, began_s=self._now_s(), damaged=lost.append)
+        for problem in lost:
+            # Frames must go on: what was told there is asked for anew, or known to nobody.
+            log.warning("memory_unreadable", group=self._lease.group, error=str(problem))
         keeper = Keeper(memory, self._table, self._is_ours, self._zone, _can_ask, engines.policy)
-        self._kept = KeptState.of(pages)
+        self._kept = KeptState() if lost else KeptState.of(pages)
         keeper.enroll(await engines.roster.roster(), now_s=self._now_s())
         keeper.agenda.restore(await engines.requests.open(self._lease.group))
         rest_s = engines.policy.rest_s
