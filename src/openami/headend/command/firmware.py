@@ -160,7 +160,8 @@ def _is_block_of(image: bytes, number: int | None, piece: bytes | None) -> bool:
     """Tell whether a piece is this block of an image, for the block size that its length implies."""
     if number is None or not piece or number < 0:
         return False
-    if image[number * len(piece) :][: len(piece)] == piece:
+    start = number * len(piece)
+    if image[start : start + len(piece)] == piece:
         return True
     # The last block is shorter: the size of the others is what is before it, divided among them.
     before = len(image) - len(piece)
