@@ -11,14 +11,14 @@ import sys
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
 OUT = Path(__file__).parent.parent / "docs" / "pictures"
 SCREENS = {"desktop": {"width": 1280, "height": 860}, "phone": {"width": 390, "height": 844}}
 FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-sync"]
 
 
-def pages(today: date) -> dict[str, list[tuple[str, str]]]:
+def pages(today: date, meter: str) -> dict[str, list[tuple[str, str]]]:
     """Return each person's pages as (name, address)."""
     last_month = (today.replace(day=1) - timedelta(days=1)).isoformat()
     return {
@@ -29,8 +29,36 @@ def pages(today: date) -> dict[str, list[tuple[str, str]]]:
             ("bills", "/bills"),
             ("my-data", "/my-data"),
         ],
-        "staff": [("now", "/"), ("dead-letters", "/dead-letters"), ("unassigned", "/unassigned")],
+        "staff": [
+            ("now", "/"),
+            ("meter", f"/meters/{meter}"),
+            ("dead-letters", "/dead-letters"),
+            ("unassigned", "/unassigned"),
+        ],
     }
+
+
+def ask_a_meter(browser: Browser, portal: str, who: dict[str, str]) -> str:
+    """Read the registers of a meter by hand, so that its page has an answer to show; return its id."""
+    page = browser.new_page()
+    sign_in(page, portal, who)
+    meter: str = page.request.get(f"{portal}/api/v1/staff/now").json()["last_frames"][0]["meter_id"]
+    page.goto(f"{portal}/meters/{meter}")
+    form = page.get_by_role("form", name="Read the meter now")
+    form.get_by_label("Reason").fill("a caller doubts the last bill")
+    form.get_by_role("button", name="Read now").click()
+    page.locator("article.answer").first.get_by_text("took").wait_for(timeout=60_000)
+    page.context.close()
+    return meter
+
+
+def sign_in(page: Page, portal: str, who: dict[str, str]) -> None:
+    """Sign in by typing."""
+    page.goto(portal)
+    page.get_by_label("E-mail address").fill(who["login"])
+    page.get_by_label("Password").fill(who["password"])
+    page.keyboard.press("Enter")
+    page.get_by_role("navigation", name="Pages").wait_for()
 
 
 def take(
@@ -43,14 +71,12 @@ def take(
         reduced_motion="reduce",
     )
     page = context.new_page()
-    page.goto(portal)
-    page.get_by_label("E-mail address").fill(who["login"])
-    page.get_by_label("Password").fill(who["password"])
-    page.keyboard.press("Enter")
-    page.get_by_role("navigation", name="Pages").wait_for()
+    sign_in(page, portal, who)
     for name, address in wanted:
         page.goto(portal + address)
         page.get_by_role("heading", level=1).wait_for()
+        if name == "meter":
+            page.get_by_role("button", name="Show earlier answers").click()
         page.wait_for_timeout(1500)
         page.screenshot(path=OUT / f"{name}-{screen}-{theme}.png")
     context.close()
@@ -65,7 +91,8 @@ def main() -> None:
     OUT.mkdir(parents=True, exist_ok=True)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
-        for who, wanted in pages(today).items():
+        meter = ask_a_meter(browser, status["portal"], people["staff"])
+        for who, wanted in pages(today, meter).items():
             for screen in SCREENS:
                 for theme in ("light", "dark"):
                     take(browser, status["portal"], people[who], wanted, screen, theme)
