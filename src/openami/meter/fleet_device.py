@@ -27,6 +27,7 @@ from openami.protocol.push import LOAD_PROFILE_PUSH, REGISTER_PUSH, LoadProfileR
 
 _MW_PER_W = 1_000
 _HUNDREDTH = timedelta(milliseconds=10)
+_QUARTERS_PER_HOUR = 4
 _INTERVAL_COLUMNS = ("status", "delivered_wh", "received_wh", "voltage_dv")
 _REGISTER_COLUMNS = ("delivered_wh", "received_wh")
 
@@ -78,11 +79,24 @@ class FleetBody:
 
     def power_w(self) -> int:
         """Return the mean power of the last quarter-hour [W]."""
+        if not self.memory.has_captured:
+            _, delivered_wh, received_wh, _ = self._last_row()
+            return (delivered_wh - received_wh) * _QUARTERS_PER_HOUR
         return int(int(self.memory.power_mw[self.meter]) / _MW_PER_W)
 
     def voltage_dv(self) -> int:
         """Return the mean voltage of the last quarter-hour [0.1 V]."""
+        if not self.memory.has_captured:
+            return self._last_row()[3]
         return int(self.memory.voltage_dv[self.meter])
+
+    def _last_row(self) -> tuple[int, int, int, int]:
+        """Return status, energy both ways and voltage of the newest row; zeros where there is none."""
+        rows = self.load_profile()
+        if not len(rows):
+            return 0, 0, 0, 0
+        status, delivered_wh, received_wh, voltage_dv = (int(c[-1]) for c in rows.columns)
+        return status, delivered_wh, received_wh, voltage_dv
 
     def profile_status(self) -> int:
         """Return the status octet of the running interval."""
@@ -131,8 +145,7 @@ class FleetBody:
             rows = self.load_profile()
             if not len(rows):
                 return False
-            status, delivered, received, voltage = (int(c[-1]) for c in rows.columns)
-            row = LoadProfileRow(_instant(int(rows.at_cs[-1])), status, delivered, received, voltage)
+            row = LoadProfileRow(_instant(int(rows.at_cs[-1])), *self._last_row())
             self._send(self.fleet.push_profile(self.meter, [row], at=at))
         elif setup.named == REGISTER_PUSH:
             self._send(self.fleet.push_registers(self.meter, [RegisterRow(at, *self.registers_wh())], at=at))

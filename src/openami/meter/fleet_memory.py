@@ -81,6 +81,8 @@ class FleetMemory:
     outbox: list[tuple[int, bytes]] = field(default_factory=list)
     power_mw: I64 = field(init=False)
     voltage_dv: I64 = field(init=False)
+    has_captured: bool = False
+    """Whether power and voltage have been measured since the process began; before that the profile knows them."""
 
     def __post_init__(self) -> None:
         meters = self.rings.intervals.rows.shape[1]
@@ -145,6 +147,7 @@ class FleetMemory:
         self.clock_offsets.clear()
         self.keep_interval(end_s, captured, marked, energy, voltage_dv)
         self.voltage_dv = np.where(captured, voltage_dv, 0)
+        self.has_captured = True
         return marked
 
     def keep_interval(

@@ -134,3 +134,14 @@ def test_the_days_before_the_meters_came_to_life_are_in_their_profiles_and_fille
     asyncio.run(again.remember(asyncio.Event()))
     later = reader(again, hanging(again), first_counter=500)
     assert rows(later.run(later.association.read(PROFILE, wanted))) == got
+
+
+def test_a_meter_that_has_just_been_started_shows_the_voltage_of_its_last_row(tmp_path: Path) -> None:
+    meters = started(made(tmp_path))
+    asyncio.run(meters.remember(asyncio.Event()))
+    one = reader(meters, hanging(meters))
+    voltage = one.run(one.association.read(AttributeRef(3, Obis.from_text("1.0.12.7.0.255"), 2)))
+    end = instant_from_epoch_s(meters.live.at_s)
+    last = rows(one.run(one.association.read(PROFILE, RangeSelection(CLOCK, at(end), at(end)))))[-1]
+    assert voltage.integer == last[4]
+    assert 2_000 < (voltage.integer or 0) < 2_800
