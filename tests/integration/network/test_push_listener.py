@@ -172,6 +172,23 @@ async def test_connections_are_bounded_and_room_comes_back(limits: ListenerLimit
     assert running.disk.frames[2] == wrapped(4)
 
 
+async def test_strangers_who_hold_every_connection_and_say_nothing_make_room_for_a_meter() -> None:
+    async with listening(ListenerLimits(connections=2, yields_s=0.3)) as here:
+        for _ in range(2):
+            await here.push(b"\x00", leave_open=True)
+        await asyncio.sleep(0.1)
+        with contextlib.suppress(OSError):
+            await here.push(wrapped(1), leave_open=True)
+        await asyncio.sleep(0.4)
+        assert here.listener.counts["refused_too_many"] == 1
+        await here.push(wrapped(2), leave_open=True)
+        async with asyncio.timeout(5):
+            while not here.disk.frames:
+                await asyncio.sleep(0.01)
+        assert here.disk.frames == [wrapped(2)]
+        assert here.listener.counts["ended_made_room"] == 1
+
+
 async def test_a_disk_that_fails_ends_the_listener() -> None:
     async def broken(_frames: Sequence[OfferedFrame]) -> None:
         raise SpoolError("the disk under the spool failed")

@@ -39,6 +39,8 @@ class ListenerLimits:
             where all of them mean harm; a meter's push is below 1 KiB.
         connections_of_address: open at once from one address; a carrier's gateway may stand before many meters.
         idle_s: a connection without a word ends [s]; twice the longest push period of the field.
+        yields_s: silent for this long [s], a connection makes room for a new one where there is none: a meter that
+            has more to say connects again, and strangers who hold their connections must keep talking.
         unfinished_s: a message that has begun must be whole after that [s]: a slow meter's radio needs 20 s.
         waiting_octets: frames that wait for the disk.
     """
@@ -46,6 +48,7 @@ class ListenerLimits:
     connections: int = 2_000
     connections_of_address: int = 200
     idle_s: float = 1_800.0
+    yields_s: float = 60.0
     unfinished_s: float = 30.0
     waiting_octets: int = 8 * 1024 * 1024
 
@@ -138,6 +141,8 @@ class PushListener:
     def admit(self, connection: _Connection) -> bool:
         """Count a new connection; False where there are too many."""
         limits, address = self.limits, connection.address
+        if self._of_address[address] < limits.connections_of_address and len(self._connections) >= limits.connections:
+            self._make_room(connection.heard_at_s)
         if len(self._connections) >= limits.connections or self._of_address[address] >= limits.connections_of_address:
             self.counts["refused_too_many"] += 1
             return False
@@ -152,6 +157,13 @@ class PushListener:
             self._of_address[connection.address] -= 1
             if not self._of_address[connection.address]:
                 del self._of_address[connection.address]
+
+    def _make_room(self, now_s: float) -> None:
+        """End the connection that has been silent for longest, if that is long enough."""
+        silent = min(self._connections, key=lambda c: c.heard_at_s)
+        if now_s - silent.heard_at_s >= self.limits.yields_s and not silent.is_paused:
+            silent.end("made_room")
+            self.left(silent)
 
     async def _drained(self) -> None:
         await self._idle.wait()
@@ -197,10 +209,10 @@ class _Connection(asyncio.Protocol):
         self._listener = listener
         self._intake = PushIntake()
         self._loop = asyncio.get_running_loop()
-        self._heard_at_s = self._loop.time()
+        self.heard_at_s = self._loop.time()
         self._unfinished_since_s: float | None = None
         self._transport: asyncio.Transport | None = None
-        self._is_paused = False
+        self.is_paused = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
@@ -212,12 +224,12 @@ class _Connection(asyncio.Protocol):
             self.pause()
 
     def data_received(self, data: bytes) -> None:
-        self._heard_at_s = self._loop.time()
+        self.heard_at_s = self._loop.time()
         items = self._intake.receive(data, collected_at_ms=self._listener.now_ms())
         if items:
             self._unfinished_since_s = None
         elif self._unfinished_since_s is None:
-            self._unfinished_since_s = self._heard_at_s
+            self._unfinished_since_s = self.heard_at_s
         self._listener.received(items)
         if self._intake.is_lost:
             self.end("lost")
@@ -231,25 +243,25 @@ class _Connection(asyncio.Protocol):
 
     def check(self, now_s: float) -> None:
         """End a connection that has been silent or unfinished for too long; time that we made it wait counts not."""
-        if self._is_paused:
+        if self.is_paused:
             return
         limits, since_s = self._listener.limits, self._unfinished_since_s
         if since_s is not None and now_s - since_s > limits.unfinished_s:
             self.end("unfinished")
-        elif now_s - self._heard_at_s > limits.idle_s:
+        elif now_s - self.heard_at_s > limits.idle_s:
             self.end("idle")
 
     def pause(self) -> None:
         """Take no more octets for now."""
-        if self._transport is not None and not self._is_paused:
-            self._is_paused = True
+        if self._transport is not None and not self.is_paused:
+            self.is_paused = True
             self._transport.pause_reading()
 
     def go_on(self) -> None:
         """Take octets again."""
-        if self._transport is not None and self._is_paused:
-            self._is_paused = False
-            self._heard_at_s = self._loop.time()
+        if self._transport is not None and self.is_paused:
+            self.is_paused = False
+            self.heard_at_s = self._loop.time()
             self._unfinished_since_s = None
             self._transport.resume_reading()
 
