@@ -39,6 +39,7 @@ from openami.headend.session.asking import AskingEngines, GroupAsking
 from openami.kernel.clock import Clock
 from openami.kernel.errors import OpenAmiError
 from openami.kernel.time import EPOCH
+from openami.security.keys.envelope import KeyBindingError
 from openami.security.keys.ports import VaultUnavailableError
 from openami.security.keys.table import KeyTable
 
@@ -193,6 +194,8 @@ class Headend:
                     await self._engines.columns.refresh()
             except VaultUnavailableError as error:
                 log.warning("vault_unavailable", error=str(error))
+            except KeyBindingError as error:
+                log.error("vault_row_spoiled", error=str(error))  # noqa: TRY400 - the text names the row
             except StateUnavailableError as error:
                 log.warning("columns_unavailable", error=str(error))
 

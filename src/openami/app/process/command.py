@@ -28,7 +28,7 @@ from openami.headend.listening.keyfeed import KeyFeed
 from openami.kernel.ids import SystemTitle
 from openami.security.adapters.approval_postgres import PostgresApprovals
 from openami.security.adapters.secret_file import secret_in
-from openami.security.adapters.vault_postgres import PostgresVault
+from openami.security.adapters.vault_postgres import KeyBindingError, PostgresVault
 from openami.security.closed_file import make_closed_once, write_closed
 from openami.security.keys.ports import VaultUnavailableError
 from openami.security.keys.table import KeyTable
@@ -73,7 +73,7 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
                     keys=keys, approvals=approvals, road=road, clock=settings.clock(), real_now=real_now
                 ),
             )
-            poller = asyncio.create_task(_poll(keys, stop))
+            poller = asyncio.create_task(poll_keys(keys, stop))
             try:
                 await road.listen(lambda outcome: service.counts.update([f"outcome_{outcome.kind.name.lower()}"]))
                 await CommandServer(core, service).run(stop, on_ready=ready)
@@ -87,10 +87,14 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
                 await client.close()
 
 
-async def _poll(keys: KeyFeed, stop: asyncio.Event) -> None:
+async def poll_keys(keys: KeyFeed, stop: asyncio.Event) -> None:
+    """Keep the table of keys up to date until ``stop`` is set, whatever the vault says meanwhile."""
     while not stop.is_set():
         try:
             await keys.refresh()
         except VaultUnavailableError as error:
             log.warning("vault_unavailable", error=str(error))
+        except KeyBindingError as error:
+            # Keys that were withdrawn since must not be sealed with for ever because one row is spoiled.
+            log.error("vault_row_spoiled", error=str(error))  # noqa: TRY400 - the text names the row, the trace nothing
         await asyncio.sleep(KEY_POLL_S)
