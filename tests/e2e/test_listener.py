@@ -162,8 +162,13 @@ async def test_a_push_that_reached_the_listeners_disk_survives_its_death(
         os.kill(pids["gateway"], signal.SIGCONT)
     kept = await until(lambda: all_registers(settings, meter), what="the push is in the store after all")
     assert kept[TOTAL][1] == int(published["expected"]["numbers"][TOTAL])
-    assert {p["name"]: int(p["pid"] or 0) for p in status_of(settings)["processes"]}["listener"] != pids["listener"]
+    await until(lambda: another_listener(settings, pids["listener"]), what="the supervisor tells of a new listener")
     assert await letters(settings, title) == []
+
+
+async def another_listener(settings: Settings, pid: int) -> bool:
+    # The status is written every second or so: a kill shows in it a little later.
+    return any(p["name"] == "listener" and p["pid"] not in {None, pid} for p in status_of(settings)["processes"])
 
 
 def status_of(settings: Settings) -> dict[str, Any]:
