@@ -43,6 +43,7 @@ _COMMANDS = (
 )
 _GROUPS = (
     ("audit", "app", "audit", WORK),
+    ("firmware", "app", "firmware", WORK),
     ("keys", "app", "keys", WORK),
     ("meter", "app", "meter", TOOLS),
 )

@@ -10,7 +10,7 @@ import fcntl
 import os
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from random import SystemRandom
 from secrets import token_bytes
@@ -32,6 +32,8 @@ from openami.headend.adapters.command_process import NatsCommandProcess, listen_
 from openami.headend.adapters.jetstream import JetStreamFrames, JetStreamOutbox
 from openami.headend.adapters.postgres import PostgresGroupStore
 from openami.headend.adapters.requests_postgres import PostgresRequests
+from openami.headend.keeping.budget import CellPolicy
+from openami.headend.keeping.keeper import KeepingPolicy
 from openami.headend.listening.columnfeed import ColumnFeed
 from openami.headend.listening.keyfeed import KeyFeed
 from openami.headend.service import Engines, Headend
@@ -40,13 +42,15 @@ from openami.headend.session.exchange import Exchanges
 from openami.headend.session.rollout import RolloutEngines
 from openami.headend.session.sealing import SessionSealing
 from openami.headend.session.session import Sessions
-from openami.kernel.errors import OpenAmiError
+from openami.kernel.errors import MisuseError, OpenAmiError
 from openami.mdm.adapters.registry_postgres import PostgresRegistry
 from openami.security.adapters.approval_postgres import PostgresApprovals
 from openami.security.adapters.vault_postgres import PostgresVault
 from openami.security.keys.table import KeyTable
 
 INSTANCE = "OPENAMI_HEADEND_INSTANCE"
+CELL_RATE = "OPENAMI_CELL_EXCHANGES_PER_S"
+"""How many questions and answers a second one radio cell bears, 0.01 to 1,000; see :mod:`openami.headend.keeping`."""
 
 
 class HeadendRunningError(OpenAmiError):
@@ -126,8 +130,27 @@ def _asking(
         JetStreamOutbox(core),
         dice,
         columns=PostgresColumnSheets(state),
+        policy=KeepingPolicy(cell=_cell_policy(os.environ)),
         firmware=RolloutEngines(PostgresCampaigns(state), PostgresApprovals(state)),
     )
+
+
+def _cell_policy(environment: Mapping[str, str]) -> CellPolicy:
+    """Return what a cell bears.
+
+    Raises:
+        MisuseError: the environment's word is no such number.
+    """
+    said = environment.get(CELL_RATE)
+    if said is None:
+        return CellPolicy()
+    try:
+        rate = float(said)
+    except ValueError:
+        rate = 0.0
+    if not 0.01 <= rate <= 1_000.0:
+        raise MisuseError(f"{CELL_RATE} is {said!r}, expected 0.01 to 1000 exchanges a second")
+    return CellPolicy(exchanges_per_s=rate)
 
 
 @contextmanager

@@ -49,10 +49,10 @@ OURS_PAUSE_S = 15.0
 """A meter that could not be spoken to for reasons of our own is left alone this long."""
 REFUSED_PAUSE_S = 60.0
 """A campaign that the command process refuses, whatever we think of its approval, rests this long."""
-OVERHEAD = 10
-"""Exchanges of a transfer session beside its blocks: two to associate, four questions, begin, verify and its status."""
+OVERHEAD = 9
+"""Exchanges of a transfer session beside its blocks: two to associate, four questions, begin, verify, status."""
 LEAST_BLOCKS = 4
-SHORT_SESSION = 6
+SHORT_SESSION = 4
 """Exchanges of a session that tells a meter to run its image, or asks which one runs."""
 MAX_IMAGES = 4
 """Images held at once."""
