@@ -12,14 +12,19 @@ import numpy as np
 import psycopg
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from structlog.testing import capture_logs
 
 from openami.app.engines.postgres import SUPERUSER, PostgresEngine
+from openami.contracts.reading import uuids_of
+from openami.headend.listening.keyfeed import KeyFeed
+from openami.headend.listening.snapshot import encode_page, restore_page
+from openami.headend.listening.window import CounterWindows
 from openami.security.adapters.root_file import FileRootKey
 from openami.security.adapters.vault_postgres import PostgresVault
 from openami.security.keys.envelope import KeyBindingError
-from openami.security.keys.ports import VaultUnavailableError
+from openami.security.keys.ports import ShipmentReport, VaultUnavailableError
 from openami.security.keys.shipment import Shipment, ShipmentError, parse_shipment
-from openami.security.keys.table import KeyTable
+from openami.security.keys.table import U64, KeyTable, title_number
 
 pytestmark = pytest.mark.engines
 AT = datetime(2026, 1, 6, tzinfo=UTC)
@@ -117,8 +122,75 @@ async def test_a_wrapped_key_copied_to_another_meter_is_noticed(
             "update security.meter_key k set wrapped = o.wrapped from security.meter_key o "
             "where k.use = 'encryption' and o.use = 'encryption' and k.meter_id <> o.meter_id"
         )
-    with pytest.raises(KeyBindingError, match="encryption key of meter"):
-        await vault.load()
+    loaded = await vault.load()
+    assert sorted(loaded.spoiled) == [0, 1]
+    assert all("encryption key of meter" in words for words in loaded.spoiled.values())
+
+
+@pytest.mark.parametrize("what", ["wrapped = substr(wrapped, 1, 30)", "suite = suite + 1"])
+async def test_a_spoiled_row_is_named_and_stops_no_other(
+    engine: AsyncEngine, root: FileRootKey, postgres: PostgresEngine, what: str
+) -> None:
+    report = await PostgresVault(engine, root).import_shipment(shipment(), at=AT)
+    bad = report.meters[1].meter_id
+    with superuser(postgres) as connection:
+        connection.execute(f"update security.meter_key set {what} where use = 'encryption' and meter_id = %s", [bad])  # noqa: S608 - constants
+    table = KeyTable()
+    feed = KeyFeed(PostgresVault(engine, root), table)
+    with capture_logs() as logs:
+        await feed.refresh()
+        await feed.refresh()
+    usable = table.row_at(np.arange(2))
+    assert sorted(uuids_of(table.meter_id[usable])) == sorted(report.meters[i].meter_id for i in (0, 2))
+    assert table.candidates(_numbers(report))[1].tolist() == [1, 0, 1]
+    assert [(entry["event"], entry["count"]) for entry in logs] == [("vault_rows_spoiled", 1)]
+    assert str(bad) in str(logs)
+
+
+async def test_withdrawn_keys_stop_though_their_row_is_spoiled(
+    engine: AsyncEngine, root: FileRootKey, postgres: PostgresEngine
+) -> None:
+    report = await PostgresVault(engine, root).import_shipment(shipment(), at=AT)
+    table = KeyTable()
+    feed = KeyFeed(PostgresVault(engine, root), table)
+    await feed.refresh()
+    with superuser(postgres) as connection:
+        connection.execute(
+            "update security.meter_key set state = 'withdrawn', wrapped = 'x', "
+            "revision = nextval('security.key_revision') where meter_id = %s",
+            [report.meters[1].meter_id],
+        )
+    await feed.refresh()
+    assert table.candidates(_numbers(report))[1].tolist() == [1, 0, 1]
+
+
+async def test_keys_in_use_stay_so_when_their_row_is_spoiled_and_its_counters_have_a_place_after_a_restart(
+    engine: AsyncEngine, root: FileRootKey, postgres: PostgresEngine
+) -> None:
+    report = await PostgresVault(engine, root).import_shipment(shipment(), at=AT)
+    table = KeyTable()
+    feed = KeyFeed(PostgresVault(engine, root), table)
+    await feed.refresh()
+    pairs = table.key_pairs(np.arange(3))
+    windows = CounterWindows()
+    windows.grow(3)
+    page = encode_page(windows, table, np.arange(3))
+    with superuser(postgres) as connection:
+        connection.execute(
+            "update security.meter_key set wrapped = 'x', revision = nextval('security.key_revision') "
+            "where use = 'authentication' and meter_id = %s",
+            [report.meters[1].meter_id],
+        )
+    await feed.refresh()
+    assert table.candidates(_numbers(report))[1].tolist() == [1, 1, 1]
+    assert table.key_pairs(np.arange(3)) == pairs
+    again = KeyTable()
+    await KeyFeed(PostgresVault(engine, root), again).refresh()
+    assert len(restore_page(CounterWindows(), again, page)) == 3
+
+
+def _numbers(report: ShipmentReport) -> U64:
+    return np.array([title_number(m.system_title.octets) for m in report.meters], np.uint64)
 
 
 async def test_another_root_key_opens_nothing_and_says_why(

@@ -4,8 +4,14 @@ from __future__ import annotations
 
 import asyncio
 
+import structlog
+
 from openami.security.keys.ports import KeyVault
 from openami.security.keys.table import KeyTable
+
+MAX_NAMED = 20
+"""Spoiled rows that one line of the log names; it counts them all. A vault spoiled as a whole must not flood it."""
+log = structlog.get_logger("openami.headend")
 
 
 class KeyFeed:
@@ -26,9 +32,15 @@ class KeyFeed:
 
         Raises:
             VaultUnavailableError: the vault does not answer.
-            KeyBindingError: a row of the vault does not open.
+            KeyBindingError: the vault was made with another root key. A row that does not open is only logged, and
+                looked at again when it changes.
         """
         async with self._lock:
             if await self._vault.revision() <= self._table.revision:
                 return
-            self._table.merge(await self._vault.load(after_revision=self._table.revision))
+            columns = await self._vault.load(after_revision=self._table.revision)
+            self._table.merge(columns)
+            if columns.spoiled:
+                log.error(
+                    "vault_rows_spoiled", count=len(columns.spoiled), rows=[*columns.spoiled.values()][:MAX_NAMED]
+                )

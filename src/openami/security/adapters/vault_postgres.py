@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
 from hmac import new as hmac_new
+from typing import Any
 from uuid import UUID, uuid4
 
 import numpy as np
-from sqlalchemy import text
+from sqlalchemy import Row, text
 from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -25,6 +26,7 @@ from openami.security.keys.ports import RootKey, ShipmentReport, VaultMeter, Vau
 from openami.security.keys.secret import Secret
 from openami.security.keys.shipment import Shipment, ShipmentError, ShippedMeter
 from openami.security.keys.table import STATES, KeyColumns, title_number
+from openami.security.keys.weak import KEY_OCTETS
 
 _LOCK = 0x6B657973
 """Advisory lock of everything that writes keys, so that revisions appear in order."""
@@ -84,7 +86,7 @@ class PostgresVault:
         return int(found or 0)
 
     async def load(self, *, after_revision: int = 0) -> KeyColumns:
-        """Return key pairs that changed after that revision."""
+        """Return key pairs that changed after that revision, and which of them are spoiled."""
         try:
             async with self._engine.connect() as connection:
                 keys = (await connection.execute(_ALL_INSTALLATION_KEYS)).all()
@@ -94,12 +96,7 @@ class PostgresVault:
         wrappings = (
             {row.version: self._open(row.installation, row.version, row.wrapped) for row in keys} if rows else {}
         )
-        unwrapped: dict[KeyUse, list[bytes]] = {use: [] for use in KeyUse}
-        for row in rows:
-            for use, wrapped in ((KeyUse.ENCRYPTION, row.encryption), (KeyUse.AUTHENTICATION, row.authentication)):
-                under = wrappings[row.installation_version]
-                context = KeyContext(under.installation, row.meter_id, use, row.generation, row.suite)
-                unwrapped[use].append(_unwrap(wrapped, under, context))
+        pairs, spoiled = _opened(rows, wrappings)
         return KeyColumns(
             title=np.array([title_number(r.system_title) for r in rows], np.uint64),
             meter_id=uuid_column([r.meter_id for r in rows]),
@@ -107,9 +104,10 @@ class PostgresVault:
             state=np.array([_STATE_NUMBER[r.state] for r in rows], np.uint8),
             profile=tuple(r.profile for r in rows),
             zone=tuple(r.zone or "" for r in rows),
-            encryption_keys=b"".join(unwrapped[KeyUse.ENCRYPTION]),
-            authentication_keys=b"".join(unwrapped[KeyUse.AUTHENTICATION]),
+            encryption_keys=b"".join(encryption for encryption, _ in pairs),
+            authentication_keys=b"".join(authentication for _, authentication in pairs),
             revision=max((r.revision for r in rows), default=after_revision),
+            spoiled=spoiled,
         )
 
     async def meters(self) -> list[VaultMeter]:
@@ -226,6 +224,30 @@ _INSERT_KEY = text(
 
 def _installation_context(installation: UUID, version: int) -> bytes:
     return f"{installation}|installation_key|{version}".encode("ascii")
+
+
+def _opened(
+    rows: Sequence[Row[Any]], wrappings: Mapping[int, _Wrapping]
+) -> tuple[list[tuple[bytes, bytes]], dict[int, str]]:
+    """Return the key pair of each row, and what is wrong with rows that have none: one must not stop the others."""
+    pairs: list[tuple[bytes, bytes]] = []
+    spoiled: dict[int, str] = {}
+    for place, row in enumerate(rows):
+        try:
+            pairs.append(_open_pair(row, wrappings))
+        except KeyBindingError as error:
+            spoiled[place] = str(error)
+            pairs.append((bytes(KEY_OCTETS), bytes(KEY_OCTETS)))
+    return pairs, spoiled
+
+
+def _open_pair(row: Row[Any], wrappings: Mapping[int, _Wrapping]) -> tuple[bytes, bytes]:
+    under = wrappings[row.installation_version]
+
+    def opened(use: KeyUse, wrapped: bytes) -> bytes:
+        return _unwrap(wrapped, under, KeyContext(under.installation, row.meter_id, use, row.generation, row.suite))
+
+    return opened(KeyUse.ENCRYPTION, row.encryption), opened(KeyUse.AUTHENTICATION, row.authentication)
 
 
 def _unwrap(wrapped: bytes, under: _Wrapping, context: KeyContext) -> bytes:

@@ -85,8 +85,10 @@ class KeyVault(Protocol):
     async def load(self, *, after_revision: int = 0) -> KeyColumns:
         """Return every key pair that changed after that revision, unwrapped, as columns.
 
+        A row that does not open in its context is named in ``spoiled``.
+
         Raises:
-            KeyBindingError: a row does not open in its context; the text names the meter and generation.
+            KeyBindingError: an installation key does not open: the root key is not this vault's.
         """
         ...
 

@@ -7,7 +7,8 @@ Row numbers are stable: rows are appended and never moved, so that counter windo
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from zlib import crc32
 
 import numpy as np
@@ -48,6 +49,8 @@ class KeyColumns:
         zone: IANA zone of each row's clock; empty for the installation's.
         encryption_keys, authentication_keys: 16 * n octets each.
         revision: the vault's revision that these rows stand at.
+        spoiled: by place, what is wrong with rows of the vault that do not open: their octets here are nobody's keys.
+            The words name meter and generation.
     """
 
     title: U64
@@ -59,6 +62,7 @@ class KeyColumns:
     encryption_keys: bytes
     authentication_keys: bytes
     revision: int
+    spoiled: Mapping[int, str] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.title)
@@ -93,7 +97,11 @@ class KeyTable:
         return f"KeyTable({len(self)} key pairs, ***)"
 
     def merge(self, columns: KeyColumns) -> None:
-        """Take changed rows: a known (title, generation) is updated where it stands, others are appended."""
+        """Take changed rows: a known (title, generation) is updated where it stands, others are appended.
+
+        A spoiled row that is known keeps the keys it had, until it is withdrawn. One that is not known is taken as
+        withdrawn: nothing is opened with it, and the counters that were accepted under it have a place to be kept in.
+        """
         at = self.find(columns.title, columns.generation)
         known, new = np.flatnonzero(at >= 0), np.flatnonzero(at < 0)
         for i in known.tolist():
@@ -166,6 +174,8 @@ class KeyTable:
         return number
 
     def _overwrite(self, row: int, columns: KeyColumns, i: int) -> None:
+        if i in columns.spoiled and columns.state[i] != _WITHDRAWN:
+            return
         self.state[row] = columns.state[i]
         self._dialect[row] = self._dialect_number(columns.profile[i], columns.zone[i])
         self._keys[row] = _joined(columns)[i]
@@ -177,7 +187,8 @@ class KeyTable:
         self.title = np.concatenate([self.title, titles])
         self.meter_id = np.concatenate([self.meter_id, columns.meter_id[new]])
         self.generation = np.concatenate([self.generation, columns.generation[new]])
-        self.state = np.concatenate([self.state, columns.state[new]])
+        states = [_WITHDRAWN if i in columns.spoiled else columns.state[i] for i in new]
+        self.state = np.concatenate([self.state, np.array(states, np.uint8)])
         self.partition = np.concatenate([self.partition, np.array(partitions, np.uint8)])
         spoken = [self._dialect_number(columns.profile[i], columns.zone[i]) for i in new]
         self._dialect = np.concatenate([self._dialect, np.array(spoken, np.uint32)])
