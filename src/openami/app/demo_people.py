@@ -1,4 +1,4 @@
-"""The demonstration's people: invented customers, one operator, and the rates that homes are on.
+"""The demonstration's people: invented customers, an operator, an engineer, and the rates that homes are on.
 
 Names are made up and their addresses end in a reserved domain. Passwords are random and lie, closed to other users, in
 the home: ``people.json`` for programs and ``sign-in.txt`` for the person at the console.
@@ -33,6 +33,8 @@ from openami.security.access.role import Role
 RATES = ("ameren-mo-anytime", "ameren-mo-smart")
 """Homes take turns."""
 STAFF_LOGIN = "operator@utility.example"
+ENGINEER_LOGIN = "engineer@utility.example"
+"""The second person, whom firmware needs."""
 SIGN_IN_FILE = "sign-in.txt"
 PEOPLE_FILE = "people.json"
 
@@ -48,7 +50,7 @@ class DemoHooks:
         await take_shipment(self.settings, place)
 
     async def on_service_points(self, service_points: Sequence[ServicePoint]) -> None:
-        """Make customers and an operator, and put homes on rates. A repeat changes nothing."""
+        """Make customers, an operator and an engineer, and put homes on rates. A repeat changes nothing."""
         await self._assign_rates(service_points)
         await self._make_people(service_points)
 
@@ -74,7 +76,7 @@ class DemoHooks:
         people = self.settings.home.path / PEOPLE_FILE
         if people.exists():
             return
-        words = {who: secrets.token_urlsafe(12) for who in ("customer", "staff")}
+        words = {who: secrets.token_urlsafe(12) for who in ("customer", "staff", "engineer")}
         dice = random.Random(DemoWish.read(self.settings.home.path).seed)  # noqa: S311 - invents names, guards nothing
         customers = invented_customers(
             [p.id for p in points], dice=dice, since=points[0].made_at, password=words["customer"]
@@ -86,8 +88,9 @@ class DemoHooks:
             accounts = accounts_of(self.settings, access, RealClock())
             await CustomerBook(PostgresCustomers(identity), accounts, self.settings.clock()).create(customers)
             operator = NewUser(STAFF_LOGIN, frozenset({Role.OPERATOR}), words["staff"], display_name="Operator")
-            await accounts.register_users([operator])
-        logins = {"customer": customers[0].email, "staff": STAFF_LOGIN}
+            engineer = NewUser(ENGINEER_LOGIN, frozenset({Role.ENGINEER}), words["engineer"], display_name="Engineer")
+            await accounts.register_users([operator, engineer])
+        logins = {"customer": customers[0].email, "staff": STAFF_LOGIN, "engineer": ENGINEER_LOGIN}
         self._write_down(people, logins, words)
 
     def _write_down(self, people: Path, logins: dict[str, str], words: dict[str, str]) -> None:

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import sys
+from asyncio.subprocess import PIPE
 from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
+from uuid import UUID
 
 import pytest
 from tests.integration.firmware.conftest import ANNA, BEN, CONTENT, NEW, OLD, VERA, Site
@@ -19,6 +24,7 @@ from openami.kernel.time import Period
 from openami.meter.objects.image import ImageTransfer
 from openami.security.access.approval import ApprovalRefusedError
 from openami.security.access.gate import AccessDeniedError
+from openami.security.suites.curve import public_key_of
 
 pytestmark = [pytest.mark.engines, pytest.mark.timeout(240)]
 BLOCKS = 7
@@ -106,3 +112,39 @@ async def test_nothing_goes_out_for_what_two_people_have_not_approved(site: Site
     assert (site.village.heard.total(), await site.recorded()) == (0, Counter())
     looks = await site.looks()
     assert [allowed for query, allowed in looks if query == "firmware.approve"] == [True, False, True]
+
+
+async def test_the_command_line_plans_approves_and_tells(site: Site) -> None:
+    home = site.settings.home.path
+    (home / "image.bin").write_bytes(site.wish().image)
+    (home / "maker.pub").write_text(public_key_of(site.village.maker.signing_key).hex())
+    (home / "meters.txt").write_text("\n".join(str(title) for title in list(site.village.meters)[:2]))
+
+    async def said(*words: str, person: Person | None = None) -> dict[str, Any]:
+        command = [sys.executable, "-m", "openami", "firmware", *words, "--home", str(home), "--json"]
+        if person is not None:
+            command += ["--as", person.login]
+        # Without a terminal of its own, so that the password is asked of standard input.
+        process = await asyncio.create_subprocess_exec(
+            *command, stdin=PIPE, stdout=PIPE, stderr=PIPE, start_new_session=True
+        )
+        word = f"{person.password}\n".encode() if person is not None else b""
+        out, err = await asyncio.wait_for(process.communicate(word), 60)
+        assert process.returncode == 0, err.decode()
+        assert person is None or person.password not in (out + err).decode()
+        found: dict[str, Any] = json.loads(out)
+        return found
+
+    planned = await said(
+        "plan", str(home / "image.bin"), "--id", NEW.decode(), "--maker-key", str(home / "maker.pub"),
+        "--meters", str(home / "meters.txt"), "--waves", "1,rest", "--watch-hours", "0", person=ANNA,
+    )  # fmt: skip
+    campaign = planned["campaign"]
+    approved = await said("approve", campaign, "--image", str(home / "image.bin"), person=BEN)
+    assert approved["image"] == NEW.decode()
+    await site.headend.start()
+    await site.until(UUID(campaign), CampaignState.DONE)
+    told = await said("status", campaign)
+    assert (told["state"], told["confirmed"], told["approved_by"]) == ("done", 2, 2)
+    assert told["waves"] == [{"wave": 1, "confirmed": 1}, {"wave": 2, "confirmed": 1}]
+    assert told["failed"] == []

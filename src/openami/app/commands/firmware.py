@@ -84,6 +84,32 @@ def plan(
 
 
 @app.command()
+def sign(
+    content: Annotated[Path, typer.Argument(help="The firmware, without a signature.")],
+    image_id: Annotated[str, typer.Option("--id", help="OAM240-MM.mm.pp, newer than what the meters run.")],
+    out: Annotated[Path, typer.Option(help="File for the signed image; the maker's key goes beside it.")],
+    home: HomeOption = DEFAULT_HOME,
+    json_output: JsonOption = False,
+) -> None:
+    """Sign an image as the maker of the demonstration's meters, to try a campaign on them."""
+    from openami.security.suites.curve import public_key_of
+    from openami.sim.maker import Maker
+
+    place = home / "territory" / "maker.key"
+    if not place.is_file():
+        raise MisuseError(f"{home} holds no simulated territory, whose maker alone signs here")
+    maker = Maker(_octets_of(place, 1_000))
+    key_file = out.with_name(out.name + ".maker.pub")
+    try:
+        out.write_bytes(maker.signed_image(_image_id(image_id), _octets_of(content, MAX_FILE_OCTETS)))
+        key_file.write_text(public_key_of(maker.signing_key).hex() + "\n")
+    except OSError as error:
+        raise MisuseError(f"{out} cannot be written: {error.strerror or type(error).__name__}") from error
+    words = f"Signed image in {out}; the maker's public key is in {key_file}."
+    _say({"image": str(out), "maker_key": str(key_file)}, words, json_output=json_output)
+
+
+@app.command()
 def approve(
     campaign: CampaignArgument,
     login: LoginOption,
