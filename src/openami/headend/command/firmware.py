@@ -113,11 +113,11 @@ class FirmwareApprovals:
     async def _of(self, subject: FirmwareSubject) -> _Held | None:
         held = self._held.get(subject)
         if held is None:
-            image = await self._store.image(subject.image_digest)
             meters = await self._store.meters(subject.campaign_id)
-            if image is None or sha256(image).digest() != subject.image_digest:
-                return None
             if digest_of_meters(meters) != subject.meters_digest:
+                return None
+            image = await self._store.image(subject.image_digest)
+            if image is None or sha256(image).digest() != subject.image_digest:
                 return None
             held = self._held[subject] = _Held(image, frozenset(title.octets for title in meters))
             while len(self._held) > MAX_CAMPAIGNS:
