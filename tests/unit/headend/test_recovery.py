@@ -149,9 +149,7 @@ def asked(state: RequestState, words: str = "no answer", tries: int = 2) -> Requ
         ),
         pytest.param({"request": asked(RequestState.QUEUED)}, Link.ASKED, "turn", id="queued"),
         pytest.param({"request": asked(RequestState.RUNNING)}, Link.ASKED, "now", id="running"),
-        pytest.param(
-            {"request": asked(RequestState.WAITING)}, Link.ASKED, "2 times (no answer); next try at 12:05", id="waiting"
-        ),
+        pytest.param({"request": asked(RequestState.WAITING)}, Link.ASKED, "2 times (no answer).", id="waiting"),
         pytest.param({"request": asked(RequestState.GIVEN_UP, "no one")}, Link.GIVEN_UP, "no one", id="given up"),
         pytest.param({}, Link.PUSH_LOST, "next round", id="lost"),
     ],

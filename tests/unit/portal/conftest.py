@@ -215,7 +215,7 @@ class FakeFleet:
     async def missing(self, meter_id: UUID, day: date | None) -> MissingReadsView | None:
         if meter_id != METER:
             return None
-        return MissingReadsView(meter_id=meter_id, day="2026-11-23", expected=96, present=96, spans=[])
+        return MissingReadsView(meter_id=meter_id, day="2026-11-23", expected=96, present=96, unknown=0, spans=[])
 
     async def ask(self, meter_id: UUID, kind: ReadKind) -> MeterReadView:
         self.asked.append((meter_id, kind))

@@ -140,10 +140,11 @@ class FleetDesk:
         requests = await self.books.requests_over(meter_id, whole.start_s, whole.end_s)
         around = await self._around(facts, installed, memory.no_supply_since)
         told: list[tuple[int, Explanation, Request | None]] = []
-        due = present = 0
+        due = present = unknown = 0
         for slot, state in enumerate(memory.states, first):
             end = instant_from_epoch_s((slot + 1) * SLOT_S)
             if end > now or state is IntervalState.UNKNOWN:
+                unknown += end <= now
                 continue
             due += state is not IntervalState.DARK
             present += state is IntervalState.RECEIVED
@@ -152,7 +153,12 @@ class FleetDesk:
                 known = Circumstances(**{**around, "state": state, "request": request})  # type: ignore[arg-type]
                 told.append((slot, why_missing(known, end=end, now=now), request))
         return MissingReadsView(
-            meter_id=meter_id, day=asked.isoformat(), expected=due, present=present, spans=_spans(told)
+            meter_id=meter_id,
+            day=asked.isoformat(),
+            expected=due,
+            present=present,
+            unknown=unknown,
+            spans=_spans(told),
         )
 
     @answering

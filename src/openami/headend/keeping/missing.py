@@ -209,9 +209,8 @@ def _asking(known: Circumstances, end: datetime, now: datetime) -> Explanation |
     if one.state is RequestState.RUNNING:
         return Explanation(Link.ASKED, "The meter is being asked now.", asked, "")
     if one.state is RequestState.WAITING:
-        at = datetime.fromtimestamp(one.not_before_s, end.tzinfo)
         tried = "once" if one.tries == 1 else f"{one.tries} times"
-        words = f"Its push was lost; the meter was asked {tried} ({one.words}); next try at {at:%H:%M} UTC."
+        words = f"Its push was lost; the meter was asked {tried} ({one.words})."
         return Explanation(Link.ASKED, words, asked, "Nothing to do: or read it now.")
     if one.state is RequestState.QUEUED:
         words = "Its push was lost; the meter's turn to be asked has not come yet."

@@ -133,7 +133,7 @@ def _registers(client: ClientAssociation, request: Request, around: Circumstance
     if abs(epoch_s(at) - around.now_s()) > MAX_CLOCK_ERROR_S:
         # Nobody knows when it was read by that clock; the person sees it, and no bill is made of it.
         return Answer(figures=figures, words=f"read; its clock shows {at:%Y-%m-%d %H:%M} UTC, so nothing of it is kept")
-    return Answer(registers=register_batch(request, rows), figures=figures, words=f"read at {at:%H:%M:%S} UTC")
+    return Answer(registers=register_batch(request, rows), figures=figures, words="the meter gave its registers")
 
 
 def _figure(row: RegisterRow) -> Figure:

@@ -78,6 +78,7 @@ class MissingReadsView(View):
     day: str = Field(examples=["2026-11-23"])
     expected: int
     present: int
+    unknown: int = Field(description="Intervals from before the head-end's own book began: nothing is said of them.")
     spans: list[MissingSpanView]
 
 
