@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Coroutine, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from functools import partial
 from itertools import count
 from typing import Any, TypeVar
 from uuid import UUID
@@ -237,7 +238,8 @@ class Week:
                 headend.keeper.plan(now_s=int(at_s), real_s=at_s)
             self._ask(headend, at_s)
             headend.downlink.at_s = at_s
-            at_once(headend.sessions.close_idle())
+            for title in headend.sessions.resting():
+                at_once(headend.sessions.release(title))
             if at_s % SNAPSHOT_S < TICK_S:
                 headend.snapshot(at_s)
         self._at(at_s + TICK_S, "tick", None)
@@ -248,8 +250,13 @@ class Week:
             downlink = headend.downlink
             downlink.at_s = at_s
             before = downlink.exchanges, downlink.octets
+            keeper = headend.keeper
             around = Circumstance(
-                profile_of(PROFILE), headend.keeper.zone, lambda: headend.downlink.at_s, headend.keeper.policy.clock
+                profile_of(PROFILE),
+                keeper.zone,
+                lambda: headend.downlink.at_s,
+                keeper.policy.clock,
+                partial(keeper.spent, request, real_s=at_s),
             )
             result: Answer | Exception
             try:

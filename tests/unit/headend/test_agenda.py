@@ -166,3 +166,24 @@ def test_nothing_happens_to_a_request_that_the_table_does_not_know(state: Reques
         with pytest.raises(MisuseError):
             next_state(state, happening)
     assert state not in {RequestState.DONE, RequestState.GIVEN_UP} or (state, happening) not in TRANSITIONS
+
+
+def test_a_session_is_charged_what_it_needed_and_its_cell_rests_until_that_is_paid() -> None:
+    budget = CellBudget(CellPolicy(exchanges_per_s=1.0, burst=10.0, reserves=(-20.0, 2.0, 5.0), most_debt=20.0))
+    assert budget.spend(0, Lane.BACKGROUND, now_s=0.0)
+    budget.charge(0, 14, now_s=0.0)
+    assert not budget.spend(0, Lane.BILLING, now_s=7.0)
+    assert budget.spend(0, Lane.BILLING, now_s=8.0)
+    assert not budget.spend(0, Lane.BACKGROUND, now_s=11.0)
+    budget.charge(0, 0, now_s=11.0)
+    assert budget.spend(0, Lane.BACKGROUND, now_s=12.0)
+
+
+def test_people_are_served_in_debt_and_no_session_closes_a_cell_for_long() -> None:
+    policy = CellPolicy()
+    budget = CellBudget(policy)
+    budget.charge(0, 100_000, now_s=0.0)
+    assert not budget.spend(0, Lane.PERSON, now_s=0.5)
+    assert budget.spend(0, Lane.PERSON, now_s=1.0)
+    most_s = (policy.most_debt + policy.reserves[Lane.BACKGROUND] + 1) / policy.exchanges_per_s
+    assert budget.spend(0, Lane.BACKGROUND, now_s=1.0 + most_s)

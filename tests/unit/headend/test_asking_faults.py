@@ -15,6 +15,7 @@ from tests.unit.headend.test_command_service import Vault
 
 from openami.app.bench.pushes import PushFactory
 from openami.headend.keeping.answer import Answer, Figure
+from openami.headend.keeping.keeper import Keeper
 from openami.headend.keeping.request import Lane, Request, RequestKind, RequestState
 from openami.headend.keeping.roster import Hung, Roster
 from openami.headend.listening.keyfeed import KeyFeed
@@ -67,6 +68,9 @@ class Fleet:
     fault: Exception | None = None
     bus_away: int = 0
     names: list[str] = field(default_factory=list)
+    held: list[SystemTitle] = field(default_factory=list)
+    released: list[SystemTitle] = field(default_factory=list)
+    release_s: float = 0.0
 
     async def roster(self) -> Roster:
         return Roster(self.hung)
@@ -75,6 +79,17 @@ class Fleet:
         if self.fault is not None:
             raise self.fault
         return Answer(words="the meter answers")
+
+    def resting(self, *, idle_s: float | None = None) -> list[SystemTitle]:
+        held = self.held if idle_s == 0.0 else self.held[:1]
+        return [title for title in held if title not in self.released]
+
+    async def release(self, title: SystemTitle) -> None:
+        self.released.append(title)
+        await asyncio.sleep(self.release_s)
+
+    def forget(self, title: SystemTitle) -> None:
+        self.held.remove(title)
 
     async def publish_answer(self, answer: Answer, *, name: str, subject_partition: int) -> None:
         self.names.append(name)
@@ -166,3 +181,25 @@ async def test_a_page_that_cannot_be_read_stops_no_group_and_is_written_anew() -
     page = asking.page()
     assert page is not None
     assert page.is_base
+
+
+async def test_a_meter_that_rests_is_released_and_a_group_given_back_releases_its_own_meters_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # A cell that nobody was heard from yet is not asked for a release.
+    monkeypatch.setattr(Keeper, "_silent_cells", lambda *_: frozenset())
+    asking, _, fleet = await asked()
+    ours, others = fleet.hung[0].title, SystemTitle(b"OAM\xff\xff\xff\xff\xff")
+    fleet.held = [ours, others]
+    await until(asking, lambda: fleet.released == [ours])
+    fleet.held, fleet.released = [ours, others], []
+    await until(asking, lambda: True)
+    assert (fleet.released, fleet.held) == ([ours], [others])
+
+
+async def test_meters_that_do_not_answer_a_release_hold_up_no_group(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("openami.headend.session.asking.LEAVE_S", 0.05)
+    asking, _, fleet = await asked()
+    fleet.held, fleet.release_s = [fleet.hung[0].title], 60.0
+    await until(asking, lambda: True)
+    assert (len(fleet.released), fleet.held) == (1, [])

@@ -114,7 +114,10 @@ def test_an_association_is_used_again_and_released_when_nobody_uses_it() -> None
     assert lab.ask(RequestKind.PING).exchanges == 3
     assert lab.ask(RequestKind.READ_NOW).exchanges == 1
     lab.road.downlink.at_s += 61
-    at_once(lab.sessions.close_idle())
+    sent = lab.road.sent
+    assert lab.sessions.resting() == [lab.field.made.identity.title]
+    at_once(lab.sessions.release(lab.field.made.identity.title))
+    assert (lab.road.sent, lab.sessions.resting()) == (sent + 1, [])
     assert lab.ask(RequestKind.PING).exchanges == 3
 
 
@@ -125,6 +128,26 @@ def test_an_association_that_rested_for_long_is_not_used_again_released_or_not()
     assert lab.ask(RequestKind.PING).exchanges == 1
     lab.road.downlink.at_s += 61
     assert lab.ask(RequestKind.PING).exchanges == 3
+
+
+def test_a_release_that_nobody_hears_closes_the_association_at_our_end() -> None:
+    lab = Lab()
+    lab.ask(RequestKind.PING)
+    lab.road.is_closed = True
+    at_once(lab.sessions.release(lab.field.made.identity.title))
+    assert lab.sessions.resting(idle_s=0.0) == []
+    lab.road.is_closed = False
+    assert lab.ask(RequestKind.PING).exchanges == 3
+
+
+def test_every_exchange_is_told_of_however_the_session_ends() -> None:
+    lab, spent = Lab(), list[int]()
+    around = Circumstance(profile_of(PROFILE), ZONE, lambda: float(lab.now_s), ClockPolicy(), spent.append)
+    at_once(lab.sessions.perform(lab.request(RequestKind.PING), around))
+    lab.road.spoil = flipped
+    with pytest.raises(SessionFailedError):
+        at_once(lab.sessions.perform(lab.request(RequestKind.PING), around))
+    assert spent == [3, 1]
 
 
 async def test_whoever_waits_for_a_meter_is_alone_with_it_when_the_one_before_failed() -> None:
@@ -155,7 +178,8 @@ async def test_whoever_waits_for_a_meter_is_alone_with_it_when_the_one_before_fa
     async def close() -> None:
         for _ in range(20):
             await asyncio.sleep(0)
-            await lab.sessions.close_idle()
+            for title in lab.sessions.resting(idle_s=0.0):
+                await lab.sessions.release(title)
             late.append(asyncio.create_task(ask()))
 
     late: list[asyncio.Task[None]] = []

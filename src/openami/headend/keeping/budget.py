@@ -1,5 +1,8 @@
 """How much of the air each radio cell gives to our questions: token buckets, one a cell.
 
+A session takes one exchange to begin; what more it needed is charged when it has ended, and may leave a debt that the
+refill pays before the next one begins.
+
 Background work stops before the bucket is empty, so that a person and tonight's bills find something in it. A cell
 that nobody hears from is only probed.
 """
@@ -18,13 +21,16 @@ class CellPolicy:
     Args:
         exchanges_per_s: refill of its bucket.
         burst: most that it holds.
-        reserves: what must be left in it for a lane to be served.
+        reserves: what must be left in it for a lane to be served; people are served in debt, too.
+        most_debt: deepest debt; what one session took beyond it is forgotten, or a meter that goes on for hundreds of
+            blocks would close its cell for as many seconds.
         probe_s: a silent cell is asked once in this time [s].
     """
 
     exchanges_per_s: float = 1.0
     burst: float = 30.0
-    reserves: tuple[float, float, float] = (0.0, 5.0, 10.0)
+    reserves: tuple[float, float, float] = (-60.0, 5.0, 10.0)
+    most_debt: float = 60.0
     probe_s: float = 600.0
 
 
@@ -64,9 +70,7 @@ class CellBudget:
             now_s: real time [s].
         """
         policy = self.policy
-        bucket = self._buckets.setdefault(cell, _Bucket(policy.burst, now_s))
-        bucket.tokens = min(policy.burst, bucket.tokens + max(0.0, now_s - bucket.at_s) * policy.exchanges_per_s)
-        bucket.at_s = max(bucket.at_s, now_s)
+        bucket = self._filled(cell, now_s)
         if cell in self.silent and lane is not Lane.PERSON:
             if now_s - bucket.probed_at_s < policy.probe_s:
                 return 0
@@ -76,3 +80,21 @@ class CellBudget:
             return 0
         bucket.tokens -= granted
         return granted
+
+    def charge(self, cell: int, exchanges: int, *, now_s: float) -> None:
+        """Take what a session needed beyond what it took to begin.
+
+        Args:
+            cell: number of the cell.
+            exchanges: how many more; 0 or less changes nothing.
+            now_s: real time [s].
+        """
+        bucket = self._filled(cell, now_s)
+        bucket.tokens = max(-self.policy.most_debt, bucket.tokens - max(0, exchanges))
+
+    def _filled(self, cell: int, now_s: float) -> _Bucket:
+        policy = self.policy
+        bucket = self._buckets.setdefault(cell, _Bucket(policy.burst, now_s))
+        bucket.tokens = min(policy.burst, bucket.tokens + max(0.0, now_s - bucket.at_s) * policy.exchanges_per_s)
+        bucket.at_s = max(bucket.at_s, now_s)
+        return bucket

@@ -170,6 +170,10 @@ class Keeper:
             self.resting[request.meter_id] = real_s + self.policy.rest_s
         return after
 
+    def spent(self, request: Request, exchanges: int, *, real_s: float) -> None:
+        """Charge the meter's cell for a session that has ended; one exchange was paid when it was taken."""
+        self.agenda.budget.charge(self._cell_of(request), exchanges - 1, now_s=real_s)
+
     def _cell_of(self, request: Request) -> int:
         number = int(self.memory.coverage.find(_title_column(request))[0])
         return int(self.memory.coverage.cell[number]) if number >= 0 else -1

@@ -60,6 +60,12 @@ PLAN_S = 60
 """Domain time between two plans, and not more often than once a second of real time."""
 ROSTER_S = 15.0
 FORGET_S = 3_600.0
+IDLE_S = 30.0
+"""How often it is looked which associations rest; they are kept ten times as long."""
+MAX_RELEASES = 50
+"""Releases of one group at once."""
+LEAVE_S = 2.0
+"""For all releases of a group that is given back: its lease must not run out over them."""
 DONE_KEPT_S = 86_400.0
 ENDED_KEPT_S = 45 * 86_400.0
 MAX_SESSIONS = 50
@@ -125,7 +131,8 @@ class GroupAsking:
         self._keeper: Keeper | None = None
         self._figures: dict[UUID, tuple[Figure, ...]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._due = {"plan": 0.0, "roster": 0.0, "forget": 0.0, "plan_domain": 0.0}
+        self._releases: set[asyncio.Task[None]] = set()
+        self._due = {"plan": 0.0, "roster": 0.0, "forget": 0.0, "idle": 0.0, "plan_domain": 0.0}
         self._tells_levels = False
         self._rollout: GroupRollout | None = None
         if engines.firmware is not None:
@@ -206,9 +213,11 @@ class GroupAsking:
         finally:
             if self._rollout is not None:
                 await self._rollout.close()
-            for task in self._tasks:
+            tasks = [*self._tasks, *self._releases]
+            for task in tasks:
                 task.cancel()
-            await asyncio.gather(*self._tasks, return_exceptions=True)
+            await asyncio.gather(*tasks, return_exceptions=True)
+        await self._leave()
         # What was answered just now is done; what still ran is asked again by the next owner.
         with suppress(StateUnavailableError):
             await self._save()
@@ -224,6 +233,8 @@ class GroupAsking:
             self._tells_levels = True
         if self._is_due("forget", real_s, FORGET_S):
             await requests.forget(self._lease.group, done_before_s=real_s - DONE_KEPT_S, before_s=real_s - ENDED_KEPT_S)
+        if self._is_due("idle", real_s, IDLE_S):
+            self._release_resting()
         for one in await requests.arrivals(self._lease.group):
             keeper.agenda.add(one)
         taken = keeper.agenda.take(now_s=real_s, limit=max(0, MAX_SESSIONS - len(self._tasks)))
@@ -237,6 +248,37 @@ class GroupAsking:
             task = asyncio.create_task(self._ask(one))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
+
+    def _release_resting(self) -> None:
+        """Tell meters that we are done with them, so that they need not wait it out."""
+        sessions = self._engines.sessions
+        for title in sessions.resting():
+            if len(self._releases) >= MAX_RELEASES:
+                return
+            if self._may_release(title):
+                task = asyncio.create_task(sessions.release(title))
+                self._releases.add(task)
+                task.add_done_callback(self._releases.discard)
+
+    async def _leave(self) -> None:
+        """Release what is open while the group is still ours; what is not reached in time is only forgotten.
+
+        The next owner begins with new associations, which take the place of these. After a lost lease nothing is
+        released: it might be the next owner's.
+        """
+        sessions = self._engines.sessions
+        ours = [title for title in sessions.resting(idle_s=0.0) if self._is_our_meter(title)]
+        turns = asyncio.Semaphore(MAX_RELEASES)
+
+        async def release(title: SystemTitle) -> None:
+            async with turns:
+                await sessions.release(title)
+
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LEAVE_S):
+                await asyncio.gather(*(release(title) for title in ours))
+        for title in ours:
+            sessions.forget(title)
 
     def _is_due(self, what: str, real_s: float, every_s: float) -> bool:
         if real_s < self._due[what]:
@@ -310,7 +352,13 @@ class GroupAsking:
         hung = self.keeper.roster.of(request.title)
         zone = ZoneInfo(hung.zone) if hung is not None else self._zone
         clock = self._clock
-        return Circumstance(profile_of(name), zone, lambda: clock.now().timestamp(), self._engines.policy.clock)
+        return Circumstance(
+            profile_of(name),
+            zone,
+            lambda: clock.now().timestamp(),
+            self._engines.policy.clock,
+            lambda exchanges: self.keeper.spent(request, exchanges, real_s=self._real_s()),
+        )
 
     def _management_of(self, title: SystemTitle) -> int | None:
         place, count = self._table.candidates(_number(title))
@@ -323,6 +371,17 @@ class GroupAsking:
         coverage = self.keeper.memory.coverage
         number = int(coverage.find(_number(title))[0])
         return self.keeper.agenda.budget, int(coverage.cell[number]) if number >= 0 else CELL_NONE
+
+    def _is_our_meter(self, title: SystemTitle) -> bool:
+        place, count = self._table.candidates(_number(title))
+        return bool(count[0]) and int(self._table.partition[self._table.row_at(place)][0]) in self._partitions
+
+    def _may_release(self, title: SystemTitle) -> bool:
+        """Tell whether a meter of ours may be told now that we are done; a silent cell is not asked for that."""
+        if not self._is_our_meter(title):
+            return False
+        budget, cell = self._air_of(title)
+        return cell not in budget.silent and budget.spend(cell, Lane.BACKGROUND, now_s=self._real_s())
 
     def _is_ours(
         self, titles: np.ndarray[tuple[int, ...], np.dtype[np.uint64]]

@@ -54,12 +54,14 @@ class Circumstance:
         zone: the meter's.
         now_s: gives domain time as the operation goes on [s since the epoch].
         clock: bands of the clock watch.
+        spent: is told how many exchanges the session needed, however it ended.
     """
 
     profile: MeterProfile
     zone: ZoneInfo
     now_s: Callable[[], float]
     clock: ClockPolicy
+    spent: Callable[[int], None] = lambda _: None
 
 
 class NotNowError(OpenAmiError):

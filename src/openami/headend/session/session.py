@@ -15,7 +15,15 @@ from typing import TypeVar
 from openami.headend.command.classify import begins_as_request
 from openami.headend.keeping.answer import Answer
 from openami.headend.keeping.request import Lane, Request
-from openami.headend.ports import Downlink, ForgedAnswerError, NoAnswerError, Sealing
+from openami.headend.ports import (
+    Downlink,
+    DownlinkUnavailableError,
+    ForgedAnswerError,
+    NoAnswerError,
+    Sealing,
+    SealingRefusedError,
+    SealingUnavailableError,
+)
 from openami.headend.session.operations import Circumstance, NotNowError, needs_management, perform, with_traffic
 from openami.kernel.ids import SystemTitle
 from openami.protocol.apdu.acse import Mechanism
@@ -37,6 +45,8 @@ SERVER_PORT = 1
 CHALLENGE_OCTETS = 16
 MAX_ASSOCIATIONS = 2_000
 """Kept open at once; the one that was used least recently is closed first. Some 3 kB each."""
+RELEASE_S = 5.0
+"""Longest wait for the answer to a release: whoever wants the meter meanwhile waits with it."""
 T = TypeVar("T")
 
 
@@ -48,7 +58,7 @@ class SessionPolicy:
         exchange_s: longest wait for one answer.
         person_exchange_s: the same where a person waits.
         idle_s: an association that was not used for this long is not used again, and released where somebody asks
-            for it (:meth:`Sessions.close_idle`).
+            for it (:meth:`Sessions.release`).
         session_s: after this no more is asked in one session: a meter that goes on with ever more blocks, each just in
             time, must not hold its place for hours. An image of 64 blocks needs half of it on a slow radio.
         person_session_s: the same where a person waits.
@@ -197,7 +207,10 @@ class Sessions:
         if not needs_management(request.kind):
             port = clients.get("reader", port)
         line = _Line(self._downlink, request.title, port, limit_s, session_s, self._monotonic)
-        answer = await self._run(line, lambda client: perform(client, request, around))
+        try:
+            answer = await self._run(line, lambda client: perform(client, request, around))
+        finally:
+            around.spent(line.exchanges)
         return with_traffic(answer, octets=line.octets, exchanges=line.exchanges)
 
     async def run(self, title: SystemTitle, operation: Callable[[ClientAssociation], Steps[T]], *, port: int) -> T:
@@ -228,14 +241,28 @@ class Sessions:
         finally:
             meter.users -= 1
 
-    async def close_idle(self) -> None:
-        """Release associations that nobody has used for a while."""
-        before_s = self._monotonic() - self._policy.idle_s
-        for meter in list(self._meters.values()):
-            if meter.open is not None and meter.open.used_at_s < before_s and not meter.users:
-                await self._release(meter)
-            if meter.open is None and not meter.users:
-                self._meters.pop(meter.title.octets, None)
+    def resting(self, *, idle_s: float | None = None) -> list[SystemTitle]:
+        """Return the meters whose association nobody uses, the longest unused first.
+
+        Args:
+            idle_s: for how long [s]; None for as long as the policy keeps one to be used again.
+        """
+        before_s = self._monotonic() - (self._policy.idle_s if idle_s is None else idle_s)
+        unused = [m for m in self._meters.values() if not m.users]
+        return [m.title for m in unused if m.open is not None and m.open.used_at_s <= before_s]
+
+    async def release(self, title: SystemTitle) -> None:
+        """Release a meter's association; at our end it is closed whatever the meter or the way to it says."""
+        meter = self._meters.get(title.octets)
+        if meter is not None and not meter.users:
+            await self._release(meter)
+            self.forget(title)
+
+    def forget(self, title: SystemTitle) -> None:
+        """Know nothing of a meter any more, if nobody uses it now."""
+        meter = self._meters.get(title.octets)
+        if meter is not None and not meter.users:
+            del self._meters[title.octets]
 
     def _line(self, title: SystemTitle, port: int) -> _Line:
         policy = self._policy
@@ -268,10 +295,11 @@ class Sessions:
             if open_ is None:
                 return
             line = self._line(meter.title, open_.port)
+            line.timeout_s = min(line.timeout_s, RELEASE_S)
             line.begin()
             try:
                 await self._in_words(self._drive(open_.client.release(), line))
-            except SessionFailedError:
+            except (SessionFailedError, DownlinkUnavailableError, SealingUnavailableError, SealingRefusedError):
                 # Closed at our end whatever the meter says.
                 return
 
