@@ -216,7 +216,7 @@ async def _headend(nats: NatsEngine, postgres: PostgresEngine, home: Path) -> As
         clock, vault, table = FixedClock(FIRST_END), PostgresVault(security, root), KeyTable()
         rig = Rig(nats, PushFactory(meters=2), vault, state, gateway, dmz, core, clock)
         await rig.ship(rig.factory)
-        process = NatsCommandProcess(core)
+        process = NatsCommandProcess(core, real_now)
         exchanges = Exchanges(process, new_id=uuid4)
         await listen_to_outcomes(core, exchanges.told)
         engines = Engines(

@@ -44,7 +44,7 @@ async def test_an_approval_serves_neither_another_image_nor_another_meter_nor_af
     wish = replace(site.wish(meters=2), window=Period(now - timedelta(minutes=1), now + timedelta(seconds=6)))
     campaign = await site.planned(wish)
     core = await connect(site.nats.url("core_headend"), name="test")
-    process = NatsCommandProcess(core)
+    process = NatsCommandProcess(core, real_now)
 
     async def passes(title: SystemTitle, plaintext: bytes) -> bool:
         try:
@@ -72,7 +72,7 @@ async def test_a_withdrawn_approval_lets_nothing_pass(site: Site) -> None:
     campaign = await site.planned(site.wish(meters=1))
     await site.desk.approve(BEN, campaign)
     core = await connect(site.nats.url("core_headend"), name="test")
-    process = NatsCommandProcess(core)
+    process = NatsCommandProcess(core, real_now)
     await process.seal(title, begin(), control=0x30)
     await site.desk.change(BEN, campaign, CampaignState.ABORTED)
     await site.sql("update headend.campaign set state = 'running'")

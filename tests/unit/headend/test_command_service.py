@@ -34,6 +34,7 @@ from openami.security.suites.ed25519 import public_key_of, verifies
 from openami.security.suites.gcm import gmac_answer, open_sealed, seal
 
 NOW = datetime(2026, 7, 1, 12, tzinfo=UTC)
+NOW_MS = int(NOW.timestamp() * 1000)
 OWN = b"OAMhome1"
 SIGNING_KEY = bytes(range(32))
 READ = messages.encode(GetRequest(0xC1, ENERGY))
@@ -117,7 +118,7 @@ class Rig:
         return wrap(2, 1, messages.general_glo(OWN, sealed))
 
     async def send(self, frame: bytes, *, time_left_ms: int = 30_000, title: SystemTitle | None = None) -> None:
-        await self.service.send(title or self.title, frame, request_id=REQUEST, time_left_ms=time_left_ms)
+        await self.service.send(title or self.title, frame, request_id=REQUEST, expires_at_ms=NOW_MS + time_left_ms)
 
     async def refusal(self, frame: bytes, **how: object) -> Refusal:
         with pytest.raises(CommandRefusedError) as caught:
@@ -257,10 +258,18 @@ async def test_nothing_is_signed_that_was_not_sealed_here_for_this_meter() -> No
     assert await rig.refusal(b"\0\1") is Refusal.PLAINTEXT
 
 
-@pytest.mark.parametrize("time_left_ms", [0, 300_001])
-async def test_a_command_has_a_life_that_somebody_waits_for(time_left_ms: int) -> None:
+async def test_a_command_has_a_life_that_somebody_waits_for() -> None:
     rig = Rig()
-    assert await rig.refusal(await rig.frame(), time_left_ms=time_left_ms) is Refusal.BAD_COMMAND
+    assert await rig.refusal(await rig.frame(), time_left_ms=300_001) is Refusal.BAD_COMMAND
+
+
+async def test_what_waited_for_longer_than_its_life_is_not_sent() -> None:
+    rig = Rig()
+    with pytest.raises(CommandUnavailableError, match="over before its turn"):
+        await rig.send(await rig.frame(), time_left_ms=0)
+    assert rig.road.events == []
+    await rig.send(await rig.frame(), time_left_ms=1)
+    assert [command.expires_at_ms for _, command in rig.road.events] == [NOW_MS + 1]
 
 
 @pytest.mark.parametrize("control", [0x00, 0x10, 0x20, 0x70, 0x32])

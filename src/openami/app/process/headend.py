@@ -79,7 +79,7 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
         try:
             if dmz is not None and core is not None:
                 table = KeyTable()
-                exchanges = Exchanges(NatsCommandProcess(core), new_id=uuid4)
+                exchanges = Exchanges(NatsCommandProcess(core, real_now), new_id=uuid4)
                 await listen_to_outcomes(core, exchanges.told)
                 engines = Engines(
                     source=JetStreamFrames(dmz),
@@ -115,7 +115,7 @@ def _asking(
 ) -> AskingEngines:
     """Return what it takes to ask meters: sessions over the command process and the road down."""
     sessions = Sessions(
-        sealing=SessionSealing(NatsCommandProcess(core), exchanges, table),
+        sealing=SessionSealing(NatsCommandProcess(core, real_now), exchanges, table),
         downlink=exchanges,
         own_title=client_title(settings.home),
         secret=token_bytes,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import structlog
@@ -16,6 +17,7 @@ from openami.contracts.stream import OUTCOME_SUBJECT, SEALING_SUBJECT
 from openami.headend.command.wire import ProveRequest, Reply, SealRequest, SendRequest, Status, decode_reply
 from openami.headend.ports import DownlinkUnavailableError, NoAnswerError, SealingRefusedError, SealingUnavailableError
 from openami.kernel.ids import SystemTitle
+from openami.kernel.time import EPOCH
 
 REQUEST_TIMEOUT_S = 5.0
 MAX_WAITING = 10_000
@@ -32,10 +34,12 @@ class NatsCommandProcess:
 
     Args:
         client: connected as ``core_headend``.
+        real_now: the host's clock; what is sent expires by it.
     """
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, real_now: Callable[[], datetime]) -> None:
         self._client = client
+        self._real_now = real_now
 
     async def seal(self, title: SystemTitle, plaintext: bytes, *, control: int) -> bytes:
         """Return ``SC | IC | ciphertext | tag``.
@@ -56,7 +60,8 @@ class NatsCommandProcess:
             SealingRefusedError, DownlinkUnavailableError, NoAnswerError: see
                 :class:`openami.headend.ports.CommandSender`.
         """
-        request = SendRequest(title, request_id, max(1, int(time_left_s * _MS)), frame)
+        now_ms = (self._real_now() - EPOCH) // timedelta(milliseconds=1)
+        request = SendRequest(title, request_id, now_ms + max(1, int(time_left_s * _MS)), frame)
         try:
             _done(await self._ask("send", request.encode()))
         except _NoReplyError as error:

@@ -156,6 +156,6 @@ class CommandServer:
     async def _send(self, octets: bytes) -> bytes:
         request = decode_send(octets)
         await self._service.send(
-            request.title, request.frame, request_id=request.request_id, time_left_ms=request.time_left_ms
+            request.title, request.frame, request_id=request.request_id, expires_at_ms=request.expires_at_ms
         )
         return b""

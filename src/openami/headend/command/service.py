@@ -149,33 +149,38 @@ class CommandService:
         self.counts["proved"] += 1
         return gmac_answer(self._own_title, counter, challenge, key=pair.key, auth_key=pair.auth_key)
 
-    async def send(self, title: SystemTitle, frame: bytes, *, request_id: UUID, time_left_ms: int) -> None:
+    async def send(self, title: SystemTitle, frame: bytes, *, request_id: UUID, expires_at_ms: int) -> None:
         """Sign what we have sealed and hand it to the DMZ.
 
         Args:
             title: the meter.
             frame: wrapper header, and the sealed APDU or an association message whose user information is sealed.
             request_id: the outcome names it.
-            time_left_ms: its life from now, 1 to ``MAX_LIFE_MS``.
+            expires_at_ms: until when it may reach the meter, real time, milliseconds since the epoch; from now not
+                more than ``MAX_LIFE_MS``.
 
         Raises:
             CommandRefusedError: not sealed here, or it may not go down.
-            CommandUnavailableError: an engine is away.
+            CommandUnavailableError: an engine is away, or its time was over before its turn came.
         """
-        if not 1 <= time_left_ms <= MAX_LIFE_MS:
+        time_left_ms = expires_at_ms - (self._engines.real_now() - EPOCH) // timedelta(milliseconds=1)
+        if time_left_ms > MAX_LIFE_MS:
             raise CommandRefusedError(Refusal.BAD_COMMAND, f"a life of {time_left_ms} ms")
+        if time_left_ms <= 0:
+            # Nobody waits for its answer any more, and a later command of the same meter may be on its way.
+            self.counts["expired"] += 1
+            raise CommandUnavailableError("the time for it was over before its turn came")
         header, apdu, body = self._sealed_part(frame)
         plaintext = self._opened(title, body)
         effect = _judged(plaintext)
         approvals = await self._approved(title, effect, plaintext, spend=True)
-        now_ms = (self._engines.real_now() - EPOCH) // timedelta(milliseconds=1)
         command = Command(
             request_id=request_id,
             title=title,
             command_class=effect.command_class,
             client_port=header.source_port,
             server_port=header.destination_port,
-            expires_at_ms=now_ms + time_left_ms,
+            expires_at_ms=expires_at_ms,
             approvals=approvals,
             apdu=apdu,
             digest=sha256(apdu).digest(),

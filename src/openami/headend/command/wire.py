@@ -1,8 +1,8 @@
 """Requests to the command process and its replies, as octets. Bounded; any octets give a value or ContractError.
 
-Requests begin with version 1 and the meter's title: *seal* goes on with ``control u8 | plain APDU``, *prove* with
-the challenge, *send* with ``request id 16 | time left u32 [ms] | wrapper frame``. A reply is ``version u8 | status u8 |
-octets``: status 0 the result, 1 refused (``refusal u8 | text``), 2 unavailable (text).
+Requests begin with version 2 and the meter's title: *seal* goes on with ``control u8 | plain APDU``, *prove* with
+the challenge, *send* with ``request id 16 | expires at i64 [ms] | wrapper frame``. A reply is ``version u8 | status u8
+| octets``: status 0 the result, 1 refused (``refusal u8 | text``), 2 unavailable (text).
 """
 
 from __future__ import annotations
@@ -17,12 +17,13 @@ from openami.contracts.command import MAX_APDU_OCTETS, Refusal
 from openami.contracts.errors import ContractError
 from openami.kernel.ids import SystemTitle
 
-VERSION = 1
+VERSION = 2
+"""In version 1 the life of a *send* was counted from when it was taken up, however long it had waited."""
 MAX_CHALLENGE_OCTETS = 64
 MAX_TEXT_OCTETS = 400
 _SEAL = struct.Struct(">B8sB")
 _PROVE = struct.Struct(">B8s")
-_SEND = struct.Struct(">B8s16sI")
+_SEND = struct.Struct(">B8s16sq")
 _REPLY = struct.Struct(">BB")
 MAX_REQUEST_OCTETS = _SEND.size + 8 + MAX_APDU_OCTETS
 _REFUSALS = frozenset(Refusal) - {Refusal.NONE}
@@ -68,18 +69,18 @@ class SendRequest:
     Args:
         title: the meter.
         request_id: fresh and random; the outcome names it.
-        time_left_ms: how long it may take to reach the meter, real time.
+        expires_at_ms: until when it may reach the meter, real time, milliseconds since the epoch.
         frame: wrapper header and APDU.
     """
 
     title: SystemTitle
     request_id: UUID
-    time_left_ms: int
+    expires_at_ms: int
     frame: bytes
 
     def encode(self) -> bytes:
         """Return it as octets."""
-        return _SEND.pack(VERSION, self.title.octets, self.request_id.bytes, self.time_left_ms) + self.frame
+        return _SEND.pack(VERSION, self.title.octets, self.request_id.bytes, self.expires_at_ms) + self.frame
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,8 +118,8 @@ def decode_prove(octets: bytes) -> ProveRequest:
 
 def decode_send(octets: bytes) -> SendRequest:
     """Read a request to send. Raises ContractError."""
-    title, request_id, time_left_ms = _head(_SEND, octets)
-    return SendRequest(SystemTitle(title), UUID(bytes=request_id), time_left_ms, octets[_SEND.size :])
+    title, request_id, expires_at_ms = _head(_SEND, octets)
+    return SendRequest(SystemTitle(title), UUID(bytes=request_id), expires_at_ms, octets[_SEND.size :])
 
 
 def decode_reply(octets: bytes) -> Reply:
