@@ -135,7 +135,7 @@ class AssociationResponse:
     responding_title: bytes | None
     mechanism: Mechanism | None
     responding_authentication: bytes | None = field(repr=False)
-    user_information: bytes | None
+    user_information: bytes | None = field(repr=False)
     responding_certificate: bytes | None = None
 
 
@@ -144,7 +144,7 @@ class ReleaseRequest:
     """RLRQ; the user information is a ciphered initiate request where the association is ciphered."""
 
     reason: int | None = ReleaseReason.NORMAL
-    user_information: bytes | None = None
+    user_information: bytes | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +152,7 @@ class ReleaseResponse:
     """RLRE."""
 
     reason: int | None = ReleaseReason.NORMAL
-    user_information: bytes | None = None
+    user_information: bytes | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

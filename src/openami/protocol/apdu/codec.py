@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias, get_args
 
 from openami.protocol.apdu import (
@@ -48,7 +48,7 @@ class OtherApdu:
     """An APDU that we recognize by its tag and pass on as octets."""
 
     tag: ApduTag
-    octets: bytes
+    octets: bytes = field(repr=False)
 
 
 AcseApdu: TypeAlias = AssociationRequest | AssociationResponse | ReleaseRequest | ReleaseResponse

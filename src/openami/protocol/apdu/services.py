@@ -6,7 +6,7 @@ response repeats the request's. Block numbers begin at 1 and have 32 bits. Sourc
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import TypeAlias
 
@@ -24,7 +24,7 @@ class DataBlock:
 
     is_last: bool
     number: int
-    octets: bytes
+    octets: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ class GetResponseBlock:
     invoke: int
     is_last: bool
     block: int
-    result: bytes | DataAccessResult
+    result: bytes | DataAccessResult = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

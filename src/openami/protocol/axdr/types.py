@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import TypeAlias
 
@@ -86,7 +86,7 @@ class BitString:
     """``count`` bits, the first in the highest bit of the first octet; spare bits are kept as they came."""
 
     count: int
-    octets: bytes
+    octets: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,11 +122,11 @@ class Data:
     Args:
         tag: type.
         value: None (null, don't care), bool, int, float, bytes, :class:`BitString`, :class:`CompactArray`, or a tuple
-            of elements (array, structure).
+            of elements (array, structure). It may be a reading, so its text shows the type alone.
     """
 
     tag: Tag
-    value: Value = None
+    value: Value = field(default=None, repr=False)
 
     @property
     def elements(self) -> tuple[Data, ...]:

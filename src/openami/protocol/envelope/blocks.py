@@ -8,7 +8,7 @@ Source: IEC 62056-5-3, 6.16 and 9.4.6.13 (general-block-transfer).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from openami.protocol.envelope.length import decode_length, encode_length
 from openami.protocol.envelope.limits import MAX_APDU_OCTETS, MAX_SEGMENTS
@@ -28,7 +28,7 @@ class Block:
 
     number: int
     acknowledged: int
-    data: bytes
+    data: bytes = field(repr=False)
     is_last: bool
     is_streaming: bool = False
     window: int = 0

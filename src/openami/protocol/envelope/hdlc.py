@@ -8,7 +8,7 @@ Source: IEC 62056-46, 6.2 to 6.4 (frame format type 3).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from openami.protocol.envelope.crc import frame_check
 from openami.protocol.envelope.limits import MAX_HDLC_FRAME_OCTETS
@@ -44,7 +44,7 @@ class HdlcFrame:
     destination: bytes
     source: bytes
     control: int
-    information: bytes
+    information: bytes = field(repr=False)
     is_segment: bool = False
 
 

@@ -7,7 +7,7 @@ Source: EN 13757-2, 5; EN 13757-1, transport layer of the wired M-Bus; IEC 62056
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from openami.protocol.errors import PeerError, UsageError
 
@@ -36,7 +36,7 @@ class MBusSegment:
     is_final: bool
     source: int
     destination: int
-    octets: bytes
+    octets: bytes = field(repr=False)
 
 
 def build_frames(message: bytes, *, source: int, destination: int) -> bytes:

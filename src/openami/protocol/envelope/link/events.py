@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 
 from openami.protocol.envelope.link.address import HdlcAddress
@@ -43,14 +43,14 @@ class Connected:
 class ApduReceived:
     """A whole APDU, once and in order."""
 
-    apdu: bytes
+    apdu: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class UnnumberedReceived:
     """A whole APDU that came outside the numbers: it may come twice or not at all."""
 
-    apdu: bytes
+    apdu: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ Source: IEC 62056-46, 6.4.4.4 (send and receive state variables, windows, segmen
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from openami.protocol.envelope.limits import MAX_APDU_OCTETS
 from openami.protocol.envelope.link.control import MODULO
@@ -24,7 +24,7 @@ MAX_MESSAGE_OCTETS = LLC_OCTETS + MAX_APDU_OCTETS
 class Piece:
     """One information field and whether another follows it."""
 
-    information: bytes
+    information: bytes = field(repr=False)
     is_segment: bool
 
 
