@@ -24,7 +24,7 @@ from openami.headend.adapters.jetstream import JetStreamFrames, JetStreamOutbox
 from openami.headend.adapters.postgres import PostgresGroupStore
 from openami.headend.adapters.requests_postgres import PostgresRequests
 from openami.headend.keeping.missing import IntervalState
-from openami.headend.keeping.request import Lane, Request, RequestKind, RequestState
+from openami.headend.keeping.request import DONE_KEPT_S, Lane, Request, RequestKind, RequestState
 from openami.headend.keeping.roster import Hung, Roster
 from openami.headend.listening.keyfeed import KeyFeed
 from openami.headend.profiles import profile_of
@@ -204,6 +204,12 @@ async def test_a_person_gets_register_and_voltage_in_seconds(rig: Rig, fleet: Fl
     assert {f.name: f.value for f in registers.figures}["delivered"] == shown
     assert [(f.name, f.unit) for f in ping.figures] == [("voltage", "V")]
     assert ping.request.words == "the meter answers and has 240.0 V"
+    # No head-end runs that would clear the table; what is a day old is shown no more.
+    async with rig.state.begin() as connection:
+        older = text("update headend.request set ended_at_s = ended_at_s - :age where request_id = :id")
+        await connection.execute(older, {"age": DONE_KEPT_S - 60, "id": asked[0]})
+        await connection.execute(older, {"age": DONE_KEPT_S + 60, "id": asked[1]})
+    assert [a.request.request_id for a in await books.asked(meter.made.meter_id, limit=10)] == [asked[0]]
 
 
 async def test_what_a_meter_says_of_its_columns_is_kept(rig: Rig, fleet: Fleet) -> None:

@@ -17,7 +17,7 @@ from openami.headend.api import AskedRequest, MeterMemory
 from openami.headend.keeping.answer import Figure
 from openami.headend.keeping.look import interval_states
 from openami.headend.keeping.memory_page import restore_memory
-from openami.headend.keeping.request import Request, RequestKind
+from openami.headend.keeping.request import DONE_KEPT_S, Request, RequestKind
 from openami.headend.ports import LevelRow, RegisterLevelRow, StateUnavailableError
 from openami.kernel.ids import SystemTitle
 from openami.kernel.time import instant_from_epoch_s
@@ -27,7 +27,12 @@ _FIELDS = """
     select request_id, meter_id, system_title, kind, lane, from_s, to_s, asked_at_s, state, tries, not_before_s,
            expires_s, ended_at_s, words, figures from headend.request
 """
-_ASKED = text(_FIELDS + " where meter_id = :meter_id and lane = 0 order by asked_at_s desc, request_id limit :limit")
+# Head-ends clear the table once an hour, and only while they run; what is too old is not shown meanwhile.
+_ASKED = text(
+    _FIELDS + " where meter_id = :meter_id and lane = 0 "
+    "and (state <> 'done' or ended_at_s >= extract(epoch from now()) - :kept_s) "
+    "order by asked_at_s desc, request_id limit :limit"
+)
 _OVER = text(
     _FIELDS + " where meter_id = :meter_id and kind = 'intervals' and from_s < :to_s and to_s > :from_s "
     "order by coalesce(ended_at_s, 1e18) desc limit 50"
@@ -85,9 +90,10 @@ class PostgresFleetBooks:
             await connection.execute(_ASK, {**values, "group": partition_of(request.title) % groups})
 
     async def asked(self, meter_id: UUID, *, limit: int) -> list[AskedRequest]:
-        """Return the newest requests of people to a meter."""
+        """Return the newest requests of people to a meter; what was answered, for :data:`DONE_KEPT_S`."""
+        values = {"meter_id": meter_id, "kept_s": DONE_KEPT_S, "limit": max(1, min(limit, 100))}
         async with transaction(self._engine) as connection:
-            rows = (await connection.execute(_ASKED, {"meter_id": meter_id, "limit": max(1, min(limit, 100))})).all()
+            rows = (await connection.execute(_ASKED, values)).all()
         figures = {r.request_id: tuple(Figure(*f) for f in r.figures or ()) for r in rows}
         return [AskedRequest(one, figures[one.request_id]) for one in readable(rows)]
 

@@ -16,6 +16,9 @@ from uuid import UUID, uuid5
 from openami.kernel.errors import MisuseError
 from openami.kernel.ids import SystemTitle
 
+DONE_KEPT_S = 86_400.0
+"""Real time for which a request that was answered is kept and shown: its words and figures are readings."""
+
 
 class RequestKind(StrEnum):
     """What is asked."""

@@ -27,7 +27,7 @@ from openami.headend.keeping.budget import CellBudget
 from openami.headend.keeping.keeper import Keeper, KeepingPolicy
 from openami.headend.keeping.kept import KeptState, level_rows, register_level_rows
 from openami.headend.keeping.memory_page import restore_memory
-from openami.headend.keeping.request import Lane, Request
+from openami.headend.keeping.request import DONE_KEPT_S, Lane, Request
 from openami.headend.listening.intake import Outcome
 from openami.headend.listening.progress import rows_of_partitions
 from openami.headend.ports import (
@@ -66,7 +66,6 @@ MAX_RELEASES = 50
 """Releases of one group at once."""
 LEAVE_S = 2.0
 """For all releases of a group that is given back: its lease must not run out over them."""
-DONE_KEPT_S = 86_400.0
 ENDED_KEPT_S = 45 * 86_400.0
 MAX_SESSIONS = 50
 """Sessions of one group at once."""
