@@ -15,7 +15,8 @@ from openami.headend.keeping.memory import GroupMemory
 from openami.headend.keeping.memory_page import encode_memory, restore_memory
 
 FIRST_DAY = 20_000
-HEAD_OCTETS = 32
+HEAD_OCTETS = 36
+CHECK_OCTETS = 4
 ALL = np.uint64(2**64 - 1)
 
 
@@ -52,6 +53,23 @@ def test_a_page_that_cannot_be_read_is_told_and_passed_over() -> None:
     assert restored.coverage.title.tolist() == [2]
     with pytest.raises(ContractError):
         restore_memory([pages[0][:-1]], began_s=0)
+
+
+@pytest.mark.parametrize("place", range(HEAD_OCTETS))
+def test_no_octet_of_the_header_changes_unnoticed(place: int) -> None:
+    octets = bytearray(encode_memory(memory_of_two(), np.array([0, 1]), []))
+    for bit in (1, 2, 0x80):
+        octets[place] ^= bit
+        with pytest.raises(ContractError):
+            restore_memory([bytes(octets)], began_s=0)
+        octets[place] ^= bit
+
+
+def test_a_page_of_the_version_before_is_read() -> None:
+    memory = memory_of_two()
+    octets = encode_memory(memory, np.array([0, 1]), [])
+    before = b"OM01" + octets[4 : HEAD_OCTETS - CHECK_OCTETS] + octets[HEAD_OCTETS:]
+    assert restore_memory([before], began_s=0).coverage.finished.tolist() == memory.coverage.finished.tolist()
 
 
 def test_a_day_of_a_meter_that_the_page_does_not_name_is_damage() -> None:

@@ -1,9 +1,9 @@
 """Pages of a group's memory as octets: kept beside the counter windows, so that gaps are known after any kill.
 
-Layout: magic ``OM01``, began_s i64, today i64, meters u32, pages u32, octets of the JSON u32, then (zlib) the meters'
-columns and their open pages, little-endian, and as JSON the names of cells and the counts that changed. A group's
-state is one base and the changed meters since, laid over it in order; a meter in a later page replaces itself, open
-pages and all.
+Layout: magic ``OM02``, began_s i64, today i64, meters u32, pages u32, octets of the JSON u32, CRC-32 of all this u32,
+then (zlib, which has a checksum of its own) the meters' columns and their open pages, little-endian, and as JSON the
+names of cells and the counts that changed. A group's state is one base and the changed meters since, laid over it in
+order; a meter in a later page replaces itself, open pages and all.
 """
 
 from __future__ import annotations
@@ -20,12 +20,15 @@ from openami.headend.keeping.coverage import DAY_BITS, DAY_OCTETS, DAY_S, I64, K
 from openami.headend.keeping.levels import WIDTH
 from openami.headend.keeping.memory import GroupMemory
 
-MAGIC = b"OM01"
+MAGIC = b"OM02"
+UNCHECKED_MAGIC = b"OM01"
+"""Pages of the version before, which are the same without the CRC-32: what they tell was remembered for weeks."""
 MAX_METERS = 4_000_000
 MAX_PAGES = 64 * MAX_METERS
 MAX_TAIL_OCTETS = 16 * 1024 * 1024
 """Counts of 64 days and some thousand cells."""
 _HEAD = struct.Struct("<4sqqIII")
+_CHECK = struct.Struct("<I")
 _COVERAGE = (("since", "<i8"), ("until", "<i8"), ("is_rostered", "u1"), ("down_s", "<i8"), ("newest", "<i8"),
              ("cell", "<i4"), ("opened", "<i4"), ("counted", "<i8"), ("finished", "<u8"))  # fmt: skip
 _MIDNIGHTS = (("came", "<u8"), ("in_time", "<u8"), ("absent", "<u8"))
@@ -63,7 +66,7 @@ def encode_memory(memory: GroupMemory, numbers: I64, levels: Collection[tuple[in
     tail = json.dumps({"cells": memory.cells, "levels": told}).encode()
     parts.append(tail)
     head = _HEAD.pack(MAGIC, coverage.began_s, coverage.today, len(numbers), len(rows), len(tail))
-    return head + zlib.compress(b"".join(parts), _LEVEL)
+    return head + _CHECK.pack(zlib.crc32(head)) + zlib.compress(b"".join(parts), _LEVEL)
 
 
 def restore_memory(
@@ -103,13 +106,19 @@ def _rooms(memory: GroupMemory) -> tuple[tuple[object, tuple[tuple[str, str], ..
 
 
 def _lay(memory: GroupMemory, octets: bytes) -> None:
-    if len(octets) < _HEAD.size:
-        raise ContractError(f"memory page: {len(octets)} octets, the header alone has {_HEAD.size}")
+    body_at = _HEAD.size + _CHECK.size
+    if len(octets) < body_at:
+        raise ContractError(f"memory page: {len(octets)} octets, the header alone has {body_at}")
     coverage = memory.coverage
     magic, began_s, today, meters, pages, tail = _HEAD.unpack_from(octets)
-    if magic != MAGIC or meters > MAX_METERS or pages > MAX_PAGES or tail > MAX_TAIL_OCTETS:
+    if magic == UNCHECKED_MAGIC:
+        body_at = _HEAD.size
+    elif _CHECK.unpack_from(octets, _HEAD.size) != (zlib.crc32(octets[: _HEAD.size]),):
+        # A wrong day alone would say of every meter that it has received what it has not.
+        raise ContractError("memory page: damaged header")
+    if magic not in {MAGIC, UNCHECKED_MAGIC} or meters > MAX_METERS or pages > MAX_PAGES or tail > MAX_TAIL_OCTETS:
         raise ContractError(f"memory page: magic {magic.hex()}, {meters} meters at offset 0")
-    plain = _inflate(octets[_HEAD.size :], meters * _METER_OCTETS + pages * _PAGE_OCTETS + tail)
+    plain = _inflate(octets[body_at:], meters * _METER_OCTETS + pages * _PAGE_OCTETS + tail)
     tail_at = len(plain) - tail
     cells, levels = _told(plain[tail_at:])
     owner = np.frombuffer(plain, "<u4", pages, meters * _METER_OCTETS)
