@@ -12,7 +12,7 @@ import pytest
 from tests.unit.headend.test_classify import DISCONNECT, ON
 
 from openami.contracts.command import CommandClass
-from openami.headend.command.firmware import FirmwareApprovals, is_step_of
+from openami.headend.command.firmware import MISMATCH_S, FirmwareApprovals, is_step_of
 from openami.headend.command.ports import ApprovalRequest, CommandUnavailableError
 from openami.headend.session.firmware import ACTIVATE, BLOCK, IMAGE, IMAGE_CLASS, INITIATE, VERIFY
 from openami.kernel.errors import MisuseError
@@ -92,6 +92,7 @@ class Desk:
     titles: list[SystemTitle] = field(default_factory=lambda: list(METERS))
     is_away: bool = False
     now: datetime = NOW
+    looks: int = 0
 
     async def firmware(self, *, now: datetime) -> Sequence[FirmwareApproval]:
         if self.is_away:
@@ -99,6 +100,7 @@ class Desk:
         return [a for a in self.approvals if a.subject.window.holds(now)]
 
     async def image(self, digest: bytes) -> bytes | None:
+        self.looks += 1
         return self.images.get(digest)
 
     async def meters(self, _campaign_id: UUID) -> list[SystemTitle]:
@@ -175,6 +177,20 @@ async def test_a_withdrawn_approval_stops_within_a_second() -> None:
     desk.approvals = []
     desk.now += timedelta(seconds=1)
     assert await rule.find(request) == ()
+
+
+async def test_an_image_that_is_not_the_approved_one_is_not_read_for_every_request() -> None:
+    desk = Desk(images={SUBJECT.image_digest: OCTETS + b"!"})
+    rule = FirmwareApprovals(desk, desk, lambda: desk.now)
+    request = ApprovalRequest(METERS[0], CommandClass.FIRMWARE, bytes(32), STEPS["run it"])
+    for _ in range(5):
+        assert await rule.find(request) == ()
+    assert desk.looks == 1
+    desk.images[SUBJECT.image_digest] = OCTETS
+    assert await rule.find(request) == ()
+    desk.now += timedelta(seconds=MISMATCH_S)
+    assert await rule.find(request)
+    assert desk.looks == 2
 
 
 def test_a_list_of_meters_has_one_digest_in_any_order() -> None:

@@ -41,6 +41,9 @@ _INITIATE, _BLOCK, _VERIFY, _ACTIVATE = 1, 2, 3, 4
 _NOTHING = Data(Tag.NULL)
 BOOK_S = 1.0
 """Real time for which the approvals that were read last are good: a withdrawn one stops within it."""
+MISMATCH_S = 10.0
+"""Real time for which a campaign whose image or meters are not the approved ones is not looked at again: each look
+reads an image of up to 16 MB, and every request of the rollout would take one."""
 MAX_CAMPAIGNS = 8
 """Campaigns whose image and meters are held: with images of 16 MB at most 130 MB, usually a few."""
 
@@ -81,6 +84,7 @@ class FirmwareApprovals:
         self._book, self._store, self._real_now = book, store, real_now
         self._read: tuple[datetime, tuple[FirmwareApproval, ...]] | None = None
         self._held: OrderedDict[FirmwareSubject, _Held] = OrderedDict()
+        self._mismatched: dict[FirmwareSubject, datetime] = {}
 
     async def find(self, request: ApprovalRequest) -> tuple[UUID, ...]:
         """Return the approvals of a campaign that this is a part of; none where there is no such campaign."""
@@ -92,7 +96,7 @@ class FirmwareApprovals:
         except ApprovalsUnavailableError as error:
             raise CommandUnavailableError(str(error)) from error
         for subject, ids in subjects.items():
-            held = await self._of(subject)
+            held = await self._of(subject, now)
             if (
                 held is not None
                 and request.title.octets in held.meters
@@ -110,20 +114,33 @@ class FirmwareApprovals:
             self._read = now, tuple(await self._book.firmware(now=now))
         return self._read[1]
 
-    async def _of(self, subject: FirmwareSubject) -> _Held | None:
+    async def _of(self, subject: FirmwareSubject, now: datetime) -> _Held | None:
         held = self._held.get(subject)
         if held is None:
-            meters = await self._store.meters(subject.campaign_id)
-            if digest_of_meters(meters) != subject.meters_digest:
+            self._mismatched = {
+                s: at for s, at in self._mismatched.items() if abs((now - at).total_seconds()) < MISMATCH_S
+            }
+            if subject in self._mismatched:
                 return None
-            image = await self._store.image(subject.image_digest)
-            if image is None or sha256(image).digest() != subject.image_digest:
+            held = await self._fetched(subject)
+            if held is None:
+                self._mismatched[subject] = now
                 return None
-            held = self._held[subject] = _Held(image, frozenset(title.octets for title in meters))
+            self._held[subject] = held
             while len(self._held) > MAX_CAMPAIGNS:
                 self._held.popitem(last=False)
         self._held.move_to_end(subject)
         return held
+
+    async def _fetched(self, subject: FirmwareSubject) -> _Held | None:
+        """Return what the store keeps of a subject; None where it is not what was approved."""
+        meters = await self._store.meters(subject.campaign_id)
+        if digest_of_meters(meters) != subject.meters_digest:
+            return None
+        image = await self._store.image(subject.image_digest)
+        if image is None or sha256(image).digest() != subject.image_digest:
+            return None
+        return _Held(image, frozenset(title.octets for title in meters))
 
 
 def is_step_of(plaintext: bytes, *, image_id: bytes, image: bytes) -> bool:
