@@ -43,7 +43,7 @@ class Books:
         return MeterMemory((IntervalState.RECEIVED,) * count, None)
 
 
-def desk(*, title: str = "4f414d0000000001") -> tuple[FleetDesk, Books, FixedClock]:
+def desk(*, title: str = "4f414d0000000001", read_at: datetime | None = None) -> tuple[FleetDesk, Books, FixedClock]:
     books, clock = Books(), FixedClock(NOW)
     hung = SimpleNamespace(
         meter=SimpleNamespace(id=METER, is_virtual=False),
@@ -71,11 +71,19 @@ def desk(*, title: str = "4f414d0000000001") -> tuple[FleetDesk, Books, FixedClo
     async def frames(_limit: int) -> Any:
         return []
 
+    async def levels(*_: object) -> Any:
+        return []
+
+    async def last_readings(_scope: object, spans: Any, _period: object) -> Any:
+        return {s.meter_id: SimpleNamespace(start=read_at) for s in spans} if read_at else {}
+
+    books.levels = books.register_levels = books.open_requests = levels  # type: ignore[attr-defined]
     fakes: Any = {
         "headend": SimpleNamespace(last_frame_of=none, last_frames=frames),
         "operations": SimpleNamespace(meter=meter, dead_letters=letters),
         "data": SimpleNamespace(
-            registry=SimpleNamespace(installed=installed, service_point=point, service_points=points)
+            registry=SimpleNamespace(installed=installed, service_point=point, service_points=points),
+            store=SimpleNamespace(last_readings=last_readings),
         ),
     }
     made: Any = books
@@ -104,3 +112,15 @@ async def test_a_button_pressed_twice_asks_the_meter_once() -> None:
     assert len(books.requests) == 2
     clock.instant = NOW + timedelta(seconds=ANSWER_WITHIN_S + 1)
     assert (await asked.ask(METER, ReadKind.REGISTERS)).request_id != first.request_id
+
+
+@pytest.mark.parametrize(
+    ("read_at", "days"),
+    [(None, [9]), (NOW - timedelta(days=3, hours=2), [3]), (NOW - timedelta(hours=5), [])],
+    ids=["nothing ever came", "a file brought readings to three days ago", "a file brought today's"],
+)
+async def test_a_meter_that_was_not_heard_is_unread_since_its_newest_reading(
+    read_at: datetime | None, days: list[int]
+) -> None:
+    asked, _, _ = desk(read_at=read_at)
+    assert [u.days for u in (await asked.service_levels()).unread] == days

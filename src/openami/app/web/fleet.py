@@ -11,8 +11,8 @@ from uuid import UUID, uuid4
 
 from openami.app.web.operations import answering
 from openami.contracts.deadletter import RefusalReason
-from openami.headend.keeping.answer import Figure
 from openami.headend.api import AskedRequest, FleetBooks, HeadendStatus, MeterMemory
+from openami.headend.keeping.answer import Figure
 from openami.headend.keeping.coverage import SLOT_S
 from openami.headend.keeping.missing import (
     SILENT_AFTER,
@@ -23,14 +23,15 @@ from openami.headend.keeping.missing import (
     Refused,
     why_missing,
 )
+from openami.headend.keeping.request import Lane, Request, RequestKind, RequestState
 from openami.headend.ports import LevelRow
 from openami.headend.profiles import UnknownProfileError, profile_of
 from openami.headend.session.pulled import answers_pulls
-from openami.headend.keeping.request import Lane, Request, RequestKind, RequestState
 from openami.kernel.clock import Clock
 from openami.kernel.ids import SystemTitle
 from openami.kernel.time import Period, epoch_s, instant_from_epoch_s, local_date, local_day, zone_named
 from openami.mdm.api import InstalledMeter, MeterData
+from openami.mdm.ports import MeterSpan
 from openami.portal.ports import MeterFacts, OperationsView, RefusedError, SourceUnavailableError
 from openami.portal.views.fleet import (
     CellLevelView,
@@ -43,6 +44,7 @@ from openami.portal.views.fleet import (
     ServiceLevelsView,
     UnreadView,
 )
+from openami.security.access.scope import Purpose, system_scope
 
 AGES_H = (1, 6, 24, 72)
 TARGET = 0.995
@@ -53,6 +55,9 @@ NOTICE_S = 10.0
 LEVEL_DAYS = 3
 """Completeness at an age is taken over this many of the newest days that are old enough."""
 HEARD_LIMIT = 10_000
+READ_BACK = timedelta(days=45)
+"""A meter without a reading for longer counts from its installation."""
+_SCOPE = system_scope(process="web", purpose=Purpose.OPERATIONS)
 FIRST_DAY = date(2000, 1, 1)
 """Before that no meter was read remotely by intervals, and the calendar's ends have no neighbor."""
 ASKED_LOOKED_AT = 20
@@ -226,6 +231,10 @@ class FleetDesk:
         heard = [at for meter, at in frames.items() if cell and cells.get(meter) == cell]
         own = await self.headend.last_frame_of(facts.meter_id)
         letters = (await self.operations.dead_letters(limit=1, system_title=facts.system_title)).letters
+        refused = None
+        if letters:
+            at = instant_from_epoch_s(letters[0].refused_at)
+            refused = Refused(RefusalReason(letters[0].reason), at)
         return {
             "installed_at": installed.installation.start if installed else None,
             "removed_at": installed.installation.end if installed else None,
@@ -234,7 +243,7 @@ class FleetDesk:
             "last_frame_at": own.collected_at if own else None,
             "cell": cell,
             "cell_last_frame_at": max(heard, default=None),
-            "refused": Refused(RefusalReason(letters[0].reason), instant_from_epoch_s(letters[0].refused_at)) if letters else None,
+            "refused": refused,
         }
 
     async def _unread(
@@ -246,21 +255,33 @@ class FleetDesk:
         for meter, at in frames.items():
             cell = cell_of.get(meter, "")
             newest[cell] = max(at, newest.get(cell, at))
+        quiet = [i for i in installed if not i.meter.is_virtual and _days_unheard(i, frames, now) >= 1]
+        read = await self._last_reads([i.meter.id for i in quiet], now)
         counts: Counter[tuple[int, str]] = Counter()
-        for one in installed:
-            if one.meter.is_virtual:
-                continue
+        for one in quiet:
             heard = frames.get(one.meter.id)
-            days = (now - (heard or one.installation.start)).days
-            if days < 1:
+            last = max((at for at in (heard, read.get(one.meter.id)) if at), default=one.installation.start)
+            if (now - last).days < 1:
                 continue
             cell_heard = newest.get(cell_of.get(one.meter.id, ""))
             if cell_heard is None or now - cell_heard >= SILENT_AFTER:
                 cause = "its whole cell is silent"
             else:
                 cause = "never heard" if heard is None else "silent while its cell is heard"
-            counts[days, cause] += 1
+            counts[(now - last).days, cause] += 1
         return [UnreadView(days=d, cause=c, meters=n) for (d, c), n in sorted(counts.items(), reverse=True)]
+
+    async def _last_reads(self, meters: Sequence[UUID], now: datetime) -> dict[UUID, datetime]:
+        """Return the newest reading of meters that were not heard: files and history have brought some."""
+        if not meters:
+            return {}
+        whole = Period(now - READ_BACK, now)
+        found = await self.data.store.last_readings(_SCOPE, [MeterSpan(m, m, whole) for m in meters], whole)
+        return {meter: last.start for meter, last in found.items()}
+
+
+def _days_unheard(one: InstalledMeter, frames: Mapping[UUID, datetime], now: datetime) -> int:
+    return (now - frames.get(one.meter.id, one.installation.start)).days
 
 
 def _cell_view(
