@@ -27,7 +27,13 @@ from openami.headend.keeping.campaign import (
     standings_of,
 )
 from openami.headend.keeping.request import Lane
-from openami.headend.ports import Lease, LostLeaseError, SealingRefusedError, StateUnavailableError
+from openami.headend.ports import (
+    Lease,
+    LostLeaseError,
+    NoAnswerError,
+    SealingRefusedError,
+    StateUnavailableError,
+)
 from openami.headend.session.rollout import LEAST_BLOCKS, LOOK_S, OVERHEAD, GroupRollout, RolloutEngines, Way
 from openami.headend.session.rollout_ports import CampaignHead, Turn
 from openami.headend.session.session import MANAGEMENT, Sessions
@@ -126,11 +132,13 @@ class Field:
         self.budget = CellBudget(cell or CellPolicy(exchanges_per_s=1000.0))
         self.sealing = Sealing(self.world)
         self.downlink = WeekDownlink(self.world, at_s=float(START_S))
-        self.messages = 0
+        self.messages = self.breaks_every = 0
         self.rollout = self.owner()
 
     async def exchange(self, title: SystemTitle, octets: bytes, *, timeout_s: float) -> bytes:
         self.messages += 1
+        if self.breaks_every and self.messages % self.breaks_every == 0:
+            raise NoAnswerError("the meter did not hear it")
         return await self.downlink.exchange(title, octets, timeout_s=timeout_s)
 
     def owner(self, partitions: frozenset[int] = EVERYWHERE) -> GroupRollout:
@@ -301,8 +309,54 @@ def test_a_bucket_gives_what_it_has_and_never_what_is_anothers() -> None:
     budget = CellBudget(CellPolicy(exchanges_per_s=1.0, burst=30.0))
     granted = [budget.spend_some(1, Lane.BACKGROUND, least=4, most=12, now_s=0.0) for _ in range(3)]
     assert granted == [12, 8, 0]
-    assert budget.spend_some(1, Lane.PERSON, least=1, most=99, now_s=0.0) == 10
+    assert budget.spend_some(1, Lane.PERSON, least=1, most=10, now_s=0.0) == 10
     assert budget.spend_some(2, Lane.BACKGROUND, least=4, most=12, now_s=0.0) == 12
     later = [budget.spend_some(1, Lane.BACKGROUND, least=1, most=99, now_s=float(s)) for s in (10, 11, 12)]
     assert all(a >= b for a, b in pairwise(sorted(later, reverse=True)))
     assert sum(later) <= 2
+
+
+async def test_a_session_that_breaks_off_after_blocks_is_no_failure_of_the_meter() -> None:
+    field = Field()
+    # Two to associate, five to come to the first block: some three blocks, and the next message is lost.
+    field.breaks_every = 11
+    await field.turns()
+    (one,) = [m for m in field.store.meters.values() if m.step is not MeterStep.WAITING]
+    assert (one.step, one.tries, one.not_before_s <= field.now.timestamp()) == (MeterStep.TRANSFERRING, 0, True)
+    assert one.next_block > 0
+    assert one.words.endswith("the meter did not hear it")
+    await field.turns(30)
+    assert field.store.meters[one.meter_id].step is MeterStep.CONFIRMED
+
+
+async def test_a_meter_that_is_silent_from_the_start_waits_longer_each_time() -> None:
+    field = Field()
+    field.breaks_every = 1
+    await field.turns()
+    (one,) = [m for m in field.store.meters.values() if m.tries]
+    assert (one.step, one.tries) == (MeterStep.WAITING, 1)
+    assert one.not_before_s > field.now.timestamp() - LOOK_S
+    await field.turns(200)
+    assert field.store.meters[one.meter_id].step is MeterStep.FAILED
+    assert field.store.head.state is CampaignState.ABORTED
+
+
+def test_a_silent_cell_is_not_counted_as_probed_where_nothing_was_asked() -> None:
+    budget = CellBudget(CellPolicy(exchanges_per_s=1.0, burst=30.0), silent=frozenset({1}))
+    assert budget.spend_some(1, Lane.BACKGROUND, least=25, most=30, now_s=0.0) == 0
+    assert budget.spend(1, Lane.BACKGROUND, now_s=0.0)
+    assert not budget.spend(1, Lane.BACKGROUND, now_s=1.0)
+
+
+async def test_in_a_cell_that_nobody_hears_silence_costs_no_meter_a_try() -> None:
+    field = Field()
+    field.breaks_every = 1
+    field.budget.silent = frozenset({1})
+    await field.turns(5)
+    assert field.messages == 1
+    assert {m.tries for m in field.store.meters.values()} == {0}
+    field.breaks_every = 0
+    field.budget.silent = frozenset()
+    field.now += timedelta(seconds=60)
+    await field.turns(3)
+    assert MeterStep.CONFIRMED in {m.step for m in field.store.meters.values()}

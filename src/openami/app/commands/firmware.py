@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from uuid import UUID
 
 import typer
+from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
@@ -216,11 +217,16 @@ def _head_document(head: CampaignHead) -> dict[str, Any]:
 
 
 def _show_heads(heads: list[dict[str, Any]]) -> None:
-    table = Table("campaign", "image", "state", "done", "failed", "how it stands")
+    table = Table(box=SIMPLE)
+    for column in ("campaign", "image", "state", "done", "failed", "how it stands"):
+        table.add_column(column, no_wrap=column != "how it stands")
     for one in heads:
         done = f"{one['confirmed']} of {one['meters']}"
         table.add_row(one["campaign"], one["image"], one["state"], done, str(one["failed_meters"]), one["words"])
-    Console(markup=False).print(table)
+    # As wide as it must be: half an id tells nobody anything.
+    console = Console(markup=False)
+    console.width = max(console.width, 120)
+    console.print(table)
 
 
 def _show_one(document: dict[str, Any]) -> None:

@@ -71,13 +71,14 @@ class CellBudget:
         """
         policy = self.policy
         bucket = self._filled(cell, now_s)
-        if cell in self.silent and lane is not Lane.PERSON:
-            if now_s - bucket.probed_at_s < policy.probe_s:
-                return 0
-            bucket.probed_at_s = now_s
+        is_probe = cell in self.silent and lane is not Lane.PERSON
+        if is_probe and now_s - bucket.probed_at_s < policy.probe_s:
+            return 0
         granted = min(most, int(bucket.tokens - policy.reserves[lane]))
         if granted < least:
             return 0
+        if is_probe:
+            bucket.probed_at_s = now_s
         bucket.tokens -= granted
         return granted
 

@@ -5,6 +5,7 @@ Source: IEC 62056-6-2, 4.4.6 (image transfer, class 18): initiate, blocks, verif
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from openami.headend.keeping.campaign import Report
@@ -58,7 +59,12 @@ class Progress:
 
 
 def send_image(
-    client: ClientAssociation, image: Image, *, most_blocks: int = BLOCKS_PER_SESSION, has_begun: bool = False
+    client: ClientAssociation,
+    image: Image,
+    *,
+    most_blocks: int = BLOCKS_PER_SESSION,
+    has_begun: bool = False,
+    note: Callable[[int], None] = lambda _: None,
 ) -> Steps[Progress]:
     """Send blocks that the meter does not have, and let it verify once it has all.
 
@@ -68,6 +74,8 @@ def send_image(
         most_blocks: blocks of this session.
         has_begun: an earlier session of ours has begun with this image. Then the meter is not told to begin where it
             says that it has: of some meters that would throw away what is there.
+        note: hears the first block that the meter does not have, as it moves on: what a session that breaks off has
+            brought all the same.
 
     Raises:
         PeerError: a block size that is no size, or an answer that is none.
@@ -94,9 +102,11 @@ def send_image(
     if first is None or not 0 <= first <= blocks:
         raise PeerError("bad_content", "a first missing block that is none", 0)
     last = min(blocks, first + most_blocks)
+    note(first)
     for number in range(first, last):
         piece = image.octets[number * size : (number + 1) * size]
         yield from client.call(MethodRef(IMAGE_CLASS, IMAGE, BLOCK), structure(u32(number), octet_string(piece)))
+        note(number + 1)
     if last < blocks:
         return Progress(Report.BLOCKS_SENT, last, f"{last} of {blocks} blocks are there")
     return (yield from _verify(client, blocks))

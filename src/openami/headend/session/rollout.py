@@ -208,11 +208,17 @@ class GroupRollout:
         port = self.way.port_of(one.title)
         if port is None:
             return Happened(Report.NO_ANSWER, "the meter has no keys here")
-        operation = _operation(one.meter, self._images[head.image_digest], exchanges)
+        brought = one.meter.next_block
+
+        def note(next_block: int) -> None:
+            nonlocal brought
+            brought = max(brought, next_block)
+
+        operation = _operation(one.meter, self._images[head.image_digest], exchanges, note)
         try:
             progress = await self.way.sessions.run(one.title, operation, port=port)
         except SessionFailedError as error:
-            return Happened(Report.REFUSED if error.is_final else Report.NO_ANSWER, str(error))
+            return self._broken_off(one, error, brought)
         except SealingRefusedError as error:
             log.warning("firmware_refused", group=self.lease.group, error=str(error))
             words = f"waits for approval: the command process refuses ({error})"
@@ -222,6 +228,17 @@ class GroupRollout:
             log.warning("firmware_unavailable", group=self.lease.group, error=str(error))
             return None
         return Happened(progress.report, progress.words, progress.next_block)
+
+    def _broken_off(self, one: Turn, error: SessionFailedError, brought: int) -> Happened | None:
+        """Return what a session that failed says of its meter, if anything."""
+        if error.is_final:
+            return Happened(Report.REFUSED, str(error))
+        if brought > one.meter.next_block:
+            # On a lossy radio few long sessions end well: one that brought blocks is no failure of the meter.
+            return Happened(Report.BLOCKS_SENT, f"{brought} blocks are there; {error}", brought)
+        budget, cell = self.way.budget_of(one.title)
+        # In a cell that nobody hears, silence says nothing of this meter.
+        return None if cell in budget.silent else Happened(Report.NO_ANSWER, str(error))
 
     async def _image(self, head: CampaignHead) -> Image | None:
         found = self._images.get(head.image_digest)
@@ -238,10 +255,13 @@ class GroupRollout:
         return self.way.real_now().timestamp()
 
 
-def _operation(meter: CampaignMeter, image: Image, exchanges: int) -> Callable[[ClientAssociation], Steps[Progress]]:
+def _operation(
+    meter: CampaignMeter, image: Image, exchanges: int, note: Callable[[int], None]
+) -> Callable[[ClientAssociation], Steps[Progress]]:
     if meter.step is MeterStep.VERIFIED:
         return lambda client: activate_image(client, image)
     if meter.step is MeterStep.ACTIVATED:
         return lambda client: confirm_image(client, image)
     has_begun = meter.step is MeterStep.TRANSFERRING
-    return lambda client: send_image(client, image, most_blocks=exchanges - OVERHEAD, has_begun=has_begun)
+    most = exchanges - OVERHEAD
+    return lambda client: send_image(client, image, most_blocks=most, has_begun=has_begun, note=note)
