@@ -11,11 +11,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import structlog
-
 from openami.contracts.command import NEEDS_APPROVAL, Command, CommandClass, Refusal
 from openami.network.downlink import MAX_TIME_LEFT_MS
 from openami.network.gateway.check import AUTHENTICATED_AND_ENCRYPTED, BROADCAST_KEY, TAG_OCTETS
+from openami.network.gateway.listed import HexLines
 from openami.network.ports import SigningKeys
 from openami.protocol.envelope.association import REQUESTS, parse_association
 from openami.protocol.envelope.sealed import (
@@ -30,7 +29,6 @@ from openami.security.suites.ed25519 import PUBLIC_KEY_OCTETS, verifies
 MAX_SIGNING_KEYS = 4
 """The key in use, the next one, and two that are being replaced."""
 _SMALLEST_BODY = SECURITY_HEADER_OCTETS + TAG_OCTETS
-_log = structlog.get_logger(__name__)
 
 
 class ListedSigningKeys:
@@ -43,32 +41,15 @@ class ListedSigningKeys:
     """
 
     def __init__(self, file: Path) -> None:
-        self._file = file
-        self._keys: tuple[bytes, ...] = ()
-        self._seen: tuple[int, int, int] | None = None
-        self.refresh()
+        self._list = HexLines(file, octets=PUBLIC_KEY_OCTETS, most=MAX_SIGNING_KEYS)
 
     def verifies(self, signature: bytes, octets: bytes) -> bool:
         """Tell whether one of the keys signed these octets."""
-        return any(verifies(signature, octets, public_key=key) for key in self._keys)
+        return any(verifies(signature, octets, public_key=key) for key in self._list.lines or ())
 
     def refresh(self) -> None:
         """Read the file again if it changed."""
-        try:
-            status = self._file.stat()
-            seen = (status.st_mtime_ns, status.st_size, status.st_ino)
-            if seen == self._seen:
-                return
-            keys = tuple(bytes.fromhex(line) for line in self._file.read_text("ascii").split())
-            if len(keys) > MAX_SIGNING_KEYS or any(len(key) != PUBLIC_KEY_OCTETS for key in keys):
-                raise ValueError("not a few keys of 32 octets")  # noqa: TRY301 - joins the other ways a file is bad
-        except FileNotFoundError:
-            return
-        except (OSError, ValueError) as error:
-            _log.warning("gateway.command_keys_unreadable", cause=type(error).__name__)
-            return
-        self._seen, self._keys = seen, keys
-        _log.info("gateway.command_keys", count=len(keys))
+        self._list.refresh()
 
 
 class NoSigningKeys:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import structlog
-
-_log = structlog.get_logger(__name__)
+from openami.network.gateway.listed import HexLines
+from openami.protocol.envelope.sealed import TITLE_OCTETS
 
 
 class EveryTitle:
@@ -29,28 +28,17 @@ class ListedTitles:
     """
 
     def __init__(self, file: Path) -> None:
-        self._file = file
+        self._list = HexLines(file, octets=TITLE_OCTETS)
         self._titles: frozenset[bytes] | None = None
-        self._seen: tuple[int, int, int] | None = None
-        self.refresh()
+        self._take()
 
     def __contains__(self, title: object) -> bool:
         return self._titles is None or title in self._titles
 
     def refresh(self) -> None:
         """Read the file again if it changed."""
-        try:
-            status = self._file.stat()
-            seen = (status.st_mtime_ns, status.st_size, status.st_ino)
-            if seen == self._seen:
-                return
-            titles = frozenset(bytes.fromhex(line) for line in self._file.read_text("ascii").split())
-            if any(len(title) != 8 for title in titles):
-                raise ValueError("a title has eight octets")  # noqa: TRY301 - joins the other ways a list is bad
-        except FileNotFoundError:
-            return
-        except (OSError, ValueError) as error:
-            _log.warning("gateway.known_titles_unreadable", cause=type(error).__name__)
-            return
-        self._seen, self._titles = seen, titles
-        _log.info("gateway.known_titles", count=len(titles))
+        if self._list.refresh():
+            self._take()
+
+    def _take(self) -> None:
+        self._titles = None if self._list.lines is None else frozenset(self._list.lines)
