@@ -130,7 +130,7 @@ def _asking(
         JetStreamOutbox(core),
         dice,
         columns=PostgresColumnSheets(state),
-        policy=KeepingPolicy(cell=_cell_policy(os.environ)),
+        policy=KeepingPolicy(cell=_cell_policy(os.environ).shared(settings.partition_groups)),
         firmware=RolloutEngines(PostgresCampaigns(state), PostgresApprovals(state)),
     )
 

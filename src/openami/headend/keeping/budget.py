@@ -9,7 +9,7 @@ that nobody hears from is only probed.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from openami.headend.keeping.request import Lane
 
@@ -32,6 +32,10 @@ class CellPolicy:
     reserves: tuple[float, float, float] = (-60.0, 5.0, 10.0)
     most_debt: float = 60.0
     probe_s: float = 600.0
+
+    def shared(self, groups: int) -> CellPolicy:
+        """Return the share of one of some lease groups: a cell's meters are spread over all of them by their titles."""
+        return replace(self, exchanges_per_s=self.exchanges_per_s / groups)
 
 
 @dataclass(slots=True)

@@ -17,7 +17,6 @@ from pathlib import Path
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-import numpy as np
 import structlog
 
 from openami.contracts.errors import ContractError
@@ -29,7 +28,6 @@ from openami.headend.keeping.kept import KeptState, level_rows, register_level_r
 from openami.headend.keeping.memory_page import restore_memory
 from openami.headend.keeping.request import DONE_KEPT_S, Lane, Request
 from openami.headend.listening.intake import Outcome
-from openami.headend.listening.progress import rows_of_partitions
 from openami.headend.ports import (
     AnswerOutbox,
     BusUnavailableError,
@@ -43,11 +41,11 @@ from openami.headend.ports import (
     SealingUnavailableError,
     StateUnavailableError,
 )
-from openami.headend.profiles import UnknownProfileError, profile_of
+from openami.headend.profiles import UnknownProfileError
 from openami.headend.session.operations import Circumstance
-from openami.headend.session.pulled import answers_pulls
 from openami.headend.session.rollout import GroupRollout, RolloutEngines, Way
-from openami.headend.session.session import MANAGEMENT, SessionFailedError, Sessions
+from openami.headend.session.session import SessionFailedError, Sessions
+from openami.headend.session.titles import GroupTitles, can_ask, title_column
 from openami.kernel.clock import Clock
 from openami.kernel.errors import OpenAmiError
 from openami.kernel.ids import SystemTitle
@@ -123,8 +121,8 @@ class GroupAsking:
         clock: Clock,
         real_now: Callable[[], datetime],
     ) -> None:
-        self._lease, self._partitions = lease, partitions
-        self._zone, self._table = zone_named(zone), table
+        self._lease, self._titles = lease, GroupTitles(table, partitions)
+        self._zone = zone_named(zone)
         self._engines, self._clock, self._real_now = engines, clock, real_now
         self._kept = KeptState()
         self._keeper: Keeper | None = None
@@ -135,7 +133,7 @@ class GroupAsking:
         self._tells_levels = False
         self._rollout: GroupRollout | None = None
         if engines.firmware is not None:
-            way = Way(engines.sessions, self._management_of, self._air_of, engines.dice, real_now)
+            way = Way(engines.sessions, self._titles.management_of, self._air_of, engines.dice, real_now)
             self._rollout = GroupRollout(lease, partitions, engines.firmware, way)
 
     @property
@@ -160,7 +158,7 @@ class GroupAsking:
         for problem in lost:
             # Frames must go on: what was told there is asked for anew, or known to nobody.
             log.warning("memory_unreadable", group=self._lease.group, error=str(problem))
-        keeper = Keeper(memory, self._table, self._is_ours, self._zone, _can_ask, engines.policy)
+        keeper = Keeper(memory, self._titles.table, self._titles.are_ours, self._zone, can_ask, engines.policy)
         self._kept = KeptState() if lost else KeptState.of(pages)
         keeper.enroll(await engines.roster.roster(), now_s=self._now_s())
         keeper.agenda.restore(await engines.requests.open(self._lease.group))
@@ -266,7 +264,7 @@ class GroupAsking:
         released: it might be the next owner's.
         """
         sessions = self._engines.sessions
-        ours = [title for title in sessions.resting(idle_s=0.0) if self._is_our_meter(title)]
+        ours = [title for title in sessions.resting(idle_s=0.0) if self._titles.is_ours(title)]
         turns = asyncio.Semaphore(MAX_RELEASES)
 
         async def release(title: SystemTitle) -> None:
@@ -325,7 +323,9 @@ class GroupAsking:
         name = f"{request.request_id}-{request.tries}-{self._real_s():.3f}"
         for left in reversed(range(PUBLISH_TRIES)):
             try:
-                await self._engines.outbox.publish_answer(answer, name=name, subject_partition=min(self._partitions))
+                await self._engines.outbox.publish_answer(
+                    answer, name=name, subject_partition=min(self._titles.partitions)
+                )
             except BusUnavailableError:
                 if not left:
                     raise
@@ -346,47 +346,31 @@ class GroupAsking:
                 self._figures.pop(one.request_id, None)
 
     def _around(self, request: Request) -> Circumstance:
-        place, _ = self._table.candidates(_title(request))
-        (((name, _), _),) = self._table.dialects(self._table.row_at(place))
+        profile = self._titles.profile_of(request.title)
+        if profile is None:
+            raise SealingRefusedError("there are no keys for this meter")
         hung = self.keeper.roster.of(request.title)
         zone = ZoneInfo(hung.zone) if hung is not None else self._zone
         clock = self._clock
         return Circumstance(
-            profile_of(name),
+            profile,
             zone,
             lambda: clock.now().timestamp(),
             self._engines.policy.clock,
             lambda exchanges: self.keeper.spent(request, exchanges, real_s=self._real_s()),
         )
 
-    def _management_of(self, title: SystemTitle) -> int | None:
-        place, count = self._table.candidates(_number(title))
-        if not count[0]:
-            return None
-        (((name, _), _),) = self._table.dialects(self._table.row_at(place))
-        return profile_of(name).clients.get("management", MANAGEMENT)
-
     def _air_of(self, title: SystemTitle) -> tuple[CellBudget, int]:
         coverage = self.keeper.memory.coverage
-        number = int(coverage.find(_number(title))[0])
+        number = int(coverage.find(title_column(title))[0])
         return self.keeper.agenda.budget, int(coverage.cell[number]) if number >= 0 else CELL_NONE
-
-    def _is_our_meter(self, title: SystemTitle) -> bool:
-        place, count = self._table.candidates(_number(title))
-        return bool(count[0]) and int(self._table.partition[self._table.row_at(place)][0]) in self._partitions
 
     def _may_release(self, title: SystemTitle) -> bool:
         """Tell whether a meter of ours may be told now that we are done; a silent cell is not asked for that."""
-        if not self._is_our_meter(title):
+        if not self._titles.is_ours(title):
             return False
         budget, cell = self._air_of(title)
         return cell not in budget.silent and budget.spend(cell, Lane.BACKGROUND, now_s=self._real_s())
-
-    def _is_ours(
-        self, titles: np.ndarray[tuple[int, ...], np.dtype[np.uint64]]
-    ) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
-        mine = self._table.title[rows_of_partitions(self._table, self._partitions)]
-        return np.isin(titles, mine)
 
     def _now_s(self) -> int:
         return epoch_s(self._clock.now())
@@ -398,18 +382,3 @@ class GroupAsking:
 def _place_of(error: Exception) -> str:
     frame = traceback.extract_tb(error.__traceback__)[-1]
     return f"{Path(frame.filename).name}:{frame.lineno}"
-
-
-def _can_ask(name: str) -> bool:
-    try:
-        return answers_pulls(profile_of(name))
-    except UnknownProfileError:
-        return False
-
-
-def _title(request: Request) -> np.ndarray[tuple[int, ...], np.dtype[np.uint64]]:
-    return _number(request.title)
-
-
-def _number(title: SystemTitle) -> np.ndarray[tuple[int, ...], np.dtype[np.uint64]]:
-    return np.array([int.from_bytes(title.octets, "big")], np.uint64)
