@@ -2,7 +2,7 @@
 
 A register shows what was raised; a bit that its filter lets through is kept in the descriptor, and the rise of a
 descriptor bit is what is pushed. Both stay until the utility clears them. Source: IEC 62056-6-2, alarm objects
-0.0.97.98.0-9, 10-19, 20-29; dlms.md, section 5.
+0.0.97.98.0-9, 10-19, 20-29.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Event codes of our meter, the log that each belongs to, the alarm that it raises.
 
-Source: IDIS event codes and the alarm registers of DSMR and SMR (dlms.md, section 5).
+Source: IDIS event codes and the alarm registers of DSMR and SMR.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The objects of our meter: 240 V, two elements, one remote disconnect switch, quarter-hours, no name of anybody.
 
-Source: the object model of IEC 62056-6-2 with IDIS names (dlms.md, section 5).
+Source: the object model of IEC 62056-6-2 with IDIS names.
 """
 
 from __future__ import annotations
