@@ -19,6 +19,7 @@ from openami.app.settings import Home, Settings, real_now
 from openami.app.supervisor.platform import Platform
 
 PROCESSES = ["gateway", "headend", "command", "store", "worker", "web", "nats", "postgres"]
+KILLS_OF_EACH = 2
 SOAK_KILLS = int(os.environ.get("OPENAMI_SOAK_KILLS", "1000"))
 KILLS_A_ROUND = int(os.environ.get("OPENAMI_SOAK_ROUND", "50"))
 SEED = int(os.environ.get("OPENAMI_SEED", "20261123"))
@@ -92,14 +93,15 @@ async def _carried(running: Platform, folder: Path, dice: random.Random) -> Asyn
 
 
 @pytest.mark.timeout(540)
-async def test_five_kills_of_each_process_and_one_of_all_lose_nothing(platform: tuple[Platform, Path]) -> None:
+async def test_two_kills_of_each_process_and_one_of_all_lose_nothing(platform: tuple[Platform, Path]) -> None:
+    """The thousand below are the proof; these few are here so that a change that loses rows does not land."""
     running, folder = platform
     dice = random.Random(SEED)
-    kills = [[name] for name in PROCESSES for _ in range(5)]
+    kills = [[name] for name in PROCESSES for _ in range(KILLS_OF_EACH)]
     dice.shuffle(kills)
     async with _carried(running, folder, dice) as meters:
         await _killed_while_pushing(meters, running, kills=[*kills, PROCESSES], dice=dice, pause_s=0.02)
-        assert len(meters.expected) > 1000
+        assert len(meters.expected) > 500
 
 
 @pytest.mark.soak

@@ -162,13 +162,20 @@ async def test_a_push_that_reached_the_listeners_disk_survives_its_death(
         os.kill(pids["gateway"], signal.SIGCONT)
     kept = await until(lambda: all_registers(settings, meter), what="the push is in the store after all")
     assert kept[TOTAL][1] == int(published["expected"]["numbers"][TOTAL])
-    await until(lambda: another_listener(settings, pids["listener"]), what="the supervisor tells of a new listener")
+    await until(lambda: another_listener(settings, pids["listener"]), what="a new listener takes connections")
     assert await letters(settings, title) == []
 
 
 async def another_listener(settings: Settings, pid: int) -> bool:
-    # The status is written every second or so: a kill shows in it a little later.
-    return any(p["name"] == "listener" and p["pid"] not in {None, pid} for p in status_of(settings)["processes"])
+    # The status is written every second or so: a kill shows in it a little later. A process that runs is not one that
+    # listens: its port opens when it has loaded.
+    if not any(p["name"] == "listener" and p["pid"] not in {None, pid} for p in status_of(settings)["processes"]):
+        return False
+    try:
+        with socket.create_connection(("127.0.0.1", port_of(settings)), timeout=10):
+            return True
+    except ConnectionRefusedError:
+        return False
 
 
 def status_of(settings: Settings) -> dict[str, Any]:

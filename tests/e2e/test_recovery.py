@@ -32,8 +32,8 @@ from openami.security.access.scope import Purpose, system_scope
 
 pytestmark = [pytest.mark.e2e, pytest.mark.enable_socket, pytest.mark.timeout(400)]
 SPEED = 240
-LIVE = timedelta(hours=5)
-"""Domain time that is lived through before the account is made: a minute and a quarter."""
+LIVE = timedelta(hours=4)
+"""Domain time that is lived through before the account is made: a minute."""
 SETTLED = timedelta(hours=2)
 """How old an interval must be to be asked for here: half an hour of grace, a plan, a few tries."""
 NO_ROW = {"no_supply", "absent", "not_installed"}
