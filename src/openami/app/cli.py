@@ -38,6 +38,7 @@ _COMMANDS = (
     ("read", "read", "read", TOOLS),
     ("import_", "import_files", "import", WORK),
     ("export", "export", "export", WORK),
+    ("exposure", "exposure", "exposure", TOOLS),
     ("meters", "meters", "meters", WORK),
     ("bench", "bench", "bench", TOOLS),
 )
