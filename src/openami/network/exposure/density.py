@@ -72,7 +72,7 @@ class Emitter:
     @property
     def eirp_w(self) -> float:
         """Power that an antenna without direction would need for the same field [W]."""
-        return self.power_w * 10.0 ** (self.gain_dbi / 10)
+        return self.power_w * math.pow(10, self.gain_dbi / 10)
 
 
 def reactive_zone_m(frequency_mhz: float) -> float:
