@@ -2,9 +2,11 @@
 
 A *command* is one sealed APDU for one meter, signed by the command process: the gateway passes nothing else. It is an
 AARQ or RLRQ whose user information is sealed, or a general-glo-ciphering APDU; nobody on the way can read more.
-Layout, big-endian: magic ``OC01``, request id 16, system title 8, class u8, client port u16, server port u16,
-expires_at_ms u64, SHA-256 of the APDU 32, approvals u8 and 16 octets each, signature 64, length u32, APDU. The
-signature covers a name of this layout and everything before itself, so the APDU by its digest.
+Layout, big-endian: magic ``OC02``, request id 16, system title 8, class u8, effect u8, client port u16, server port
+u16, expires_at_ms u64, value i64, order id 16, requester 16, feeder u32, load_w u32, SHA-256 of the APDU 32, approvals
+u8 and 16 octets each, signature 64, length u32, APDU. The signature covers a name of this layout and everything before
+itself, so the APDU by its digest. ``OC01`` named no effect and no order; a gateway of this release refuses it, for what
+cannot be counted cannot be held to a threshold.
 
 An *outcome* is the network's word about a command: magic ``OO01``, request id 16, system title 8, kind u8, refusal
 u8, at_ms u64, SHA-256 of the answer 32 (zeros where there is none). The answer itself comes as any frame does; its
@@ -26,7 +28,7 @@ from openami.contracts.errors import ContractError
 from openami.contracts.frame import MAX_FRAME_OCTETS
 from openami.kernel.ids import SystemTitle
 
-COMMAND_MAGIC = b"OC01"
+COMMAND_MAGIC = b"OC02"
 OUTCOME_MAGIC = b"OO01"
 MAX_APDU_OCTETS = MAX_FRAME_OCTETS - 8 - 4
 """A frame of the link less its wrapper header and the time it has left."""
@@ -35,8 +37,11 @@ MAX_APPROVALS = 8
 SIGNATURE_OCTETS = 64
 LAST_MS = 253_402_214_400_000
 """9999-12-31T00:00Z: what expires later is no instant."""
-_SIGNED_NAME = b"openami command v1\x00"
-_HEAD = struct.Struct(">4s16s8sBHHQ32sB")
+NO_ID = UUID(int=0)
+"""Of a command that no order asked for."""
+MAX_U32 = 0xFFFF_FFFF
+_SIGNED_NAME = b"openami command v2\x00"
+_HEAD = struct.Struct(">4s16s8sBBHHQq16s16sII32sB")
 _LENGTH = struct.Struct(">I")
 _OUTCOME = struct.Struct(">4s16s8sBBQ32s")
 MAX_COMMAND_OCTETS = _HEAD.size + 16 * MAX_APPROVALS + SIGNATURE_OCTETS + _LENGTH.size + MAX_APDU_OCTETS
@@ -57,6 +62,34 @@ _CLASSES = frozenset(CommandClass)
 
 NEEDS_APPROVAL = frozenset({CommandClass.SWITCH, CommandClass.FIRMWARE, CommandClass.KEY})
 """Classes that never pass without an approval. A write may, where policy allows it (the clock)."""
+
+
+class CommandEffect(IntEnum):
+    """What a command does to a customer's supply or a meter's clock, as found in the plain APDU. Thresholds count it.
+
+    OTHER is a switching command of which nobody can say which way it goes (a script, a schedule, several at once); it
+    counts as a disconnection.
+    """
+
+    NONE = 0
+    DISCONNECT = 1
+    RECONNECT = 2
+    LIMIT = 3
+    OTHER = 4
+    CLOCK = 5
+
+
+SWITCHING = frozenset({CommandEffect.DISCONNECT, CommandEffect.RECONNECT, CommandEffect.LIMIT, CommandEffect.OTHER})
+_NOTHING = frozenset({CommandEffect.NONE})
+_EFFECTS_OF_CLASS = {
+    CommandClass.ASSOCIATION: _NOTHING,
+    CommandClass.READ: _NOTHING,
+    CommandClass.WRITE: frozenset({CommandEffect.NONE, CommandEffect.CLOCK}),
+    CommandClass.SWITCH: SWITCHING,
+    # A list is as grave as its gravest part, and what stands beside that part has its effect all the same.
+    CommandClass.FIRMWARE: _NOTHING | SWITCHING,
+    CommandClass.KEY: _NOTHING | SWITCHING,
+}
 
 
 class OutcomeKind(IntEnum):
@@ -84,6 +117,17 @@ class Refusal(IntEnum):
     BUSY = 9
     UNKNOWN_CLASS = 10
     UNKNOWN_TITLE = 11
+    QUARANTINED = 12
+    """Over a threshold: the gateway keeps what it was until two people release it; then its order may send it anew."""
+    METER_CAP = 13
+    """This meter was switched as often as a meter may be in a day; kept and released as QUARANTINED is."""
+    FEEDER_CAP = 14
+    """This feeder's load may not change by more in so short a time; a reconnection may come again in some minutes."""
+    VALUE_BOUND = 15
+    """A limit so low, or a clock shifted so far, that it passes for nobody."""
+    BELOW_SECURITY_LEVEL = 16
+    BLOCKED = 17
+    NOT_DUE = 18
 
 
 NO_DIGEST = bytes(32)
@@ -105,6 +149,13 @@ class Command:
         apdu: the sealed APDU, 1 to ``MAX_APDU_OCTETS`` octets.
         digest: SHA-256 that the signature covers; :func:`decode_command` has not compared it with the APDU.
         signature: Ed25519 over :meth:`signed_octets`; zeros while unsigned.
+        effect: what it does to supply or clock.
+        value: of a LIMIT the lowest threshold that it sets, in the unit of the register that the limiter watches; of
+            a CLOCK by how far it is off the right time, seconds; 0 otherwise.
+        order_id: the approved order that asked for it; ``NO_ID`` for none.
+        requester: who asked for that order; ``NO_ID`` for nobody.
+        feeder: number of the feeder that serves the meter, 0 to 2^32-1; 0 where it is not known.
+        load_w: load that it switches, 0 to 2^32-1 W; 0 where it is not known.
     """
 
     request_id: UUID
@@ -117,6 +168,12 @@ class Command:
     apdu: bytes
     digest: bytes
     signature: bytes = bytes(SIGNATURE_OCTETS)
+    effect: CommandEffect = CommandEffect.NONE
+    value: int = 0
+    order_id: UUID = NO_ID
+    requester: UUID = NO_ID
+    feeder: int = 0
+    load_w: int = 0
 
     @property
     def has_its_digest(self) -> bool:
@@ -141,9 +198,15 @@ class Command:
             self.request_id.bytes,
             self.title.octets,
             self.command_class,
+            self.effect,
             self.client_port,
             self.server_port,
             self.expires_at_ms,
+            self.value,
+            self.order_id.bytes,
+            self.requester.bytes,
+            self.feeder,
+            self.load_w,
             self.digest,
             len(self.approvals),
         )
@@ -158,20 +221,20 @@ def decode_command(octets: bytes) -> Command:
     """
     if not _HEAD.size <= len(octets) <= MAX_COMMAND_OCTETS:
         raise ContractError(f"command: {len(octets)} octets, expected {_HEAD.size} to {MAX_COMMAND_OCTETS}")
-    magic, request_id, title, kind, client, server, expires_at_ms, digest, count = _HEAD.unpack_from(octets)
+    fields = _HEAD.unpack_from(octets)
+    magic, request_id, title, kind, effect, client, server, expires_at_ms, value, *_, digest, count = fields
+    order_id, requester, feeder, load_w = fields[9:13]
     if magic != COMMAND_MAGIC:
         raise ContractError(f"command: magic {magic.hex()} at offset 0, expected {COMMAND_MAGIC.hex()}")
     if kind not in _CLASSES:
         raise ContractError(f"command: class {kind} is none")
+    if effect not in _EFFECTS_OF_CLASS[kind]:
+        raise ContractError(f"command: effect {effect} is none of class {kind}")
     if count > MAX_APPROVALS or expires_at_ms > LAST_MS:
         raise ContractError(f"command: {count} approvals, expires at {expires_at_ms}: beyond the limit")
     at = _HEAD.size + 16 * count
     end = at + SIGNATURE_OCTETS + _LENGTH.size
-    if len(octets) < end:
-        raise ContractError(f"command: {len(octets)} octets, cut before the APDU at offset {end}")
-    (length,) = _LENGTH.unpack_from(octets, end - _LENGTH.size)
-    if not 1 <= length <= MAX_APDU_OCTETS or length != len(octets) - end:
-        raise ContractError(f"command: an APDU of {length} octets does not fit at offset {end}")
+    _check_apdu(octets, end)
     return Command(
         request_id=UUID(bytes=request_id),
         title=SystemTitle(title),
@@ -183,7 +246,21 @@ def decode_command(octets: bytes) -> Command:
         apdu=octets[end:],
         digest=digest,
         signature=octets[at : at + SIGNATURE_OCTETS],
+        effect=CommandEffect(effect),
+        value=value,
+        order_id=UUID(bytes=order_id),
+        requester=UUID(bytes=requester),
+        feeder=feeder,
+        load_w=load_w,
     )
+
+
+def _check_apdu(octets: bytes, start: int) -> None:
+    if len(octets) < start:
+        raise ContractError(f"command: {len(octets)} octets, cut before the APDU at offset {start}")
+    (length,) = _LENGTH.unpack_from(octets, start - _LENGTH.size)
+    if not 1 <= length <= MAX_APDU_OCTETS or length != len(octets) - start:
+        raise ContractError(f"command: an APDU of {length} octets does not fit at offset {start}")
 
 
 @dataclass(frozen=True, slots=True)

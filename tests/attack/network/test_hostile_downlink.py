@@ -19,7 +19,7 @@ from tests.integration.network.support import NOW, pki_contexts, sealed_frame, s
 from tests.unit.network.test_desk import SEALED_INITIATE, OneKey, aarq, command, signed
 
 from openami.app.engines.nats import NatsEngine, connect
-from openami.contracts.command import Command, CommandClass, CommandOutcome, OutcomeKind, Refusal
+from openami.contracts.command import COMMAND_MAGIC, Command, CommandClass, CommandOutcome, OutcomeKind, Refusal
 from openami.contracts.deadletter import RefusalReason
 from openami.contracts.frame import FrameClass
 from openami.kernel.clock import FixedClock
@@ -176,7 +176,7 @@ async def test_a17_what_nobody_signed_reaches_no_collector_through_the_bus(
 ) -> None:
     async with scene(nats_server, short_tmp) as s:
         intruder = await connect(nats_server.url("dmz_admin"), name="intruder")
-        for octets in (b"", b"OC01", live(1).encode(), signed(live(2), private_key=bytes(range(1, 33)))):
+        for octets in (b"", COMMAND_MAGIC, live(1).encode(), signed(live(2), private_key=bytes(range(1, 33)))):
             await intruder.publish("dmz.command.v1", octets)
         await intruder.publish("dmz.command.v1", signed(live(3)))
         await intruder.flush()

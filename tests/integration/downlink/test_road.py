@@ -8,7 +8,7 @@ import time
 import pytest
 from tests.integration.downlink.conftest import ANSWER, INITIATE_RESPONSE, Road
 
-from openami.contracts.command import CommandClass, OutcomeKind, decode_command, decode_outcome
+from openami.contracts.command import COMMAND_MAGIC, CommandClass, OutcomeKind, decode_command, decode_outcome
 from openami.contracts.stream import CORE_COMMAND
 from openami.headend.ports import (
     DownlinkUnavailableError,
@@ -83,7 +83,7 @@ async def test_what_needs_an_approval_reaches_no_meter_and_silence_is_said_in_wo
     road.meter.holds = False
     assert await road.read(GET_ENERGY) == ANSWER
     assert road.meter.asked == [GET_ENERGY]
-    kept = [decode_command(o) for _, o in await road.rig.messages(CORE_COMMAND) if o[:4] == b"OC01"]
+    kept = [decode_command(o) for _, o in await road.rig.messages(CORE_COMMAND) if o[:4] == COMMAND_MAGIC]
     assert [c.command_class for c in kept] == []
     assert CommandClass.SWITCH not in {c.command_class for c in kept}
 

@@ -15,6 +15,7 @@ from openami.contracts.command import (
     NO_DIGEST,
     Command,
     CommandClass,
+    CommandEffect,
     CommandOutcome,
     OutcomeKind,
     Refusal,
@@ -27,18 +28,45 @@ from openami.kernel.ids import SystemTitle
 TITLE = SystemTitle(b"OAM\0\0\0\0\1")
 APDU = b"\xdb sealed"
 uuids = st.uuids()
+KINDS = [
+    (CommandClass.ASSOCIATION, CommandEffect.NONE),
+    (CommandClass.READ, CommandEffect.NONE),
+    (CommandClass.WRITE, CommandEffect.CLOCK),
+    (CommandClass.SWITCH, CommandEffect.DISCONNECT),
+    (CommandClass.SWITCH, CommandEffect.RECONNECT),
+    (CommandClass.SWITCH, CommandEffect.LIMIT),
+    (CommandClass.SWITCH, CommandEffect.OTHER),
+    (CommandClass.FIRMWARE, CommandEffect.NONE),
+    (CommandClass.KEY, CommandEffect.OTHER),
+]
 commands = st.builds(
-    lambda rid, kind, client, server, at, approvals, apdu, signature: Command(
-        rid, TITLE, kind, client, server, at, tuple(approvals), apdu, sha256(apdu).digest(), signature
+    lambda rid, kind, client, server, at, approvals, apdu, signature, *rest: Command(
+        rid,
+        TITLE,
+        kind[0],
+        client,
+        server,
+        at,
+        tuple(approvals),
+        apdu,
+        sha256(apdu).digest(),
+        signature,
+        kind[1],
+        *rest,
     ),
     uuids,
-    st.sampled_from(CommandClass),
+    st.sampled_from(KINDS),
     st.integers(0, 0xFFFF),
     st.integers(0, 0xFFFF),
     st.integers(0, 253_402_214_400_000),
     st.lists(uuids, max_size=MAX_APPROVALS),
     st.binary(min_size=1, max_size=200),
     st.binary(min_size=64, max_size=64),
+    st.integers(-(2**63), 2**63 - 1),
+    uuids,
+    uuids,
+    st.integers(0, 2**32 - 1),
+    st.integers(0, 2**32 - 1),
 )
 
 
@@ -97,7 +125,14 @@ def test_a_cut_command_is_refused(cut: int) -> None:
     [
         pytest.param(b"OX01" + command().encode()[4:], id="another magic"),
         pytest.param(command().encode()[:28] + b"\x07" + command().encode()[29:], id="a class there is not"),
-        pytest.param(command().encode()[:73] + b"\x09" + command().encode()[74:], id="nine approvals"),
+        pytest.param(command().encode()[:122] + b"\x09" + command().encode()[123:], id="nine approvals"),
+        pytest.param(b"OC01" + command().encode()[4:], id="the layout before, which named no effect"),
+        pytest.param(command().encode()[:29] + b"\x09" + command().encode()[30:], id="an effect there is not"),
+        pytest.param(command(effect=CommandEffect.DISCONNECT).encode(), id="A14 a disconnection called a read"),
+        pytest.param(command(command_class=CommandClass.SWITCH).encode(), id="A14 a switch that does nothing"),
+        pytest.param(
+            command(command_class=CommandClass.SWITCH, effect=CommandEffect.CLOCK).encode(), id="a switch of the clock"
+        ),
         pytest.param(command().encode() + b"\0", id="an octet too many"),
         pytest.param(command(apdu=b"").encode(), id="no APDU"),
         pytest.param(command(apdu=bytes(MAX_APDU_OCTETS + 1)).encode(), id="an APDU too long for the link"),
@@ -109,17 +144,25 @@ def test_a_command_beyond_its_bounds_is_refused(octets: bytes) -> None:
         decode_command(octets)
 
 
-@pytest.mark.parametrize("name", ["request_id", "title", "command_class", "expires_at_ms", "approvals", "digest"])
+OTHERS: dict[str, object] = {
+    "request_id": UUID(int=2),
+    "title": SystemTitle(b"OAM\0\0\0\0\2"),
+    "command_class": CommandClass.SWITCH,
+    "expires_at_ms": 1_001,
+    "approvals": (UUID(int=3),),
+    "digest": bytes(32),
+    "effect": CommandEffect.CLOCK,
+    "value": 1,
+    "order_id": UUID(int=4),
+    "requester": UUID(int=5),
+    "feeder": 6,
+    "load_w": 7,
+}
+
+
+@pytest.mark.parametrize("name", OTHERS)
 def test_the_signature_covers_what_the_gateway_judges_by(name: str) -> None:
-    others: dict[str, object] = {
-        "request_id": UUID(int=2),
-        "title": SystemTitle(b"OAM\0\0\0\0\2"),
-        "command_class": CommandClass.SWITCH,
-        "expires_at_ms": 1_001,
-        "approvals": (UUID(int=3),),
-        "digest": bytes(32),
-    }
-    assert command(**{name: others[name]}).signed_octets() != command().signed_octets()
+    assert command(**{name: OTHERS[name]}).signed_octets() != command().signed_octets()
 
 
 @pytest.mark.parametrize(

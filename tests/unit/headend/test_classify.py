@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from openami.contracts.command import CommandClass
+from openami.contracts.command import CommandClass, CommandEffect
 from openami.headend.command.classify import UnknownCommandError, effect_of
 from openami.headend.command.policy import needs_approval
 from openami.kernel.obis import Obis
@@ -43,6 +44,7 @@ ENERGY = AttributeRef(3, Obis.from_text("1.0.1.8.0.255"), 2)
 LIMIT = AttributeRef(71, Obis.from_text("0.0.17.0.0.255"), 3)
 REPLY = MethodRef(15, Obis.from_text("0.0.40.0.0.255"), 1)
 DISCONNECT = MethodRef(70, Obis.from_text("0.0.96.3.10.255"), 1)
+RECONNECT = MethodRef(70, Obis.from_text("0.0.96.3.10.255"), 2)
 KEY_TRANSFER = MethodRef(64, Obis.from_text("0.0.43.0.0.255"), 2)
 SCRIPT = MethodRef(9, Obis.from_text("0.0.10.0.106.255"), 1)
 IMAGE = MethodRef(18, Obis.from_text("0.0.44.0.0.255"), 2)
@@ -146,6 +148,42 @@ def test_the_class_comes_from_the_apdu(plaintext: bytes, expected: CommandClass 
             effect_of(plaintext)
     else:
         assert effect_of(plaintext).command_class is expected
+
+
+SUPPLY = [
+    pytest.param(ActionRequest(0xC1, DISCONNECT, ON), CommandEffect.DISCONNECT, 0, id="off"),
+    pytest.param(ActionRequest(0xC1, RECONNECT, ON), CommandEffect.RECONNECT, 0, id="on"),
+    pytest.param(ActionRequest(0xC1, replace(DISCONNECT, method=3), ON), CommandEffect.OTHER, 0, id="a method unknown"),
+    pytest.param(SetRequest(0xC1, replace(LIMIT, class_id=70), None, ON), CommandEffect.OTHER, 0, id="a control mode"),
+    pytest.param(
+        SetRequest(0xC1, replace(LIMIT, attribute=4), None, Data(Tag.DOUBLE_LONG_UNSIGNED, 5_000)),
+        CommandEffect.LIMIT,
+        5_000,
+        id="a limit",
+    ),
+    pytest.param(SetRequest(0xC1, replace(LIMIT, attribute=6), None, ON), CommandEffect.OTHER, 0, id="its duration"),
+    pytest.param(SetRequest(0xC1, LIMIT, None, octet_string(b"1")), CommandEffect.OTHER, 0, id="a limit of no number"),
+    pytest.param(SetRequestFirstBlock(0xC1, LIMIT, None, BLOCK), CommandEffect.OTHER, 0, id="a limit in pieces"),
+    pytest.param(
+        ActionRequestList(0xC1, (RECONNECT, DISCONNECT), (ON, ON)), CommandEffect.OTHER, 0, id="A15 on and off in one"
+    ),
+    pytest.param(
+        ActionRequestList(0xC1, (KEY_TRANSFER, DISCONNECT), (ON, ON)),
+        CommandEffect.OTHER,
+        0,
+        id="A16 off beside a key",
+    ),
+    pytest.param(ActionRequest(0xC1, KEY_TRANSFER, ON), CommandEffect.NONE, 0, id="a key"),
+    pytest.param(GetRequestNext(0xC1, 2), CommandEffect.NONE, 0, id="a read"),
+]
+
+
+@pytest.mark.parametrize(("message", "effect", "limit"), SUPPLY)
+def test_what_it_does_to_the_supply_comes_from_the_apdu(
+    message: messages.Apdu, effect: CommandEffect, limit: int
+) -> None:
+    found = effect_of(messages.encode(message))
+    assert (found.on_supply, found.limit) == (effect, limit)
 
 
 @settings(max_examples=150)

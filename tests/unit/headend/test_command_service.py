@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
-from tests.unit.headend.test_classify import DISCONNECT, ENERGY, ON, set_clock
+from tests.unit.headend.test_classify import DISCONNECT, ENERGY, LIMIT, ON, RECONNECT, SCRIPT, set_clock
 
 from openami.app.bench.pushes import PushFactory
-from openami.contracts.command import Command, CommandClass, CommandOutcome, Refusal
+from openami.contracts.command import Command, CommandClass, CommandEffect, CommandOutcome, Refusal
 from openami.headend.command.classify import begins_as_request
 from openami.headend.command.counters import SendCounters
 from openami.headend.command.ports import (
@@ -20,13 +20,14 @@ from openami.headend.command.ports import (
     CommandRefusedError,
     CommandUnavailableError,
     NoApprovals,
+    Warrant,
 )
 from openami.headend.command.service import CommandEngines, CommandService
 from openami.headend.listening.keyfeed import KeyFeed
 from openami.kernel.clock import FixedClock
 from openami.kernel.ids import SystemTitle
 from openami.protocol import apdu as messages
-from openami.protocol.apdu.services import ActionRequest, GetRequest
+from openami.protocol.apdu.services import ActionRequest, GetRequest, SetRequest
 from openami.protocol.envelope.wrapper import wrap
 from openami.security.keys.ports import KeyVault
 from openami.security.keys.table import KeyColumns, KeyTable
@@ -56,10 +57,12 @@ class Reserve:
 class OneApproval:
     good: bool = True
 
-    async def find(self, request: ApprovalRequest) -> tuple[UUID, ...]:
-        return (UUID(int=5),) if self.good and request.command_class is CommandClass.SWITCH else ()
+    async def find(self, request: ApprovalRequest) -> Warrant | None:
+        if not self.good or request.command_class is not CommandClass.SWITCH:
+            return None
+        return Warrant((UUID(int=5),), order_id=UUID(int=6), requester=UUID(int=7), feeder=8, load_w=9_000)
 
-    async def spend(self, request: ApprovalRequest) -> tuple[UUID, ...]:
+    async def spend(self, request: ApprovalRequest) -> Warrant | None:
         found = await self.find(request)
         self.good = False
         return found
@@ -239,6 +242,32 @@ async def test_a16_an_approval_is_used_once() -> None:
     ]
     rig.road.events.clear()
     assert await rig.refusal(frame) is Refusal.NEEDS_APPROVAL
+
+
+SWITCHES = [
+    pytest.param(SWITCH, CommandEffect.DISCONNECT, 0, id="a disconnection"),
+    pytest.param(messages.encode(ActionRequest(0xC1, RECONNECT, ON)), CommandEffect.RECONNECT, 0, id="a reconnection"),
+    pytest.param(messages.encode(SetRequest(0xC1, LIMIT, None, ON)), CommandEffect.LIMIT, 1, id="a limit"),
+    pytest.param(messages.encode(ActionRequest(0xC1, SCRIPT, ON)), CommandEffect.OTHER, 0, id="a script"),
+]
+
+
+@pytest.mark.parametrize(("plaintext", "effect", "value"), SWITCHES)
+async def test_a_switch_is_signed_with_its_own_effect_and_its_orders_facts(
+    plaintext: bytes, effect: CommandEffect, value: int
+) -> None:
+    rig = Rig(OneApproval())
+    await rig.send(await rig.frame(plaintext))
+    _, (_, command) = rig.road.events
+    assert (command.effect, command.value) == (effect, value)
+    assert (command.order_id, command.requester) == (UUID(int=6), UUID(int=7))
+    assert (command.feeder, command.load_w) == (8, 9_000)
+
+
+async def test_a_clock_is_signed_with_how_far_it_is_off() -> None:
+    rig = Rig()
+    await rig.send(await rig.frame(set_clock(NOW - timedelta(seconds=90))))
+    assert {(c.effect, c.value, c.order_id) for _, c in rig.road.events} == {(CommandEffect.CLOCK, 90, UUID(int=0))}
 
 
 async def test_nothing_is_signed_that_was_not_sealed_here_for_this_meter() -> None:

@@ -114,7 +114,8 @@ class Desk:
         kind: CommandClass = CommandClass.FIRMWARE,
     ) -> tuple[UUID, ...]:
         rule = FirmwareApprovals(self, self, lambda: self.now)
-        return await rule.spend(ApprovalRequest(title, kind, sha256(plaintext).digest(), plaintext))
+        found = await rule.spend(ApprovalRequest(title, kind, sha256(plaintext).digest(), plaintext))
+        return () if found is None else found.approvals
 
 
 @pytest.mark.parametrize("step", STEPS)
@@ -176,7 +177,7 @@ async def test_a_withdrawn_approval_stops_within_a_second() -> None:
     assert await rule.find(request)
     desk.approvals = []
     desk.now += timedelta(seconds=1)
-    assert await rule.find(request) == ()
+    assert await rule.find(request) is None
 
 
 async def test_an_image_that_is_not_the_approved_one_is_not_read_for_every_request() -> None:
@@ -184,10 +185,10 @@ async def test_an_image_that_is_not_the_approved_one_is_not_read_for_every_reque
     rule = FirmwareApprovals(desk, desk, lambda: desk.now)
     request = ApprovalRequest(METERS[0], CommandClass.FIRMWARE, bytes(32), STEPS["run it"])
     for _ in range(5):
-        assert await rule.find(request) == ()
+        assert await rule.find(request) is None
     assert desk.looks == 1
     desk.images[SUBJECT.image_digest] = OCTETS
-    assert await rule.find(request) == ()
+    assert await rule.find(request) is None
     desk.now += timedelta(seconds=MISMATCH_S)
     assert await rule.find(request)
     assert desk.looks == 2

@@ -12,7 +12,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from openami.contracts.command import Command, CommandClass, CommandOutcome, OutcomeKind, Refusal
+from openami.contracts.command import (
+    COMMAND_MAGIC,
+    Command,
+    CommandClass,
+    CommandEffect,
+    CommandOutcome,
+    OutcomeKind,
+    Refusal,
+)
 from openami.kernel.ids import SystemTitle
 from openami.network.downlink import MAX_TIME_LEFT_MS, Result, decode_down, encode_result
 from openami.network.gateway.desk import CommandDesk
@@ -46,6 +54,8 @@ PLAIN_INITIATE = bytes.fromhex("01000000065f1f0400007e1f04b0")
 def command(number: int = 1, **changes: object) -> Command:
     apdu = changes.pop("apdu", glo())
     assert isinstance(apdu, bytes)
+    if changes.get("command_class") is CommandClass.SWITCH:
+        changes = {"effect": CommandEffect.DISCONNECT} | changes
     fields: dict[str, object] = {
         "request_id": UUID(int=number),
         "title": METER,
@@ -62,6 +72,10 @@ def command(number: int = 1, **changes: object) -> Command:
 
 def signed(given: Command, *, private_key: bytes = PRIVATE) -> bytes:
     return given.signed_with(sign(given.signed_octets(), private_key=private_key)).encode()
+
+
+def signature_of(given: Command) -> bytes:
+    return sign(given.signed_octets(), private_key=PRIVATE)
 
 
 GENUINE = signed(command(approvals=(UUID(int=5),)))
@@ -118,13 +132,13 @@ REFUSED: list[tuple[str, Callable[[], bytes], Refusal]] = [
     ("A17 no signature", lambda: command().encode(), Refusal.BAD_SIGNATURE),
     (
         "A16 an approval added after signing",
-        lambda: replace(command(), approvals=(UUID(int=5),), signature=signed(command())[74:138]).encode(),
+        lambda: replace(command(), approvals=(UUID(int=5),), signature=signature_of(command())).encode(),
         Refusal.BAD_SIGNATURE,
     ),
     (
         "A17 another class than was signed",
         lambda: replace(
-            command(command_class=CommandClass.SWITCH, approvals=(UUID(int=5),)), signature=signed(command())[74:138]
+            command(command_class=CommandClass.SWITCH, approvals=(UUID(int=5),)), signature=signature_of(command())
         ).encode(),
         Refusal.BAD_SIGNATURE,
     ),
@@ -214,7 +228,7 @@ def test_a_command_whose_time_is_over_goes_nowhere() -> None:
 
 def test_octets_that_are_no_command_are_counted_and_nothing_else() -> None:
     desk = Desk()
-    desk.desk.take(b"OC01" + bytes(500), now_ms=NOW_MS)
+    desk.desk.take(COMMAND_MAGIC + bytes(500), now_ms=NOW_MS)
     assert (desk.handed, desk.said, desk.desk.counts["commands_unreadable"]) == ([], [], 1)
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from openami.contracts.command import CommandClass
+from openami.contracts.command import CommandClass, CommandEffect
 from openami.kernel.errors import OpenAmiError
 from openami.kernel.obis import Obis
 from openami.protocol import apdu as messages
@@ -43,6 +43,10 @@ _TIME_OF_CLOCK = AttributeRef(8, Obis(bytes((0, 0, 1, 0, 0, 255))), 2)
 _SCRIPTS, _SCHEDULE, _ASSOCIATION_SN, _ASSOCIATION = 9, 10, 12, 15
 _IMAGE, _REGISTER_MONITOR, _SINGLE_ACTION, _SECURITY, _DISCONNECT, _LIMITER = 18, 21, 22, 64, 70, 71
 _REPLY_TO_HLS = 1
+_EFFECT_OF_SWITCH = {1: CommandEffect.DISCONNECT, 2: CommandEffect.RECONNECT}
+"""Methods of a disconnect control."""
+_THRESHOLDS = range(3, 6)
+"""Attributes of a limiter: active, normal, emergency. Its other ones have no value that a bound could be put to."""
 _ACCESS_STAMP_AT = 5
 _SECOND_OCTETS: Mapping[int, range] = {
     # Whether a dedicated key follows.
@@ -86,10 +90,14 @@ class Effect:
     Args:
         command_class: its class.
         clock: what a write sets the meter's clock to, where it sets the time of the clock and does nothing else.
+        on_supply: what it does to the customer's supply; OTHER where it is not one plain thing.
+        limit: the threshold that it sets, where it limits the load and does nothing else, in the limiter's unit.
     """
 
     command_class: CommandClass
     clock: CosemDateTime | None = None
+    on_supply: CommandEffect = CommandEffect.NONE
+    limit: int = 0
 
 
 def effect_of(plaintext: bytes) -> Effect:
@@ -119,6 +127,8 @@ def effect_of(plaintext: bytes) -> Effect:
         return _gravest([_effect_of_part(part) for part in message.items])
     if isinstance(message, SetRequest) and (clock := _clock_of(message)) is not None:
         return Effect(CommandClass.WRITE, clock)
+    if isinstance(message, SetRequest) and (limit := _limit_of(message)) is not None:
+        return Effect(CommandClass.SWITCH, on_supply=CommandEffect.LIMIT, limit=limit)
     targets = _targets(message)
     if targets is None:
         raise UnknownCommandError(f"{type(message).__name__}: nothing that is sent to a meter alone")
@@ -158,7 +168,19 @@ def _effect_of_part(part: AccessItem) -> Effect:
 def _effect_on(target: AttributeRef | MethodRef) -> Effect:
     if isinstance(target, MethodRef) and (target.class_id, target.method) == (_ASSOCIATION, _REPLY_TO_HLS):
         return Effect(CommandClass.ASSOCIATION)
-    return Effect(_CLASS_OF_OBJECT.get(target.class_id, CommandClass.WRITE))
+    command_class = _CLASS_OF_OBJECT.get(target.class_id, CommandClass.WRITE)
+    if command_class is not CommandClass.SWITCH:
+        return Effect(command_class)
+    if isinstance(target, MethodRef) and target.class_id == _DISCONNECT:
+        return Effect(command_class, on_supply=_EFFECT_OF_SWITCH.get(target.method, CommandEffect.OTHER))
+    return Effect(command_class, on_supply=CommandEffect.OTHER)
+
+
+def _limit_of(message: SetRequest) -> int | None:
+    attribute = message.attribute
+    if attribute.class_id != _LIMITER or attribute.attribute not in _THRESHOLDS or message.selection is not None:
+        return None
+    return message.value.integer
 
 
 def _clock_of(message: SetRequest) -> CosemDateTime | None:
@@ -174,4 +196,9 @@ def _clock_of(message: SetRequest) -> CosemDateTime | None:
 def _gravest(effects: list[Effect]) -> Effect:
     if not effects:
         raise UnknownCommandError("a list of nothing")
-    return max(effects, key=lambda effect: _GRAVITY.index(effect.command_class))
+    command_class = max((effect.command_class for effect in effects), key=_GRAVITY.index)
+    if len(effects) == 1:
+        return effects[0]
+    # Several things at once are not one plain thing: off, on and off again in one list is no reconnection.
+    switches = any(effect.on_supply is not CommandEffect.NONE for effect in effects)
+    return Effect(command_class, on_supply=CommandEffect.OTHER if switches else CommandEffect.NONE)

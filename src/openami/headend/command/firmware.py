@@ -20,7 +20,7 @@ from typing import Protocol
 from uuid import UUID
 
 from openami.contracts.command import CommandClass
-from openami.headend.command.ports import ApprovalRequest, CommandUnavailableError
+from openami.headend.command.ports import ApprovalRequest, CommandUnavailableError, Warrant
 from openami.kernel.ids import SystemTitle
 from openami.kernel.obis import Obis
 from openami.protocol import apdu as messages
@@ -86,10 +86,10 @@ class FirmwareApprovals:
         self._held: OrderedDict[FirmwareSubject, _Held] = OrderedDict()
         self._mismatched: dict[FirmwareSubject, datetime] = {}
 
-    async def find(self, request: ApprovalRequest) -> tuple[UUID, ...]:
-        """Return the approvals of a campaign that this is a part of; none where there is no such campaign."""
+    async def find(self, request: ApprovalRequest) -> Warrant | None:
+        """Return the approvals of a campaign that this is a part of; None where there is no such campaign."""
         if request.command_class is not CommandClass.FIRMWARE:
-            return ()
+            return None
         now = self._real_now()
         try:
             subjects = good_firmware(await self._approvals(now), now=now)
@@ -102,10 +102,10 @@ class FirmwareApprovals:
                 and request.title.octets in held.meters
                 and is_step_of(request.plaintext, image_id=subject.image_id, image=held.image)
             ):
-                return ids
-        return ()
+                return Warrant(ids, order_id=subject.campaign_id)
+        return None
 
-    async def spend(self, request: ApprovalRequest) -> tuple[UUID, ...]:
+    async def spend(self, request: ApprovalRequest) -> Warrant | None:
         """As :meth:`find`: an image is many APDUs, some of them twice, so what ends an approval is its window."""
         return await self.find(request)
 

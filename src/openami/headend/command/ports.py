@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 from uuid import UUID
 
-from openami.contracts.command import Command, CommandClass, CommandOutcome, Refusal
+from openami.contracts.command import NO_ID, Command, CommandClass, CommandEffect, CommandOutcome, Refusal
 from openami.kernel.errors import OpenAmiError
 from openami.kernel.ids import SystemTitle
 
@@ -51,36 +51,59 @@ class ApprovalRequest:
         command_class: what it does.
         digest: SHA-256 of the plain APDU.
         plaintext: the plain APDU: an approval is for exactly this, or for something of which this is a part.
+        effect: what it does to supply or clock.
     """
 
     title: SystemTitle
     command_class: CommandClass
     digest: bytes
     plaintext: bytes = field(default=b"", repr=False)
+    effect: CommandEffect = CommandEffect.NONE
+
+
+@dataclass(frozen=True, slots=True)
+class Warrant:
+    """What a command rests on, as people approved it. The gateway counts by it.
+
+    Args:
+        approvals: ids of the approvals.
+        order_id: the order that asks for it; ``NO_ID`` for none.
+        requester: who asked for that order; ``NO_ID`` for nobody.
+        feeder: number of the feeder that serves the meter; 0 where it is not known.
+        load_w: load that it switches, 0 to 2^32-1 W; 0 where it is not known.
+    """
+
+    approvals: tuple[UUID, ...] = ()
+    order_id: UUID = NO_ID
+    requester: UUID = NO_ID
+    feeder: int = 0
+    load_w: int = 0
 
 
 class Approvals(Protocol):
     """The approvals that people gave. Raises :class:`CommandUnavailableError` where they cannot be asked for."""
 
-    async def find(self, request: ApprovalRequest) -> tuple[UUID, ...]:
-        """Return the approvals that this rests on and that are good now; none where it may not be done."""
+    async def find(self, request: ApprovalRequest) -> Warrant | None:
+        """Return what this rests on, where that is good now; None where it may not be done.
+
+        Raises:
+            CommandRefusedError: it is approved and may not be done all the same, for a reason that staff must read.
+        """
         ...
 
-    async def spend(self, request: ApprovalRequest) -> tuple[UUID, ...]:
-        """As :meth:`find`, and they are good no more."""
+    async def spend(self, request: ApprovalRequest) -> Warrant | None:
+        """As :meth:`find`, and it is good no more."""
         ...
 
 
 class NoApprovals:
     """Nobody approves anything."""
 
-    async def find(self, request: ApprovalRequest) -> tuple[UUID, ...]:  # noqa: ARG002 - the port's signature
-        """Return none."""
-        return ()
+    async def find(self, request: ApprovalRequest) -> None:
+        """Return nothing."""
 
-    async def spend(self, request: ApprovalRequest) -> tuple[UUID, ...]:  # noqa: ARG002 - the port's signature
-        """Return none."""
-        return ()
+    async def spend(self, request: ApprovalRequest) -> None:
+        """Return nothing."""
 
 
 class Road(Protocol):

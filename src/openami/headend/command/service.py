@@ -15,7 +15,7 @@ from uuid import UUID
 
 import numpy as np
 
-from openami.contracts.command import Command, CommandClass, Refusal
+from openami.contracts.command import Command, CommandClass, CommandEffect, Refusal
 from openami.contracts.reading import uuids_of
 from openami.headend.command.classify import Effect, UnknownCommandError, begins_as_request, effect_of
 from openami.headend.command.counters import SendCounters
@@ -26,11 +26,13 @@ from openami.headend.command.ports import (
     CommandRefusedError,
     CommandUnavailableError,
     Road,
+    Warrant,
 )
 from openami.headend.listening.keyfeed import KeyFeed
 from openami.kernel.clock import Clock
 from openami.kernel.ids import SystemTitle
 from openami.kernel.time import EPOCH
+from openami.protocol.cosem.datetime import CosemDateTime
 from openami.protocol.envelope.association import REQUESTS, parse_association
 from openami.protocol.envelope.sealed import SERVICE_REQUESTS, parse_sealed_header, parse_service_sealed
 from openami.protocol.envelope.wrapper import WrapperHeader, parse_wrapper
@@ -45,6 +47,8 @@ from openami.security.suites.gcm import gmac_answer, open_sealed, seal
 
 MAX_LIFE_MS = 300_000
 """Longest life of a command: half of what a gateway takes, so that two clocks may differ."""
+NO_INSTANT_S = 2**63 - 1
+"""Shift of a clock that is set to no instant: beyond every bound."""
 CONTROLS = frozenset({0x30, 0x31})
 """Authenticated and encrypted, in suite 0 or 1; nothing weaker is made."""
 _ACTIVE, _NEW = STATES.index(KeyState.ACTIVE), STATES.index(KeyState.NEW)
@@ -173,7 +177,7 @@ class CommandService:
         header, apdu, body = self._sealed_part(frame)
         plaintext = self._opened(title, body)
         effect = _judged(plaintext)
-        approvals = await self._approved(title, effect, plaintext, spend=True)
+        warrant = await self._approved(title, effect, plaintext, spend=True)
         command = Command(
             request_id=request_id,
             title=title,
@@ -181,9 +185,15 @@ class CommandService:
             client_port=header.source_port,
             server_port=header.destination_port,
             expires_at_ms=expires_at_ms,
-            approvals=approvals,
+            approvals=warrant.approvals,
             apdu=apdu,
             digest=sha256(apdu).digest(),
+            effect=effect.on_supply if effect.clock is None else CommandEffect.CLOCK,
+            value=effect.limit if effect.clock is None else self._shift_s(effect.clock),
+            order_id=warrant.order_id,
+            requester=warrant.requester,
+            feeder=warrant.feeder,
+            load_w=warrant.load_w,
         )
         command = command.signed_with(sign(command.signed_octets(), private_key=self._signing_key))
         if effect.command_class not in {CommandClass.ASSOCIATION, CommandClass.READ}:
@@ -221,17 +231,24 @@ class CommandService:
                 continue
         raise CommandRefusedError(Refusal.BAD_SIGNATURE, "not sealed here for this meter")
 
-    async def _approved(self, title: SystemTitle, effect: Effect, plaintext: bytes, *, spend: bool) -> tuple[UUID, ...]:
+    async def _approved(self, title: SystemTitle, effect: Effect, plaintext: bytes, *, spend: bool) -> Warrant:
         if not needs_approval(effect, now=self._engines.clock.now()):
-            return ()
-        request = ApprovalRequest(title, effect.command_class, sha256(plaintext).digest(), plaintext)
+            return Warrant()
+        request = ApprovalRequest(title, effect.command_class, sha256(plaintext).digest(), plaintext, effect.on_supply)
         approvals = self._engines.approvals
         found = await (approvals.spend(request) if spend else approvals.find(request))
-        if not found:
+        if found is None:
             self.counts["without_approval"] += 1
             name = effect.command_class.name.lower()
             raise CommandRefusedError(Refusal.NEEDS_APPROVAL, f"a command of class {name} needs an approval")
         return found
+
+    def _shift_s(self, clock: CosemDateTime) -> int:
+        """Return by how far a clock would be off, seconds; the most there is where it has no instant."""
+        try:
+            return round(abs(clock.to_utc() - self._engines.clock.now()).total_seconds())
+        except PeerError:
+            return NO_INSTANT_S
 
     async def _pair_to_seal(self, title: SystemTitle) -> _Pair:
         pair = next(iter(self._pairs(title, states=(_ACTIVE, _NEW))), None)

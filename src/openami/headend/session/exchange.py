@@ -30,6 +30,10 @@ _REFUSED_WORDS = {
     Refusal.NO_ROUTE: "no collector hears this meter now",
     Refusal.BUSY: "the collector has too much to do",
     Refusal.OVER_RATE: "the gateway has passed as many commands of this kind as it may for now",
+    Refusal.QUARANTINED: "over a threshold: the gateway keeps it until two people release it",
+    Refusal.METER_CAP: "this meter was switched as often as a meter may be in a day",
+    Refusal.FEEDER_CAP: "this feeder's load may not change by more for some minutes",
+    Refusal.VALUE_BOUND: "the value is beyond what the gateway passes for anybody",
 }
 _NO_WORD = "nothing was heard of it"
 _WORDS = {
