@@ -49,6 +49,7 @@ class RefusedFrame:
         collector_id: who carried it.
         collected_at, refused_at: when, by the collector's clock and in domain time.
         octets: how long it is.
+        released_at: real time at which a person released its counter jump; None where nobody has.
     """
 
     letter_id: str
@@ -60,6 +61,7 @@ class RefusedFrame:
     collected_at: datetime
     refused_at: datetime
     octets: int
+    released_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +95,17 @@ class HeadendStatus(Protocol):
 
     async def dead_letters(self, limit: int = 100, *, before: str | None = None) -> list[RefusedFrame]:
         """Return refused frames, newest first, those older than the letter ``before`` where it is given."""
+        ...
+
+    async def release_counter(self, letter_id: str, *, by: UUID, at: datetime, reason: str) -> bool:
+        """Let head-ends believe the counter of a held letter; False where there is none such, or it is released.
+
+        Args:
+            letter_id: of a dead letter whose reason is ``counter_jump``.
+            by: who releases it.
+            at: real time.
+            reason: why, 1 to 500 characters.
+        """
         ...
 
     async def counts(self, *, now: datetime) -> HeadendCounts:

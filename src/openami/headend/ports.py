@@ -15,6 +15,7 @@ from openami.headend.keeping.answer import Answer, Figure
 from openami.headend.keeping.request import Request
 from openami.headend.keeping.roster import Roster
 from openami.headend.listening.intake import Outcome, StreamMessage
+from openami.headend.listening.release import CounterRelease
 from openami.headend.profiles.columns import ColumnSheet
 from openami.kernel.errors import OpenAmiError
 from openami.kernel.ids import SystemTitle
@@ -326,6 +327,10 @@ class GroupStore(Protocol):
 
     async def pages(self, group: int) -> list[bytes]:
         """Return the pages of counter windows, the base first."""
+        ...
+
+    async def releases(self, *, after: int) -> list[CounterRelease]:
+        """Return the held counter jumps that people have released, of all groups, numbered above ``after``."""
         ...
 
     async def memory(self, group: int) -> list[bytes]:

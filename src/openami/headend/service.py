@@ -18,11 +18,12 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from openami.contracts.stream import PARTITIONS
+from openami.contracts.stream import PARTITIONS, partition_of_octets
 from openami.headend.listening.columnfeed import ColumnFeed
 from openami.headend.listening.intake import Answer, Intake, Outcome, StreamMessage
 from openami.headend.listening.keyfeed import KeyFeed
 from openami.headend.listening.progress import Progress, rows_of_partitions
+from openami.headend.listening.release import lift
 from openami.headend.listening.snapshot import restore_page
 from openami.headend.listening.window import CounterWindows
 from openami.headend.ports import (
@@ -222,6 +223,7 @@ class _GroupWorker:
         self._engines = engines
         self._progress = Progress(partitions, lease.position, lease.position)
         self._due_at = 0.0
+        self._release_no = 0
         self._asking = _asking(lease, partitions, zone, table, engines)
 
     @property
@@ -253,6 +255,8 @@ class _GroupWorker:
         self._windows.forget(rows_of_partitions(self._table, self._partitions))
         for page in pages:
             restore_page(self._windows, self._table, page)
+        # A snapshot may be older than a release: frames behind it were taken because of it.
+        await self._apply_releases()
         if self._asking is not None:
             await self._asking.restore(await self._engines.store.memory(self.lease.group))
         self._progress.base_octets = len(pages[0]) if pages else 0
@@ -271,6 +275,21 @@ class _GroupWorker:
                 await self._pass_on(messages)
             if self._engines.monotonic() >= self._due_at:
                 await self._write_snapshot()
+                await self._look_for_releases()
+
+    async def _look_for_releases(self) -> None:
+        try:
+            await self._apply_releases()
+        except StateUnavailableError as error:
+            log.warning("releases_unavailable", group=self.lease.group, error=str(error))
+
+    async def _apply_releases(self) -> None:
+        """Move windows up to counter jumps that people have released; others' groups are their owners' affair."""
+        for release in await self._engines.store.releases(after=self._release_no):
+            self._release_no = release.number
+            is_ours = partition_of_octets(release.title) in self._partitions
+            if is_ours and lift(release, self._table, self._windows):
+                log.info("counter_released", group=self.lease.group, letter=release.letter_id)
 
     async def _pass_on(self, messages: list[StreamMessage]) -> None:
         """Turn messages into outcomes that are durable downstream.

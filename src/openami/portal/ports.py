@@ -224,6 +224,14 @@ class OperationsView(Protocol):
         """Return refused frames, newest first; ``before`` is ``next_before`` of an earlier page."""
         ...
 
+    async def release_counter(self, letter_id: str, *, by: UUID, reason: str) -> None:
+        """Believe the counter of a held frame.
+
+        Raises:
+            RefusedError: no such letter is held, or it is released already.
+        """
+        ...
+
     async def unassigned(self, limit: int) -> Sequence[UnassignedMeterView]:
         """Return meters with keys and no installation."""
         ...

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -108,6 +109,26 @@ async def test_bad_frames_become_letters_and_disturb_nothing(rig: Any) -> None:
     assert [x.letter_id for x in older] == [x.letter_id for x in shown[3:]]
     counts = await rig.status.counts(now=real_now())
     assert (counts.accepted, counts.refused[RefusalReason.BAD_TAG]) == (41, 2)
+
+
+async def test_a_held_counter_is_released_by_a_person_once_and_stays_so_through_a_restart(rig: Any) -> None:
+    factory = rig.factory
+    held = [factory.frame(0, factory.profile_push(0, counter)) for counter in (2_000_002, 2_000_003)]
+    async with rig.running(rig.headend()):
+        await rig.send(factory.profile_frames(40))
+        await rig.send(held[:1])
+        await rig.until_counted(41)
+        (letter,) = await rig.status.dead_letters()
+        assert (letter.reason, letter.released_at) == (RefusalReason.COUNTER_JUMP, None)
+        by = {"by": uuid4(), "at": FIRST_END, "reason": "meter replaced its memory"}
+        assert [await rig.status.release_counter(letter.letter_id, **by) for _ in range(2)] == [True, False]
+        assert not await rig.status.release_counter("1-7", **by)
+    # Nothing came in between, so the snapshot is older than the release: the next owner must not forget it.
+    async with rig.running(rig.headend("two")):
+        await rig.send(held[1:])
+        await rig.until_counted(42)
+    assert (await rig.status.counts(now=real_now())).accepted == 41
+    assert [x.released_at for x in await rig.status.dead_letters()] == [FIRST_END]
 
 
 async def test_a_shipment_taken_while_it_runs_is_used_without_restart(rig: Any) -> None:

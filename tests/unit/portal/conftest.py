@@ -158,6 +158,10 @@ class FakeSessions:
         self.sessions.pop(secret, None)
 
 
+HELD = "77-0"
+"""A letter whose counter is held."""
+
+
 class FakeOperations:
     async def completeness(self, period: Period) -> CompletenessView:
         return CompletenessView(hour=[0], cell=["A"], expected=[[4]], received=[[3]])
@@ -175,6 +179,10 @@ class FakeOperations:
         self, *, limit: int, before: str | None = None, system_title: str | None = None
     ) -> DeadLettersView:
         return DeadLettersView(letters=[], next_before=None)
+
+    async def release_counter(self, letter_id: str, *, by: UUID, reason: str) -> None:
+        if letter_id != HELD:
+            raise RefusedError("This frame is not held for its counter, or somebody has released it already.")
 
     async def unassigned(self, limit: int) -> Sequence[UnassignedMeterView]:
         return []

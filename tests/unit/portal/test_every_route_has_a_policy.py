@@ -8,6 +8,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from tests.unit.portal.conftest import HELD
 
 from openami.portal.application import openapi_document
 from openami.portal.routes.customer import LOG_ENTRIES
@@ -27,6 +28,7 @@ BODIES = {
         "meter_id": METER, "service_point_id": OTHER, "installed_at": 1_700_000_000, "reason": "found in the field",
     },
     "/api/v1/staff/meters/{meter_id}/reads": {"kind": "registers", "reason": "a caller doubts the bill"},
+    "/api/v1/staff/dead-letters/{letter_id}/release": {"reason": "repaired by its maker"},
 }  # fmt: skip
 
 
@@ -112,7 +114,7 @@ def test_the_document_kept_for_the_web_application_is_this_one() -> None:
 
 
 def _address(path: str, place: str) -> str:
-    return path.format(service_point_id=place, bill_id=uuid4(), meter_id=METER)
+    return path.format(service_point_id=place, bill_id=uuid4(), meter_id=METER, letter_id=HELD)
 
 
 @pytest.mark.parametrize("purpose", [None, "customer_service", "own_data"])

@@ -117,6 +117,8 @@ def _of_headend(found: RefusedFrame) -> DeadLetterView:
         collected_at=epoch_s(found.collected_at),
         refused_at=epoch_s(found.refused_at),
         octets=found.octets,
+        can_release=found.reason is RefusalReason.COUNTER_JUMP and found.released_at is None,
+        released_at=epoch_s(found.released_at) if found.released_at else None,
     )
 
 
@@ -132,4 +134,6 @@ def _of_gateway(found: QuarantinedFrame) -> DeadLetterView:
         collected_at=min(found.collected_at_ms // 1000, LAST_STAMP_S),
         refused_at=min(found.refused_at_ms // 1000, LAST_STAMP_S),
         octets=found.octets,
+        can_release=False,
+        released_at=None,
     )

@@ -162,6 +162,12 @@ class Operations:
         return await self.letters.page(limit=limit, before=before, system_title=system_title)
 
     @answering
+    async def release_counter(self, letter_id: str, *, by: UUID, reason: str) -> None:
+        """Believe the counter of a held frame."""
+        if not await self.headend.release_counter(letter_id, by=by, at=self.real.now(), reason=reason):
+            raise RefusedError("This frame is not held for its counter, or somebody has released it already.")
+
+    @answering
     async def unassigned(self, limit: int) -> list[UnassignedMeterView]:
         """Return meters with keys and no installation: those that were heard first."""
         devices = await self._named(None)

@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from openami.contracts.deadletter import DeadLetter, RefusalReason
 from openami.contracts.reading import uuids_of
 from openami.headend.api import HeadendCounts, LastFrame, RefusedFrame
+from openami.headend.listening.release import CounterRelease
 from openami.headend.ports import (
     HeadendError,
     KeptPage,
@@ -107,6 +108,12 @@ class PostgresGroupStore:
         async with _transaction(self._engine) as connection:
             return [bytes(o) for o in (await connection.execute(query, {"group": group})).scalars()]
 
+    async def releases(self, *, after: int) -> list[CounterRelease]:
+        """Return released counter jumps."""
+        async with _transaction(self._engine) as connection:
+            rows = (await connection.execute(_RELEASES, {"after": after})).all()
+        return [CounterRelease(r.release_no, r.letter_id, bytes.fromhex(r.system_title), bytes(r.frame)) for r in rows]
+
     async def memory(self, group: int) -> list[bytes]:
         """Return what is remembered of meters."""
         query = text("select octets from headend.memory_page where group_no = :group order by page_no")
@@ -165,6 +172,12 @@ class PostgresHeadendStatus:
             values = {"seq": seq, "frame_no": frame_no, "limit": _bounded(limit)}
             rows = (await connection.execute(_LETTERS, values)).all()
         return [RefusedFrame(r[0], RefusalReason(r[1]), *r[2:]) for r in rows]
+
+    async def release_counter(self, letter_id: str, *, by: UUID, at: datetime, reason: str) -> bool:
+        """Let head-ends believe the counter of a held letter."""
+        values = {"letter_id": letter_id, "by": by, "at": at, "why": reason}
+        async with _transaction(self._engine) as connection:
+            return (await connection.execute(_RELEASE_COUNTER, values)).rowcount == 1
 
     async def counts(self, *, now: datetime) -> HeadendCounts:
         """Return totals."""
@@ -246,10 +259,22 @@ _UPSERT_LAST_FRAMES = text("""
         frames = last_frame.frames + excluded.frames
 """)
 _LETTERS = text("""
-    select letter_id, reason, detail, system_title, invocation_counter, collector_id, collected_at, refused_at,
-           octet_length(frame)
-    from headend.dead_letter where (stream_seq, frame_no) < (:seq, :frame_no)
+    select letter_id, d.reason, detail, system_title, invocation_counter, collector_id, collected_at, refused_at,
+           octet_length(frame), r.asked_at
+    from headend.dead_letter d left join headend.counter_release r using (letter_id)
+    where (stream_seq, frame_no) < (:seq, :frame_no)
     order by stream_seq desc, frame_no desc limit :limit
+""")
+_RELEASES = text("""
+    select release_no, letter_id, system_title, frame
+    from headend.counter_release join headend.dead_letter using (letter_id)
+    where release_no > :after order by release_no limit 10000
+""")
+_RELEASE_COUNTER = text("""
+    insert into headend.counter_release (letter_id, asked_by, asked_at, reason)
+    select :letter_id, :by, :at, :why
+    where exists (select from headend.dead_letter where letter_id = :letter_id and reason = 'counter_jump')
+    on conflict (letter_id) do nothing
 """)
 _OWNED = text("select count(*) filter (where lease_until > :now), count(*) from headend.partition_group")
 

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Annotated, TypeVar
 from uuid import UUID
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Path, Query
 
 from openami.kernel.errors import OpenAmiError
 from openami.kernel.time import Period, epoch_s, instant_from_epoch_s
@@ -22,6 +22,7 @@ from openami.portal.views.staff import (
     DeadLettersView,
     MeterView,
     NowView,
+    ReleaseCounter,
     ServicePointHitsView,
     UnassignedView,
 )
@@ -80,6 +81,23 @@ async def dead_letters(
     """Return refused frames with the reason, newest first."""
     await open_gate(ports, session, query="dead_letters", kind=Kind.DEAD_LETTERS)
     return await ports.operations.dead_letters(limit=limit, before=before)
+
+
+@router.post(
+    "/dead-letters/{letter_id}/release",
+    status_code=204,
+    responses=ERRORS,
+    openapi_extra=policy(Kind.DEAD_LETTERS, Action.CHANGE),
+)
+async def release_counter(
+    letter_id: Annotated[str, Path(max_length=40)], body: ReleaseCounter, session: SessionOf, ports: PortsOf
+) -> None:
+    """Believe the counter of a frame that was held because it jumped: its meter is heard again from there on."""
+    await open_gate(
+        ports, session, query="release_counter", kind=Kind.DEAD_LETTERS, action=Action.CHANGE,
+        note=f"letter {letter_id}: {body.reason}",
+    )  # fmt: skip
+    await ports.operations.release_counter(letter_id, by=session.principal.user_id, reason=body.reason)
 
 
 @router.get("/unassigned", responses=ERRORS, openapi_extra=policy(Kind.METER))

@@ -76,6 +76,8 @@ class DeadLetterView(View):
     collected_at: int
     refused_at: int
     octets: int = Field(description="Length of the refused frame.")
+    can_release: bool = Field(description="Whether its counter is held and a person may release it.")
+    released_at: int | None = Field(description="Epoch s, real time; null where nobody has released it.")
 
 
 class DeadLettersView(View):
@@ -83,6 +85,12 @@ class DeadLettersView(View):
 
     letters: list[DeadLetterView]
     next_before: str | None = Field(description="Pass as ``before`` for the next page.")
+
+
+class ReleaseCounter(View):
+    """Believe the counter of a held frame: its meter is heard again from there on."""
+
+    reason: str = Field(min_length=5, max_length=500, description="Why, for the audit log.")
 
 
 class UnassignedMeterView(View):

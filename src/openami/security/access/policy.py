@@ -103,6 +103,8 @@ TABLE: tuple[Rule, ...] = (
     _rule(_CONSOLE, Action.READ, Kind.LIVE_EVENTS, Relation.NONE, _OPERATIONS),
     _rule(_CONSOLE, Action.READ, Kind.OPERATIONS, Relation.NONE, _OPERATIONS),
     _rule((*_DESK, Role.SECADM, Role.SECAUD), Action.READ, Kind.DEAD_LETTERS, Relation.NONE, _OPERATIONS),
+    # A counter that jumped: whoever believes it looks at the meter first, and is named in the log.
+    _rule(_DESK, Action.CHANGE, Kind.DEAD_LETTERS, Relation.NONE, _OPERATIONS),
     _rule((*_DESK, Role.INSTALLER), Action.READ, Kind.METER, Relation.NONE, _OPERATIONS),
     # A meter read by hand shows a home's figures: the customer sees who asked.
     _rule(_DESK, Action.READ, Kind.METER_READ, Relation.ANY, _DESK_WORK),
