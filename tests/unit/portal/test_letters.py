@@ -46,6 +46,9 @@ class FakeHeadend:
     async def last_frame_of(self, meter_id: UUID) -> LastFrame | None:
         raise NotImplementedError
 
+    async def release_counter(self, letter_id: str, *, by: UUID, at: datetime, reason: str) -> bool:
+        raise NotImplementedError
+
 
 def letters_of(folder: Path, *, headend: int, gateway: int, collected_at_ms: int = 5) -> Letters:
     quarantine = Quarantine(folder / "quarantine")
