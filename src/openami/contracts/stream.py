@@ -19,23 +19,27 @@ DAY_S = 86_400
 class StreamSpec:
     """A durable stream: its name, the subjects it keeps and for how long.
 
-    ``dedup_window_s`` is how far back an equal ``Nats-Msg-Id`` is recognised as the same message.
+    ``dedup_window_s`` is how far back an equal ``Nats-Msg-Id`` is recognised as the same message. A ``max_age_s`` of 0
+    keeps for ever; ``max_per_subject`` keeps the last so many of each subject, 0 for all.
     """
 
     name: str
     subjects: tuple[str, ...]
     max_age_s: int
     dedup_window_s: int = 120
+    max_per_subject: int = 0
 
 
 DMZ_FRAME = StreamSpec("DMZ_FRAME", ("dmz.frame.v1.*", "dmz.mark.v1.*"), 7 * DAY_S)
+DMZ_HEALTH = StreamSpec("DMZ_HEALTH", ("dmz.health.v1.*",), 30 * DAY_S, max_per_subject=16)
+"""What the gateway says of each collector (:mod:`openami.contracts.health`): the last few words."""
 CORE_READING = StreamSpec("CORE_READING", ("core.reading.v1.*",), 7 * DAY_S)
 CORE_EVENT = StreamSpec("CORE_EVENT", ("core.event.v1.*",), 14 * DAY_S)
 CORE_DEADLETTER = StreamSpec("CORE_DEADLETTER", ("core.deadletter.v1",), 45 * DAY_S)
 CORE_CHANGED = StreamSpec("CORE_CHANGED", ("core.changed.v1.*",), 2 * DAY_S)
 CORE_COMMAND = StreamSpec("CORE_COMMAND", ("core.command.v1", "core.outcome.v1"), 14 * DAY_S)
 """What was signed that does more than read, and what became of every command: kept to look at, never read again."""
-ALL_STREAMS = (DMZ_FRAME, CORE_READING, CORE_EVENT, CORE_DEADLETTER, CORE_CHANGED, CORE_COMMAND)
+ALL_STREAMS = (DMZ_FRAME, DMZ_HEALTH, CORE_READING, CORE_EVENT, CORE_DEADLETTER, CORE_CHANGED, CORE_COMMAND)
 
 DEADLETTER_SUBJECT = "core.deadletter.v1"
 COMMAND_SUBJECT = "core.command.v1"
@@ -74,6 +78,11 @@ def mark_subject(collector_id: int) -> str:
     mark tells exactly where the collector must resume.
     """
     return f"dmz.mark.v1.{collector_id}"
+
+
+def health_subject(collector_id: int) -> str:
+    """Subject of what the gateway says of a collector."""
+    return f"dmz.health.v1.{collector_id}"
 
 
 def reading_subject(partition: int) -> str:

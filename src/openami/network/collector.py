@@ -22,6 +22,7 @@ from secrets import SystemRandom
 import structlog
 
 from openami.contracts.command import OutcomeKind, Refusal
+from openami.contracts.health import HealthReport, encode_report
 from openami.network.downlink import Result, encode_result
 from openami.network.gateway_connection import HEARTBEAT_S, ConnectionLostError, GatewayConnection
 from openami.network.intake import OfferedFrame
@@ -77,6 +78,7 @@ class Collector:
         host, port: the gateway.
         ssl_context: as :func:`openami.security.pki.client_context` makes it.
         dice: numbers in [0, 1) that spread reconnections.
+        health: makes a health report, given how many frames wait on disk; None for none.
         max_spool_octets: bound of the spool.
 
     Raises:
@@ -92,12 +94,15 @@ class Collector:
         port: int,
         ssl_context: ssl.SSLContext,
         dice: Callable[[], float] | None = None,
+        health: Callable[[int], HealthReport] | None = None,
         max_spool_octets: int = MAX_SPOOL_OCTETS,
     ) -> None:
         self.collector_id = collector_id
         self._address = (host, port)
         self._ssl_context = ssl_context
         self._dice = dice or SystemRandom().random
+        self._health = health
+        self._has_news = False
         self._on_down: Callable[[int, bytes, bytes], None] | None = None
         self._spool = Spool(spool_folder, max_octets=max_spool_octets)
         self._connection: GatewayConnection | None = None
@@ -134,6 +139,11 @@ class Collector:
     def on_down(self, take: Callable[[int, bytes, bytes], None]) -> None:
         """Pass each DOWN's number, title and body to ``take``, from now on; a LinkError of it ends the connection."""
         self._on_down = take
+
+    def health_changed(self) -> None:
+        """Send a health report now and not with the next heartbeat: a door was opened, a place has changed."""
+        self._has_news = True
+        self._wake.set()
 
     def tell(self, number: int, title: bytes, result: Result) -> None:
         """Send a RESULT; with the gateway away it is lost, and the gateway says "no answer" in its place."""
@@ -202,7 +212,9 @@ class Collector:
         self._connections += 1
         async with asyncio.timeout(CONNECT_TIMEOUT_S):
             _, connection = await loop.create_connection(
-                lambda: GatewayConnection(self._wake, self._take), *self._address, ssl=self._ssl_context
+                lambda: GatewayConnection(self._wake, self._take, self._report if self._health else None),
+                *self._address,
+                ssl=self._ssl_context,
             )
         self._connection = connection
         connection.send(
@@ -215,6 +227,9 @@ class Collector:
             await self._pause(connection, deadline - loop.time())
             if loop.time() > deadline:
                 raise ConnectionLostError("the gateway did not say where to resume")
+        # Whoever opened the door may cut the line next.
+        self._has_news = self._health is not None
+        self._keep_alive(connection)
         for run in self._spool.runs_after(self._spool.acked_seq):
             await self._send(connection, run, stop)
         while not stop.is_set():
@@ -226,7 +241,16 @@ class Collector:
                     await self._send(connection, run, stop)
             else:
                 await self._pause(connection, HEARTBEAT_S)
-                connection.keep_alive(loop.time())
+            self._keep_alive(connection)
+
+    def _keep_alive(self, connection: GatewayConnection) -> None:
+        news, self._has_news = self._has_news, False
+        connection.keep_alive(asyncio.get_running_loop().time(), has_news=news)
+
+    def _report(self) -> bytes:
+        if self._health is None:
+            return b""
+        return encode_report(self._health(self._spool.unacked_frames + self._spool.waiting_frames))
 
     async def _pause(self, connection: GatewayConnection, timeout_s: float) -> None:
         """Wait until something happened; raise if it is the end of the connection or of the disk."""
@@ -240,12 +264,11 @@ class Collector:
 
     async def _room(self, connection: GatewayConnection, stop: asyncio.Event) -> None:
         """Wait until the window and the socket take more."""
-        loop = asyncio.get_running_loop()
         if connection.lost is not None:
             raise connection.lost
         while connection.is_full and not stop.is_set():
             await self._pause(connection, HEARTBEAT_S)
-            connection.keep_alive(loop.time())
+            self._keep_alive(connection)
 
     async def _send(self, connection: GatewayConnection, run: Run, stop: asyncio.Event) -> None:
         await self._room(connection, stop)

@@ -29,14 +29,21 @@ class GatewayConnection(asyncio.Protocol):
     Args:
         wake: set whenever something happened.
         take: takes each message.
+        report: gives the health report that goes into each heartbeat; None for a collector that makes none.
     """
 
-    def __init__(self, wake: asyncio.Event, take: Callable[[GatewayConnection, LinkMessage], None]) -> None:
+    def __init__(
+        self,
+        wake: asyncio.Event,
+        take: Callable[[GatewayConnection, LinkMessage], None],
+        report: Callable[[], bytes] | None = None,
+    ) -> None:
         self.link = CollectorLink()
         self.has_resumed = False
         self.lost: Exception | None = None
         self._wake = wake
         self._take = take
+        self._report = report
         self._transport: asyncio.Transport | None = None
         self._is_paused = False
         self._in_flight: deque[tuple[int, int]] = deque()
@@ -106,13 +113,22 @@ class GatewayConnection(asyncio.Protocol):
         while self._in_flight and self._in_flight[0][0] <= seq:
             self._in_flight_octets -= self._in_flight.popleft()[1]
 
-    def keep_alive(self, now: float) -> None:
-        """Send a heartbeat when it is due; end a connection that has been silent for too long."""
+    def keep_alive(self, now: float, *, has_news: bool = False) -> None:
+        """Send a heartbeat when it is due; end a connection that has been silent for too long.
+
+        One that carries health is due whatever else flows; a bare one only where nothing does.
+
+        Args:
+            now: the loop's time [s].
+            has_news: whether the health report holds something that must not wait.
+        """
         if now - self._heard_at >= SILENCE_S:
             self._end(ConnectionLostError(f"the gateway was silent for {SILENCE_S:.0f} s"))
-        elif now - max(self._asked_at, self._heard_at) >= HEARTBEAT_S:
+            return
+        since = self._asked_at if self._report is not None else max(self._asked_at, self._heard_at)
+        if has_news or now - since >= HEARTBEAT_S:
             self._asked_at = now
-            self.send(encode_message(MessageType.HEARTBEAT))
+            self.send(encode_message(MessageType.HEARTBEAT, body=self._report() if self._report is not None else b""))
 
     def close(self) -> None:
         """End the connection."""

@@ -10,7 +10,8 @@ HELLO     collector    highest seq it planned  ``version u16 | collector id u32 
 FRAME     collector    1, 2, 3 ... no gaps     DLMS wrapper frame, opaque here; title and class say for whom
 ACK       gateway      everything to it is     empty
                        on disk in the stream
-HEARTBEAT both         0                       empty; the gateway answers each one
+HEARTBEAT both         0                       a collector's health report or empty; the gateway answers each one,
+                                               empty; see :mod:`openami.contracts.health`
 DOWN      gateway      number of the command   time left and wrapper frame, see :mod:`openami.network.downlink`
 RESULT    collector    number of the command   what became of it; an answer comes as a FRAME of class 3
 ========= ============ ======================= ==================================================================

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from openami.contracts.command import CommandOutcome
+from openami.contracts.health import CollectorWord
 from openami.kernel.errors import OpenAmiError
 
 
@@ -125,4 +126,16 @@ class CommandBus(Protocol):
 
     def tell(self, outcome: CommandOutcome) -> None:
         """Send the word about a command. Does not wait; with the bus away the word is lost."""
+        ...
+
+
+class HealthBus(Protocol):
+    """Where the gateway says how its collectors are."""
+
+    async def tell(self, words: Sequence[CollectorWord]) -> None:
+        """Put words on the stream and on disk; return when all are there.
+
+        Raises:
+            FrameStreamError: some may not be there: say them again.
+        """
         ...

@@ -18,12 +18,14 @@ from nats.js.errors import NotFoundError
 from openami.app.engines.nats import NatsEngine, connect
 from openami.app.settings import Home, Settings
 from openami.contracts.frame import FrameClass, SealedFrame, decode_frame_batch
+from openami.contracts.health import HealthReport
 from openami.contracts.stream import DMZ_FRAME
 from openami.kernel.clock import FixedClock
 from openami.kernel.ids import SystemTitle
+from openami.network.adapters.health import JetStreamHealth
 from openami.network.adapters.jetstream import JetStreamFrames
 from openami.network.collector import Collector, OfferedFrame
-from openami.network.gateway import Gateway, GatewayLimits
+from openami.network.gateway import Gateway, GatewayLimits, HealthTelling
 from openami.network.ports import FrameStream, KnownTitles
 from openami.security.pki import RevocationList, Role, client_context, ensure_identity, server_context
 
@@ -73,10 +75,18 @@ class RunningGateway:
     task: asyncio.Task[None]
     stop: asyncio.Event = field(default_factory=asyncio.Event)
 
-    def collector(self, folder: Path, *, collector_id: int = 7) -> Collector:
+    def collector(
+        self, folder: Path, *, collector_id: int = 7, health: Callable[[int], HealthReport] | None = None
+    ) -> Collector:
         _, client = pki_contexts(self.pki, collector_id=collector_id)
         return Collector(
-            collector_id, spool_folder=folder, host="127.0.0.1", port=self.port, ssl_context=client, dice=lambda: 0.0
+            collector_id,
+            spool_folder=folder,
+            host="127.0.0.1",
+            port=self.port,
+            ssl_context=client,
+            dice=lambda: 0.0,
+            health=health,
         )
 
 
@@ -102,6 +112,7 @@ async def running_gateway(
         run_name=f"t-{time.time_ns():x}",
         revoked=RevocationList(folder / "pki" / "revoked"),
         titles=titles,
+        telling=HealthTelling(JetStreamHealth(client), lambda: time.time_ns() // 1_000_000),
         limits=limits,
     )
     stop = asyncio.Event()

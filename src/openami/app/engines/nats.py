@@ -28,7 +28,6 @@ from openami.contracts.stream import (
     ALL_STREAMS,
     COMMAND_SUBJECT,
     DMZ_COMMAND_SUBJECT,
-    DMZ_FRAME,
     DMZ_OUTCOME_SUBJECT,
     OUTCOME_SUBJECT,
     SEALING_SUBJECT,
@@ -97,10 +96,11 @@ class NatsEngine:
     def _configuration(self) -> str:
         words = json.loads(self._password_file.read_text())
         gateway = ["dmz.frame.v1.*", "dmz.mark.v1.*", "$JS.API.DIRECT.GET.DMZ_FRAME.>", "$JS.API.STREAM.INFO.DMZ_FRAME"]
-        gateway += ["$JS.API.STREAM.MSG.GET.DMZ_FRAME", "$JS.API.INFO", DMZ_OUTCOME_SUBJECT]
+        gateway += ["$JS.API.STREAM.MSG.GET.DMZ_FRAME", "$JS.API.INFO", DMZ_OUTCOME_SUBJECT, "dmz.health.v1.*"]
         headend = ["$JS.API.CONSUMER.>", "$JS.API.STREAM.INFO.DMZ_FRAME", "$JS.API.STREAM.NAMES", "$JS.API.INFO"]
         headend += ["$JS.ACK.DMZ_FRAME.>", "$JS.API.DIRECT.GET.DMZ_FRAME.>", "$JS.API.STREAM.MSG.GET.DMZ_FRAME"]
-        headend += ["$JS.FC.>"]
+        headend += ["$JS.FC.>", "$JS.API.STREAM.INFO.DMZ_HEALTH", "$JS.API.DIRECT.GET.DMZ_HEALTH.>"]
+        headend += ["$JS.API.STREAM.MSG.GET.DMZ_HEALTH"]
         document: dict[str, Any] = {
             "host": self.host,
             "port": self.port,
@@ -156,7 +156,8 @@ def _core_users(words: dict[str, str]) -> list[dict[str, Any]]:
 
 async def ensure_streams(*, dmz_url: str, core_url: str) -> None:
     """Make every stream of :mod:`openami.contracts.stream` that is not there yet, and bring the rest up to date."""
-    for url, specs in ((dmz_url, [DMZ_FRAME]), (core_url, [s for s in ALL_STREAMS if s is not DMZ_FRAME])):
+    dmz = [s for s in ALL_STREAMS if s.name.startswith("DMZ_")]
+    for url, specs in ((dmz_url, dmz), (core_url, [s for s in ALL_STREAMS if s not in dmz])):
         client = await connect(url, name="openami-streams")
         try:
             for spec in specs:
@@ -212,6 +213,7 @@ async def _ensure_stream(client: Client, spec: StreamSpec) -> None:
         name=spec.name,
         subjects=list(spec.subjects),
         max_age=spec.max_age_s,
+        max_msgs_per_subject=spec.max_per_subject or -1,
         duplicate_window=spec.dedup_window_s,
         storage=api.StorageType.FILE,
         allow_direct=True,

@@ -9,8 +9,9 @@ from openami.app.engines.nats import NatsEngine, connect
 from openami.app.process import ready
 from openami.app.settings import Settings, real_now
 from openami.network.adapters.commands import NatsCommandBus
+from openami.network.adapters.health import JetStreamHealth
 from openami.network.adapters.jetstream import JetStreamFrames
-from openami.network.gateway import Commanding, Gateway, ListedSigningKeys, ListedTitles
+from openami.network.gateway import Commanding, Gateway, HealthTelling, ListedSigningKeys, ListedTitles
 from openami.security.pki import RevocationList, Role, ensure_identity, server_context
 
 
@@ -39,6 +40,7 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
                 keys=ListedSigningKeys(home.folder("dmz") / "command_keys"),
                 real_now_ms=_real_now_ms,
             ),
+            telling=HealthTelling(JetStreamHealth(client), _real_now_ms),
         )
         await gateway.run(stop, host=settings.host, port=settings.gateway_port, ready=lambda _port: ready())
     finally:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 
+from openami.app.collector_health import Housing
 from openami.app.process import ready
 from openami.app.settings import Settings, real_now
 from openami.kernel.time import EPOCH
@@ -56,4 +57,5 @@ def _collector(settings: Settings) -> Collector:
         host=settings.host,
         port=settings.gateway_port,
         ssl_context=context,
+        health=Housing(identity.certificate).report,
     )

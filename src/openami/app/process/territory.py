@@ -25,6 +25,7 @@ from itertools import count
 
 import structlog
 
+from openami.app.collector_health import Housing
 from openami.app.process import ready
 from openami.app.settings import Settings, real_now
 from openami.app.territory_files import Standing, TerritoryFiles, bank_of
@@ -58,6 +59,8 @@ TICK_S = 0.25
 FULL_SPOOL_WAIT_S = 5.0
 STEPS_AT_ONCE = 8
 """Quarter-hours measured before their frames are handed over: bounds the memory of a long catch-up."""
+FIRST_CELL = 4_100
+"""The mobile network's cells that carry the collectors, one each."""
 SETTLED_S = MAX_JITTER_S + 30
 
 
@@ -100,6 +103,7 @@ def _collectors(settings: Settings, files: TerritoryFiles, territory: Territory)
     for number in range(1, territory.feeder.cell_count + 1):
         identity = ensure_identity(pki, role=Role.COLLECTOR, number=number, now=real_now())
         context = client_context(certificate=identity.certificate, key=identity.key, authority=identity.authority)
+        housing = Housing(identity.certificate, *_place(number), cell=FIRST_CELL + number)
         collectors.append(
             Collector(
                 number,
@@ -107,9 +111,15 @@ def _collectors(settings: Settings, files: TerritoryFiles, territory: Territory)
                 host=settings.host,
                 port=settings.gateway_port,
                 ssl_context=context,
+                health=housing.report,
             )
         )
     return collectors
+
+
+def _place(number: int) -> tuple[int, int]:
+    """Return where a collector stands, 1e-7 degree north and east: a row along a made-up street."""
+    return 387_000_000 + 30_000 * (number // 10), -904_000_000 + 30_000 * (number % 10)
 
 
 def _log_calls(cells: Sequence[RadioCell]) -> None:

@@ -5,8 +5,9 @@ It holds no meter key and cannot read a frame. What it refuses is counted and ke
 
 from openami.network.gateway.command import ListedSigningKeys
 from openami.network.gateway.desk import Commanding
+from openami.network.gateway.health import HealthTelling
 from openami.network.gateway.limits import GatewayLimits
 from openami.network.gateway.server import Gateway
 from openami.network.gateway.titles import EveryTitle, ListedTitles
 
-__all__ = ["Commanding", "EveryTitle", "Gateway", "GatewayLimits", "ListedSigningKeys", "ListedTitles"]
+__all__ = ["Commanding", "EveryTitle", "Gateway", "GatewayLimits", "HealthTelling", "ListedSigningKeys", "ListedTitles"]

@@ -41,6 +41,10 @@ class ConnectionHost(Protocol):
         """Take the result of a command. Raises LinkError."""
         ...
 
+    def heartbeat(self, connection: CollectorConnection, message: LinkMessage) -> None:
+        """Take what a collector says of its health. Raises LinkError."""
+        ...
+
     def awaits_in_clear(self, collector_id: int, message: LinkMessage) -> bool:
         """Tell whether a frame in the clear is the answer to a command that its meter has in hand."""
         ...
@@ -63,6 +67,7 @@ class CollectorConnection(asyncio.Protocol):
         "_rate",
         "_transport",
         "collector_id",
+        "ended_by",
         "heard_at_s",
         "held_until_s",
         "is_closed",
@@ -81,6 +86,7 @@ class CollectorConnection(asyncio.Protocol):
         self.link = GatewayLink()
         self.collector_id = 0
         self.serial = 0
+        self.ended_by = ""
         self.is_closed = False
         self.is_reading = True
         self.held_until_s = 0.0
@@ -146,6 +152,7 @@ class CollectorConnection(asyncio.Protocol):
 
     def _take(self, message: LinkMessage) -> None:
         if message.type == MessageType.HEARTBEAT:
+            self._host.heartbeat(self, message)
             self.send(_HEARTBEAT)
         elif message.type == MessageType.RESULT:
             self._host.received(self, message)
@@ -200,6 +207,7 @@ class CollectorConnection(asyncio.Protocol):
         """Drop the connection and count why."""
         if not self.is_closed:
             self.is_closed = True
+            self.ended_by = cause
             self._host.count(f"ended_{cause}")
             if self._transport is not None:
                 self._transport.abort()

@@ -24,6 +24,7 @@ from openami.network.gateway.check import is_association_answer, is_refusal_in_c
 from openami.network.gateway.command import NoSigningKeys
 from openami.network.gateway.connection import CollectorConnection
 from openami.network.gateway.desk import CommandDesk, Commanding
+from openami.network.gateway.health import HealthBook, HealthTelling, tell_health
 from openami.network.gateway.limits import GatewayLimits
 from openami.network.gateway.publisher import Publisher
 from openami.network.gateway.quarantine import QUARANTINE, Quarantine, QuarantineError
@@ -55,6 +56,7 @@ class Gateway:
         titles: devices that may send.
         rate_limit: makes the rate limit of a collector, given its number and the monotonic time; None: no limit.
         commanding: the road down; None: nothing goes down.
+        telling: where the health of collectors is said; None: nowhere.
         limits: named limits.
 
     Raises:
@@ -75,6 +77,7 @@ class Gateway:
         titles: KnownTitles | None = None,
         rate_limit: Callable[[int, float], RateLimit] | None = None,
         commanding: Commanding | None = None,
+        telling: HealthTelling | None = None,
         limits: GatewayLimits | None = None,
     ) -> None:
         self.titles: KnownTitles = titles or EveryTitle()
@@ -86,6 +89,8 @@ class Gateway:
         self._revoked = revoked
         self._rate_limit = rate_limit
         self._commanding = commanding
+        self._telling = telling
+        self.health = HealthBook(gateway_id, since_ms=self._health_now_ms())
         self._keys: SigningKeys = commanding.keys if commanding else NoSigningKeys()
         # Numbers go on in time, so that a RESULT of an earlier run fits nothing of this one.
         self.desk = CommandDesk(
@@ -132,6 +137,9 @@ class Gateway:
         loop = asyncio.get_running_loop()
         publishing = asyncio.create_task(self.publisher.run())
         looking = asyncio.create_task(self._look_around())
+        work = [publishing, looking]
+        if self._telling is not None:
+            work.append(asyncio.create_task(tell_health(self.health, self._telling)))
         stopping = asyncio.create_task(stop.wait())
         server = await loop.create_server(
             lambda: CollectorConnection(self),
@@ -146,12 +154,12 @@ class Gateway:
             if self._commanding is not None:
                 await self._commanding.bus.subscribe(lambda octets: self.desk.take(octets, now_ms=self._now_ms()))
             ready(server.sockets[0].getsockname()[1])
-            done, _ = await asyncio.wait({publishing, looking, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            done, _ = await asyncio.wait({*work, stopping}, return_when=asyncio.FIRST_COMPLETED)
             for task in done - {stopping}:
                 task.result()
         finally:
             server.close()
-            await self._finish([publishing, looking, stopping])
+            await self._finish([*work, stopping])
 
     async def _finish(self, tasks: list[asyncio.Task[None] | asyncio.Task[bool]]) -> None:
         for connection in list(self._connections.values()):
@@ -182,6 +190,7 @@ class Gateway:
         self.count("accepted")
         if older is not None:
             older.end("replaced")
+        self.health.opened(peer.number, now_ms=self._health_now_ms())
         return self._rate_limit(peer.number, connection.opened_at_s) if self._rate_limit else None
 
     def introduced(self, connection: CollectorConnection) -> None:
@@ -213,6 +222,10 @@ class Gateway:
         """Take what became of a command. Raises LinkError."""
         self.desk.result(connection.collector_id, message, now_ms=self._now_ms())
 
+    def heartbeat(self, connection: CollectorConnection, message: LinkMessage) -> None:
+        """Take what a collector says of its health. Raises LinkError."""
+        self.health.heard(connection.collector_id, message, now_ms=self._health_now_ms())
+
     def awaits_in_clear(self, collector_id: int, message: LinkMessage) -> bool:
         """Tell whether a frame in the clear is the answer to a command that its meter has in hand."""
         is_association = is_association_answer(message.body, message.title)
@@ -225,6 +238,14 @@ class Gateway:
         if self._connections.get(connection.collector_id) is connection:
             del self._connections[connection.collector_id]
             self.desk.collector_left(connection.collector_id, now_ms=self._now_ms())
+            now_ms = self._health_now_ms()
+            silent_ms = int((asyncio.get_running_loop().time() - connection.heard_at_s) * 1000)
+            self.health.gone(
+                connection.collector_id,
+                heard_at_ms=max(0, now_ms - silent_ms),
+                cause=connection.ended_by or "closed",
+                now_ms=now_ms,
+            )
 
     def count(self, event: str, amount: int = 1) -> None:
         """Count something for the status file."""
@@ -242,6 +263,9 @@ class Gateway:
 
     def _now_ms(self) -> int:
         return self._commanding.real_now_ms() if self._commanding else 0
+
+    def _health_now_ms(self) -> int:
+        return self._telling.real_now_ms() if self._telling else 0
 
     # -- what the publisher says
 

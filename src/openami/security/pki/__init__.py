@@ -3,7 +3,7 @@
 Roles stand in the certificate (URI ``openami:<role>:<number>``), so a stolen collector cannot pose as the gateway.
 """
 
-from openami.security.pki.authority import Identity, ensure_authority, ensure_identity, revoke
+from openami.security.pki.authority import Identity, certificate_days_left, ensure_authority, ensure_identity, revoke
 from openami.security.pki.context import (
     ALPN,
     PeerIdentity,
@@ -24,6 +24,7 @@ __all__ = [
     "PkiError",
     "RevocationList",
     "Role",
+    "certificate_days_left",
     "client_context",
     "ensure_authority",
     "ensure_identity",

@@ -80,6 +80,15 @@ def ensure_identity(folder: Path, *, role: Role, number: int, now: datetime) -> 
         return Identity(certificate, key, authority)
 
 
+def certificate_days_left(certificate: Path, *, now: datetime) -> int:
+    """Return how many whole days a certificate still holds; negative once it has ended.
+
+    Raises:
+        PkiError: the file is no certificate.
+    """
+    return (_read_certificate(certificate).not_valid_after_utc - now).days
+
+
 def revoke(folder: Path, *, role: Role, number: int) -> int:
     """Put a holder's present certificate on the revocation list, take its files away and return the serial.
 
