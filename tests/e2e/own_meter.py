@@ -120,7 +120,7 @@ async def shipped(settings: Settings, **wishes: Any) -> OwnMeter:
     place.touch(mode=0o600)
     place.write_text(json.dumps(document))
     report = await take_shipment(settings, place)
-    return OwnMeter(MeterIdentity(title, *keys), report.meters[0].meter_id)
+    return OwnMeter(MeterIdentity(title, keys[0], keys[1]), report.meters[0].meter_id)
 
 
 async def place_made(settings: Settings, *, zone: str, cell: str) -> Place:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -26,6 +26,8 @@ from openami.meter.sealing import MeterIdentity
 from openami.security.closed_file import make_closed_once, write_closed
 from openami.sim.maker import Maker, make_maker
 from openami.sim.past import PastCursor
+
+_KEYS = ("encryption_key", "authentication_key", "master_key")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +54,12 @@ class TerritoryMemory:
             self._ring("billing", REGISTER_ROW, BILLING_ROWS),
         )
 
-    def restore(self, memory: FleetMemory) -> None:
+    def restore(self, memory: FleetMemory, identities: Sequence[MeterIdentity]) -> None:
         """Bring back the states that were kept.
+
+        Args:
+            memory: fresh.
+            identities: the meters' keys in use, see :meth:`identities`.
 
         Raises:
             TerritoryFilesError: one cannot be read.
@@ -63,6 +69,9 @@ class TerritoryMemory:
                 restore_state(memory.state(int(place.stem)), json.loads(place.read_text()))
             except (OSError, ValueError, OpenAmiError) as error:
                 raise TerritoryFilesError(f"{place} cannot be read: {type(error).__name__}") from None
+        for meter, identity in enumerate(identities):
+            if identity.keys_taken:
+                memory.state(meter).take_keys(identity)
 
     def keep_unsaved(self, memory: FleetMemory) -> None:
         """Keep the states that changed since the last call."""
@@ -81,8 +90,16 @@ class TerritoryMemory:
         for place in (self.folder / "keys").glob("*.json"):
             try:
                 row = json.loads(place.read_text())
-                keys = [bytes.fromhex(row[name]) for name in ("encryption_key", "authentication_key", "master_key")]
-                now[int(place.stem)] = MeterIdentity(made[int(place.stem)].title, *keys)
+                encryption, authentication, master = (bytes.fromhex(row[name]) for name in _KEYS)
+                # Files of earlier releases have no counts: those meters counted on under their new keys.
+                now[int(place.stem)] = MeterIdentity(
+                    made[int(place.stem)].title,
+                    encryption,
+                    authentication,
+                    master,
+                    counted_from=int(row.get("counted_from", 0)),
+                    keys_taken=int(row.get("keys_taken", 0)),
+                )
             except (OSError, ValueError, KeyError, TypeError, IndexError, OpenAmiError) as error:
                 raise TerritoryFilesError(f"{place} cannot be read: {type(error).__name__}") from None
         return now
@@ -93,6 +110,8 @@ class TerritoryMemory:
             "encryption_key": identity.encryption_key.hex(),
             "authentication_key": identity.authentication_key.hex(),
             "master_key": (identity.master_key or b"").hex(),
+            "counted_from": identity.counted_from,
+            "keys_taken": identity.keys_taken,
         }
         write_closed(self.folder / "keys" / f"{meter}.json", json.dumps(row).encode())
 

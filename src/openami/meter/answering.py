@@ -13,13 +13,13 @@ from datetime import datetime
 from types import MappingProxyType
 
 from openami.kernel.ids import SystemTitle
-from openami.meter.counters import CounterExhaustedError, InvocationCounters
+from openami.meter.counters import InvocationCounters
 from openami.meter.device import CosemDevice
 from openami.meter.fleet import MeterFleet
 from openami.meter.fleet_device import fleet_device
 from openami.meter.fleet_memory import FleetMemory
 from openami.meter.sealing import MeterIdentity
-from openami.protocol.association.counters import ReceiveCounter
+from openami.protocol.association.counters import CounterEndedError, ReceiveCounter
 from openami.protocol.association.keys import Keys
 from openami.protocol.association.server import ServerAssociation, ServerSecurity
 
@@ -29,19 +29,22 @@ MAX_METERS = 2_048
 
 @dataclass(frozen=True, slots=True)
 class FleetSendCounter:
-    """The counter of one meter's messages: pushes and answers share it, for they share the key."""
+    """The counter of one meter's messages: pushes and answers share it, for they share the key.
+
+    It counts on through a change of keys; :attr:`openami.protocol.association.keys.Keys.counted_from` says where a key
+    began, so that the answer that still goes by the old key goes by its counter, too.
+    """
 
     counters: InvocationCounters
     meter: int
 
     def take(self) -> int:
-        """Return a counter that was never used.
+        """Return a number that was never used.
 
         Raises:
-            CounterExhaustedError: all are used.
             OSError: the reservation could not be kept.
         """
-        return self.counters.take(self.meter)
+        return self.counters.count(self.meter)
 
 
 class MeterAssociations:
@@ -88,7 +91,7 @@ class MeterAssociations:
                 self._associations[client] = association
         try:
             return association.receive(octets)
-        except CounterExhaustedError:
+        except CounterEndedError:
             return []
 
     def end(self) -> None:
@@ -105,7 +108,7 @@ class MeterAssociations:
 
     def _keys(self) -> Keys:
         identity = self._identity()
-        return Keys(identity.encryption_key, identity.authentication_key)
+        return Keys(identity.encryption_key, identity.authentication_key, counted_from=identity.counted_from)
 
 
 def _always(_meter: int, _now: datetime) -> bool:

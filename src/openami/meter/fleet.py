@@ -61,4 +61,6 @@ class MeterFleet:
         return self._push(meter, at, event_body(rows), PushPort.EVENT)
 
     def _push(self, meter: int, at: datetime, body: Data, port: PushPort) -> bytes:
-        return sealed_push(self.identities[meter], counter=self.counters.take(meter), at=at, body=body, port=port)
+        identity = self.identities[meter]
+        counter = self.counters.take(meter, since=identity.counted_from)
+        return sealed_push(identity, counter=counter, at=at, body=body, port=port)

@@ -120,8 +120,9 @@ class FleetBody:
 
     def replace_identity(self, renewed: MeterIdentity) -> None:
         """Take new keys, once they are kept."""
+        renewed = self.identity().taking(renewed, sealed=self.fleet.counters.used(self.meter))
         self.memory.keep_keys(self.meter, renewed)
-        self.state.take_keys(self.identity(), renewed)
+        self.state.take_keys(renewed)
         self.fleet.identities[self.meter] = renewed
 
     def note(self, code: EventCode) -> None:

@@ -45,6 +45,7 @@ def state_document(state: DeviceState) -> dict[str, Any]:
         "setups": [[s.spread_s, s.retries, s.delay_s] for s in state.setups],
         "errors": state.errors,
         "received": state.received.last,
+        "received_under": state.received_under,
         "image": _image_document(state.image),
     }
 
@@ -104,6 +105,8 @@ def _restore_settings(state: DeviceState, document: Any) -> None:
         setup.spread_s, setup.retries, setup.delay_s = int(spread_s), int(retries), int(delay_s)
     state.errors = int(document["errors"])
     state.received.last = None if document["received"] is None else int(document["received"])
+    # Documents of earlier releases do not say it: their meters never forgot that they had taken keys.
+    state.received_under = int(document.get("received_under", 0))
 
 
 def _restore_image(image: ImageTransfer, kept: Any) -> None:

@@ -11,6 +11,7 @@ What a client may read and do is :attr:`VirtualMeter.device`.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -44,6 +45,10 @@ _US_PER_S = 1_000_000
 _MW_PER_W = 1_000
 
 
+def _keep_nowhere(_identity: MeterIdentity) -> None:
+    """Keep new keys in memory alone."""
+
+
 @dataclass(slots=True)
 class _Running:
     """The interval that is being measured."""
@@ -70,6 +75,7 @@ class VirtualMeter:
         rows_per_push: captured intervals that go out in one push.
         state: what it remembers beside registers and profiles.
         gasps: how last gasps leave it; None for one that is always heard.
+        keep_keys: makes new keys durable, before it uses them.
     """
 
     identity: MeterIdentity
@@ -81,6 +87,7 @@ class VirtualMeter:
     rows_per_push: int = 1
     state: DeviceState = field(default_factory=DeviceState)
     gasps: GaspRadio | None = None
+    keep_keys: Callable[[MeterIdentity], None] = _keep_nowhere
     profile: deque[LoadProfileRow] = field(default_factory=lambda: deque(maxlen=PROFILE_ROWS), repr=False)
     daily: deque[RegisterRow] = field(default_factory=lambda: deque(maxlen=DAILY_ROWS), repr=False)
     billing: deque[RegisterRow] = field(default_factory=lambda: deque(maxlen=BILLING_ROWS), repr=False)

@@ -5,7 +5,7 @@ The keys are the meter's own. They come from the factory that made it and never 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from openami.kernel.errors import MisuseError
@@ -31,6 +31,9 @@ class MeterIdentity:
         encryption_key: global unicast encryption key, 16 octets.
         authentication_key: authentication key, 16 octets.
         master_key: key that new keys come wrapped in, 16 octets; None for a meter whose keys are for life.
+        counted_from: how much the meter had sealed when its encryption key came; its invocation counter is what it
+            sealed since.
+        keys_taken: how often its encryption key was changed.
 
     Raises:
         MisuseError: a key of another length, or one key for two uses.
@@ -40,6 +43,8 @@ class MeterIdentity:
     encryption_key: bytes = field(repr=False)
     authentication_key: bytes = field(repr=False)
     master_key: bytes | None = field(default=None, repr=False)
+    counted_from: int = 0
+    keys_taken: int = 0
 
     def __post_init__(self) -> None:
         keys = [k for k in (self.encryption_key, self.authentication_key, self.master_key) if k is not None]
@@ -47,6 +52,17 @@ class MeterIdentity:
             raise MisuseError(f"a suite 0 key has {KEY_OCTETS} octets")
         if len(set(keys)) != len(keys):
             raise MisuseError("a meter's keys differ")
+
+    def taking(self, renewed: MeterIdentity, *, sealed: int) -> MeterIdentity:
+        """Return the identity after a change of keys: under another encryption key counters begin anew.
+
+        Args:
+            renewed: the new keys.
+            sealed: how much the meter has sealed until now.
+        """
+        if renewed.encryption_key == self.encryption_key:
+            return renewed
+        return replace(renewed, counted_from=sealed, keys_taken=self.keys_taken + 1)
 
 
 def sealed_push(identity: MeterIdentity, *, counter: int, at: datetime, body: Data, port: PushPort) -> bytes:

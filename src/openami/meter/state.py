@@ -36,6 +36,8 @@ class DeviceState:
         verifier: checks the maker's signature of an image.
         errors: error register.
         output_changed_s: when the switch last opened or closed, seconds since the epoch; 0 where it never did.
+        received: the highest counter that was accepted of clients.
+        received_under: under which of the meter's encryption keys, see :attr:`MeterIdentity.keys_taken`.
     """
 
     verifier: ImageVerifier = no_maker
@@ -49,16 +51,21 @@ class DeviceState:
     errors: int = 0
     output_changed_s: int = 0
     received: RisingCounter = field(default_factory=RisingCounter)
+    received_under: int = 0
     image: ImageTransfer = field(init=False)
     _incidents: dict[SecurityIncident, datetime] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.image = ImageTransfer(self.verifier)
 
-    def take_keys(self, before: MeterIdentity, renewed: MeterIdentity) -> None:
-        """Take note of new keys: under a new encryption key no counter was accepted yet."""
-        if renewed.encryption_key != before.encryption_key:
-            self.received.last = None
+    def take_keys(self, identity: MeterIdentity) -> None:
+        """Take note of the keys in use: under a new encryption key no counter was accepted yet.
+
+        Also after a start: keys are kept before anything else, so what is remembered may be of the keys before them,
+        and a meter that compared new counters with old ones would hear nobody any more.
+        """
+        if self.received_under != identity.keys_taken:
+            self.received.last, self.received_under = None, identity.keys_taken
 
     def was_closed(self, at_s: int) -> bool:
         """Whether the switch let current through until an instant; known back to the change before the last."""

@@ -79,8 +79,11 @@ class VirtualBody:
 
     def replace_identity(self, renewed: MeterIdentity) -> None:
         """Take new keys."""
-        self.meter.state.take_keys(self.meter.identity, renewed)
-        self.meter.identity = renewed
+        meter = self.meter
+        renewed = meter.identity.taking(renewed, sealed=meter.counters.used(0))
+        meter.keep_keys(renewed)
+        meter.state.take_keys(renewed)
+        meter.identity = renewed
 
     def note(self, code: EventCode) -> None:
         """Write an event down."""

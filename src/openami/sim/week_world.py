@@ -95,7 +95,7 @@ class _MeterCounter:
     counters: InvocationCounters
 
     def take(self) -> int:
-        return self.counters.take(0)
+        return self.counters.count(0)
 
 
 class WeekWorld:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import stat
+from dataclasses import replace
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -25,12 +26,13 @@ from openami.sim.maker import make_maker
 from openami.sim.past import PastCursor
 
 ZONE = ZoneInfo("America/Chicago")
+RENEWED = MeterIdentity(IDENTITY.title, bytes(range(50, 66)), IDENTITY.authentication_key, IDENTITY.master_key)
 QUARTER = int(NOON.timestamp())
 
 
 def memory_of(kept: TerritoryMemory) -> FleetMemory:
     memory = FleetMemory(kept.rings(), ZONE, keep_keys=kept.keep_keys)
-    kept.restore(memory)
+    kept.restore(memory, kept.identities([IDENTITY, IDENTITY]))
     return memory
 
 
@@ -99,10 +101,34 @@ def test_events_settings_and_half_an_image_are_there_again(tmp_path: Path) -> No
 
 def test_new_keys_are_on_the_disk_and_the_others_are_the_factorys(tmp_path: Path) -> None:
     kept = TerritoryMemory(tmp_path, 2)
-    renewed = MeterIdentity(IDENTITY.title, bytes(range(50, 66)), IDENTITY.authentication_key, IDENTITY.master_key)
-    kept.keep_keys(1, renewed)
-    assert kept.identities([IDENTITY, IDENTITY]) == [IDENTITY, renewed]
+    kept.keep_keys(1, RENEWED)
+    assert kept.identities([IDENTITY, IDENTITY]) == [IDENTITY, RENEWED]
     assert stat.S_IMODE((tmp_path / "keys" / "1.json").stat().st_mode) == 0o600
+
+
+def test_a_cut_between_new_keys_and_what_is_remembered_leaves_a_meter_that_hears_us(tmp_path: Path) -> None:
+    kept = TerritoryMemory(tmp_path, 2)
+    memory = memory_of(kept)
+    memory.changed(1).received.last = 4_711
+    kept.keep_unsaved(memory)
+    # The keys are on the disk; the memory's document of the same message never got there.
+    kept.keep_keys(1, IDENTITY.taking(RENEWED, sealed=900))
+    again = memory_of(kept)
+    assert kept.identities([IDENTITY, IDENTITY])[1] == replace(RENEWED, counted_from=900, keys_taken=1)
+    assert again.state(1).received.last is None
+    again.changed(1).received.accept(3)
+    kept.keep_unsaved(again)
+    assert memory_of(kept).state(1).received.last == 3
+
+
+def test_a_change_of_the_master_key_alone_goes_on_with_the_counters(tmp_path: Path) -> None:
+    kept = TerritoryMemory(tmp_path, 2)
+    memory = memory_of(kept)
+    memory.changed(1).received.last = 4_711
+    kept.keep_unsaved(memory)
+    kept.keep_keys(1, IDENTITY.taking(replace(IDENTITY, master_key=bytes(range(70, 86))), sealed=900))
+    assert kept.identities([IDENTITY, IDENTITY])[1].counted_from == 0
+    assert memory_of(kept).state(1).received.last == 4_711
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"events": [[1]]}', "\x00"])
@@ -127,7 +153,7 @@ def test_a_memory_on_disk_holds_no_key(tmp_path: Path) -> None:
     assert IDENTITY.encryption_key.hex() not in text
     assert set(json.loads(text)) == {
         "events", "event_count", "failures", "quality", "alarms", "switch", "limiter", "setups", "errors", "received",
-        "image",
+        "received_under", "image",
     }  # fmt: skip
 
 

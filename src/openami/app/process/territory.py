@@ -172,7 +172,7 @@ class Meters:
             keep_keys=self.kept.keep_keys,
             new_state=lambda: DeviceState(verify),
         )
-        self.kept.restore(memory)
+        self.kept.restore(memory, identities)
         self.live = LiveMeters(self.territory, self.fleet, self.flow, self.standing.at_s, memory)
         self.answers = FleetAnswers(
             self.fleet, memory, secrets.token_bytes, lambda meter, now: self.live.has_supply(meter, epoch_s(now))

@@ -41,7 +41,8 @@ class KeyHolder:
 
     Args:
         identity: gives them.
-        replace: takes new ones; they seal and open from the next message on, the answer still goes by the old.
+        replace: takes new ones, on the disk before it returns; they seal and open from the next message on, the answer
+            still goes by the old. Raises OSError where they were not kept, and then uses none of them.
     """
 
     identity: Callable[[], MeterIdentity]
@@ -95,7 +96,11 @@ def _transfer(keys: KeyHolder, parameter: Data | None) -> Data | None:
     except MisuseError:
         # Two uses of one key: the identity itself refuses them.
         raise ActionRefusedError(ActionResult.OTHER_REASON) from None
-    keys.replace(renewed)
+    try:
+        keys.replace(renewed)
+    except OSError:
+        # Not kept, so not used: the meter goes on with the keys that it has.
+        raise ActionRefusedError(ActionResult.TEMPORARY_FAILURE) from None
     return None
 
 

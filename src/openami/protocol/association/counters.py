@@ -17,11 +17,19 @@ and blocks that it had reserved come on top. More is held until a person looks: 
 end cannot speak again under that key."""
 
 
+class CounterEndedError(UsageError):
+    """All counters of a key are used: it must be changed before anything more is sealed."""
+
+
 class SendCounter(Protocol):
-    """Gives each counter once, also after a crash."""
+    """Gives each number once, also after a crash.
+
+    The invocation counter is the number less where the key began to count, which goes with the key: see
+    :attr:`openami.protocol.association.keys.Keys.counted_from`.
+    """
 
     def take(self) -> int:
-        """Return the next counter, never one that was given before under this key."""
+        """Return the next number, never one that was given before."""
         ...
 
 
@@ -57,10 +65,10 @@ class CountUp:
         """Return the next counter.
 
         Raises:
-            UsageError: the counter has ended; the key must be changed.
+            CounterEndedError: the key must be changed.
         """
         if self._next > MAX_COUNTER:
-            raise UsageError("the invocation counter has ended: change the key")
+            raise CounterEndedError("the invocation counter has ended: change the key")
         counter = self._next
         self._next += 1
         return counter

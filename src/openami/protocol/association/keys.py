@@ -23,6 +23,8 @@ class Keys:
         peer_signing: the peer's public signing key, ``X || Y``; None where we take no signature.
         agreement: our static private key of key agreement; None where there is none.
         peer_agreement: the peer's static public key of key agreement; None where it is not known.
+        counted_from: number of the send counter at which the global encryption key came: what it seals is counted from
+            there.
     """
 
     encryption: bytes = field(repr=False)
@@ -34,3 +36,4 @@ class Keys:
     peer_signing: bytes | None = field(default=None, repr=False)
     agreement: bytes | None = field(default=None, repr=False)
     peer_agreement: bytes | None = field(default=None, repr=False)
+    counted_from: int = 0

@@ -17,7 +17,7 @@ from openami.protocol import apdu as messages
 from openami.protocol.apdu.acse import Mechanism
 from openami.protocol.apdu.protection import GeneralCiphering, GeneralSigning, ProtectionHeader
 from openami.protocol.apdu.tags import ApduTag
-from openami.protocol.association.counters import ReceiveCounter, RisingCounter, SendCounter
+from openami.protocol.association.counters import CounterEndedError, ReceiveCounter, RisingCounter, SendCounter
 from openami.protocol.association.form import SUITE_BITS, Enclosed, Form, check_control, disclose, enclose
 from openami.protocol.association.general import (
     GeneralStyle,
@@ -35,6 +35,7 @@ from openami.security.suites.errors import SuiteError
 from openami.security.suites.gcm import (
     AUTHENTICATED,
     ENCRYPTED,
+    MAX_COUNTER,
     TITLE_OCTETS,
     gmac_answer,
     open_sealed,
@@ -150,7 +151,7 @@ class Protection:
             if self.keys.dedicated is None:
                 raise UsageError("no dedicated key was agreed on")
             key = self.keys.dedicated
-        body = seal(self._own_title, self._send.take(), apdu, key=key, auth_key=self.keys.authentication, control=used)
+        body = seal(self._own_title, self._counter(), apdu, key=key, auth_key=self.keys.authentication, control=used)
         return enclose(form, apdu, body, own_title=self._own_title)
 
     def open(self, octets: bytes, *, peer_title: bytes | None) -> Opened:
@@ -191,7 +192,7 @@ class Protection:
         """
         keys, suite = self.keys, self.control & SUITE_BITS
         if mechanism is Mechanism.HIGH_GMAC:
-            counter = self._send.take()
+            counter = self._counter()
             return gmac_answer(
                 self._own_title, counter, received, key=keys.encryption, auth_key=keys.authentication, suite=suite
             )
@@ -235,7 +236,7 @@ class Protection:
         fresh = self._ephemeral() if self._ephemeral and self._style.key is KeyChoice.SINGLE_EPHEMERAL else None
         sealed = seal_general(
             apdu,
-            self._send.take(),
+            self._counter(),
             header=header,
             keys=self.keys,
             control=control,
@@ -288,6 +289,17 @@ class Protection:
         _sender(header.originator_title or None, peer_title)
         if not header.originator_title or header.recipient_title not in {b"", self._own_title}:
             raise PeerError("wrong_title", "a message between other ends than ours", 0)
+
+    def _counter(self) -> int:
+        """Return the invocation counter of the next message.
+
+        Raises:
+            CounterEndedError: the key has no more.
+        """
+        counter = self._send.take() - self.keys.counted_from
+        if counter > MAX_COUNTER:
+            raise CounterEndedError("the invocation counter has ended: change the key")
+        return counter
 
     def _count(self, body: bytes, received: ReceiveCounter) -> None:
         counter = int.from_bytes(body[_COUNTER])
