@@ -71,7 +71,7 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
             postgres_url(settings, "openami_headend"), pool_size=4, hide_parameters=True, pool_pre_ping=True
         )
         security = create_async_engine(
-            postgres_url(settings, "openami_security"), pool_size=1, hide_parameters=True, pool_pre_ping=True
+            postgres_url(settings, "openami_keyreader"), pool_size=1, hide_parameters=True, pool_pre_ping=True
         )
         registry = create_async_engine(
             postgres_url(settings, "openami_mdm"), pool_size=1, hide_parameters=True, pool_pre_ping=True

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from openami.security.closed_file import make_closed_once
-from openami.security.keys.envelope import WRAPPING_KEY_OCTETS
+from openami.security.keys.envelope import WRAPPING_KEY_OCTETS, unwrap_key, wrap_key
 from openami.security.keys.ports import RootKeyError
 from openami.security.keys.secret import Secret
 
@@ -27,6 +27,14 @@ class FileRootKey:
         """Make the file if it is not there. Two processes at once make one key."""
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         make_closed_once(self.path, lambda: dice(WRAPPING_KEY_OCTETS))
+
+    def wrap(self, key: Secret, *, context: bytes, nonce: bytes) -> bytes:
+        """Return a key wrapped under the root key. Raises as :meth:`fetch`."""
+        return wrap_key(key, under=self.fetch(), context=context, nonce=nonce)
+
+    def unwrap(self, wrapped: bytes, *, context: bytes) -> Secret:
+        """Return a key that was wrapped under the root key. Raises as :meth:`fetch`, and ``KeyBindingError``."""
+        return unwrap_key(wrapped, under=self.fetch(), context=context)
 
     def fetch(self) -> Secret:
         """Return the root key.

@@ -6,15 +6,27 @@ Source: DESIGN section 5, the vault's context ``installation|meter|use|generatio
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
+from enum import Enum, StrEnum
 from uuid import UUID
 
 
 class KeyUse(StrEnum):
-    """What a key is for. Source: IEC 62056-5-3, key types of a security setup."""
+    """What a key is for. Source: IEC 62056-5-3, key types of a security setup.
+
+    MASTER is the key that a meter takes new keys under. Nothing else is ever sealed with it, and of our processes the
+    command process alone can read it.
+    """
 
     ENCRYPTION = "encryption"
     AUTHENTICATION = "authentication"
+    MASTER = "master"
+
+
+class KeySet(Enum):
+    """Keys that change together and share one generation."""
+
+    PAIR = (KeyUse.ENCRYPTION, KeyUse.AUTHENTICATION)
+    MASTER = (KeyUse.MASTER,)
 
 
 class KeyState(StrEnum):

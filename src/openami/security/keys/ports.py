@@ -9,6 +9,7 @@ from uuid import UUID
 
 from openami.kernel.errors import OpenAmiError
 from openami.kernel.ids import SystemTitle
+from openami.security.keys.context import KeySet, KeyState
 from openami.security.keys.secret import Secret
 from openami.security.keys.shipment import Shipment
 from openami.security.keys.table import KeyColumns
@@ -26,14 +27,32 @@ class RootKeyError(VaultError):
     """The root key is missing, of the wrong length or readable by others."""
 
 
-class RootKey(Protocol):
-    """Gives the key that wraps installation keys. The default is a file; hardware comes behind the same door."""
+class KeyStateError(VaultError):
+    """A change that the states of a meter's keys do not allow; nothing was changed."""
 
-    def fetch(self) -> Secret:
-        """Return 32 octets.
+
+class RootKey(Protocol):
+    """Wraps installation keys with AES-256-GCM. The key itself need not leave where it is kept. Calls may block."""
+
+    def wrap(self, key: Secret, *, context: bytes, nonce: bytes) -> bytes:
+        """Return a key wrapped and bound to its context, in the layout of :mod:`openami.security.keys.envelope`.
+
+        Args:
+            key: the key to protect.
+            context: additional authenticated data.
+            nonce: 12 fresh random octets.
 
         Raises:
-            RootKeyError: it cannot be had, or it is not kept safely.
+            RootKeyError: the root key cannot be had, or it is not kept safely.
+        """
+        ...
+
+    def unwrap(self, wrapped: bytes, *, context: bytes) -> Secret:
+        """Return the key inside.
+
+        Raises:
+            KeyBindingError: it does not open under this root key in this context.
+            RootKeyError: as :meth:`wrap`.
         """
         ...
 
@@ -47,6 +66,15 @@ class VaultMeter:
     serial: str
     profile: str
     zone: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class MasterKey:
+    """The key that a meter takes new keys under. Its text is a mask."""
+
+    meter_id: UUID
+    generation: int
+    key: Secret
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,4 +122,43 @@ class KeyVault(Protocol):
 
     async def meters(self) -> list[VaultMeter]:
         """Return every meter that has keys, by system title."""
+        ...
+
+
+class KeyChanges(Protocol):
+    """How keys come and go while meters are in use: new, proved, in use, expired, withdrawn.
+
+    Each call is one transaction, on disk when it returns. Every method raises :class:`VaultUnavailableError` when the
+    database cannot be reached, and :class:`KeyStateError` for a step that the states do not allow. Keys of a pair
+    share a generation; a master key has a row of generations of its own.
+    """
+
+    async def keep_new_pair(
+        self, meter_id: UUID, *, encryption_key: Secret, authentication_key: Secret, at: datetime
+    ) -> int:
+        """Keep a new pair, not proved by the meter yet; return its generation. One set at a time may be new."""
+        ...
+
+    async def keep_new_master(self, meter_id: UUID, *, key: Secret, at: datetime) -> int:
+        """Keep a new master key as :meth:`keep_new_pair` does; a meter that never had one cannot get one."""
+        ...
+
+    async def activate(self, meter_id: UUID, what: KeySet, generation: int, *, at: datetime) -> None:
+        """Put new keys into use, and let those that were in use expire. Again changes nothing."""
+        ...
+
+    async def withdraw(self, meter_id: UUID, what: KeySet, generation: int, *, at: datetime) -> None:
+        """Give up keys that are not in use, and forget them. Again changes nothing."""
+        ...
+
+    async def withdraw_expired(self, *, before: datetime, at: datetime) -> int:
+        """Withdraw every key that expired before an instant; return how many."""
+        ...
+
+    async def master_key(self, meter_id: UUID, *, state: KeyState = KeyState.ACTIVE) -> MasterKey | None:
+        """Return a meter's master key in a state, or None. For the command process alone.
+
+        Raises:
+            KeyBindingError: its row does not open.
+        """
         ...

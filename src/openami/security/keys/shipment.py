@@ -2,8 +2,9 @@
 
 Two shapes are read. A JSON document ``{"shipment_id", "made_at", "maker", "profile", "meters": [...]}``, or JSON lines
 whose first line is the same without ``meters`` and whose other lines are one meter each. A meter is ``{"system_title",
-"serial", "encryption_key", "authentication_key"}`` and may name ``profile``, ``zone`` (IANA, for a meter whose clock
-has no deviation) and ``meter_id`` (UUID, where the registry has issued one already).
+"serial", "encryption_key", "authentication_key"}`` and may name ``master_key`` (without it the meter's keys are for
+life), ``profile``, ``zone`` (IANA, for a meter whose clock has no deviation) and ``meter_id`` (UUID, where the registry
+has issued one already).
 
 A file is taken whole or not at all; each thing wrong with it is a finding that names its line. Nothing here shows
 a key.
@@ -21,6 +22,7 @@ from openami.kernel.errors import OpenAmiError
 from openami.kernel.finding import Finding, Severity
 from openami.kernel.ids import BadSystemTitleError, SystemTitle
 from openami.kernel.time import NaiveInstantError, UnknownZoneError, require_utc, zone_named
+from openami.security.keys.context import KeyUse
 from openami.security.keys.secret import Secret
 from openami.security.keys.weak import reason_key_is_weak
 
@@ -46,6 +48,7 @@ class ShippedMeter:
         system_title: its DLMS name.
         serial: the maker's serial number as printed on the meter.
         encryption_key, authentication_key: 16 octets each, random, this meter's alone.
+        master_key: the key that new keys are sent under; None for a meter whose keys cannot be changed.
         profile: name of its meter profile.
         zone: IANA zone of a clock without deviation; None for the installation's zone.
         meter_id: id that the registry has issued; None for a new one.
@@ -59,6 +62,12 @@ class ShippedMeter:
     profile: str
     zone: str | None = None
     meter_id: UUID | None = None
+    master_key: Secret | None = None
+
+    def each_key(self) -> tuple[tuple[KeyUse, Secret], ...]:
+        """Return every key of the meter with what it is for."""
+        pair = ((KeyUse.ENCRYPTION, self.encryption_key), (KeyUse.AUTHENTICATION, self.authentication_key))
+        return pair if self.master_key is None else (*pair, (KeyUse.MASTER, self.master_key))
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +107,7 @@ class _Reader:
                 profile=_text(row, "profile") if "profile" in row else self.profile,
                 zone=zone_named(_text(row, "zone")).key if row.get("zone") else None,
                 meter_id=UUID(_text(row, "meter_id")) if row.get("meter_id") else None,
+                master_key=_key(row, "master_key") if "master_key" in row else None,
             )
         except (BadSystemTitleError, UnknownZoneError, ShipmentError) as error:
             self.refuse("bad_field", line, str(error))
@@ -112,7 +122,8 @@ class _Reader:
         return meter
 
     def _check_keys(self, meter: ShippedMeter) -> None:
-        for name, key in (("encryption_key", meter.encryption_key), ("authentication_key", meter.authentication_key)):
+        for use, key in meter.each_key():
+            name = f"{use}_key"
             weak = reason_key_is_weak(key)
             if weak:
                 self.refuse("weak_key", meter.line, f"{name}: {weak}")

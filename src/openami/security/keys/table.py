@@ -17,18 +17,20 @@ import numpy.typing as npt
 from openami.contracts.reading import UUIDS
 from openami.contracts.stream import PARTITIONS
 from openami.security.keys.context import KeyState
+from openami.security.keys.level import SecurityLevel, security_level
 from openami.security.keys.weak import KEY_OCTETS
 
 U8 = npt.NDArray[np.uint8]
 U32 = npt.NDArray[np.uint32]
 U64 = npt.NDArray[np.uint64]
 Rows = npt.NDArray[np.int64]
+Flags = npt.NDArray[np.bool_]
 
 NO_ROW = -1
 PAIR_OCTETS = 2 * KEY_OCTETS
 STATES = (KeyState.ACTIVE, KeyState.NEW, KeyState.EXPIRED, KeyState.WITHDRAWN)
 """In the order in which keys are tried; the number in ``KeyColumns.state`` is the place in this tuple."""
-_WITHDRAWN = STATES.index(KeyState.WITHDRAWN)
+_ACTIVE, _WITHDRAWN = STATES.index(KeyState.ACTIVE), STATES.index(KeyState.WITHDRAWN)
 
 
 def title_number(title: bytes) -> int:
@@ -51,6 +53,7 @@ class KeyColumns:
         revision: the vault's revision that these rows stand at.
         spoiled: by place, what is wrong with rows of the vault that do not open: their octets here are nobody's keys.
             The words name meter and generation.
+        compromised: (n,) whether the pair, or the master key it came under, is marked as leaked; None where none is.
     """
 
     title: U64
@@ -63,6 +66,7 @@ class KeyColumns:
     authentication_keys: bytes
     revision: int
     spoiled: Mapping[int, str] = field(default_factory=dict)
+    compromised: Flags | None = None
 
     def __len__(self) -> int:
         return len(self.title)
@@ -80,6 +84,7 @@ class KeyTable:
         self.generation: U32 = np.zeros(0, np.uint32)
         self.state: U8 = np.zeros(0, np.uint8)
         self.partition: U8 = np.zeros(0, np.uint8)
+        self.compromised: Flags = np.zeros(0, np.bool_)
         self._dialect: U32 = np.zeros(0, np.uint32)
         self._names: list[tuple[str, str]] = []
         self._numbers: dict[tuple[str, str], int] = {}
@@ -128,6 +133,19 @@ class KeyTable:
         """Return the rows at these places of trial."""
         return self._order[places]
 
+    def level_of(self, title: bytes) -> SecurityLevel:
+        """Return how far a meter's keys can be trusted, by what the vault said last.
+
+        Args:
+            title: eight octets; a title that nobody knows has level NONE.
+        """
+        first, count = self.candidates(np.array([title_number(title)], np.uint64))
+        rows = self.row_at(np.arange(first[0], first[0] + count[0]))
+        active = rows[self.state[rows] == _ACTIVE]
+        if not len(active):
+            return security_level(None, is_compromised=False)
+        return security_level(int(self.generation[active[0]]), is_compromised=bool(self.compromised[active].any()))
+
     def find(self, titles: U64, generations: U32) -> Rows:
         """Return the row of each (title, generation), or -1. Withdrawn rows are found too.
 
@@ -174,6 +192,7 @@ class KeyTable:
         return number
 
     def _overwrite(self, row: int, columns: KeyColumns, i: int) -> None:
+        self.compromised[row] = columns.compromised is not None and columns.compromised[i]
         if i in columns.spoiled and columns.state[i] != _WITHDRAWN:
             return
         self.state[row] = columns.state[i]
@@ -190,6 +209,8 @@ class KeyTable:
         states = [_WITHDRAWN if i in columns.spoiled else columns.state[i] for i in new]
         self.state = np.concatenate([self.state, np.array(states, np.uint8)])
         self.partition = np.concatenate([self.partition, np.array(partitions, np.uint8)])
+        marked = np.zeros(len(columns), np.bool_) if columns.compromised is None else columns.compromised
+        self.compromised = np.concatenate([self.compromised, marked[new]])
         spoken = [self._dialect_number(columns.profile[i], columns.zone[i]) for i in new]
         self._dialect = np.concatenate([self._dialect, np.array(spoken, np.uint32)])
         self._keys = np.concatenate([self._keys, _joined(columns)[new]])
