@@ -65,6 +65,10 @@ test-python: setup compiled ## Doctests and tests: unit, property, golden, pair,
 peers: setup ## Print what other makers' DLMS stacks and ours make of each other; installs them into .peers.
 	python -m tests.peers $(ARGS)
 
+.PHONY: attacks
+attacks: setup ## Run every test that is about an attack and print the table of attacks with each result.
+	python -m tests.attacks $(ARGS)
+
 .PHONY: soak
 soak: setup ## The long runs: a thousand kills, long fuzzing (MINUTES=60 for an hour of it).
 	-.venv/bin/uv sync --quiet --locked --all-extras --group fuzz

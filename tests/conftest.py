@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.attacks.marks import mark_by_name
 
 from openami.app.engines.migrate import migrate
 from openami.app.engines.nats import NatsEngine, ensure_streams
@@ -26,9 +27,14 @@ ROOT = Path(__file__).parent.parent
 SHARED_DATA = Path(os.environ.get("OPENAMI_TEST_DATA", ROOT.parent / "shared" / "data"))
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep a file on one worker, and everything that starts a whole platform on the same one, one after another."""
+    """Keep a file on one worker, and everything that starts a whole platform on the same one, one after another.
+
+    Also note on each test the attacks that it is about, before ``-m`` chooses.
+    """
     for item in items:
+        mark_by_name(item)
         whole = item.path.is_relative_to(ROOT / "tests" / "e2e")
         item.add_marker(pytest.mark.xdist_group("platform" if whole else str(item.path)))
 

@@ -164,6 +164,7 @@ async def test_each_figure_of_the_console_moves_by_one_frame(
     assert again["frames_total"] > after["frames_total"]
 
 
+@pytest.mark.attack("A1", "A6")
 async def test_a_forged_and_a_replayed_frame_are_counted_and_disturb_nothing(
     settings: Settings, collector: Collector, staff: httpx.AsyncClient
 ) -> None:

@@ -66,6 +66,7 @@ def identities(settings: Settings) -> list[str]:
     return [word for word in found if len(word) > 5]
 
 
+@pytest.mark.attack("A34")
 async def test_no_secret_no_reading_and_no_name_is_in_a_log(demo: Demo) -> None:
     settings = Settings.load(demo.home)
     async with signed_in(demo, demo.people["staff"]) as staff, signed_in(demo, demo.people["customer"]) as customer:
@@ -92,6 +93,7 @@ async def test_no_secret_no_reading_and_no_name_is_in_a_log(demo: Demo) -> None:
     print(f"\n0 hits of {counted} in {len(logs)} logs ({sum(map(len, logs.values()))} octets)")  # noqa: T201 - shown to people
 
 
+@pytest.mark.attack("A34")
 def test_no_file_is_named_after_a_person_or_a_key(demo: Demo) -> None:
     words = [w.lower() for w in (*identities(Settings.load(demo.home)), *keys_of(demo.home))]
     names = [

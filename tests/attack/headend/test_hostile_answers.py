@@ -155,6 +155,7 @@ def _every(titles: np.ndarray[tuple[int, ...], np.dtype[np.uint64]]) -> np.ndarr
     return np.ones(titles.shape, np.bool_)
 
 
+@pytest.mark.attack("A21")
 @settings(max_examples=250, deadline=None)
 @given(said=st.sampled_from(list(SAYS)).flatmap(lambda kind: st.tuples(st.just(kind), SAYS[kind])))
 def test_whatever_a_meter_says_a_request_ends(hostile: Hostile, said: tuple[RequestKind, list[Data]]) -> None:

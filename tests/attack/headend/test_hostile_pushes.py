@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -117,6 +118,7 @@ def _every(titles: np.ndarray[tuple[int, ...], np.dtype[np.uint64]]) -> np.ndarr
     return np.ones(titles.shape, np.bool_)
 
 
+@pytest.mark.attack("A21")
 @settings(max_examples=120, deadline=None)
 @given(
     some=st.lists(pushes, min_size=1, max_size=5),

@@ -28,6 +28,7 @@ def _survives(octets: bytes, format_name: str = "auto") -> None:
         assert isinstance(parse_file(octets, format_name=format_name, zone=ZONE).report, list)
 
 
+@pytest.mark.attack("A21")
 @settings(max_examples=150, deadline=None)
 @given(st.binary(max_size=400), st.sampled_from(FORMATS))
 def test_any_bytes_are_read_or_refused(octets: bytes, format_name: str) -> None:
@@ -70,6 +71,7 @@ def test_a_feed_cut_at_any_octet_is_refused_whole(shared_data: Path) -> None:
             parse_file(octets[:end], format_name="greenbutton", zone=None)
 
 
+@pytest.mark.attack("A21")
 @pytest.mark.parametrize(
     "declaration",
     [
@@ -85,6 +87,7 @@ def test_a_feed_with_a_document_type_is_refused(declaration: bytes) -> None:
         parse_file(declaration + body, format_name="greenbutton", zone=None)
 
 
+@pytest.mark.attack("A21")
 def test_a_deep_feed_is_refused() -> None:
     with pytest.raises(FileRefusedError):
         parse_file(b"<feed>" + b"<a>" * 100_000, format_name="greenbutton", zone=None)

@@ -108,6 +108,7 @@ def test_every_writable_attribute_takes_a_number_a_flag_or_a_moment() -> None:
     assert all(shape.tag not in {Tag.OCTET_STRING, Tag.VISIBLE_STRING} for shape in shapes if isinstance(shape, Number))
 
 
+@pytest.mark.attack("A34")
 def test_no_key_is_shown_to_anybody_or_by_any_name() -> None:
     one = meter()
     run(one, hours=1)

@@ -151,6 +151,7 @@ async def test_a5_an_answer_in_the_clear_passes_once_where_one_is_waited_for(
         assert [f.octets for f in await stream_frames(nats_server)].count(AARE) == 1
 
 
+@pytest.mark.attack("A1")
 async def test_a_collector_that_lies_about_results_gains_nothing(nats_server: NatsEngine, short_tmp: Path) -> None:
     async with scene(nats_server, short_tmp) as s:
         s.take(live(7))

@@ -133,6 +133,7 @@ async def test_a_collector_certificate_does_not_make_a_gateway(short_tmp: Path) 
     assert collector.status().acked_seq == 0
 
 
+@pytest.mark.attack("A32")
 async def test_a_revoked_collector_is_sent_away_and_stays_out(nats_server: NatsEngine, short_tmp: Path) -> None:
     async with running_gateway(nats_server, short_tmp) as running:
         _, context = pki_contexts(running.pki, collector_id=9)
@@ -147,6 +148,7 @@ async def test_a_revoked_collector_is_sent_away_and_stays_out(nats_server: NatsE
         await still_serves(running, nats_server, short_tmp)
 
 
+@pytest.mark.attack("A21")
 @pytest.mark.parametrize(
     ("octets", "counted"),
     [
@@ -193,6 +195,7 @@ async def test_a_plain_socket_that_never_says_hello_is_cut_off_by_the_handshake_
         await still_serves(running, nats_server, short_tmp)
 
 
+@pytest.mark.attack("A5", "A21")
 async def test_refused_frames_lie_in_the_quarantine_with_the_reason_and_the_good_ones_pass(
     nats_server: NatsEngine, short_tmp: Path
 ) -> None:

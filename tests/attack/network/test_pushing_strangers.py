@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -48,6 +49,7 @@ def checked(found: list[OfferedFrame | PeerError]) -> None:
                 assert refusal_of(octets, title.octets) in {RefusalReason.DOWNGRADE, RefusalReason.BAD_ENVELOPE}
 
 
+@pytest.mark.attack("A21")
 @settings(max_examples=200, deadline=None)
 @given(octets=hostile(), step=st.integers(1, 60))
 def test_any_octets_are_frames_or_a_typed_error(octets: bytes, step: int) -> None:
@@ -72,6 +74,7 @@ def size_of(value: object, seen: set[int]) -> int:
     return sys.getsizeof(value) + sum(size_of(part, seen) for part in inside)
 
 
+@pytest.mark.attack("A21")
 def test_a_stream_that_never_ends_a_message_holds_no_more_than_one() -> None:
     endless = {
         "wrapper": b"\x00\x01\x00\x01\x00\x67\xff\xff" + bytes(60_000),

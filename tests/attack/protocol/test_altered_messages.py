@@ -22,6 +22,7 @@ MAX_DECODE_S = 10.0
 MAX_DECODE_MB = 64
 
 
+@pytest.mark.attack("A21")
 @pytest.mark.parametrize("number", range(len(MESSAGES)))
 def test_any_octet_altered_or_left_out_or_put_in_is_a_value_or_a_peer_error(number: int) -> None:
     seed = MESSAGES[number]
@@ -42,6 +43,7 @@ def filled(head: str, piece: str) -> bytes:
 COMPACT_NOTHING = "00 13 02 02 11 01 ffff 00 01 01"
 
 
+@pytest.mark.attack("A21")
 @pytest.mark.parametrize(
     "octets",
     [
@@ -71,6 +73,7 @@ def test_the_largest_message_costs_little_time_and_memory(octets: bytes) -> None
     assert peak < MAX_DECODE_MB << 20
 
 
+@pytest.mark.attack("A21")
 @pytest.mark.soak
 @pytest.mark.skipif(
     importlib.util.find_spec("atheris") is None, reason="atheris is not installed: uv sync --group fuzz"

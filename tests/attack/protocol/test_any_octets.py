@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -57,12 +58,14 @@ def all_figures(data: bytes, framing: Framing) -> None:
                 continue
 
 
+@pytest.mark.attack("A21")
 @given(inputs, st.sampled_from(Framing))
 @settings(max_examples=300)
 def test_any_octets_in_any_framing_are_figures_or_a_typed_error(data: bytes, framing: Framing) -> None:
     all_figures(data, framing)
 
 
+@pytest.mark.attack("A21")
 @given(inputs, st.lists(st.tuples(st.integers(0, 9_999), st.integers(0, 255)), max_size=4))
 @settings(max_examples=300)
 def test_altered_octets_are_figures_or_a_typed_error(data: bytes, changes: list[tuple[int, int]]) -> None:
@@ -83,6 +86,7 @@ def test_any_body_under_any_profile_is_figures_or_a_peer_error(data: bytes, prof
         return
 
 
+@pytest.mark.attack("A21")
 @given(octets)
 def test_the_parsers_of_envelopes_raise_nothing_else(data: bytes) -> None:
     for parser in (parse_sealed_header, parse_wrapper, parse_block):

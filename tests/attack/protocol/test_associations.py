@@ -95,6 +95,7 @@ def test_a_replayed_request_is_dropped_and_told(asked: Callable[[ClientAssociati
     still_works(pair)
 
 
+@pytest.mark.attack("A1", "A2")
 def test_a_replayed_answer_is_refused_by_the_client() -> None:
     """A1, A2: also an older answer, put in the place of a newer one."""
     pair = associated()
@@ -108,6 +109,7 @@ def test_a_replayed_answer_is_refused_by_the_client() -> None:
     still_works(pair)
 
 
+@pytest.mark.attack("A1", "A8")
 def test_a_replayed_association_neither_opens_nor_ends_one() -> None:
     """A1, A8."""
     pair = associated()
@@ -121,6 +123,7 @@ def test_a_replayed_association_neither_opens_nor_ends_one() -> None:
     still_works(pair)
 
 
+@pytest.mark.attack("A8")
 @pytest.mark.parametrize(
     "case",
     [
@@ -168,6 +171,7 @@ def test_a_weaker_message_than_agreed_is_refused_at_both_ends(
     still_works(pair)
 
 
+@pytest.mark.attack("A5")
 def test_plaintext_where_ciphering_is_agreed_is_never_parsed() -> None:
     """A5."""
     pair = associated()
@@ -179,6 +183,7 @@ def test_plaintext_where_ciphering_is_agreed_is_never_parsed() -> None:
     still_works(pair)
 
 
+@pytest.mark.attack("A5")
 def test_a_plain_release_ends_nothing_where_releases_are_sealed() -> None:
     """A5; where they are not, it is a release, as many clients send it."""
     pair = Pair()
@@ -222,6 +227,7 @@ def test_an_association_weaker_than_the_profile_is_refused(context: ApplicationC
 FORMS = [pytest.param(Form.GLO, id="glo"), pytest.param(Form.GENERAL_GLO, id="general-glo")]
 
 
+@pytest.mark.attack("A6")
 @pytest.mark.parametrize("form", FORMS)
 def test_every_flipped_bit_is_refused_with_one_answer_and_moves_no_counter(form: Form) -> None:
     """A6: security control, counter, title, ciphertext, tag."""
@@ -242,6 +248,7 @@ def test_every_flipped_bit_is_refused_with_one_answer_and_moves_no_counter(form:
     assert pair.server_received.last == 50
 
 
+@pytest.mark.attack("A6")
 @pytest.mark.parametrize("kept", range(12))
 def test_a_truncated_tag_is_no_tag(kept: int) -> None:
     """A6: the length says what is there, and it is too little."""
@@ -254,6 +261,7 @@ def test_a_truncated_tag_is_no_tag(kept: int) -> None:
     still_works(pair)
 
 
+@pytest.mark.attack("A7")
 @pytest.mark.parametrize("counter", [10_000, 0xFFFF_FFF0, 0xFFFF_FFFF])
 def test_a_forged_message_with_a_huge_counter_poisons_nothing(counter: int) -> None:
     """A7, at both ends: the genuine message after it passes."""
@@ -268,6 +276,7 @@ def test_a_forged_message_with_a_huge_counter_poisons_nothing(counter: int) -> N
     still_works(pair)
 
 
+@pytest.mark.attack("A9")
 def test_a_genuine_message_that_jumps_too_far_is_held() -> None:
     """A9: somebody told the client a counter near the end."""
     pair = associated()
@@ -279,6 +288,7 @@ def test_a_genuine_message_that_jumps_too_far_is_held() -> None:
     assert answer != REFUSED
 
 
+@pytest.mark.attack("A10")
 def test_keys_of_another_meter_open_nothing() -> None:
     """A10."""
     pair = Pair(salt=5)
@@ -332,6 +342,7 @@ def test_a_twisted_answer_to_the_association_is_refused(changes: dict[str, objec
         assert pair.association.state is ClientState.IDLE
 
 
+@pytest.mark.attack("A8")
 def test_our_own_proof_sent_back_proves_nobody() -> None:
     """A8: a server without keys reflects what it was sent."""
     pair = Pair(Case(control=0, form=Form.PLAIN))
@@ -352,6 +363,7 @@ def test_our_own_proof_sent_back_proves_nobody() -> None:
     assert pair.association.state is ClientState.IDLE
 
 
+@pytest.mark.attack("A8")
 @pytest.mark.parametrize("challenge", [None, b"", bytes(15), bytes(65)], ids=["none", "empty", "short", "long"])
 def test_we_never_send_a_challenge_that_could_come_again(challenge: bytes | None) -> None:
     """A8."""
@@ -361,6 +373,7 @@ def test_we_never_send_a_challenge_that_could_come_again(challenge: bytes | None
     assert pair.sent == []
 
 
+@pytest.mark.attack("A8")
 @pytest.mark.parametrize("challenge", [b"", bytes(7), bytes(65)], ids=["A8-empty", "A8-short", "A8-long"])
 def test_a_client_with_a_bad_challenge_is_refused(challenge: bytes) -> None:
     pair = Pair()
@@ -373,6 +386,7 @@ def test_a_client_with_a_bad_challenge_is_refused(challenge: bytes) -> None:
     assert pair.device.incidents == [SecurityIncident.FAILED_AUTHENTICATION]
 
 
+@pytest.mark.attack("A8")
 def test_nothing_is_served_before_the_proof_and_a_wrong_proof_ends_it() -> None:
     """A8."""
     pair = Pair(Case(control=0, form=Form.PLAIN))
@@ -407,6 +421,7 @@ def test_a_dedicated_key_that_everybody_could_read_is_refused() -> None:
     assert pair.server.state is ServerState.IDLE
 
 
+@pytest.mark.attack("A8")
 def test_a_signature_of_somebody_else_is_refused() -> None:
     """A10, with suite 1: the global keys are right, the signing key is not."""
     pair = associated(Case(Mechanism.HIGH_ECDSA, 0x31, Form.SIGNED))
@@ -425,6 +440,7 @@ def test_a_signature_of_somebody_else_is_refused() -> None:
     still_works(pair)
 
 
+@pytest.mark.attack("A21")
 @pytest.mark.parametrize(
     ("limits", "octets", "code"),
     [
@@ -462,6 +478,7 @@ def test_a_server_that_proves_nothing_is_left() -> None:
     assert (refused.value.code, pair.association.state) == ("bad_answer", ClientState.IDLE)
 
 
+@pytest.mark.attack("A6")
 def test_another_device_under_the_same_keys_is_not_this_one() -> None:
     """A6, A10: everything verifies, and the title is not the association's."""
     pair = associated(Case(form=Form.GENERAL_GLO))
@@ -472,6 +489,7 @@ def test_another_device_under_the_same_keys_is_not_this_one() -> None:
     still_works(pair)
 
 
+@pytest.mark.attack("A5")
 def test_a_message_under_the_tag_of_another_service_is_refused() -> None:
     """A6: the tag of the service stands outside what is sealed."""
     pair = associated()
@@ -482,6 +500,7 @@ def test_a_message_under_the_tag_of_another_service_is_refused() -> None:
     still_works(pair)
 
 
+@pytest.mark.attack("A5")
 def test_encryption_alone_is_no_protection_unless_it_was_agreed_on() -> None:
     """A5: also where the profile asks for nothing."""
     pair = Pair()
@@ -510,6 +529,7 @@ def test_a_client_without_a_title_of_its_own_is_refused(title: bytes | None) -> 
     assert pair.device.incidents == [SecurityIncident.FAILED_AUTHENTICATION]
 
 
+@pytest.mark.attack("A2")
 def test_an_answer_to_another_request_is_refused() -> None:
     """A2."""
     pair = Pair(Case(Mechanism.NONE, 0, Form.PLAIN))
@@ -520,6 +540,7 @@ def test_an_answer_to_another_request_is_refused() -> None:
         assert refused.value.code in {"wrong_invoke", "cut"}
 
 
+@pytest.mark.attack("A34")
 def test_keys_are_never_shown() -> None:
     """A34."""
     pair = associated(Case(Mechanism.HIGH_ECDSA, 0x31))

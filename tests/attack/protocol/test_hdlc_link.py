@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -21,6 +22,7 @@ ANSWER_OCTETS = 600
 """Longest answer of these parameters to one frame: a window of two fields of 128 octets, with room."""
 
 
+@pytest.mark.attack("A21")
 @settings(max_examples=200, deadline=None)
 @given(st.lists(contents, max_size=30), st.booleans(), st.integers(0, 3))
 def test_any_frames_leave_a_link_that_works_or_is_down(
@@ -48,6 +50,7 @@ def test_any_frames_leave_a_link_that_works_or_is_down(
         assert sum(1 for _ in iter(station.next_event, None)) <= MAX_WAITING_EVENTS
 
 
+@pytest.mark.attack("A21")
 @given(st.binary(max_size=400), st.booleans())
 def test_any_octets_are_dropped_and_counted(data: bytes, is_client: bool) -> None:
     station = HdlcClient(own=CLIENT, peer=METER) if is_client else HdlcServer(own=METER)

@@ -52,6 +52,7 @@ async def test_a3_sixty_kills_give_no_counter_twice(postgres: PostgresEngine, tm
     assert len(set(counters)) == len(counters)
 
 
+@pytest.mark.attack("A3")
 async def test_blocks_of_two_processes_lie_beside_each_other_and_end_before_the_counter_does(
     postgres: PostgresEngine, tmp_path: Path
 ) -> None:

@@ -69,6 +69,7 @@ async def test_a_request_goes_down_and_its_answer_comes_home(road: Road) -> None
     assert await outcomes(road) == [OutcomeKind.ANSWERED] * 21
 
 
+@pytest.mark.attack("A16")
 async def test_what_needs_an_approval_reaches_no_meter_and_silence_is_said_in_words(road: Road) -> None:
     with pytest.raises(SealingRefusedError, match="needs an approval"):
         await road.sealing.seal(road.meter.title, DISCONNECT, control=0x30)

@@ -104,6 +104,7 @@ async def no_wait(_seconds: float) -> None:
     """The radio's seconds are not waited for here."""
 
 
+@pytest.mark.attack("A16")
 @pytest.mark.parametrize("form", [Form.GLO, Form.GENERAL_GLO], ids=lambda form: form.value)
 async def test_a_session_reads_a_day_and_sets_the_clock_and_may_not_disconnect(road: Road, form: Form) -> None:
     one = virtual(road)

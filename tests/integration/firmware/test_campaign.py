@@ -73,6 +73,7 @@ async def test_ten_meters_in_three_waves_come_home_though_everything_is_killed_i
     assert set(await site.recorded()) == {CommandClass.FIRMWARE}
 
 
+@pytest.mark.attack("A20")
 async def test_images_that_do_not_verify_abort_after_the_first_wave(site: Site) -> None:
     await site.headend.start()
     campaign = await site.planned(site.wish(CONTENT + bytes(64)))
@@ -86,6 +87,7 @@ async def test_images_that_do_not_verify_abort_after_the_first_wave(site: Site) 
         await site.desk.change(ANNA, campaign, CampaignState.RUNNING)
 
 
+@pytest.mark.attack("A16", "A20")
 async def test_nothing_goes_out_for_what_two_people_have_not_approved(site: Site) -> None:
     await site.headend.start()
     now = real_now()

@@ -38,6 +38,7 @@ def begin(image_id: bytes = NEW, octets: int = OCTETS) -> bytes:
     return messages.encode(ActionRequest(0xC1, MethodRef(IMAGE_CLASS, IMAGE, INITIATE), parameter))
 
 
+@pytest.mark.attack("A16", "A20")
 async def test_an_approval_serves_neither_another_image_nor_another_meter_nor_after_its_end(site: Site) -> None:
     now = real_now()
     inside, *_, outside = site.village.meters
@@ -67,6 +68,7 @@ async def test_an_approval_serves_neither_another_image_nor_another_meter_nor_af
     await core.close()
 
 
+@pytest.mark.attack("A16")
 async def test_a_withdrawn_approval_lets_nothing_pass(site: Site) -> None:
     title = next(iter(site.village.meters))
     campaign = await site.planned(site.wish(meters=1))
@@ -82,6 +84,7 @@ async def test_a_withdrawn_approval_lets_nothing_pass(site: Site) -> None:
     await core.close()
 
 
+@pytest.mark.attack("A16")
 async def test_a_campaign_of_more_meters_than_were_approved_waits_and_says_so(site: Site) -> None:
     campaign = await site.planned(site.wish(meters=2))
     await site.desk.approve(BEN, campaign)
@@ -92,6 +95,7 @@ async def test_a_campaign_of_more_meters_than_were_approved_waits_and_says_so(si
     assert site.village.running() == {OLD: 10}
 
 
+@pytest.mark.attack("A16")
 @pytest.mark.parametrize(
     "statement",
     [

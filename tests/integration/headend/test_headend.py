@@ -160,6 +160,7 @@ class CrashingOutbox:
             await asyncio.Event().wait()
 
 
+@pytest.mark.attack("A2")
 @pytest.mark.parametrize("crash_at", [1, 2, 5])
 async def test_a_crash_after_publishing_re_emits_the_same_rows_under_the_same_ids(rig: Any, crash_at: int) -> None:
     outbox = CrashingOutbox(JetStreamOutbox(rig.core), crash_at)
@@ -182,6 +183,7 @@ async def test_a_crash_after_publishing_re_emits_the_same_rows_under_the_same_id
     assert (counts.frames, counts.accepted, await rig.letters()) == (160, 160, [])
 
 
+@pytest.mark.attack("A1")
 async def test_a_replay_is_still_known_after_restart(rig: Any) -> None:
     frames = rig.factory.profile_frames(40)
     async with rig.running(rig.headend()):

@@ -48,6 +48,7 @@ async def test_the_same_shipment_again_changes_nothing(engine: AsyncEngine, root
     assert (again.already_taken, again.meters, await vault.revision()) == (True, first.meters, revision)
 
 
+@pytest.mark.attack("A10")
 async def test_a_shipment_that_repeats_a_title_or_a_key_is_refused_whole(
     engine: AsyncEngine, root: FileRootKey
 ) -> None:
@@ -75,6 +76,7 @@ async def test_only_what_changed_since_a_revision_is_loaded(engine: AsyncEngine,
     assert len(await vault.load(after_revision=later.revision)) == 0
 
 
+@pytest.mark.attack("A13")
 async def test_a_wrapped_key_copied_to_another_meter_is_noticed(
     engine: AsyncEngine, root: FileRootKey, postgres: PostgresEngine
 ) -> None:
@@ -166,6 +168,7 @@ async def test_another_root_key_opens_nothing_and_says_why(
         await PostgresVault(engine, other).load()
 
 
+@pytest.mark.attack("A34")
 async def test_no_plain_key_lies_in_the_database(
     engine: AsyncEngine, root: FileRootKey, postgres: PostgresEngine
 ) -> None:

@@ -99,6 +99,7 @@ def test_the_shipment_is_closed_and_a_meter_with_other_keys_is_not_read(
         asked(mixed)
 
 
+@pytest.mark.attack("A3")
 def test_a_meter_that_is_started_again_never_uses_a_counter_twice(tmp_path: Path) -> None:
     ceilings = []
     for _ in range(2):

@@ -91,6 +91,7 @@ class LossyStream:
         raise FrameStreamError(fate)
 
 
+@pytest.mark.attack("A2")
 async def test_frames_arrive_once_though_batches_and_answers_are_lost(nats_server: NatsEngine, short_tmp: Path) -> None:
     rows, lines = offered(0, 2_000), []
 
@@ -119,6 +120,7 @@ class SlowStream(LossyStream):
         return await self._inner.commit(messages, batch_id=batch_id)
 
 
+@pytest.mark.attack("A21")
 async def test_a_slow_bus_slows_the_collector_and_not_the_memory(nats_server: NatsEngine, short_tmp: Path) -> None:
     rows = offered(0, 10_000, size=300)
     limit, most, waits = 200_000, 0, 0

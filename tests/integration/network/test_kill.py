@@ -63,6 +63,7 @@ async def _push_while_killed(
     return rows
 
 
+@pytest.mark.attack("A2")
 async def test_frames_arrive_once_though_the_gateway_is_killed(nats_server: NatsEngine, short_tmp: Path) -> None:
     port = free_port()
     gateway = gateway_child(nats_server, short_tmp, port)

@@ -204,6 +204,7 @@ async def test_nobody_there_is_said_after_the_tries() -> None:
         await HdlcTcpExchange.open(HOST, port, client=HdlcAddress(16), server=METER, limits=LIMITS)
 
 
+@pytest.mark.attack("A1")
 async def test_a_question_that_came_twice_is_carried_out_once_and_answered_twice() -> None:
     meter = Meter()
     socket = await serve_wrapper_udp(meter.open, host=HOST, port=0)

@@ -15,6 +15,7 @@ def test_every_code_that_the_meter_logs_means_something_to_the_head_end(code: Ev
     assert event_kind(PROFILE, LOG_OF[code], code) is not EventKind.OTHER
 
 
+@pytest.mark.attack("A1")
 def test_attacks_mean_something_in_whichever_log_they_stand() -> None:
     assert {log for _, log in INCIDENTS.values()} == {1, COMMUNICATION_LOG}
     assert all(event_kind(PROFILE, log, code) is not EventKind.OTHER for code, log in INCIDENTS.values())

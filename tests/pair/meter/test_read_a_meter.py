@@ -76,6 +76,7 @@ def test_the_public_client_reads_the_counter_that_the_next_association_begins_ab
     assert [code for _, code in one.log] == [48]
 
 
+@pytest.mark.attack("A9")
 def test_the_public_client_reads_nothing_that_was_measured() -> None:
     one = meter()
     served = associations(one)
@@ -90,6 +91,7 @@ def test_the_public_client_reads_nothing_that_was_measured() -> None:
             drive(public.read(attribute), protection=None, exchange=exchange)
 
 
+@pytest.mark.attack("A10")
 def test_a_client_with_another_key_is_refused_and_the_fraud_log_says_so() -> None:
     one, other = meter(), meter()
     other.identity = type(one.identity)(one.identity.title, bytes(range(1, 17)), bytes(range(2, 18)))

@@ -121,6 +121,7 @@ def attempts(pair: Pair, link: Callable[[bytes], bytes]) -> None:
         assert pair.device.values[SCRATCH] == value
 
 
+@pytest.mark.attack("A6")
 @settings(max_examples=40, deadline=None)
 @given(fates=st.lists(FATES, max_size=25))
 @pytest.mark.parametrize("case", CASES)
@@ -138,6 +139,7 @@ def test_what_comes_through_a_hostile_link_is_right_or_declared(case: Case, fate
     assert pair.run(pair.association.read(PROFILE)) == ROWS
 
 
+@pytest.mark.attack("A21")
 @settings(max_examples=150, deadline=None)
 @given(st.lists(st.binary(max_size=80), max_size=4), st.sampled_from(["idle", "pending", "associated"]), st.booleans())
 def test_no_octets_make_the_server_fail_or_open(messages: list[bytes], state: str, is_plain: bool) -> None:
@@ -164,6 +166,7 @@ TAGS = [0x08, 0x0E, 0x28, 0x60, 0x61, 0x63, 0xC0, 0xC4, 0xC5, 0xC7, 0xCC, 0xCF, 
 ANSWERS = st.one_of(st.binary(max_size=60), st.builds(lambda t, b: bytes((t,)) + b, st.sampled_from(TAGS), st.binary()))
 
 
+@pytest.mark.attack("A21")
 @settings(max_examples=150, deadline=None)
 @given(st.lists(ANSWERS, max_size=6), st.booleans())
 def test_no_answers_make_the_client_fail_or_hang(answers: list[bytes], is_plain: bool) -> None:

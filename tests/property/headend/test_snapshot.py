@@ -67,6 +67,7 @@ def test_a_cut_page_is_refused(data: st.DataObject) -> None:
         restore_page(CounterWindows(0), key_table(), octets[: data.draw(st.integers(0, len(octets) - 1))])
 
 
+@pytest.mark.attack("A3")
 def test_a_window_whose_key_is_gone_is_never_dropped_in_silence() -> None:
     octets = encode_page(filled([(0, 1)]), key_table(), np.arange(METERS))
     with pytest.raises(ContractError, match="5 of 5 key pairs"):

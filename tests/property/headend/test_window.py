@@ -33,6 +33,7 @@ counters = st.one_of(near, edges, st.integers(0, 2**32 - 1))
 steps = st.lists(st.tuples(st.integers(0, 3), counters), max_size=80)
 
 
+@pytest.mark.attack("A1", "A2")
 @settings(max_examples=400)
 @given(steps=steps, cut=st.integers(1, 30))
 def test_windows_judge_as_a_set_would(steps: list[tuple[int, int]], cut: int) -> None:
@@ -43,6 +44,7 @@ def test_windows_judge_as_a_set_would(steps: list[tuple[int, int]], cut: int) ->
         assert windows.accept(rows, values).tolist() == [naive[r].accept(c) for r, c in part]
 
 
+@pytest.mark.attack("A2")
 @given(order=st.permutations(range(5000, 5000 + 40)), repeat=st.integers(0, 39))
 def test_a_shuffled_run_is_accepted_once_each(order: list[int], repeat: int) -> None:
     windows = CounterWindows(1)
@@ -58,6 +60,7 @@ def test_a_window_that_has_seen_nothing_takes_any_counter_once(counter: int) -> 
     assert twice.tolist() == [Verdict.ACCEPTED, Verdict.REPLAY]
 
 
+@pytest.mark.attack("A7", "A9")
 def test_a_held_jump_changes_nothing() -> None:
     windows = CounterWindows(1)
     row = np.zeros(1, np.int64)

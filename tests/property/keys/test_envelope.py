@@ -26,6 +26,7 @@ def test_a_key_comes_back_from_its_own_context(key: Secret, nonce: bytes) -> Non
     assert key.reveal() not in wrapped
 
 
+@pytest.mark.attack("A13")
 @pytest.mark.parametrize(
     "other",
     [
@@ -43,6 +44,7 @@ def test_a_key_moved_to_another_context_does_not_open(other: KeyContext) -> None
         unwrap_key(wrapped, under=UNDER, context=other.octets())
 
 
+@pytest.mark.attack("A13")
 @given(bit=st.integers(0, (1 + 12 + 16 + 16) * 8 - 1))
 def test_any_flipped_bit_of_a_wrapped_key_is_noticed(bit: int) -> None:
     wrapped = bytearray(wrap_key(Secret(b"k" * 16), under=UNDER, context=CONTEXT.octets(), nonce=bytes(12)))
@@ -62,6 +64,7 @@ def test_fingerprints_are_equal_for_equal_keys_alone(one: Secret, two: Secret) -
     assert (fingerprint_of(one, under=UNDER) == fingerprint_of(two, under=UNDER)) == (one == two)
 
 
+@pytest.mark.attack("A34")
 @given(keys)
 def test_a_secret_never_prints_and_never_pickles(key: Secret) -> None:
     assert repr(key) == str(key) == f"{key}" == "Secret(***)"

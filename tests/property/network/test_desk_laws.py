@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from uuid import UUID
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.unit.network.test_desk import NOW_MS, OneKey, command, signed
@@ -92,6 +93,7 @@ class Play:
             self.deaf = bool(first)
 
 
+@pytest.mark.attack("A1")
 @settings(max_examples=150, deadline=None)
 @given(steps)
 def test_each_command_goes_down_at_most_once_and_each_time_it_is_said_it_gets_one_word(

@@ -72,6 +72,7 @@ def test_frames_come_out_as_they_went_in_wherever_the_octets_are_cut(
     assert link.partial_octets == 0
 
 
+@pytest.mark.attack("A21")
 @given(st.binary(max_size=400), st.lists(st.integers(min_value=0), max_size=10))
 def test_any_octets_give_messages_or_a_link_error_and_never_a_large_buffer(data: bytes, places: list[int]) -> None:
     for link in (GatewayLink(), open_link(), CollectorLink()):

@@ -160,6 +160,7 @@ OTHERS: dict[str, object] = {
 }
 
 
+@pytest.mark.attack("A17")
 @pytest.mark.parametrize("name", OTHERS)
 def test_the_signature_covers_what_the_gateway_judges_by(name: str) -> None:
     assert command(**{name: OTHERS[name]}).signed_octets() != command().signed_octets()

@@ -186,6 +186,7 @@ def test_what_it_does_to_the_supply_comes_from_the_apdu(
     assert (found.on_supply, found.limit) == (effect, limit)
 
 
+@pytest.mark.attack("A21")
 @settings(max_examples=150)
 @given(
     st.one_of(

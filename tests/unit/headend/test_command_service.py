@@ -270,6 +270,7 @@ async def test_a_clock_is_signed_with_how_far_it_is_off() -> None:
     assert {(c.effect, c.value, c.order_id) for _, c in rig.road.events} == {(CommandEffect.CLOCK, 90, UUID(int=0))}
 
 
+@pytest.mark.attack("A17")
 async def test_nothing_is_signed_that_was_not_sealed_here_for_this_meter() -> None:
     rig = Rig()
     other = SystemTitle(rig.factory.meters[1].title)

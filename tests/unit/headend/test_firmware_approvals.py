@@ -123,12 +123,14 @@ async def test_every_step_of_an_approved_image_passes_with_both_approvals(step: 
     assert await Desk().find(STEPS[step]) == (UUID(int=101), UUID(int=102))
 
 
+@pytest.mark.attack("A20")
 @pytest.mark.parametrize("other", OTHERS)
 async def test_nothing_else_passes(other: str) -> None:
     assert await Desk().find(OTHERS[other]) == ()
     assert not is_step_of(OTHERS[other], image_id=ID, image=OCTETS)
 
 
+@pytest.mark.attack("A16")
 @pytest.mark.parametrize(
     "desk",
     [

@@ -45,6 +45,7 @@ def test_a_meter_without_profile_takes_the_shipments_own() -> None:
     assert parse_shipment(document(meter())).meters[0].profile == "oam-1"
 
 
+@pytest.mark.attack("A10")
 @pytest.mark.parametrize(
     ("bad", "rule"),
     [
@@ -69,6 +70,7 @@ def test_a_bad_line_refuses_the_whole_file_and_is_named(bad: dict[str, Any], rul
     assert [(f.rule, f.subject) for f in caught.value.findings] == [(rule, "meters[1]")]
 
 
+@pytest.mark.attack("A10")
 def test_two_meters_with_one_title_or_one_key_are_refused() -> None:
     with pytest.raises(ShipmentError) as caught:
         parse_shipment(lines(meter(), meter(serial="1002")))
@@ -86,6 +88,7 @@ def test_any_other_octets_are_one_declared_error(octets: bytes) -> None:
         parse_shipment(octets)
 
 
+@pytest.mark.attack("A34")
 def test_no_error_text_shows_a_key() -> None:
     with pytest.raises(ShipmentError) as caught:
         parse_shipment(document(meter(), meter(authentication_key=EK)))

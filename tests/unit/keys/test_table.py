@@ -6,6 +6,7 @@ from dataclasses import replace
 from uuid import UUID
 
 import numpy as np
+import pytest
 
 from openami.contracts.reading import uuid_column
 from openami.contracts.stream import partition_of
@@ -72,6 +73,7 @@ def test_a_row_knows_the_partition_of_its_title() -> None:
     assert table.partition.tolist() == [partition_of(SystemTitle(t)) for t in TITLES]
 
 
+@pytest.mark.attack("A34")
 def test_nothing_of_the_table_prints_a_key() -> None:
     batch = columns([(TITLES[0], 1, 0)])
     table = KeyTable()

@@ -91,6 +91,7 @@ def test_a_momentary_failure_is_counted_and_not_in_the_log_of_long_ones() -> Non
     assert [read(one, 1, f"0.0.96.7.{e}.255").integer for e in (0, 5)] == [2, 1]
 
 
+@pytest.mark.attack("A1", "A6")
 @pytest.mark.parametrize(
     ("incident", "number", "code"),
     [
@@ -111,6 +112,7 @@ def test_an_attack_is_in_its_log_and_raises_the_fraud_alarm(incident: SecurityIn
     assert (setup, told[0][1:]) == (EVENTS, [number, code])
 
 
+@pytest.mark.attack("A33")
 def test_a_flood_of_forged_messages_neither_washes_the_log_away_nor_makes_the_meter_talk() -> None:
     one = meter()
     one.tamper(Tampering(is_cover_open=True))

@@ -61,6 +61,7 @@ def test_a_signed_image_is_verified_and_runs_when_it_is_told_to() -> None:
     assert [c for _, c in one.log] == [EventCode.FIRMWARE_READY, EventCode.FIRMWARE_ACTIVATED]
 
 
+@pytest.mark.attack("A20")
 @pytest.mark.parametrize(
     ("image", "identifier"),
     [
@@ -109,6 +110,7 @@ def test_another_image_begins_anew() -> None:
     assert read(one, 18, IMAGE, 4).integer == 0
 
 
+@pytest.mark.attack("A20", "A21")
 @pytest.mark.parametrize(
     ("identifier", "size"),
     [

@@ -40,6 +40,7 @@ def test_the_master_key_changes_too_and_the_old_one_wraps_no_more() -> None:
     assert call(one, 64, SECURITY, 2, array(key(0, OTHER, under=NEW))) is ActionResult.SUCCESS
 
 
+@pytest.mark.attack("A11")
 @pytest.mark.parametrize(
     "parameter",
     [
@@ -77,6 +78,7 @@ def test_a_reader_changes_no_key_and_nobody_reads_one() -> None:
     assert shown == [b"", IDENTITY.title.octets]
 
 
+@pytest.mark.attack("A5")
 def test_the_policy_is_the_strongest_and_cannot_sink() -> None:
     one = meter()
     assert read(one, 64, SECURITY, 2).value == 0x6C
@@ -91,6 +93,7 @@ def shown(one: VirtualMeter) -> datetime:
     return decode_date_time(octets).to_utc()
 
 
+@pytest.mark.attack("A19")
 def test_a_clock_that_drifts_is_set_logged_and_marked() -> None:
     one = meter(drift_ppm=100)
     run(one, hours=20)
@@ -107,6 +110,7 @@ def test_a_clock_that_drifts_is_set_logged_and_marked() -> None:
     assert [r.status for r in one.profile][-2:] == [RawQuality.CLOCK_ADJUSTED, 0]
 
 
+@pytest.mark.attack("A19")
 @pytest.mark.parametrize(
     "value",
     [
@@ -138,6 +142,7 @@ def test_the_clock_moves_as_its_methods_say(method: int, parameter: Data, wanted
     assert shown(one) == wanted
 
 
+@pytest.mark.attack("A19")
 def test_a_shift_of_more_than_a_quarter_hour_is_refused() -> None:
     one = meter()
     assert call(one, 8, CLOCK, 6, Data(Tag.LONG, 901)) is ActionResult.TYPE_UNMATCHED

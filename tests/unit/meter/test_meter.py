@@ -132,6 +132,7 @@ def test_four_rows_go_out_in_one_push_when_the_push_setup_says_so() -> None:
     assert [len(opened(f)[1].body.value[1].value) for f in frames] == [4, 4]  # type: ignore[index, union-attr, arg-type]
 
 
+@pytest.mark.attack("A3")
 def test_a_counter_is_never_used_twice_whatever_a_restart_forgets() -> None:
     store = MemoryCounterStore(2)
     first = InvocationCounters(store)
@@ -142,6 +143,7 @@ def test_a_counter_is_never_used_twice_whatever_a_restart_forgets() -> None:
     assert min(used_again) - max(used) <= BLOCK
 
 
+@pytest.mark.attack("A3")
 def test_a_meter_without_counters_left_does_not_send() -> None:
     store = MemoryCounterStore(1)
     store.keep(np.array([0xFFFF_FFFF]))
@@ -151,6 +153,7 @@ def test_a_meter_without_counters_left_does_not_send() -> None:
         counters.take(0)
 
 
+@pytest.mark.attack("A10", "A34")
 def test_keys_are_not_shown_and_two_equal_keys_are_refused() -> None:
     assert bytes(range(16)).hex() not in repr(IDENTITY)
     assert repr(bytes(range(16))) not in repr(IDENTITY)

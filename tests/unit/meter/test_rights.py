@@ -134,6 +134,7 @@ def test_another_class_of_a_known_name_is_inconsistent() -> None:
     assert refused.value.result is DataAccessResult.OBJECT_CLASS_INCONSISTENT
 
 
+@pytest.mark.attack("A5")
 def test_readers_and_management_must_authenticate_and_encrypt_and_the_public_client_may_only_get() -> None:
     device = meter().device
     for client in (READER, MANAGEMENT):

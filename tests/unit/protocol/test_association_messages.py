@@ -230,6 +230,7 @@ def test_what_cannot_be_said_is_our_misuse(message: Apdu) -> None:
         apdu.encode(message)
 
 
+@pytest.mark.attack("A34")
 def test_secrets_are_not_shown() -> None:
     shown = repr(AssociationRequest(LN, Mechanism.LOW, None, b"12345678", PROPOSED))
     shown += repr(InitiateRequest(Conformance.GET, 0, b"dedicated"))

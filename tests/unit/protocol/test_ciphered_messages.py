@@ -137,6 +137,7 @@ def test_what_cannot_be_said_is_our_misuse(message: Apdu) -> None:
         apdu.encode(message)
 
 
+@pytest.mark.attack("A34")
 def test_nothing_of_a_body_is_shown() -> None:
     key_infos: list[KeyInfo] = [WrappedKey(0, b"body"), AgreedKey(b"\x01", b"body")]
     shown = "".join(repr(GeneralCiphering(HEADER, k, b"body")) for k in key_infos)
