@@ -159,8 +159,10 @@ class CollectorWord:
             row["presence"] = LinkPresence(row["presence"])
             numbers = ("collector_id", "gateway_id", "since_ms", "heard_at_ms", "told_at_ms", "gateway_since_ms")
             said = [row["clock_offset_ms"], row["opened_at_ms"], *(row[name] for name in numbers)]
-            if any(type(n) is not int for n in said) or min(said[1:]) < 0 or not isinstance(row["cause"], str):
+            if any(type(n) is not int or abs(n) > _LATEST_MS for n in said) or min(said[1:]) < 0:
                 raise ContractError("a collector's word without its numbers")
+            if not 1 <= row["collector_id"] <= MAX_CELL or not isinstance(row["cause"], str):
+                raise ContractError("a collector's word on no collector")
             if row["report"] is not None:
                 row["report"] = decode_report(encode_report(HealthReport(**row["report"])))
             return cls(**row)

@@ -27,11 +27,14 @@ from openami.app.process.command import client_title
 from openami.app.settings import Settings, real_now
 from openami.app.shipment import root_key
 from openami.headend.adapters.campaigns_postgres import PostgresCampaigns
+from openami.headend.adapters.collector_words import JetStreamWords
+from openami.headend.adapters.collectors_postgres import PostgresCollectors
 from openami.headend.adapters.columns_postgres import PostgresColumnSheets
 from openami.headend.adapters.command_process import NatsCommandProcess, listen_to_outcomes
 from openami.headend.adapters.jetstream import JetStreamFrames, JetStreamOutbox
 from openami.headend.adapters.postgres import PostgresGroupStore
 from openami.headend.adapters.requests_postgres import PostgresRequests
+from openami.headend.collectors.watch import CollectorWatch
 from openami.headend.keeping.budget import CellPolicy
 from openami.headend.keeping.keeper import KeepingPolicy
 from openami.headend.listening.columnfeed import ColumnFeed
@@ -100,7 +103,15 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
                     table=table,
                     engines=engines,
                 )
-                await headend.run(stop, on_ready=ready)
+                watch = CollectorWatch(JetStreamWords(dmz), PostgresCollectors(state), real_now=real_now)
+                watching = asyncio.create_task(watch.run(stop))
+                # It ends before it is told to by a bug alone; then nobody would watch.
+                watching.add_done_callback(lambda _: stop.set())
+                try:
+                    await headend.run(stop, on_ready=ready)
+                finally:
+                    stop.set()
+                    await watching
         finally:
             for client in (dmz, core):
                 if client is not None:

@@ -1,0 +1,68 @@
+"""Reads the gateway's words, keeps them, and settles findings every few seconds.
+
+Several head-ends may watch at once: what they write is the same.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+import structlog
+
+from openami.headend.collectors.judge import judge
+from openami.headend.collectors.ports import CollectorBook, WordSource
+from openami.headend.ports import BusUnavailableError, StateUnavailableError
+from openami.kernel.time import EPOCH
+
+JUDGE_EVERY_S = 5.0
+"""A silence is told at most this late."""
+log = structlog.get_logger("openami.collectors")
+
+
+class CollectorWatch:
+    """The loop of one head-end.
+
+    Args:
+        source: the gateway's words.
+        book: where they and the findings are kept.
+        real_now: the host's clock.
+    """
+
+    def __init__(self, source: WordSource, book: CollectorBook, *, real_now: Callable[[], datetime]) -> None:
+        self._source = source
+        self._book = book
+        self._real_now = real_now
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Watch until ``stop``; with an engine away, go on when it is back."""
+        try:
+            while not stop.is_set():
+                await _rest(stop, JUDGE_EVERY_S)
+                try:
+                    await self.look()
+                except (BusUnavailableError, StateUnavailableError) as error:
+                    log.warning("collectors_unwatched", error=str(error))
+        finally:
+            await self._source.close()
+
+    async def look(self) -> None:
+        """Take what was said since the last look, and judge.
+
+        Raises:
+            BusUnavailableError, StateUnavailableError: an engine does not answer.
+        """
+        words = await self._source.read()
+        if words:
+            await self._book.note(words)
+        now_ms = (self._real_now() - EPOCH) // timedelta(milliseconds=1)
+        for new in await self._book.settle(judge(await self._book.fleet(), now_ms=now_ms), now_ms=now_ms):
+            log.warning(new.rule.value, collector=new.collector_id, severity=new.severity.value, **new.evidence)
+
+
+async def _rest(stop: asyncio.Event, seconds: float) -> None:
+    try:
+        await asyncio.wait_for(stop.wait(), seconds)
+    except TimeoutError:
+        return
