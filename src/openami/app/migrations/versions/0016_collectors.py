@@ -1,12 +1,12 @@
 """Collectors as the gateway speaks of them, and findings about them: head-ends write, staff pages read.
 
-Revision ID: 0015_collectors
+Revision ID: 0016_collectors
 """
 
 from alembic import op
 
-revision = "0015_collectors"
-down_revision = "0014_counter_release"
+revision = "0016_collectors"
+down_revision = "0015_master_key"
 branch_labels = None
 depends_on = None
 
