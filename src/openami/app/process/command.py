@@ -18,9 +18,11 @@ from openami.app.engines.rooms import room_database
 from openami.app.process import ready
 from openami.app.settings import Home, Settings, real_now
 from openami.app.shipment import root_key
+from openami.contracts.command import CommandClass
 from openami.headend.adapters.commands import CommandServer, NatsRoad
 from openami.headend.adapters.firmware_store import PostgresFirmwareStore
 from openami.headend.adapters.send_counters import PostgresCounterReserve
+from openami.headend.command.approvals import CompositeApprovals
 from openami.headend.command.counters import SendCounters
 from openami.headend.command.firmware import FirmwareApprovals
 from openami.headend.command.service import CommandEngines, CommandService
@@ -63,7 +65,8 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
             table = KeyTable()
             keys = KeyFeed(PostgresVault(security, root_key(settings)), table)
             road = NatsRoad(dmz, core)
-            approvals = FirmwareApprovals(PostgresApprovals(security), PostgresFirmwareStore(security), real_now)
+            firmware = FirmwareApprovals(PostgresApprovals(security), PostgresFirmwareStore(security), real_now)
+            approvals = CompositeApprovals({CommandClass.FIRMWARE: firmware})
             service = CommandService(
                 own_title=client_title(home).octets,
                 table=table,

@@ -52,6 +52,7 @@ class ApprovalRequest:
         digest: SHA-256 of the plain APDU.
         plaintext: the plain APDU: an approval is for exactly this, or for something of which this is a part.
         effect: what it does to supply or clock.
+        request_id: of the command that it is spent for, which outcomes name; ``NO_ID`` where it is only asked for.
     """
 
     title: SystemTitle
@@ -59,6 +60,7 @@ class ApprovalRequest:
     digest: bytes
     plaintext: bytes = field(default=b"", repr=False)
     effect: CommandEffect = CommandEffect.NONE
+    request_id: UUID = NO_ID
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from uuid import UUID
 
 import numpy as np
 
-from openami.contracts.command import Command, CommandClass, CommandEffect, Refusal
+from openami.contracts.command import NO_ID, Command, CommandClass, CommandEffect, Refusal
 from openami.contracts.reading import uuids_of
 from openami.headend.command.classify import Effect, UnknownCommandError, begins_as_request, effect_of
 from openami.headend.command.counters import SendCounters
@@ -130,7 +130,7 @@ class CommandService:
         if control not in CONTROLS:
             raise CommandRefusedError(Refusal.PLAINTEXT, f"security control 0x{control:02x} is not sealed with")
         effect = _judged(plaintext)
-        await self._approved(title, effect, plaintext, spend=False)
+        await self._approved(title, effect, plaintext)
         pair = await self._pair_to_seal(title)
         counter = await self._counters.take(pair.meter_id, pair.generation)
         self.counts[f"sealed_{effect.command_class.name.lower()}"] += 1
@@ -177,7 +177,7 @@ class CommandService:
         header, apdu, body = self._sealed_part(frame)
         plaintext = self._opened(title, body)
         effect = _judged(plaintext)
-        warrant = await self._approved(title, effect, plaintext, spend=True)
+        warrant = await self._approved(title, effect, plaintext, spend_for=request_id)
         command = Command(
             request_id=request_id,
             title=title,
@@ -231,12 +231,15 @@ class CommandService:
                 continue
         raise CommandRefusedError(Refusal.BAD_SIGNATURE, "not sealed here for this meter")
 
-    async def _approved(self, title: SystemTitle, effect: Effect, plaintext: bytes, *, spend: bool) -> Warrant:
+    async def _approved(
+        self, title: SystemTitle, effect: Effect, plaintext: bytes, *, spend_for: UUID = NO_ID
+    ) -> Warrant:
         if not needs_approval(effect, now=self._engines.clock.now()):
             return Warrant()
-        request = ApprovalRequest(title, effect.command_class, sha256(plaintext).digest(), plaintext, effect.on_supply)
+        digest = sha256(plaintext).digest()
+        request = ApprovalRequest(title, effect.command_class, digest, plaintext, effect.on_supply, spend_for)
         approvals = self._engines.approvals
-        found = await (approvals.spend(request) if spend else approvals.find(request))
+        found = await (approvals.find(request) if spend_for == NO_ID else approvals.spend(request))
         if found is None:
             self.counts["without_approval"] += 1
             name = effect.command_class.name.lower()

@@ -25,12 +25,15 @@ class NewUser:
         roles: what it may be.
         password: None: nobody can sign in to it yet.
         display_name: how a staff account is shown; None for customers, whose name the customer room keeps.
+        human_id: the human behind it where that human has other accounts; None for an account of its own. What needs
+            two people counts humans.
     """
 
     login: str = field(repr=False)
     roles: frozenset[Role]
     password: str | None = field(default=None, repr=False)
     display_name: str | None = None
+    human_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)

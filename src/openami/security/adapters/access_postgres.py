@@ -127,7 +127,7 @@ class PostgresAccounts:
         digests = [login_digest(u.login, key=self.login_key) for u in users]
         hashes = {p: await self.passwords.hashed(p) for p in {u.password for u in users if u.password}}
         made = [
-            {"id": uuid4(), "digest": d, "now": now, "shown": u.display_name}
+            {"id": uuid4(), "digest": d, "now": now, "shown": u.display_name, "human": u.human_id}
             for d, u in zip(digests, users, strict=True)
         ]
         with seen_as(_ACCOUNT_DESK):
@@ -254,8 +254,8 @@ _ADD_SESSION = text(
     "values (:hash, :id, :now, :now, :expires, :idle)"
 )
 _ADD_USER = text(
-    "insert into access.user_account (user_id, login_digest, made_at, display_name) "
-    "values (:id, :digest, :now, :shown) "
+    "insert into access.user_account (user_id, login_digest, made_at, display_name, human_id) "
+    "values (:id, :digest, :now, :shown, :human) "
     "on conflict (login_digest) do nothing"
 )
 _IDS = text("select user_id, login_digest from access.user_account where login_digest = any(:digests)")
