@@ -11,6 +11,7 @@ import pytest
 from openami.contracts.reading import uuid_column
 from openami.contracts.stream import partition_of
 from openami.kernel.ids import SystemTitle
+from openami.security.keys.level import SecurityLevel
 from openami.security.keys.table import KeyColumns, KeyTable, title_number
 
 TITLES = [b"OAM\x00\x00\x00\x00\x01", b"OAM\x00\x00\x00\x00\x02", b"LGZgsp\xb1w"]
@@ -89,3 +90,20 @@ def test_rows_are_parted_by_profile_and_zone() -> None:
     table.merge(other)
     found = [(name, places.tolist()) for name, places in table.dialects(np.array([2, 1, 0, 1]))]
     assert found == [(("oam-1", ""), [0, 2]), (("lg", "Europe/Vienna"), [1, 3])]
+
+
+def test_the_level_of_a_meter_comes_from_the_pair_in_use_and_a_mark_on_it() -> None:
+    table = KeyTable()
+    rows = [(TITLES[0], 1, 2), (TITLES[0], 2, 0), (TITLES[1], 1, 0), (TITLES[1], 2, 1)]
+    table.merge(columns(rows))
+    assert [table.level_of(t).name for t in TITLES] == ["SECURED", "FACTORY", "NONE"]
+    table.merge(replace(columns(rows, revision=2), compromised=np.array([True, False, True, False])))
+    assert [table.level_of(t).name for t in TITLES] == ["SECURED", "COMPROMISED", "NONE"]
+    table.merge(columns(rows, revision=3))
+    assert table.level_of(TITLES[1]) is SecurityLevel.FACTORY
+
+
+def test_a_meter_whose_only_pair_expired_or_is_new_has_no_level() -> None:
+    table = KeyTable()
+    table.merge(columns([(TITLES[0], 3, 2), (TITLES[1], 3, 1), (TITLES[2], 3, 3)]))
+    assert {table.level_of(t) for t in TITLES} == {SecurityLevel.NONE}

@@ -7,7 +7,7 @@ sees no row of a master key.
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from uuid import UUID
@@ -16,13 +16,15 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from openami.security.adapters.vault import changes
+from openami.kernel.ids import SystemTitle
+from openami.security.adapters.vault import changes, marks
 from openami.security.adapters.vault.installation import InstallationKeys
 from openami.security.adapters.vault.loading import load_pairs
 from openami.security.adapters.vault.rows import LOCK, METERS, vault_meter
 from openami.security.adapters.vault.shipments import ShipmentIntake
 from openami.security.keys.context import KeySet, KeyState, KeyUse
 from openami.security.keys.envelope import KeyBindingError as KeyBindingError  # noqa: PLC0414 - callers catch it here
+from openami.security.keys.marks import Incident, IncidentProgress, Residual
 from openami.security.keys.ports import (
     KeyStateError,
     MasterKey,
@@ -37,7 +39,7 @@ from openami.security.keys.table import KeyColumns
 
 
 class PostgresVault:
-    """A :class:`~openami.security.keys.ports.KeyVault` and :class:`~openami.security.keys.ports.KeyChanges`.
+    """A ``KeyVault`` and ``KeyChanges`` of :mod:`openami.security.keys.ports`, and its marks of what leaked.
 
     Args:
         engine: connected as ``openami_security``, or as ``openami_keyreader`` for :meth:`load` alone.
@@ -107,6 +109,21 @@ class PostgresVault:
         """Return a meter's master key."""
         async with self._reading() as connection:
             return await changes.master_of(connection, await self._keys.every(connection), meter_id, state)
+
+    async def mark_compromised(self, incident: Incident, titles: Sequence[SystemTitle], *, masters: bool) -> int:
+        """Mark every key that these meters have now as leaked."""
+        async with self._writing() as connection:
+            return await marks.mark(connection, incident, titles, masters=masters)
+
+    async def incidents(self) -> list[IncidentProgress]:
+        """Return what was said to have leaked, with its progress."""
+        async with self._reading() as connection:
+            return await marks.incidents(connection)
+
+    async def residual(self, *, limit: int = 1_000) -> list[Residual]:
+        """Return meters that still use keys that leaked."""
+        async with self._reading() as connection:
+            return await marks.residual(connection, limit=limit)
 
     async def _keep_new(self, meter_id: UUID, keys: tuple[tuple[KeyUse, Secret], ...], at: datetime) -> int:
         try:

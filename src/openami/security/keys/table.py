@@ -109,8 +109,9 @@ class KeyTable:
         """
         at = self.find(columns.title, columns.generation)
         known, new = np.flatnonzero(at >= 0), np.flatnonzero(at < 0)
+        pairs = _joined(columns)
         for i in known.tolist():
-            self._overwrite(int(at[i]), columns, i)
+            self._overwrite(int(at[i]), columns, i, pairs[i])
         if len(new):
             self._append(columns, new.tolist())
         self._sort()
@@ -191,13 +192,13 @@ class KeyTable:
             self._names.append(name)
         return number
 
-    def _overwrite(self, row: int, columns: KeyColumns, i: int) -> None:
+    def _overwrite(self, row: int, columns: KeyColumns, i: int, pair: U8) -> None:
         self.compromised[row] = columns.compromised is not None and columns.compromised[i]
         if i in columns.spoiled and columns.state[i] != _WITHDRAWN:
             return
         self.state[row] = columns.state[i]
         self._dialect[row] = self._dialect_number(columns.profile[i], columns.zone[i])
-        self._keys[row] = _joined(columns)[i]
+        self._keys[row] = pair
 
     def _append(self, columns: KeyColumns, new: list[int]) -> None:
         titles = columns.title[new]

@@ -26,7 +26,8 @@ _CHANGED_PAIRS = text("""
     from security.meter_key e
     join security.meter_key a on a.meter_id = e.meter_id and a.generation = e.generation and a.use = 'authentication'
     join security.key_holder h on h.meter_id = e.meter_id
-    left join security.key_compromise c on c.meter_id = e.meter_id
+    left join (select meter_id, max(pair_generation) as pair_generation, max(master_generation) as master_generation
+               from security.key_compromise group by meter_id) c on c.meter_id = e.meter_id
     left join security.meter_key m on m.meter_id = e.meter_id and m.use = 'master' and m.state = 'active'
     where e.use = 'encryption' and (e.revision > :after or a.revision > :after)
     order by revision
