@@ -19,7 +19,7 @@ TAGS = sorted(ApduTag)
 
 @every_message
 @given(dice=st.data())
-@settings(max_examples=40)
+@settings(max_examples=25)
 def test_it_survives_the_wire(name: str, dice: st.DataObject) -> None:
     message = dice.draw(MESSAGES[name])
     assert apdu.decode(apdu.encode(message)) == message
@@ -27,7 +27,7 @@ def test_it_survives_the_wire(name: str, dice: st.DataObject) -> None:
 
 @every_message
 @given(dice=st.data())
-@settings(max_examples=15)
+@settings(max_examples=10)
 def test_every_cut_is_refused_and_so_is_an_octet_more(name: str, dice: st.DataObject) -> None:
     octets = apdu.encode(dice.draw(MESSAGES[name]))
     for end in range(len(octets)):
@@ -40,7 +40,7 @@ def test_every_cut_is_refused_and_so_is_an_octet_more(name: str, dice: st.DataOb
 
 @every_message
 @given(dice=st.data())
-@settings(max_examples=30)
+@settings(max_examples=20)
 def test_altered_octets_are_a_message_or_a_peer_error(name: str, dice: st.DataObject) -> None:
     octets = bytearray(apdu.encode(dice.draw(MESSAGES[name])))
     for _ in range(dice.draw(st.integers(1, 4))):
