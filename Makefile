@@ -69,6 +69,10 @@ peers: setup ## Print what other makers' DLMS stacks and ours make of each other
 attacks: setup ## Run every test that is about an attack and print the table of attacks with each result.
 	python -m tests.attacks $(ARGS)
 
+.PHONY: zones
+zones: setup ## Build the zones as network namespaces, send to every port of each, print what passes.
+	python -m tests.zones $(ARGS)
+
 .PHONY: soak
 soak: setup ## The long runs: a thousand kills, long fuzzing (MINUTES=60 for an hour of it).
 	-.venv/bin/uv sync --quiet --locked --all-extras --group fuzz
