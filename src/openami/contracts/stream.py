@@ -33,13 +33,16 @@ class StreamSpec:
 DMZ_FRAME = StreamSpec("DMZ_FRAME", ("dmz.frame.v1.*", "dmz.mark.v1.*"), 7 * DAY_S)
 DMZ_HEALTH = StreamSpec("DMZ_HEALTH", ("dmz.health.v1.*",), 30 * DAY_S, max_per_subject=16)
 """What the gateway says of each collector (:mod:`openami.contracts.health`): the last few words."""
+DMZ_DIRECTIVE = StreamSpec("DMZ_DIRECTIVE", ("dmz.directive.v1.*.*",), 0, max_per_subject=1)
+"""What core tells the gateway as a standing fact; see :mod:`openami.contracts.directive`."""
 CORE_READING = StreamSpec("CORE_READING", ("core.reading.v1.*",), 7 * DAY_S)
 CORE_EVENT = StreamSpec("CORE_EVENT", ("core.event.v1.*",), 14 * DAY_S)
 CORE_DEADLETTER = StreamSpec("CORE_DEADLETTER", ("core.deadletter.v1",), 45 * DAY_S)
 CORE_CHANGED = StreamSpec("CORE_CHANGED", ("core.changed.v1.*",), 2 * DAY_S)
 CORE_COMMAND = StreamSpec("CORE_COMMAND", ("core.command.v1", "core.outcome.v1"), 14 * DAY_S)
 """What was signed that does more than read, and what became of every command: kept to look at, never read again."""
-ALL_STREAMS = (DMZ_FRAME, DMZ_HEALTH, CORE_READING, CORE_EVENT, CORE_DEADLETTER, CORE_CHANGED, CORE_COMMAND)
+DMZ_STREAMS = (DMZ_FRAME, DMZ_HEALTH, DMZ_DIRECTIVE)
+ALL_STREAMS = (*DMZ_STREAMS, CORE_READING, CORE_EVENT, CORE_DEADLETTER, CORE_CHANGED, CORE_COMMAND)
 
 DEADLETTER_SUBJECT = "core.deadletter.v1"
 COMMAND_SUBJECT = "core.command.v1"
@@ -83,6 +86,11 @@ def mark_subject(collector_id: int) -> str:
 def health_subject(collector_id: int) -> str:
     """Subject of what the gateway says of a collector."""
     return f"dmz.health.v1.{collector_id}"
+
+
+def directive_subject(kind: int, part: int) -> str:
+    """Subject of one part of one kind of directive, both as numbers."""
+    return f"dmz.directive.v1.{kind}.{part}"
 
 
 def reading_subject(partition: int) -> str:

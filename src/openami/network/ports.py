@@ -92,6 +92,10 @@ class KnownTitles(Protocol):
         """Tell whether a device with this system title (8 octets) may send."""
         ...
 
+    def least_suite(self, title: bytes) -> int | None:
+        """Return the least security suite that is taken from a device, 0 to 2; None where it may not send."""
+        ...
+
     def refresh(self) -> None:
         """Look whether the list has changed. Called every second; does not wait."""
         ...
@@ -138,4 +142,16 @@ class HealthBus(Protocol):
         Raises:
             FrameStreamError: some may not be there: say them again.
         """
+        ...
+
+
+class DirectiveBus(Protocol):
+    """What core tells the DMZ as standing facts. The gateway listens on its own bus and dials nobody."""
+
+    async def read(self, take: Callable[[bytes], object]) -> None:
+        """Call ``take`` with the octets of the newest directive of each kind and part; a bus away gives none."""
+        ...
+
+    async def listen(self, take: Callable[[bytes], object]) -> None:
+        """Call ``take`` with all that there are and with each that comes, until cancelled."""
         ...

@@ -81,6 +81,9 @@ MAY_NOT_SAY = [
     ("core_command", "core.reading.v1.0", "the command process says a reading"),
     ("gateway", "dmz.command.v1", "A17 the gateway says a command to itself"),
     ("headend_dmz", "dmz.command.v1", "the head-end says a command past the command process"),
+    ("gateway", "dmz.directive.v1.2.0", "A17 the gateway says a directive to itself"),
+    ("headend_dmz", "dmz.directive.v1.2.0", "the head-end says a directive past the command process"),
+    ("core", "dmz.directive.v1.2.0", "A17 the web says a directive"),
     ("command_dmz", "dmz.frame.v1.0", "the command process says a frame"),
     ("command_dmz", "dmz.outcome.v1", "the command process says an outcome for the gateway"),
 ]

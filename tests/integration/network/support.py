@@ -22,15 +22,21 @@ from openami.contracts.health import HealthReport
 from openami.contracts.stream import DMZ_FRAME
 from openami.kernel.clock import FixedClock
 from openami.kernel.ids import SystemTitle
+from openami.network.adapters.commands import NatsCommandBus
+from openami.network.adapters.directives import NatsDirectives
 from openami.network.adapters.health import JetStreamHealth
 from openami.network.adapters.jetstream import JetStreamFrames
 from openami.network.collector import Collector, OfferedFrame
-from openami.network.gateway import Gateway, GatewayLimits, HealthTelling
+from openami.network.gateway import Commanding, Gateway, GatewayLimits, HealthTelling, ListedSigningKeys
 from openami.network.ports import FrameStream, KnownTitles
 from openami.security.pki import RevocationList, Role, client_context, ensure_identity, server_context
 
 BATCH = 20
 NOW = datetime(2026, 7, 1, tzinfo=UTC)
+
+
+def real_now_ms() -> int:
+    return time.time_ns() // 1_000_000
 
 
 def title_of(number: int) -> SystemTitle:
@@ -98,6 +104,7 @@ async def running_gateway(
     limits: GatewayLimits | None = None,
     titles: KnownTitles | None = None,
     port: int = 0,
+    keys: Path | None = None,
     through: Callable[[FrameStream], FrameStream] = lambda stream: stream,
 ) -> AsyncIterator[RunningGateway]:
     client = await connect(engine.url("gateway"), name="test-gateway")
@@ -113,6 +120,8 @@ async def running_gateway(
         revoked=RevocationList(folder / "pki" / "revoked"),
         titles=titles,
         telling=HealthTelling(JetStreamHealth(client), lambda: time.time_ns() // 1_000_000),
+        commanding=Commanding(NatsCommandBus(client), ListedSigningKeys(keys), real_now_ms) if keys else None,
+        directive_bus=NatsDirectives(client) if keys else None,
         limits=limits,
     )
     stop = asyncio.Event()

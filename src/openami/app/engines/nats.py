@@ -28,7 +28,9 @@ from openami.contracts.stream import (
     ALL_STREAMS,
     COMMAND_SUBJECT,
     DMZ_COMMAND_SUBJECT,
+    DMZ_DIRECTIVE,
     DMZ_OUTCOME_SUBJECT,
+    DMZ_STREAMS,
     OUTCOME_SUBJECT,
     SEALING_SUBJECT,
     StreamSpec,
@@ -39,6 +41,7 @@ from openami.security.closed_file import write_closed
 USERS = ("dmz_admin", "gateway", "headend_dmz", "command_dmz", "core_admin", "core", "core_headend", "core_command")
 _NOT_FOR_OTHERS = [f"{SEALING_SUBJECT}.>", COMMAND_SUBJECT, OUTCOME_SUBJECT, "dmz.>"]
 """What none but the head-end and the command process may say in core (attack A17)."""
+_READ_DIRECTIVES = f"$JS.API.DIRECT.GET.{DMZ_DIRECTIVE.name}.>"
 RETRY_S = 0.5
 _log = structlog.get_logger("openami.bus")
 MAX_PAYLOAD = 4 * 1024 * 1024
@@ -97,6 +100,12 @@ class NatsEngine:
         words = json.loads(self._password_file.read_text())
         gateway = ["dmz.frame.v1.*", "dmz.mark.v1.*", "$JS.API.DIRECT.GET.DMZ_FRAME.>", "$JS.API.STREAM.INFO.DMZ_FRAME"]
         gateway += ["$JS.API.STREAM.MSG.GET.DMZ_FRAME", "$JS.API.INFO", DMZ_OUTCOME_SUBJECT, "dmz.health.v1.*"]
+        directives = DMZ_DIRECTIVE.subjects[0]
+        gateway += [_READ_DIRECTIVES]
+        command = {
+            "publish": [DMZ_COMMAND_SUBJECT, directives, _READ_DIRECTIVES],
+            "subscribe": [DMZ_OUTCOME_SUBJECT, "_INBOX.>"],
+        }
         headend = ["$JS.API.CONSUMER.>", "$JS.API.STREAM.INFO.DMZ_FRAME", "$JS.API.STREAM.NAMES", "$JS.API.INFO"]
         headend += ["$JS.ACK.DMZ_FRAME.>", "$JS.API.DIRECT.GET.DMZ_FRAME.>", "$JS.API.STREAM.MSG.GET.DMZ_FRAME"]
         headend += ["$JS.FC.>", "$JS.API.STREAM.INFO.DMZ_HEALTH", "$JS.API.DIRECT.GET.DMZ_HEALTH.>"]
@@ -118,9 +127,11 @@ class NatsEngine:
                     "jetstream": "enabled",
                     "users": [
                         _user(words, "dmz_admin"),
-                        _user(words, "gateway", publish=gateway, subscribe=["_INBOX.>", DMZ_COMMAND_SUBJECT]),
+                        _user(
+                            words, "gateway", publish=gateway, subscribe=["_INBOX.>", DMZ_COMMAND_SUBJECT, directives]
+                        ),
                         _user(words, "headend_dmz", publish=headend, subscribe=["_INBOX.>"]),
-                        _user(words, "command_dmz", publish=[DMZ_COMMAND_SUBJECT], subscribe=[DMZ_OUTCOME_SUBJECT]),
+                        _user(words, "command_dmz", **command),
                     ],
                 },
                 "CORE": {"jetstream": "enabled", "users": _core_users(words)},
@@ -156,8 +167,7 @@ def _core_users(words: dict[str, str]) -> list[dict[str, Any]]:
 
 async def ensure_streams(*, dmz_url: str, core_url: str) -> None:
     """Make every stream of :mod:`openami.contracts.stream` that is not there yet, and bring the rest up to date."""
-    dmz = [s for s in ALL_STREAMS if s.name.startswith("DMZ_")]
-    for url, specs in ((dmz_url, dmz), (core_url, [s for s in ALL_STREAMS if s not in dmz])):
+    for url, specs in ((dmz_url, DMZ_STREAMS), (core_url, [s for s in ALL_STREAMS if s not in DMZ_STREAMS])):
         client = await connect(url, name="openami-streams")
         try:
             for spec in specs:

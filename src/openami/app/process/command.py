@@ -18,14 +18,17 @@ from openami.app.engines.rooms import room_database
 from openami.app.process import ready
 from openami.app.settings import Home, Settings, real_now
 from openami.app.shipment import root_key
+from openami.app.standing_facts import keep_told, standing_facts
 from openami.contracts.command import CommandClass
 from openami.headend.adapters.commands import CommandServer, NatsRoad
+from openami.headend.adapters.directives import NatsDirectiveRoad
 from openami.headend.adapters.firmware_store import PostgresFirmwareStore
 from openami.headend.adapters.send_counters import PostgresCounterReserve
 from openami.headend.command.approvals import CompositeApprovals
 from openami.headend.command.counters import SendCounters
 from openami.headend.command.firmware import FirmwareApprovals
 from openami.headend.command.service import CommandEngines, CommandService
+from openami.headend.command.standing import DirectiveOffice
 from openami.headend.listening.keyfeed import KeyFeed
 from openami.kernel.ids import SystemTitle
 from openami.security.adapters.approval_postgres import PostgresApprovals
@@ -76,7 +79,10 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
                     keys=keys, approvals=approvals, road=road, clock=settings.clock(), real_now=real_now
                 ),
             )
-            poller = asyncio.create_task(poll_keys(keys, stop))
+            office = DirectiveOffice(
+                standing_facts(table), road=NatsDirectiveRoad(dmz), signing_key=signing_key, real_now=real_now
+            )
+            poller = asyncio.gather(poll_keys(keys, stop), keep_told(office, stop))
             try:
                 await road.listen(lambda outcome: service.counts.update([f"outcome_{outcome.kind.name.lower()}"]))
                 await CommandServer(core, service).run(stop, on_ready=ready)

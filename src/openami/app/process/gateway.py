@@ -9,6 +9,7 @@ from openami.app.engines.nats import NatsEngine, connect
 from openami.app.process import ready
 from openami.app.settings import Settings, real_now
 from openami.network.adapters.commands import NatsCommandBus
+from openami.network.adapters.directives import NatsDirectives
 from openami.network.adapters.health import JetStreamHealth
 from openami.network.adapters.jetstream import JetStreamFrames
 from openami.network.gateway import Commanding, Gateway, HealthTelling, ListedSigningKeys, ListedTitles
@@ -41,6 +42,7 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
                 real_now_ms=_real_now_ms,
             ),
             telling=HealthTelling(JetStreamHealth(client), _real_now_ms),
+            directive_bus=NatsDirectives(client),
         )
         await gateway.run(stop, host=settings.host, port=settings.gateway_port, ready=lambda _port: ready())
     finally:

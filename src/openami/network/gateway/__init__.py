@@ -8,6 +8,15 @@ from openami.network.gateway.desk import Commanding
 from openami.network.gateway.health import HealthTelling
 from openami.network.gateway.limits import GatewayLimits
 from openami.network.gateway.server import Gateway
-from openami.network.gateway.titles import EveryTitle, ListedTitles
+from openami.network.gateway.titles import DirectedTitles, EveryTitle, ListedTitles
 
-__all__ = ["Commanding", "EveryTitle", "Gateway", "GatewayLimits", "HealthTelling", "ListedSigningKeys", "ListedTitles"]
+__all__ = [
+    "Commanding",
+    "DirectedTitles",
+    "EveryTitle",
+    "Gateway",
+    "GatewayLimits",
+    "HealthTelling",
+    "ListedSigningKeys",
+    "ListedTitles",
+]

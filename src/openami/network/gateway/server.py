@@ -18,22 +18,25 @@ from pathlib import Path
 import structlog
 
 from openami.contracts.command import CommandOutcome
+from openami.contracts.directive import DirectiveKind
 from openami.kernel.clock import Clock
 from openami.network.gateway.batch import RefusedFrame
 from openami.network.gateway.check import is_association_answer, is_refusal_in_clear
 from openami.network.gateway.command import NoSigningKeys
 from openami.network.gateway.connection import CollectorConnection
 from openami.network.gateway.desk import CommandDesk, Commanding
+from openami.network.gateway.directives import DirectiveBook
 from openami.network.gateway.health import HealthBook, HealthTelling, tell_health
 from openami.network.gateway.limits import GatewayLimits
 from openami.network.gateway.publisher import Publisher
 from openami.network.gateway.quarantine import QUARANTINE, Quarantine, QuarantineError
 from openami.network.gateway.refused import COUNT_PREFIX, STATUS, refused_counts
+from openami.network.gateway.revoked import RevokedPeers
 from openami.network.gateway.routes import KEEP_EVERY_S, RouteBook
 from openami.network.gateway.segment import SegmentWriter
-from openami.network.gateway.titles import EveryTitle
+from openami.network.gateway.titles import DirectedTitles
 from openami.network.link import LinkMessage, LinkState
-from openami.network.ports import FrameStream, FrameStreamError, KnownTitles, RateLimit, SigningKeys
+from openami.network.ports import DirectiveBus, FrameStream, FrameStreamError, KnownTitles, RateLimit, SigningKeys
 from openami.security.pki import PeerIdentity, PeerRefusedError, PkiError, RevocationList
 
 NUMBERS_A_MS = 1_000
@@ -46,17 +49,18 @@ class Gateway:
 
     Args:
         gateway_id: its number.
-        folder: its files: ``segments/``, ``quarantine/`` and ``status.json``.
+        folder: its files: ``segments/``, ``quarantine/``, ``directives/`` and ``status.json``.
         stream: the durable stream.
         ssl_context: as :func:`openami.security.pki.server_context` makes it.
         clock: domain time, for stamps.
         real_today: today's date in real time.
         run_name: unlike that of any other run; begins batch ids.
-        revoked: certificates that are refused.
-        titles: devices that may send.
+        revoked: certificates that are refused, beside those that core tells of.
+        titles: devices that may send, until core tells of them.
         rate_limit: makes the rate limit of a collector, given its number and the monotonic time; None: no limit.
         commanding: the road down; None: nothing goes down.
         telling: where the health of collectors is said; None: nowhere.
+        directive_bus: what core tells as standing facts; None: what is on disk and in files holds.
         limits: named limits.
 
     Raises:
@@ -78,20 +82,26 @@ class Gateway:
         rate_limit: Callable[[int, float], RateLimit] | None = None,
         commanding: Commanding | None = None,
         telling: HealthTelling | None = None,
+        directive_bus: DirectiveBus | None = None,
         limits: GatewayLimits | None = None,
     ) -> None:
-        self.titles: KnownTitles = titles or EveryTitle()
+        known = DirectedTitles(titles)
+        self.titles: KnownTitles = known
         # Staff see what was ever refused, not what was refused since the last restart.
         self.counts: Counter[str] = _refused_before(folder)
         self._folder = folder
         self._ssl_context = ssl_context
         self._real_today = real_today
-        self._revoked = revoked
+        self._revoked = RevokedPeers(revoked)
         self._rate_limit = rate_limit
         self._commanding = commanding
         self._telling = telling
         self.health = HealthBook(gateway_id, since_ms=self._health_now_ms())
         self._keys: SigningKeys = commanding.keys if commanding else NoSigningKeys()
+        self._directive_bus = directive_bus
+        self.directives = DirectiveBook(self._keys, folder / "directives")
+        self.directives.on(DirectiveKind.KNOWN_TITLES, known.take)
+        self.directives.on(DirectiveKind.REVOKED, self._revoked.take)
         # Numbers go on in time, so that a RESULT of an earlier run fits nothing of this one.
         self.desk = CommandDesk(
             keys=self._keys,
@@ -135,9 +145,12 @@ class Gateway:
             OSError: the address is taken.
         """
         loop = asyncio.get_running_loop()
+        if self._directive_bus is not None:
+            # Nobody gets in before it is known who does not.
+            await self._directive_bus.read(self.directives.take)
         publishing = asyncio.create_task(self.publisher.run())
         looking = asyncio.create_task(self._look_around())
-        work = [publishing, looking]
+        work = [publishing, looking, asyncio.create_task(self._hear_directives())]
         if self._telling is not None:
             work.append(asyncio.create_task(tell_health(self.health, self._telling)))
         stopping = asyncio.create_task(stop.wait())
@@ -168,9 +181,12 @@ class Gateway:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self.publisher.drain(), self._limits.drain_s)
         self._end_all("shutdown")
-        for task in [*tasks, *self._resuming]:
-            task.cancel()
-        await asyncio.gather(*tasks, *self._resuming, return_exceptions=True)
+        pending: set[asyncio.Task[None] | asyncio.Task[bool]] = {*tasks, *self._resuming}
+        while pending:
+            for task in pending:
+                task.cancel()
+            # Again, because a wait whose answer comes at this very moment swallows the cancellation (bpo-37658).
+            _, pending = await asyncio.wait(pending, timeout=0.2)
         self._segments.close()
         self.desk.book.keep()
         self._write_status()
@@ -179,9 +195,9 @@ class Gateway:
 
     def admit(self, connection: CollectorConnection, peer: PeerIdentity) -> RateLimit | None:
         """Take a connection. The newest of a collector wins: the older one is a line that died unnoticed."""
-        if peer.serial in self._revoked:
-            self.count("refused_revoked")
-            raise PeerRefusedError("the certificate is revoked")
+        if word := self._revoked.refusal_of(peer.number, peer.serial):
+            self.count(f"refused_{word}")
+            raise PeerRefusedError(f"the certificate is {word}")
         if len(self._connections) >= self._limits.max_connections:
             self.count("refused_full")
             raise PeerRefusedError("no room for another connection")
@@ -295,11 +311,19 @@ class Gateway:
             if not connection.is_reading:
                 connection.go_on_reading(now_s)
 
+    async def _hear_directives(self) -> None:
+        if self._directive_bus is None:
+            await asyncio.Event().wait()
+        else:
+            await self._directive_bus.listen(self.directives.take)
+
     # -- every second
 
     async def _look_around(self) -> None:
         while True:
             self._refresh()
+            if self.directives.has_unkept:
+                await asyncio.to_thread(self.directives.keep)
             self._end_overdue()
             self.desk.end_overdue(now_ms=self._now_ms())
             if not self.publisher.is_full:
@@ -324,8 +348,8 @@ class Gateway:
             return
         if changed:
             for connection in list(self._connections.values()):
-                if connection.serial in self._revoked:
-                    connection.end("revoked")
+                if word := self._revoked.refusal_of(connection.collector_id, connection.serial):
+                    connection.end(word)
 
     def _end_overdue(self) -> None:
         now_s, limits = asyncio.get_running_loop().time(), self._limits
@@ -348,11 +372,14 @@ class Gateway:
             connection.end("partial_frames")
             held -= octets
 
+    def _all_counts(self) -> Counter[str]:
+        return self.counts + self.publisher.counts + self.desk.counts + self.directives.counts
+
     def _write_status(self) -> None:
         status = {
             "connections": len(self._connections),
             "gathered_octets": self.publisher.octets,
-            "counts": dict(sorted((self.counts + self.publisher.counts + self.desk.counts).items())),
+            "counts": dict(sorted(self._all_counts().items())),
             "routes": len(self.desk.book.routes),
             "acked_seq": self._acked,
         }
