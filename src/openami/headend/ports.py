@@ -9,6 +9,7 @@ from datetime import date, datetime
 from typing import Protocol
 from uuid import UUID
 
+from openami.contracts.airtime import AirtimeDay
 from openami.contracts.deadletter import DeadLetter
 from openami.contracts.reading import I64, UUIDS
 from openami.headend.keeping.answer import Answer, Figure
@@ -411,6 +412,25 @@ class RequestStore(Protocol):
 
     async def forget(self, group: int, *, done_before_s: float, before_s: float) -> None:
         """Drop requests that were answered, and any, that ended before an instant (real time)."""
+        ...
+
+
+class AirtimeBook(Protocol):
+    """How long radios of meters were on the air, by day.
+
+    Every method raises :class:`StateUnavailableError` when the database cannot be reached.
+    """
+
+    async def days(self, title: SystemTitle, first: date, last: date) -> list[AirtimeDay]:
+        """Return a device's UTC days in a span, both ends included, newest first."""
+        ...
+
+    async def keep(self, rows: Sequence[AirtimeDay], *, today: date) -> int:
+        """Keep rows, in any order and any number of times; return how many were of a day that can be."""
+        ...
+
+    async def forget(self, *, today: date) -> None:
+        """Drop days that are too old."""
         ...
 
 
