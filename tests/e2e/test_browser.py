@@ -117,8 +117,36 @@ def test_the_chart_zooms_from_a_year_to_a_day_by_keyboard(browser: Browser, demo
     page.context.close()
 
 
+def test_the_radio_is_less_further_away_and_more_with_reflection_by_keyboard(browser: Browser, demo: Demo) -> None:
+    page = opened(browser, demo, "customer")
+    page.get_by_role("navigation", name="Pages").get_by_role("link", name="Radio").click()
+    expect(page.get_by_test_id("radio-answer")).to_contain_text("At 3 feet")
+    slider = page.get_by_role("slider", name="Distance from the meter")
+    sending = page.get_by_test_id("radio-sending")
+    slider.focus()
+    page.keyboard.press("Home")
+    expect(page.get_by_test_id("radio-answer")).to_contain_text("At 1 foot,")
+    # 1 W into 2.15 dBi at 0.3048 m is 140.5 µW/cm², and 2.56 times that with the ground.
+    expect(sending).to_have_text(re.compile("^360 "))
+    page.get_by_role("checkbox", name="Count reflections").press("Space")
+    expect(sending).to_have_text(re.compile("^141 |^140 "))
+    slider.focus()
+    page.keyboard.press("End")
+    expect(page.get_by_test_id("radio-answer")).to_contain_text("At 50 feet")
+    expect(sending).to_have_text(re.compile(r"^0\.056 "))
+    expect(page.get_by_text("This page gives no medical advice.")).to_be_visible()
+    page.context.close()
+
+
 PAGES = {
-    "customer": ["/", "/usage?level=month&day=2026-10-15", "/usage?level=day&day=2026-10-15", "/bills", "/my-data"],
+    "customer": [
+        "/",
+        "/usage?level=month&day=2026-10-15",
+        "/usage?level=day&day=2026-10-15",
+        "/bills",
+        "/radio",
+        "/my-data",
+    ],
     "staff": ["/", "/dead-letters", "/unassigned"],
 }
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from openami.kernel.clock import Clock
 from openami.portal.live import LiveHub
-from openami.portal.ports import AccessLog, Bills, Customers, FleetView, OperationsView, Sessions, UsageData
+from openami.portal.ports import AccessLog, Bills, Customers, FleetView, OperationsView, Radios, Sessions, UsageData
 from openami.security.access.gate import Gate
 
 
@@ -46,6 +46,7 @@ class Ports:
     access_log: AccessLog
     operations: OperationsView
     fleet: FleetView
+    radios: Radios
     live: LiveHub
     real: Clock
     domain: Clock

@@ -19,6 +19,7 @@ from openami.kernel.errors import OpenAmiError
 from openami.kernel.time import Period
 from openami.portal.views.bill import BillSummaryView, BillView
 from openami.portal.views.fleet import MeterReadView, MissingReadsView, ReadKind, ServiceLevelsView
+from openami.portal.views.radio import MeterRadioView
 from openami.portal.views.staff import (
     AttachedView,
     CompletenessView,
@@ -286,6 +287,18 @@ class FleetView(Protocol):
 
     async def reads(self, meter_id: UUID, *, limit: int) -> Sequence[MeterReadView]:
         """Return the newest reads that were asked for by hand."""
+        ...
+
+
+class Radios(Protocol):
+    """The radios of meters: what their grants state and what they counted."""
+
+    async def radio_at(self, scope: Scope, service_point_id: UUID) -> MeterRadioView:
+        """Return the radio of the meter that hangs at a place, or hung there last within the scope's time.
+
+        Raises:
+            ScopeError: the scope does not hold the service point.
+        """
         ...
 
 

@@ -25,6 +25,7 @@ from openami.portal.live import LiveHub
 from openami.portal.ports import MeterFacts, Place, PricedIntervals, RefusedError, Series
 from openami.portal.views.bill import BillSummaryView, BillView
 from openami.portal.views.fleet import MeterReadView, MissingReadsView, ReadKind, ReadState, ServiceLevelsView
+from openami.portal.views.radio import ExposureColumnsView, MeterRadioView
 from openami.portal.views.staff import (
     AttachedView,
     CompletenessView,
@@ -248,6 +249,28 @@ class FakeFleet:
         ][:limit]
 
 
+class FakeRadios:
+    """A place whose meter's radio is not known."""
+
+    async def radio_at(self, scope: Scope, service_point_id: UUID) -> MeterRadioView:
+        scope.require(frozenset({service_point_id}))
+        nothing = ExposureColumnsView(
+            while_sending_uw_cm2=[], while_sending_share=[], average_uw_cm2=[], average_share=[]
+        )
+        return MeterRadioView(
+            service_point_id=service_point_id,
+            serial=None,
+            radios=[],
+            window_s=1800,
+            days=[],
+            worst_window_s=None,
+            distance_ft=[],
+            reflected=nothing,
+            plain=nothing,
+            devices=[],
+        )
+
+
 @dataclass
 class Portal:
     app: FastAPI
@@ -286,6 +309,7 @@ def portal() -> Portal:
         access_log=log,
         operations=operations,
         fleet=fleet,
+        radios=FakeRadios(),
         live=hub,
         real=clock,
         domain=clock,

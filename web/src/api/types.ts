@@ -11,6 +11,7 @@ export type HomeView = Schemas['HomeView'];
 export type IntervalsView = Schemas['IntervalsView'];
 export type BillsView = Schemas['BillsView'];
 export type BillView = Schemas['BillView'];
+export type MeterRadioView = Schemas['MeterRadioView'];
 export type WhoLookedView = Schemas['WhoLookedView'];
 export type NowView = Schemas['NowView'];
 export type DeadLettersView = Schemas['DeadLettersView'];

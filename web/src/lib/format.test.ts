@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { addDays, calendarDay, clock, dayAndClock, kwh, localDate, money } from './format';
+import { addDays, calendarDay, clock, dayAndClock, kwh, localDate, money, share, significant } from './format';
 
 const zone = 'America/Chicago';
 
@@ -40,5 +40,12 @@ describe('times', () => {
     expect(addDays('2028-02-28', 1)).toBe('2028-02-29');
     expect(addDays('2026-11-01', -1)).toBe('2026-10-31');
     expect(calendarDay('2026-11-23')).toBe('Mon 23 Nov 2026');
+  });
+});
+
+describe('shares of a limit', () => {
+  it('keeps two digits that count, however little it is', () => {
+    expect([12.34, 3.44, 0.0561, 0.000123, 0].map(significant)).toEqual(['12', '3.4', '0.056', '0.00012', '0']);
+    expect([1.3, 0.105, 0.0231, 0.00000582, 1e-9].map(share)).toEqual(['130 %', '10.5 %', '2.3 %', '0.00058 %', 'less than 0.000001 %']);
   });
 });

@@ -32,6 +32,20 @@ export function money(text: string, currency = 'USD'): string {
   return `${match[1] ? '−' : ''}${symbol}${grouped}.${cents}`;
 }
 
+/** A value with two digits that count: 12, 3.4, 0.056, 0.00012. */
+export function significant(value: number): string {
+  if (value === 0) return '0';
+  const digits = 1 - Math.floor(Math.log10(Math.abs(value)));
+  return decimal(value, Math.min(8, Math.max(0, digits)));
+}
+
+/** A share as a percentage with two digits that count, three from a tenth on; what is too little to name is said so. */
+export function share(value: number): string {
+  const percent = value * 100;
+  if (percent > 0 && percent < 0.000001) return 'less than 0.000001 %';
+  return `${percent >= 10 && percent < 99.95 ? decimal(percent, 1) : significant(percent)} %`;
+}
+
 const dateFormats = new Map<string, Intl.DateTimeFormat>();
 
 function dateFormat(zone: string, options: Intl.DateTimeFormatOptions): Intl.DateTimeFormat {

@@ -26,12 +26,14 @@ from openami.app.web.letters import Letters
 from openami.app.web.live import LiveFeed
 from openami.app.web.operations import Operations
 from openami.app.web.people import PortalCustomers
+from openami.app.web.radio import RADIO_FOLDER, RadioDesk, known_radios
 from openami.app.web.recall import RecallingStore
 from openami.app.web.usage import MeterUsage
 from openami.billing.adapters.book_postgres import PostgresBillBook
 from openami.billing.api import Billing
 from openami.contracts.stream import changed_subject
 from openami.customer.adapters.customer_postgres import PostgresCustomers
+from openami.headend.adapters.airtime_postgres import PostgresAirtime
 from openami.headend.adapters.books_postgres import PostgresFleetBooks
 from openami.headend.adapters.postgres import PostgresHeadendStatus
 from openami.kernel.errors import OpenAmiError
@@ -138,6 +140,7 @@ async def wired(settings: Settings) -> AsyncIterator[Parts]:
         letters = Letters(headend, settings.home.path / "gateway", real)
         operations = Operations(headend, letters, data, portal, status_file, real, domain)
         hub, usage = LiveHub(), MeterUsage(data, domain)
+        radios = known_radios(settings.home.path / RADIO_FOLDER)
         ports = Ports(
             sessions=accounts_of(settings, secured("openami_access"), real),
             gate=Gate(audit, real, domain),
@@ -147,6 +150,7 @@ async def wired(settings: Settings) -> AsyncIterator[Parts]:
             access_log=audit,
             operations=operations,
             fleet=FleetDesk(PostgresFleetBooks(portal), headend, operations, data, real, domain, settings.zone),
+            radios=RadioDesk(data, PostgresAirtime(portal), radios, domain),
             live=hub,
             real=real,
             domain=domain,

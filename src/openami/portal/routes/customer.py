@@ -20,6 +20,7 @@ from openami.portal.door import PortsOf, SessionOf, default_purpose, open_gate
 from openami.portal.problem import not_found
 from openami.portal.routes import ERRORS, policy
 from openami.portal.views.bill import BillsView, BillView
+from openami.portal.views.radio import MeterRadioView
 from openami.portal.views.session import LogEntryView, WhoLookedView
 from openami.portal.views.usage import (
     ChartChannel,
@@ -131,6 +132,17 @@ async def bill(
     return found
 
 
+@router.get("/service-points/{service_point_id}/radio", responses=ERRORS, openapi_extra=policy(Kind.RADIO))
+async def radio(
+    service_point_id: UUID, session: SessionOf, ports: PortsOf, purpose: StatedPurpose = None
+) -> MeterRadioView:
+    """Return how strong the meter's radio is by distance, how much it sent, and what the law allows."""
+    scope = await open_gate(
+        ports, session, query="radio", kind=Kind.RADIO, service_point_id=service_point_id, purpose=purpose
+    )
+    return await ports.radios.radio_at(scope, service_point_id)
+
+
 @router.get("/service-points/{service_point_id}/who-looked", responses=ERRORS, openapi_extra=policy(Kind.ACCESS_LOG))
 async def who_looked(service_point_id: UUID, session: SessionOf, ports: PortsOf) -> WhoLookedView:
     """Return every look at this service point's data, from the log that cannot be quietly altered."""
@@ -204,6 +216,7 @@ _WORDS: Mapping[str, str] = {
     "download": "Download of usage",
     "bills": "List of bills",
     "bill": "A bill",
+    "radio": "The radio of the meter",
     "who_looked": "This list",
     "foreign": "An attempt that was refused",
 }

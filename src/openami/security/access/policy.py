@@ -31,6 +31,7 @@ class Kind(StrEnum):
     OWN_SERVICE_POINTS = "own_service_points"
     INTERVALS = "intervals"
     BILL = "bill"
+    RADIO = "radio"
     ACCESS_LOG = "access_log"
     LIVE_EVENTS = "live_events"
     OPERATIONS = "operations"
@@ -93,10 +94,12 @@ TABLE: tuple[Rule, ...] = (
     _rule(_OWNER, Action.READ, Kind.INTERVALS, Relation.OWN, _OWN_DATA),
     _rule(_OWNER, Action.EXPORT, Kind.INTERVALS, Relation.OWN, _OWN_DATA),
     _rule(_OWNER, Action.READ, Kind.BILL, Relation.OWN, _OWN_DATA),
+    _rule(_OWNER, Action.READ, Kind.RADIO, Relation.OWN, _OWN_DATA),
     _rule(_OWNER, Action.READ, Kind.ACCESS_LOG, Relation.OWN, _OWN_DATA),
     _rule(_OWNER, Action.READ, Kind.LIVE_EVENTS, Relation.NONE, _OWN_DATA),
     # The desk looks at a customer's data for stated work; each look is in the log that the customer reads.
     _rule(_DESK, Action.READ, Kind.INTERVALS, Relation.ANY, _DESK_WORK),
+    _rule(_DESK, Action.READ, Kind.RADIO, Relation.ANY, _DESK_WORK),
     _rule((Role.OPERATOR,), Action.READ, Kind.BILL, Relation.ANY, (Purpose.CUSTOMER_SERVICE,)),
     _rule((Role.SECAUD,), Action.READ, Kind.ACCESS_LOG, Relation.ANY, _OPERATIONS),
     # Figures of devices and totals: no usage of a single home.
