@@ -17,7 +17,7 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from openami.kernel.ids import SystemTitle
-from openami.security.adapters.vault import changes, marks
+from openami.security.adapters.vault import changes, marks, rewrap
 from openami.security.adapters.vault.installation import InstallationKeys
 from openami.security.adapters.vault.loading import load_pairs
 from openami.security.adapters.vault.rows import LOCK, METERS, vault_meter
@@ -33,6 +33,7 @@ from openami.security.keys.ports import (
     VaultMeter,
     VaultUnavailableError,
 )
+from openami.security.keys.rewrap import Place, RewrapStep
 from openami.security.keys.secret import Secret
 from openami.security.keys.shipment import Shipment, ShipmentError
 from openami.security.keys.table import KeyColumns
@@ -49,15 +50,15 @@ class PostgresVault:
 
     def __init__(self, engine: AsyncEngine, root: RootKey, dice: Callable[[int], bytes] = os.urandom) -> None:
         self._engine = engine
+        self._snapshots = engine.execution_options(isolation_level="REPEATABLE READ")
         self._keys = InstallationKeys(root, dice)
-        self._dice = dice
 
     async def import_shipment(self, shipment: Shipment, *, at: datetime) -> ShipmentReport:
         """Keep every key of the shipment, or none."""
         try:
             async with self._writing() as connection:
-                under = await self._keys.newest(connection, at=at)
-                return await ShipmentIntake(connection, under, self._dice, at=at).take(shipment)
+                writing = await self._keys.writing(connection, at=at)
+                return await ShipmentIntake(connection, writing, at=at).take(shipment)
         except IntegrityError as error:
             raise ShipmentError(
                 f"shipment {shipment.shipment_id}: a title, id or key is in the vault already"
@@ -125,11 +126,26 @@ class PostgresVault:
         async with self._reading() as connection:
             return await marks.residual(connection, limit=limit)
 
+    async def new_installation_key(self, *, at: datetime) -> int:
+        """Make an installation key that wraps what comes in from now on; return its version."""
+        async with self._writing() as connection:
+            return await rewrap.begin(connection, self._keys, at=at)
+
+    async def rewrap_some(self, *, after: Place | None = None, limit: int = 1_000, at: datetime) -> RewrapStep:
+        """Wrap the next keys under the newest installation key."""
+        async with self._writing() as connection:
+            return await rewrap.step(connection, self._keys, after=after, limit=limit, at=at)
+
+    async def move_root(self, to: RootKey) -> int:
+        """Wrap what is under the root key under another one, all of it or nothing; return how many keys."""
+        async with self._writing() as connection:
+            return await self._keys.move(connection, to)
+
     async def _keep_new(self, meter_id: UUID, keys: tuple[tuple[KeyUse, Secret], ...], at: datetime) -> int:
         try:
             async with self._writing() as connection:
-                under = await self._keys.newest(connection, at=at)
-                return await changes.keep_new(connection, meter_id, keys, under=under, dice=self._dice, at=at)
+                writing = await self._keys.writing(connection, at=at)
+                return await changes.keep_new(connection, meter_id, keys, writing=writing, at=at)
         except IntegrityError as error:
             raise KeyStateError(f"a new key of meter {meter_id} is in the vault already") from error
 
@@ -146,8 +162,9 @@ class PostgresVault:
 
     @asynccontextmanager
     async def _reading(self) -> AsyncIterator[AsyncConnection]:
+        """Hold one snapshot: a row and the installation key that it names are of one moment, whatever is re-wrapped."""
         try:
-            async with self._engine.connect() as connection:
+            async with self._snapshots.connect() as connection:
                 yield connection
         except OperationalError as error:
             raise VaultUnavailableError(f"the vault does not answer: {type(error.orig).__name__}") from error

@@ -5,14 +5,14 @@ The table itself holds that a meter has at most one key of a use in state new, a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from openami.security.adapters.vault.installation import InstallationKey
+from openami.security.adapters.vault.installation import InstallationKey, WritingKeys
 from openami.security.adapters.vault.rows import INSERT_KEY, KeyToKeep, key_row
 from openami.security.keys.context import KeyContext, KeySet, KeyState, KeyUse
 from openami.security.keys.ports import KeyStateError, MasterKey
@@ -52,8 +52,7 @@ async def keep_new(
     meter_id: UUID,
     keys: Sequence[tuple[KeyUse, Secret]],
     *,
-    under: InstallationKey,
-    dice: Callable[[int], bytes],
+    writing: WritingKeys,
     at: datetime,
 ) -> int:
     """Keep keys of one set as new; return their generation.
@@ -74,10 +73,9 @@ async def keep_new(
         INSERT_KEY,
         [
             key_row(
-                KeyToKeep(KeyContext(under.installation, meter_id, use, generation, _SUITE), key),
+                KeyToKeep(KeyContext(writing.under.installation, meter_id, use, generation, _SUITE), key),
                 KeyState.NEW,
-                under=under,
-                dice=dice,
+                keys=writing,
                 at=at,
             )
             for use, key in keys

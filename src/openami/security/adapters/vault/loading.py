@@ -20,8 +20,9 @@ _STATE_NUMBER = {state.value: number for number, state in enumerate(STATES)}
 _NOBODYS = (bytes(KEY_OCTETS), bytes(KEY_OCTETS))
 # A reader without a right to master keys sees no row of them, and then no mark on them: it seals nothing.
 _CHANGED_PAIRS = text("""
-    select h.system_title, h.profile, h.zone, e.meter_id, e.generation, e.suite, e.state, e.installation_version,
-           e.wrapped as encryption, a.wrapped as authentication, greatest(e.revision, a.revision) as revision,
+    select h.system_title, h.profile, h.zone, e.meter_id, e.generation, e.suite, e.state, e.wrapped as encryption,
+           e.installation_version as encryption_under, a.wrapped as authentication,
+           a.installation_version as authentication_under, greatest(e.revision, a.revision) as revision,
            coalesce(e.generation <= c.pair_generation or m.generation <= c.master_generation, false) as compromised
     from security.meter_key e
     join security.meter_key a on a.meter_id = e.meter_id and a.generation = e.generation and a.use = 'authentication'
@@ -69,16 +70,20 @@ def _opened(
             pairs.append(_NOBODYS)
             continue
         try:
-            pairs.append(_open_pair(row, keys[row.installation_version]))
+            pairs.append(_open_pair(row, keys))
         except KeyBindingError as error:
             spoiled[place] = str(error)
             pairs.append(_NOBODYS)
     return pairs, spoiled
 
 
-def _open_pair(row: Row[Any], under: InstallationKey) -> tuple[bytes, bytes]:
-    def opened(use: KeyUse, wrapped: bytes) -> bytes:
+def _open_pair(row: Row[Any], keys: Mapping[int, InstallationKey]) -> tuple[bytes, bytes]:
+    # While keys are re-wrapped, one of a pair may be under another installation key than the other.
+    def opened(use: KeyUse, wrapped: bytes, under: InstallationKey) -> bytes:
         context = KeyContext(under.installation, row.meter_id, use, row.generation, row.suite)
         return under.open(wrapped, context).reveal()
 
-    return opened(KeyUse.ENCRYPTION, row.encryption), opened(KeyUse.AUTHENTICATION, row.authentication)
+    return (
+        opened(KeyUse.ENCRYPTION, row.encryption, keys[row.encryption_under]),
+        opened(KeyUse.AUTHENTICATION, row.authentication, keys[row.authentication_under]),
+    )

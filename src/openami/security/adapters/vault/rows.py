@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -10,9 +9,8 @@ from typing import Any
 from sqlalchemy import Row, text
 
 from openami.kernel.ids import SystemTitle
-from openami.security.adapters.vault.installation import InstallationKey
+from openami.security.adapters.vault.installation import WritingKeys
 from openami.security.keys.context import KeyContext, KeyState
-from openami.security.keys.envelope import NONCE_OCTETS, fingerprint_of
 from openami.security.keys.ports import VaultMeter
 from openami.security.keys.secret import Secret
 
@@ -34,9 +32,7 @@ class KeyToKeep:
     key: Secret
 
 
-def key_row(
-    kept: KeyToKeep, state: KeyState, *, under: InstallationKey, dice: Callable[[int], bytes], at: datetime
-) -> dict[str, object]:
+def key_row(kept: KeyToKeep, state: KeyState, *, keys: WritingKeys, at: datetime) -> dict[str, object]:
     """Return the values of :data:`INSERT_KEY`."""
     return {
         "meter_id": kept.context.meter,
@@ -44,9 +40,9 @@ def key_row(
         "generation": kept.context.generation,
         "suite": kept.context.suite,
         "state": state.value,
-        "version": under.version,
-        "wrapped": under.seal(kept.key, kept.context, nonce=dice(NONCE_OCTETS)),
-        "fingerprint": fingerprint_of(kept.key, under=under.key),
+        "version": keys.under.version,
+        "wrapped": keys.seal(kept.key, kept.context),
+        "fingerprint": keys.fingerprint(kept.key),
         "at": at,
         "active_at": at if state is KeyState.ACTIVE else None,
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from hashlib import sha256
 from hmac import compare_digest
@@ -13,10 +13,9 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from openami.kernel.finding import Finding, Severity
-from openami.security.adapters.vault.installation import InstallationKey
+from openami.security.adapters.vault.installation import WritingKeys
 from openami.security.adapters.vault.rows import INSERT_KEY, METERS, KeyToKeep, key_row, vault_meter
 from openami.security.keys.context import KeyContext, KeyState, KeyUse
-from openami.security.keys.envelope import fingerprint_of
 from openami.security.keys.level import FACTORY_GENERATION
 from openami.security.keys.ports import ShipmentReport
 from openami.security.keys.secret import Secret
@@ -35,17 +34,13 @@ class ShipmentIntake:
 
     Args:
         connection: in a transaction.
-        under: the installation key that wraps what comes in.
-        dice: source of random octets.
+        keys: what rows are written with.
         at: domain time of the import.
     """
 
-    def __init__(
-        self, connection: AsyncConnection, under: InstallationKey, dice: Callable[[int], bytes], *, at: datetime
-    ) -> None:
+    def __init__(self, connection: AsyncConnection, keys: WritingKeys, *, at: datetime) -> None:
         self._connection = connection
-        self._under = under
-        self._dice = dice
+        self._keys = keys
         self._at = at
 
     async def take(self, shipment: Shipment) -> ShipmentReport:
@@ -84,7 +79,7 @@ class ShipmentIntake:
 
     def _digest(self, shipment: Shipment, *, with_masters: bool = True) -> bytes:
         """Return a keyed digest of the content, so that the same shipment is known again."""
-        digest = hmac_new(self._under.key.reveal(), b"openami shipment v1", sha256)
+        digest = hmac_new(self._keys.fingerprint_key.reveal(), b"openami shipment v1", sha256)
         for m in shipment.meters:
             digest.update(m.system_title.octets + m.encryption_key.reveal() + m.authentication_key.reveal())
             if m.master_key is not None and with_masters:
@@ -114,10 +109,9 @@ class ShipmentIntake:
             INSERT_KEY,
             [
                 key_row(
-                    KeyToKeep(KeyContext(self._under.installation, i, use, FACTORY_GENERATION, 0), key),
+                    KeyToKeep(KeyContext(self._keys.under.installation, i, use, FACTORY_GENERATION, 0), key),
                     KeyState.ACTIVE,
-                    under=self._under,
-                    dice=self._dice,
+                    keys=self._keys,
                     at=self._at,
                 )
                 for i, m in meters
@@ -138,7 +132,7 @@ class ShipmentIntake:
         return findings
 
     async def _known_keys(self, keys: Sequence[tuple[ShippedMeter, Secret]]) -> list[Finding]:
-        prints = {fingerprint_of(key, under=self._under.key): m for m, key in keys}
+        prints = {self._keys.fingerprint(key): m for m, key in keys}
         known = await self._present("meter_key", "fingerprint", list(prints))
         return [_known("duplicate_key", prints[v], "a key of this line is another meter's") for v in known]
 
