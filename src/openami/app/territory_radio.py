@@ -14,8 +14,9 @@ from openami.kernel.ids import SystemTitle
 from openami.network.collector import Collector
 from openami.network.delivery import Deliveries
 from openami.network.ports import DeliveryError, UnknownMeterError
+from openami.network.radio import Crossing
 from openami.protocol.envelope.wrapper import parse_wrapper, wrap
-from openami.sim.radio import airtime_s, radio_call
+from openami.sim.mesh import CellAir, TerritoryAir
 
 AnswerOf = Callable[[SystemTitle, int, bytes], Awaitable[list[bytes]]]
 """What a meter (by title) says to a client (by address) that sends an APDU: APDUs, none where it is silent."""
@@ -26,21 +27,22 @@ class RadioCell:
     """The air between one collector and its meters.
 
     Args:
-        seed: the world's.
-        meters: number of each meter that is heard here, by title.
+        homes: home of each meter that is heard here, by title.
+        air: the cell's mesh.
         answer: asks a meter.
+        now_s: domain time, for what is counted.
         sleep: waits real seconds.
         airtime_s: seconds that calls were on the air, requests and answers.
         calls: how calls ended, by word.
     """
 
-    seed: int
-    meters: Mapping[SystemTitle, int]
+    homes: Mapping[SystemTitle, int]
+    air: CellAir
     answer: AnswerOf
+    now_s: Callable[[], int]
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     airtime_s: float = 0.0
     calls: Counter[str] = field(default_factory=Counter)
-    _numbers: Counter[int] = field(default_factory=Counter)
 
     async def deliver(self, title: SystemTitle, octets: bytes) -> list[bytes]:
         """Carry a wrapper frame to a meter and its answers back; see :data:`openami.network.delivery.Deliver`.
@@ -50,44 +52,50 @@ class RadioCell:
             DeliveryError: lost on the air, or the meter is silent.
             PeerError: no wrapper frame; the collector has looked at that.
         """
-        meter = self.meters.get(title)
-        if meter is None:
+        home = self.homes.get(title)
+        if home is None:
             raise UnknownMeterError(f"{title} hangs in another cell")
         header, apdu = parse_wrapper(octets)
-        call = radio_call(self.seed, meter=meter, number=self._numbers[meter])
-        self._numbers[meter] += 1
-        self.airtime_s += airtime_s(len(octets)) * call.tries / 2
-        await self.sleep(call.down_s + airtime_s(len(octets)))
-        if not call.reaches:
+        if not (await self._cross(home, len(octets), down=True)).arrives:
             self.calls["lost_down"] += 1
             raise DeliveryError("the meter did not hear it")
         answers = [
             wrap(header.destination_port, header.source_port, said)
             for said in await self.answer(title, header.source_port, apdu)
         ]
-        on_air_s = sum(airtime_s(len(a)) for a in answers)
-        self.airtime_s += on_air_s * call.tries / 2
-        await self.sleep(call.up_s + on_air_s)
-        if not answers or not call.returns:
-            self.calls["lost_up" if answers else "silent"] += 1
+        if not answers:
+            self.calls["silent"] += 1
             raise DeliveryError("the meter did not answer")
+        for answer in answers:
+            if not (await self._cross(home, len(answer), down=False)).arrives:
+                self.calls["lost_up"] += 1
+                raise DeliveryError("the meter did not answer")
         self.calls["answered"] += 1
         return answers
 
+    async def _cross(self, home: int, octets: int, *, down: bool) -> Crossing:
+        crossing = self.air.call(home, octets=octets, down=down, at_s=self.now_s())
+        self.airtime_s += crossing.on_air_us / 1e6
+        await self.sleep(crossing.took_us / 1e6)
+        return crossing
 
-def radio_cells(seed: int, titles: Sequence[SystemTitle], cell_of: Sequence[int], answer: AnswerOf) -> list[RadioCell]:
+
+def radio_cells(
+    air: TerritoryAir, titles: Sequence[SystemTitle], home_of: Sequence[int], answer: AnswerOf, now_s: Callable[[], int]
+) -> list[RadioCell]:
     """Return the cells in order.
 
     Args:
-        seed: the world's.
+        air: the territory's.
         titles: (meters,) by number of the meter.
-        cell_of: (meters,) number of the cell in which each hangs, from 0.
+        home_of: (meters,) where each hangs.
         answer: asks a meter.
+        now_s: domain time, seconds since the epoch.
     """
-    meters: list[dict[SystemTitle, int]] = [{} for _ in range(max(cell_of, default=-1) + 1)]
-    for number, (title, cell) in enumerate(zip(titles, cell_of, strict=True)):
-        meters[cell][title] = number
-    return [RadioCell(seed, heard, answer) for heard in meters]
+    homes: list[dict[SystemTitle, int]] = [{} for _ in air.cells]
+    for title, home in zip(titles, home_of, strict=True):
+        homes[int(air.cell_of[home])][title] = home
+    return [RadioCell(heard, cell, answer, now_s) for heard, cell in zip(homes, air.cells, strict=True)]
 
 
 def serve_commands(

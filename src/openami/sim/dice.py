@@ -30,6 +30,8 @@ class Stream(IntEnum):
     IDENTITY = 15
     REGISTER = 16
     CALL = 17
+    MESH = 18
+    AIR = 19
 
 
 def dice(*, seed: int, stream: Stream, day: int = 0) -> np.random.Generator:

@@ -7,7 +7,7 @@ frames with the domain instant at which the collector hears each.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 
 import numpy as np
@@ -26,7 +26,8 @@ from openami.protocol.push import LoadProfileRow, RegisterRow
 from openami.sim.dice import Stream, dice
 from openami.sim.faults.losses import DayLosses
 from openami.sim.faults.outages import Outage
-from openami.sim.radio import Hop, radio_hop
+from openami.sim.mesh import OnAir, TerritoryAir
+from openami.sim.radio import push_delays_s
 from openami.sim.territory import MeterDay, Territory
 from openami.sim.world.powerflow import PowerFlow
 
@@ -43,7 +44,7 @@ class Heard:
     """A frame as a collector hears it.
 
     Args:
-        due_s: when, domain seconds since the epoch.
+        due_s: when, domain seconds since the epoch; before the air has carried it, when it is sent.
         home: where the meter hangs; its radio cell follows.
         frame_class: order hint by the source port.
         title: the system title in the frame's clear header.
@@ -76,6 +77,7 @@ class LiveMeters:
         flow: the feeder's power flow.
         at_s: end of the last quarter-hour that was measured, seconds since the epoch.
         kept: profiles and states of the meters; None for ones that end with the process.
+        air: the cells' meshes; None for an air that carries everything at once.
     """
 
     territory: Territory
@@ -83,6 +85,7 @@ class LiveMeters:
     flow: PowerFlow
     at_s: int
     kept: FleetMemory | None = None
+    air: TerritoryAir | None = None
     memory: FleetMemory = field(init=False)
     _days: dict[date, _DayAtHand] = field(default_factory=dict)
 
@@ -95,13 +98,15 @@ class LiveMeters:
         hand, slot = self._at_hand(start_s)
         energy = self._measure(hand, slot)
         self.at_s = start_s + QUARTER_HOUR_S
-        hop = radio_hop(self.territory.world.seed, self.territory.meter_count, slot_start_s=start_s)
-        heard = list(self._profile_pushes(hand, slot, energy, hop))
-        heard += self._midnight_pushes(hop)
+        delays_s = push_delays_s(self.territory.world.seed, self.territory.meter_count, slot_start_s=start_s)
+        heard = list(self._profile_pushes(hand, slot, energy, delays_s))
+        heard += self._midnight_pushes(delays_s)
         for outage in hand.day.outages:
             heard += self._outage_pushes(outage, start_s)
         heard += self._said_by_themselves(hand.day.captured[:, slot])
-        return sorted(heard, key=lambda h: h.due_s)
+        if self.air is not None:
+            self.air.close(start_s)
+        return self._carried(heard)
 
     def pass_by(self) -> None:
         """Measure the next quarter-hour and send nothing: what a meter does whose profile has overflowed."""
@@ -131,10 +136,20 @@ class LiveMeters:
         end = instant_from_epoch_s(self.at_s)
         for meter in self.memory.watched(captured):
             FleetBody(self.fleet, self.memory, meter, lambda: end).watch()
-        yield from self.said(self.at_s)
+        yield from self._outbox(self.at_s)
 
     def said(self, due_s: int) -> list[Heard]:
         """Return what meters pushed of themselves since the last call, as heard at an instant."""
+        return self._carried(self._outbox(due_s))
+
+    def _carried(self, sent: list[Heard]) -> list[Heard]:
+        """Return what the collectors hear of what meters send, in order of time."""
+        if self.air is None:
+            return sorted(sent, key=lambda h: h.due_s)
+        frames = [OnAir(h.due_s, h.home, h.frame_class, len(h.octets)) for h in sent]
+        return [replace(sent[i], due_s=at_s) for i, at_s in self.air.carry(frames, slot=self.at_s // QUARTER_HOUR_S)]
+
+    def _outbox(self, due_s: int) -> list[Heard]:
         outbox, self.memory.outbox = self.memory.outbox, []
         return [self._heard(meter, due_s, FrameClass.ALARM, octets) for meter, octets in outbox]
 
@@ -151,7 +166,7 @@ class LiveMeters:
         made = self.territory.day(day)
         return _DayAtHand(made, self.territory.losses(made.slots), self.flow.source_pu(made.slots))
 
-    def _profile_pushes(self, hand: _DayAtHand, slot: int, energy: CapturedEnergy, hop: Hop) -> Iterator[Heard]:
+    def _profile_pushes(self, hand: _DayAtHand, slot: int, energy: CapturedEnergy, delays_s: I64) -> Iterator[Heard]:
         day, territory = hand.day, self.territory
         end_s = int(day.slots.start_s[slot]) + QUARTER_HOUR_S
         power_mw = day.power_mw[:, [slot]].copy()
@@ -177,9 +192,7 @@ class LiveMeters:
             sent_s = int(returns_s[home])
             octets = self.fleet.push_profile(m, [row], at=instant_from_epoch_s(sent_s))
             if not lost[m] and not self._is_frozen(m):
-                yield self._heard(m, sent_s + int(hop.delay_s[m]), FrameClass.PROFILE, octets)
-                if hop.repeats[m]:
-                    yield self._heard(m, sent_s + int(hop.delay_s[m]) + 7, FrameClass.PROFILE, octets)
+                yield self._heard(m, sent_s + int(delays_s[m]), FrameClass.PROFILE, octets)
 
     def _is_frozen(self, meter: int) -> bool:
         tampering = self.memory.tampering.get(meter)
@@ -193,7 +206,7 @@ class LiveMeters:
                 returns[outage.homes] = np.maximum(returns[outage.homes], outage.end_s)
         return returns
 
-    def _midnight_pushes(self, hop: Hop) -> Iterator[Heard]:
+    def _midnight_pushes(self, delays_s: I64) -> Iterator[Heard]:
         hand, slot = self._at_hand(self.at_s)
         if slot != 0:
             return
@@ -206,13 +219,15 @@ class LiveMeters:
             row = RegisterRow(at, int(delivered[m]), int(received[m]))
             octets = self.fleet.push_registers(m, [row], at=at)
             if not lost[m] and not self._is_frozen(m):
-                yield self._heard(m, self.at_s + int(hop.delay_s[m]) + 1, FrameClass.PROFILE, octets)
+                yield self._heard(m, self.at_s + int(delays_s[m]) + 1, FrameClass.PROFILE, octets)
 
     def _outage_pushes(self, outage: Outage, start_s: int) -> Iterator[Heard]:
         """Last gasps of an outage that began in the quarter-hour, and power-up events of one that ended in it."""
         d = dice(seed=self.territory.world.seed, stream=Stream.RADIO, day=outage.start_s)
         wait_s = d.integers(2, 40, len(outage.homes))
         hears = d.random(len(outage.homes)) < _GASP_HEARD_SHARE
+        window_s = self.air.power_up_window_s(outage.homes) if self.air else 40
+        returns_s = d.integers(2, 2 + window_s, len(outage.homes))
         down = (instant_from_epoch_s(outage.start_s), EventCode.POWER_DOWN)
         up = (instant_from_epoch_s(outage.end_s), EventCode.POWER_UP)
         began = start_s <= outage.start_s < self.at_s
@@ -227,7 +242,7 @@ class LiveMeters:
             if ended:
                 self.memory.note_lit(meter, down[0], up[0])
                 octets = self.fleet.push_events(meter, [down, up], at=up[0])
-                yield self._heard(meter, outage.end_s + int(wait_s[k]), FrameClass.ALARM, octets)
+                yield self._heard(meter, outage.end_s + int(returns_s[k]), FrameClass.ALARM, octets)
 
     def _meter_at(self, home: int, instant_s: int) -> int:
         for e in self.territory.exchanges:

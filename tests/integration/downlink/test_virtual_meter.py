@@ -36,6 +36,7 @@ from openami.protocol.axdr import Data, Tag, octet_string
 from openami.protocol.cosem.datetime import date_time_from_utc
 from openami.protocol.cosem.reference import AttributeRef, MethodRef
 from openami.protocol.envelope.wrapper import parse_wrapper, wrap
+from openami.sim.mesh import TerritoryAir
 
 ENERGY = AttributeRef(3, Obis.from_text("1.0.1.8.0.255"), 2)
 PROFILE = AttributeRef(7, Obis.from_text("1.0.99.1.0.255"), 2)
@@ -91,7 +92,8 @@ def listen(road: Road, one: VirtualMeter, *, wait: Callable[[float], Awaitable[N
     async def answer(_title: SystemTitle, client: int, octets: bytes) -> list[bytes]:
         return served.answer(client, octets)
 
-    cell = RadioCell(1, {one.identity.title: 0}, answer, wait)
+    air = TerritoryAir(1, np.zeros(1, dtype=np.int64)).cells[0]
+    cell = RadioCell({one.identity.title: 0}, air, answer, lambda: 0, wait)
     deliveries = Deliveries(
         deliver=cell.deliver, offer=road.collector.offer, tell=road.collector.tell, stamp_ms=lambda: 1
     )

@@ -45,6 +45,7 @@ from openami.network.delivery import Deliveries
 from openami.network.spool import SpoolFullError
 from openami.security.pki import Role, client_context, ensure_identity
 from openami.sim.live import Heard, LiveMeters, backfill_day
+from openami.sim.mesh import TerritoryAir
 from openami.sim.past import PastCursor, remember_day
 from openami.sim.plan import DemoPlan
 from openami.sim.radio import MAX_JITTER_S
@@ -146,6 +147,7 @@ class Meters:
     territory: Territory = field(init=False)
     fleet: MeterFleet = field(init=False)
     flow: PowerFlow = field(init=False)
+    air: TerritoryAir = field(init=False)
     live: LiveMeters = field(init=False)
     standing: Standing = field(init=False)
     kept: TerritoryMemory = field(init=False)
@@ -173,7 +175,8 @@ class Meters:
             new_state=lambda: DeviceState(verify),
         )
         self.kept.restore(memory, identities)
-        self.live = LiveMeters(self.territory, self.fleet, self.flow, self.standing.at_s, memory)
+        self.air = TerritoryAir(self.plan.seed, self.territory.feeder.cell_of)
+        self.live = LiveMeters(self.territory, self.fleet, self.flow, self.standing.at_s, memory, self.air)
         self.answers = FleetAnswers(
             self.fleet, memory, secrets.token_bytes, lambda meter, now: self.live.has_supply(meter, epoch_s(now))
         )
@@ -181,8 +184,7 @@ class Meters:
     def serve(self) -> tuple[list[RadioCell], list[Deliveries]]:
         """Let the collectors call the meters, from now on."""
         titles = [identity.title for identity in self.fleet.identities]
-        cell_of = self.territory.feeder.cell_of[self.territory.home_of].tolist()
-        cells = radio_cells(self.plan.seed, titles, cell_of, self.answer)
+        cells = radio_cells(self.air, titles, self.territory.home_of.tolist(), self.answer, self._now_s)
         return cells, serve_commands(self.collectors, cells, lambda: self._now_s() * 1000)
 
     async def answer(self, title: SystemTitle, client: int, octets: bytes) -> list[bytes]:
