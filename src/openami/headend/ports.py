@@ -10,6 +10,7 @@ from typing import Protocol
 from uuid import UUID
 
 from openami.contracts.airtime import AirtimeDay
+from openami.contracts.command import Refusal
 from openami.contracts.deadletter import DeadLetter
 from openami.contracts.reading import I64, UUIDS
 from openami.headend.keeping.answer import Answer, Figure
@@ -51,7 +52,16 @@ class SealingUnavailableError(HeadendError):
 
 
 class SealingRefusedError(HeadendError):
-    """The process that seals will not: no key, no approval, or a limit reached. Trying again does not help."""
+    """The process that seals will not: no key, no approval, or a limit reached. Trying again does not help.
+
+    Args:
+        text: why, in words.
+        refusal: why, as a number of the contract.
+    """
+
+    def __init__(self, text: str, refusal: Refusal = Refusal.NONE) -> None:
+        super().__init__(text)
+        self.refusal = refusal
 
 
 class ForgedAnswerError(HeadendError):
@@ -65,13 +75,14 @@ class Sealing(Protocol):
     :class:`SealingRefusedError` when it refuses.
     """
 
-    async def seal(self, title: SystemTitle, plaintext: bytes, *, control: int) -> bytes:
+    async def seal(self, title: SystemTitle, plaintext: bytes, *, control: int, generation: int = 0) -> bytes:
         """Return an APDU for a meter as ``SC | IC | ciphertext | tag``, under a counter that was never used.
 
         Args:
             title: the meter.
             plaintext: the APDU; its class (association, read, write, switch, firmware, key) decides what it needs.
             control: security control octet, 0x30 and the suite.
+            generation: of the keys; 0 for those in use.
         """
         ...
 
@@ -83,7 +94,7 @@ class Sealing(Protocol):
         """
         ...
 
-    async def prove(self, title: SystemTitle, challenge: bytes) -> bytes:
+    async def prove(self, title: SystemTitle, challenge: bytes, *, generation: int = 0) -> bytes:
         """Return our answer ``SC | IC | tag`` to a meter's challenge (high-level authentication with GMAC)."""
         ...
 
@@ -109,6 +120,28 @@ class Downlink(Protocol):
             NoAnswerError: nothing came in time.
             DownlinkUnavailableError: the message could not be handed over.
         """
+        ...
+
+
+class KeyProcess(Protocol):
+    """The command process, as whoever changes meters' keys sees it. No key passes this door in either direction.
+
+    Every method raises as :class:`Sealing`.
+    """
+
+    async def begin_keys(self, title: SystemTitle) -> tuple[int, bool]:
+        """Return the generation of a meter's new keys, which are in the vault, and whether they were made just now.
+
+        New keys that no meter has proved yet are given again: nobody knows whether it holds them.
+        """
+        ...
+
+    async def keys_parameter(self, title: SystemTitle, generation: int) -> bytes:
+        """Return what *key_transfer* takes for these keys, as A-XDR; nobody but the meter can open it."""
+        ...
+
+    async def keys_proved(self, title: SystemTitle, generation: int, sealed: bytes) -> None:
+        """Put new keys into use, by what the meter has sealed with them: ``SC | IC | ciphertext | tag``."""
         ...
 
 

@@ -227,7 +227,7 @@ class WeekSealing:
         self._sent: dict[SystemTitle, CountUp] = {}
         self._received: dict[SystemTitle, RisingCounter] = {}
 
-    async def seal(self, title: SystemTitle, plaintext: bytes, *, control: int) -> bytes:
+    async def seal(self, title: SystemTitle, plaintext: bytes, *, control: int, generation: int = 0) -> bytes:  # noqa: ARG002 - the fleet's keys do not change
         """Return the sealed body."""
         key, auth_key = self._keys(title)
         own = HEADEND_TITLE.octets
@@ -246,7 +246,7 @@ class WeekSealing:
         received.accept(counter)
         return plaintext
 
-    async def prove(self, title: SystemTitle, challenge: bytes) -> bytes:
+    async def prove(self, title: SystemTitle, challenge: bytes, *, generation: int = 0) -> bytes:  # noqa: ARG002 - as above
         """Return our answer to a challenge."""
         key, auth_key = self._keys(title)
         own = HEADEND_TITLE.octets

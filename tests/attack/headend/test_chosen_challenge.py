@@ -49,9 +49,9 @@ class Watched(WeekSealing):
         super().__init__(world)
         self.proved: list[bytes] = []
 
-    async def prove(self, title: SystemTitle, challenge: bytes) -> bytes:
+    async def prove(self, title: SystemTitle, challenge: bytes, *, generation: int = 0) -> bytes:
         self.proved.append(challenge)
-        return await super().prove(title, challenge)
+        return await super().prove(title, challenge, generation=generation)
 
 
 def read_clock(client: ClientAssociation) -> Steps[Data]:

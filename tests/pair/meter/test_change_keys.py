@@ -102,6 +102,7 @@ def test_old_keys_open_nothing_any_more_and_do_no_harm() -> None:
     site.reader(new, 1).associate()
 
 
+@pytest.mark.attack("A3")
 def test_no_key_sees_a_counter_twice_through_changes_and_losses_of_power() -> None:
     site, keys, used = Site(), [IDENTITY], 1
     for number in range(6):
@@ -154,6 +155,7 @@ def _refusing(_identity: MeterIdentity) -> None:
     raise OSError("the disk is full")
 
 
+@pytest.mark.attack("A11")
 def test_a_replayed_transfer_is_refused_before_and_after_the_change() -> None:
     site, new = Site(), fresh(100)
     said: list[bytes] = []

@@ -106,6 +106,7 @@ def test_new_keys_are_on_the_disk_and_the_others_are_the_factorys(tmp_path: Path
     assert stat.S_IMODE((tmp_path / "keys" / "1.json").stat().st_mode) == 0o600
 
 
+@pytest.mark.attack("A11")
 def test_a_cut_between_new_keys_and_what_is_remembered_leaves_a_meter_that_hears_us(tmp_path: Path) -> None:
     kept = TerritoryMemory(tmp_path, 2)
     memory = memory_of(kept)

@@ -107,10 +107,10 @@ class Sealing(WeekSealing):
 
     refuses = False
 
-    async def seal(self, title: SystemTitle, plaintext: bytes, *, control: int) -> bytes:
+    async def seal(self, title: SystemTitle, plaintext: bytes, *, control: int, generation: int = 0) -> bytes:
         if self.refuses:
             raise SealingRefusedError("a command of class firmware needs an approval")
-        return await super().seal(title, plaintext, control=control)
+        return await super().seal(title, plaintext, control=control, generation=generation)
 
 
 class Field:

@@ -27,11 +27,15 @@ from openami.headend.adapters.send_counters import PostgresCounterReserve
 from openami.headend.command.approvals import CompositeApprovals
 from openami.headend.command.counters import SendCounters
 from openami.headend.command.firmware import FirmwareApprovals
+from openami.headend.command.key_orders import KeyOrders
+from openami.headend.command.pairs import Pairs
+from openami.headend.command.rekey import KeyApprovals, KeyRotation
 from openami.headend.command.service import CommandEngines, CommandService
 from openami.headend.command.standing import DirectiveOffice
 from openami.headend.listening.keyfeed import KeyFeed
 from openami.kernel.ids import SystemTitle
 from openami.security.adapters.approval_postgres import PostgresApprovals
+from openami.security.adapters.order_postgres import PostgresOrders
 from openami.security.adapters.secret_file import secret_in
 from openami.security.adapters.vault_postgres import KeyBindingError, PostgresVault
 from openami.security.closed_file import make_closed_once, write_closed
@@ -66,18 +70,22 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
             return
         async with room_database(settings, "openami_security") as security:
             table = KeyTable()
-            keys = KeyFeed(PostgresVault(security, root_key(settings)), table)
+            vault = PostgresVault(security, root_key(settings))
+            keys = KeyFeed(vault, table)
+            clock = settings.clock()
+            warrants = KeyOrders(PostgresOrders(security), real_now)
+            rotation = KeyRotation(Pairs(table, keys), vault, warrants, dice=secrets.token_bytes, now=clock.now)
             road = NatsRoad(dmz, core)
             firmware = FirmwareApprovals(PostgresApprovals(security), PostgresFirmwareStore(security), real_now)
-            approvals = CompositeApprovals({CommandClass.FIRMWARE: firmware})
+            approvals = CompositeApprovals(
+                {CommandClass.FIRMWARE: firmware, CommandClass.KEY: KeyApprovals(rotation, warrants)}
+            )
             service = CommandService(
                 own_title=client_title(home).octets,
                 table=table,
                 counters=SendCounters(PostgresCounterReserve(security)),
                 signing_key=signing_key,
-                engines=CommandEngines(
-                    keys=keys, approvals=approvals, road=road, clock=settings.clock(), real_now=real_now
-                ),
+                engines=CommandEngines(keys=keys, approvals=approvals, road=road, clock=clock, real_now=real_now),
             )
             office = DirectiveOffice(
                 standing_facts(table), road=NatsDirectiveRoad(dmz), signing_key=signing_key, real_now=real_now
@@ -85,7 +93,7 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
             poller = asyncio.gather(poll_keys(keys, stop), keep_told(office, stop))
             try:
                 await road.listen(lambda outcome: service.counts.update([f"outcome_{outcome.kind.name.lower()}"]))
-                await CommandServer(core, service).run(stop, on_ready=ready)
+                await CommandServer(core, service, rotation).run(stop, on_ready=ready)
             finally:
                 poller.cancel()
                 await asyncio.gather(poller, return_exceptions=True)

@@ -14,7 +14,16 @@ from nats.errors import Error as NatsError
 from openami.contracts.command import CommandOutcome, decode_outcome
 from openami.contracts.errors import ContractError
 from openami.contracts.stream import OUTCOME_SUBJECT, SEALING_SUBJECT
-from openami.headend.command.wire import ProveRequest, Reply, SealRequest, SendRequest, Status, decode_reply
+from openami.headend.command.wire import (
+    KeysRequest,
+    ProveRequest,
+    Reply,
+    SealRequest,
+    SendRequest,
+    Status,
+    decode_begun,
+    decode_reply,
+)
 from openami.headend.ports import DownlinkUnavailableError, NoAnswerError, SealingRefusedError, SealingUnavailableError
 from openami.kernel.ids import SystemTitle
 from openami.kernel.time import EPOCH
@@ -41,17 +50,32 @@ class NatsCommandProcess:
         self._client = client
         self._real_now = real_now
 
-    async def seal(self, title: SystemTitle, plaintext: bytes, *, control: int) -> bytes:
+    async def seal(self, title: SystemTitle, plaintext: bytes, *, control: int, generation: int = 0) -> bytes:
         """Return ``SC | IC | ciphertext | tag``.
 
         Raises:
             SealingUnavailableError, SealingRefusedError: see :class:`openami.headend.ports.Sealing`.
         """
-        return _done(await self._ask("seal", SealRequest(title, control, plaintext).encode()))
+        return _done(await self._ask("seal", SealRequest(title, control, plaintext, generation).encode()))
 
-    async def prove(self, title: SystemTitle, challenge: bytes) -> bytes:
+    async def prove(self, title: SystemTitle, challenge: bytes, *, generation: int = 0) -> bytes:
         """Return ``SC | IC | tag``. Raises as :meth:`seal`."""
-        return _done(await self._ask("prove", ProveRequest(title, challenge).encode()))
+        return _done(await self._ask("prove", ProveRequest(title, challenge, generation).encode()))
+
+    async def begin_keys(self, title: SystemTitle) -> tuple[int, bool]:
+        """Have new keys made, or find those that wait; see :class:`openami.headend.ports.KeyProcess`."""
+        try:
+            return decode_begun(_done(await self._ask("keys_begin", KeysRequest(title).encode())))
+        except ContractError as error:
+            raise SealingUnavailableError(str(error)) from error
+
+    async def keys_parameter(self, title: SystemTitle, generation: int) -> bytes:
+        """Return what a meter takes its new keys by."""
+        return _done(await self._ask("keys_parameter", KeysRequest(title, generation).encode()))
+
+    async def keys_proved(self, title: SystemTitle, generation: int, sealed: bytes) -> None:
+        """Put new keys into use."""
+        _done(await self._ask("keys_proved", KeysRequest(title, generation, sealed).encode()))
 
     async def send(self, title: SystemTitle, frame: bytes, *, request_id: UUID, time_left_s: float) -> None:
         """Have a frame signed and handed to the DMZ.
@@ -105,7 +129,7 @@ async def listen_to_outcomes(client: Client, told: Callable[[CommandOutcome], No
 
 def _done(reply: Reply) -> bytes:
     if reply.status is Status.REFUSED:
-        raise SealingRefusedError(reply.text)
+        raise SealingRefusedError(reply.text, reply.refusal)
     if reply.status is Status.UNAVAILABLE:
         raise SealingUnavailableError(reply.text)
     return reply.octets

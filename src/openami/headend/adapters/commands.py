@@ -25,8 +25,17 @@ from openami.contracts.stream import (
     SEALING_SUBJECT,
 )
 from openami.headend.command.ports import CommandRefusedError, CommandUnavailableError
+from openami.headend.command.rekey import KeyRotation
 from openami.headend.command.service import CommandService
-from openami.headend.command.wire import Reply, Status, decode_prove, decode_seal, decode_send
+from openami.headend.command.wire import (
+    Reply,
+    Status,
+    decode_keys,
+    decode_prove,
+    decode_seal,
+    decode_send,
+    encode_begun,
+)
 
 MAX_AT_ONCE = 256
 """Requests worked on at the same time; more wait in the subscription."""
@@ -92,12 +101,14 @@ class CommandServer:
 
     Args:
         core: connected as ``core_command``.
-        service: what answers.
+        service: what seals and sends.
+        rotation: what makes new keys.
     """
 
-    def __init__(self, core: Client, service: CommandService) -> None:
+    def __init__(self, core: Client, service: CommandService, rotation: KeyRotation) -> None:
         self._core = core
         self._service = service
+        self._rotation = rotation
         self._turns = asyncio.Semaphore(MAX_AT_ONCE)
         self._working: set[asyncio.Task[None]] = set()
 
@@ -107,7 +118,7 @@ class CommandServer:
             await self._core.subscribe(
                 f"{SEALING_SUBJECT}.{what}", queue=QUEUE, cb=self._hear(answer), pending_msgs_limit=MAX_WAITING
             )
-            for what, answer in (("seal", self._seal), ("prove", self._prove), ("send", self._send))
+            for what, answer in self._answers()
         ]
         await self._core.flush()
         on_ready()
@@ -115,6 +126,16 @@ class CommandServer:
         for subscription in subscriptions:
             await subscription.unsubscribe()
         await asyncio.gather(*self._working, return_exceptions=True)
+
+    def _answers(self) -> tuple[tuple[str, Callable[[bytes], Awaitable[bytes]]], ...]:
+        return (
+            ("seal", self._seal),
+            ("prove", self._prove),
+            ("send", self._send),
+            ("keys_begin", self._begin_keys),
+            ("keys_parameter", self._keys_parameter),
+            ("keys_proved", self._keys_proved),
+        )
 
     def _hear(self, answer: Callable[[bytes], Awaitable[bytes]]) -> Callable[[Msg], Awaitable[None]]:
         async def hear(message: Msg) -> None:
@@ -147,15 +168,30 @@ class CommandServer:
 
     async def _seal(self, octets: bytes) -> bytes:
         request = decode_seal(octets)
-        return await self._service.seal(request.title, request.plaintext, control=request.control)
+        return await self._service.seal(
+            request.title, request.plaintext, control=request.control, generation=request.generation
+        )
 
     async def _prove(self, octets: bytes) -> bytes:
         request = decode_prove(octets)
-        return await self._service.prove(request.title, request.challenge)
+        return await self._service.prove(request.title, request.challenge, generation=request.generation)
 
     async def _send(self, octets: bytes) -> bytes:
         request = decode_send(octets)
         await self._service.send(
             request.title, request.frame, request_id=request.request_id, expires_at_ms=request.expires_at_ms
         )
+        return b""
+
+    async def _begin_keys(self, octets: bytes) -> bytes:
+        begun = await self._rotation.begin(decode_keys(octets).title)
+        return encode_begun(begun.generation, is_fresh=begun.is_fresh)
+
+    async def _keys_parameter(self, octets: bytes) -> bytes:
+        request = decode_keys(octets)
+        return await self._rotation.parameter(request.title, request.generation)
+
+    async def _keys_proved(self, octets: bytes) -> bytes:
+        request = decode_keys(octets)
+        await self._rotation.proved(request.title, request.generation, request.sealed)
         return b""

@@ -13,12 +13,10 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 from uuid import UUID
 
-import numpy as np
-
 from openami.contracts.command import NO_ID, Command, CommandClass, CommandEffect, Refusal
-from openami.contracts.reading import uuids_of
 from openami.headend.command.classify import Effect, UnknownCommandError, begins_as_request, effect_of
 from openami.headend.command.counters import SendCounters
+from openami.headend.command.pairs import IN_USE, Pairs
 from openami.headend.command.policy import needs_approval
 from openami.headend.command.ports import (
     ApprovalRequest,
@@ -37,10 +35,7 @@ from openami.protocol.envelope.association import REQUESTS, parse_association
 from openami.protocol.envelope.sealed import SERVICE_REQUESTS, parse_sealed_header, parse_service_sealed
 from openami.protocol.envelope.wrapper import WrapperHeader, parse_wrapper
 from openami.protocol.errors import PeerError
-from openami.security.keys.context import KeyState
-from openami.security.keys.ports import VaultUnavailableError
-from openami.security.keys.table import STATES, KeyTable, title_number
-from openami.security.keys.weak import KEY_OCTETS
+from openami.security.keys.table import KeyTable
 from openami.security.suites.ed25519 import sign
 from openami.security.suites.errors import SuiteError
 from openami.security.suites.gcm import gmac_answer, open_sealed, seal
@@ -51,27 +46,6 @@ NO_INSTANT_S = 2**63 - 1
 """Shift of a clock that is set to no instant: beyond every bound."""
 CONTROLS = frozenset({0x30, 0x31})
 """Authenticated and encrypted, in suite 0 or 1; nothing weaker is made."""
-_ACTIVE, _NEW = STATES.index(KeyState.ACTIVE), STATES.index(KeyState.NEW)
-
-
-@dataclass(frozen=True, slots=True)
-class _Pair:
-    """A key pair in use. Its text is its name alone."""
-
-    meter_id: UUID
-    generation: int
-    octets: bytes
-
-    def __repr__(self) -> str:
-        return f"_Pair({self.meter_id}, generation {self.generation}, ***)"
-
-    @property
-    def key(self) -> bytes:
-        return self.octets[:KEY_OCTETS]
-
-    @property
-    def auth_key(self) -> bytes:
-        return self.octets[KEY_OCTETS:]
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,14 +88,20 @@ class CommandService:
         engines: CommandEngines,
     ) -> None:
         self._own_title = own_title
-        self._table = table
+        self._pairs = Pairs(table, engines.keys)
         self._counters = counters
         self._signing_key = signing_key
         self._engines = engines
         self.counts: Counter[str] = Counter()
 
-    async def seal(self, title: SystemTitle, plaintext: bytes, *, control: int) -> bytes:
+    async def seal(self, title: SystemTitle, plaintext: bytes, *, control: int, generation: int = IN_USE) -> bytes:
         """Return ``SC | IC | ciphertext | tag``; see :class:`openami.headend.ports.Sealing`.
+
+        Args:
+            title: the meter.
+            plaintext: the APDU.
+            control: security control octet.
+            generation: of the key pair, where it is not the one in use: a meter proves its new keys by them.
 
         Raises:
             CommandRefusedError: no key, no approval, or an APDU or protection that is not sent.
@@ -131,14 +111,14 @@ class CommandService:
             raise CommandRefusedError(Refusal.PLAINTEXT, f"security control 0x{control:02x} is not sealed with")
         effect = _judged(plaintext)
         await self._approved(title, effect, plaintext)
-        pair = await self._pair_to_seal(title)
+        pair = await self._pairs.to_seal(title, generation)
         counter = await self._counters.take(pair.meter_id, pair.generation)
         self.counts[f"sealed_{effect.command_class.name.lower()}"] += 1
         own = self._own_title
         return seal(own, counter, plaintext, key=pair.key, auth_key=pair.auth_key, control=control)
 
-    async def prove(self, title: SystemTitle, challenge: bytes) -> bytes:
-        """Return our answer ``SC | IC | tag`` to a meter's challenge.
+    async def prove(self, title: SystemTitle, challenge: bytes, *, generation: int = IN_USE) -> bytes:
+        """Return our answer ``SC | IC | tag`` to a meter's challenge; arguments as of :meth:`seal`.
 
         Raises:
             CommandRefusedError: as :meth:`seal`, or a challenge that begins as a request does.
@@ -148,7 +128,7 @@ class CommandService:
             # The answer would be the tag of that request, authenticated and not encrypted.
             self.counts["suspicious_challenges"] += 1
             raise CommandRefusedError(Refusal.PLAINTEXT, "a challenge that begins as a request does is not answered")
-        pair = await self._pair_to_seal(title)
+        pair = await self._pairs.to_seal(title, generation)
         counter = await self._counters.take(pair.meter_id, pair.generation)
         self.counts["proved"] += 1
         return gmac_answer(self._own_title, counter, challenge, key=pair.key, auth_key=pair.auth_key)
@@ -224,7 +204,7 @@ class CommandService:
         """Return what is inside, which shows that it was sealed here for this meter."""
         if body[0] not in CONTROLS:
             raise CommandRefusedError(Refusal.PLAINTEXT, f"security control 0x{body[0]:02x} is not sent")
-        for pair in self._pairs(title):
+        for pair in self._pairs.of(title):
             try:
                 return open_sealed(self._own_title, body, key=pair.key, auth_key=pair.auth_key)
             except SuiteError:
@@ -252,27 +232,6 @@ class CommandService:
             return round(abs(clock.to_utc() - self._engines.clock.now()).total_seconds())
         except PeerError:
             return NO_INSTANT_S
-
-    async def _pair_to_seal(self, title: SystemTitle) -> _Pair:
-        pair = next(iter(self._pairs(title, states=(_ACTIVE, _NEW))), None)
-        if pair is None:
-            try:
-                await self._engines.keys.refresh()
-            except VaultUnavailableError as error:
-                raise CommandUnavailableError(str(error)) from error
-            pair = next(iter(self._pairs(title, states=(_ACTIVE, _NEW))), None)
-        if pair is None:
-            raise CommandRefusedError(Refusal.UNKNOWN_TITLE, f"no keys in use for {title}")
-        return pair
-
-    def _pairs(self, title: SystemTitle, *, states: tuple[int, ...] = (_ACTIVE, _NEW)) -> list[_Pair]:
-        """Return the key pairs of a meter in these states, the best first."""
-        table = self._table
-        first, count = table.candidates(np.array([title_number(title.octets)], np.uint64))
-        rows = table.row_at(np.arange(first[0], first[0] + count[0]))
-        rows = rows[np.isin(table.state[rows], states)]
-        meters, generations = uuids_of(table.meter_id[rows]), table.generation[rows].tolist()
-        return [_Pair(m, g, octets) for m, g, octets in zip(meters, generations, table.key_pairs(rows), strict=True)]
 
 
 def _judged(plaintext: bytes) -> Effect:

@@ -20,11 +20,11 @@ from openami.security.suites.gcm import verify_gmac_answer
 class CommandProcess(Protocol):
     """The command process as sessions see it. Raises as :class:`openami.headend.ports.Sealing`."""
 
-    async def seal(self, title: SystemTitle, plaintext: bytes, *, control: int) -> bytes:
+    async def seal(self, title: SystemTitle, plaintext: bytes, *, control: int, generation: int = 0) -> bytes:
         """Return ``SC | IC | ciphertext | tag``."""
         ...
 
-    async def prove(self, title: SystemTitle, challenge: bytes) -> bytes:
+    async def prove(self, title: SystemTitle, challenge: bytes, *, generation: int = 0) -> bytes:
         """Return ``SC | IC | tag``."""
         ...
 
@@ -43,13 +43,13 @@ class SessionSealing:
         self._exchanges = exchanges
         self._table = table
 
-    async def seal(self, title: SystemTitle, plaintext: bytes, *, control: int) -> bytes:
+    async def seal(self, title: SystemTitle, plaintext: bytes, *, control: int, generation: int = 0) -> bytes:
         """Return an APDU for a meter, sealed by the command process."""
-        return await self._process.seal(title, plaintext, control=control)
+        return await self._process.seal(title, plaintext, control=control, generation=generation)
 
-    async def prove(self, title: SystemTitle, challenge: bytes) -> bytes:
+    async def prove(self, title: SystemTitle, challenge: bytes, *, generation: int = 0) -> bytes:
         """Return our answer to a meter's challenge, made by the command process."""
-        return await self._process.prove(title, challenge)
+        return await self._process.prove(title, challenge, generation=generation)
 
     async def open(self, title: SystemTitle, sealed: bytes) -> bytes:
         """Return the APDU of an answer that an exchange has just returned.

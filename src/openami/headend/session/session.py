@@ -86,11 +86,12 @@ class SessionFailedError(Exception):
 
 @dataclass(slots=True)
 class _Open:
-    """An association in use or kept."""
+    """An association in use or kept, and the generation of keys that it was made with; 0 for those in use."""
 
     client: ClientAssociation
     port: int
     used_at_s: float
+    generation: int = 0
 
 
 @dataclass(slots=True)
@@ -112,6 +113,8 @@ class _Line:
     timeout_s: float
     session_s: float
     monotonic: Callable[[], float]
+    generation: int = 0
+    note_sealed: Callable[[bytes], None] = lambda _: None
     ends_at_s: float = 0.0
     octets: int = 0
     exchanges: int = 0
@@ -141,18 +144,22 @@ class _Bodies:
 
     sealing: Sealing
     title: SystemTitle
+    generation: int
+    note_sealed: Callable[[bytes], None]
 
     async def seal(self, plaintext: bytes, *, control: int) -> bytes:
-        return await self.sealing.seal(self.title, plaintext, control=control)
+        return await self.sealing.seal(self.title, plaintext, control=control, generation=self.generation)
 
     async def open(self, sealed: bytes) -> bytes:
-        return await self.sealing.open(self.title, sealed)
+        plaintext = await self.sealing.open(self.title, sealed)
+        self.note_sealed(sealed)
+        return plaintext
 
     async def prove(self, challenge: bytes) -> bytes:
         if begins_as_request(challenge):
             # The command process would refuse, for good; a new attempt brings a new challenge.
             raise PeerError("bad_challenge", "a challenge that begins as a request does", 0)
-        return await self.sealing.prove(self.title, challenge)
+        return await self.sealing.prove(self.title, challenge, generation=self.generation)
 
     async def verify(self, challenge: bytes, answer: bytes) -> bool:
         return await self.sealing.verify(self.title, challenge, answer)
@@ -168,6 +175,7 @@ class Sessions:
         secret: gives that many octets nobody can guess.
         monotonic: real time that never jumps [s].
         policy: time limits.
+        new_keys_of: generation of the keys that a meter may have taken without our knowing; 0 for none.
     """
 
     def __init__(
@@ -179,6 +187,7 @@ class Sessions:
         secret: Callable[[int], bytes],
         monotonic: Callable[[], float],
         policy: SessionPolicy | None = None,
+        new_keys_of: Callable[[SystemTitle], int] = lambda _: 0,
     ) -> None:
         self._sealing = sealing
         self._downlink = downlink
@@ -186,6 +195,7 @@ class Sessions:
         self._secret = secret
         self._monotonic = monotonic
         self._policy = policy or SessionPolicy()
+        self._new_keys_of = new_keys_of
         self._meters: OrderedDict[bytes, _Meter] = OrderedDict()
 
     async def perform(self, request: Request, around: Circumstance) -> Answer:
@@ -227,17 +237,49 @@ class Sessions:
         """
         return await self._run(self._line(title, port), operation)
 
-    async def _run(self, line: _Line, operation: Callable[[ClientAssociation], Steps[T]]) -> T:
+    async def run_with_keys(
+        self,
+        title: SystemTitle,
+        operation: Callable[[ClientAssociation], Steps[T]],
+        *,
+        port: int,
+        generation: int = 0,
+        note_sealed: Callable[[bytes], None] = lambda _: None,
+    ) -> T:
+        """As :meth:`run`, over a new association that is made with certain keys and ends with the operation.
+
+        Args:
+            title: the meter.
+            operation: steps over the association.
+            port: client address.
+            generation: of the keys; 0 for those in use.
+            note_sealed: hears what the meter sealed, from the security control on, once it was opened.
+
+        Raises:
+            SessionFailedError, DownlinkUnavailableError, SealingUnavailableError, SealingRefusedError: as :meth:`run`.
+        """
+        line = self._line(title, port)
+        line.generation, line.note_sealed = generation, note_sealed
+        return await self._run(line, operation, is_alone=True)
+
+    async def _run(
+        self, line: _Line, operation: Callable[[ClientAssociation], Steps[T]], *, is_alone: bool = False
+    ) -> T:
         meter = self._meter(line.title)
         meter.users += 1
         try:
             async with meter.lock:
                 line.begin()
-                try:
-                    return await self._in_words(self._ask(meter, line, operation))
-                except BaseException:
+                if is_alone:
                     meter.open = None
-                    raise
+                ends = True
+                try:
+                    value = await self._in_words(self._ask(meter, line, operation))
+                    ends = is_alone
+                    return value
+                finally:
+                    if ends:
+                        meter.open = None
         finally:
             meter.users -= 1
 
@@ -282,12 +324,27 @@ class Sessions:
         idle_s = self._monotonic() - open_.used_at_s if open_ is not None else 0.0
         if open_ is None or open_.port != line.port or idle_s > self._policy.idle_s:
             # Of one that rested for long the meter may know nothing any more; a new one takes its place there, too.
-            client = ClientAssociation(self._settings(meter.title))
-            await self._drive(client.associate(challenge=self._secret(CHALLENGE_OCTETS)), line)
-            open_ = meter.open = _Open(client, line.port, self._monotonic())
+            open_ = meter.open = await self._associated(line)
+        line.generation = open_.generation
         value = await self._drive(operation(open_.client), line)
         open_.used_at_s = self._monotonic()
         return value
+
+    async def _associated(self, line: _Line) -> _Open:
+        """Make an association: with the keys in use, and where they are refused with those that the meter may have."""
+        try:
+            return await self._associate(line)
+        except AssociationRefusedError:
+            maybe = 0 if line.generation else self._new_keys_of(line.title)
+            if not maybe:
+                raise
+            line.generation = maybe
+            return await self._associate(line)
+
+    async def _associate(self, line: _Line) -> _Open:
+        client = ClientAssociation(self._settings(line.title))
+        await self._drive(client.associate(challenge=self._secret(CHALLENGE_OCTETS)), line)
+        return _Open(client, line.port, self._monotonic(), line.generation)
 
     async def _release(self, meter: _Meter) -> None:
         async with meter.lock:
@@ -296,6 +353,7 @@ class Sessions:
                 return
             line = self._line(meter.title, open_.port)
             line.timeout_s = min(line.timeout_s, RELEASE_S)
+            line.generation = open_.generation
             line.begin()
             try:
                 await self._in_words(self._drive(open_.client.release(), line))
@@ -313,7 +371,9 @@ class Sessions:
         )
 
     async def _drive(self, steps: Steps[T], line: _Line) -> T:
-        bodies = EnvelopeSealing(_Bodies(self._sealing, line.title), own_title=self._own_title.octets)
+        bodies = EnvelopeSealing(
+            _Bodies(self._sealing, line.title, line.generation, line.note_sealed), own_title=self._own_title.octets
+        )
         return await drive_async(steps, sealing=bodies, exchange=line.exchange)
 
     async def _in_words(self, work: Awaitable[T]) -> T:
