@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from openami.app.engines.rooms import room_database
+from openami.app.root_key import root_keys
 from openami.app.settings import Settings
 from openami.mdm.adapters.registry_postgres import PostgresRegistry
 from openami.mdm.registry.records import Meter
-from openami.security.adapters.root_file import FileRootKey
 from openami.security.adapters.shipment_file import read_shipment
 from openami.security.adapters.vault_postgres import PostgresVault
 from openami.security.keys.ports import ShipmentReport
+from openami.security.keys.roots import RootKeys
 
 REGISTER_CAPACITY_WH = {"oam-1": 2**32}
 """Where registers of a profile roll over to zero [Wh]; a profile that is not named here has no known capacity."""
 
 
-def root_key(settings: Settings) -> FileRootKey:
-    """Return the installation's root key, made at first use."""
-    root = FileRootKey(settings.home.folder("keys") / "root.key")
-    root.ensure()
-    return root
+def root_key(settings: Settings) -> RootKeys:
+    """Return the installation's root key, see :mod:`openami.app.root_key`."""
+    return root_keys(settings.home, os.environ)
 
 
 async def take_shipment(settings: Settings, path: Path) -> ShipmentReport:

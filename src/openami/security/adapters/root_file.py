@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from openami.security.closed_file import make_closed_once
-from openami.security.keys.envelope import WRAPPING_KEY_OCTETS, unwrap_key, wrap_key
+from openami.security.keys.envelope import LAYOUT, WRAPPING_KEY_OCTETS, unwrap_key, wrap_key
 from openami.security.keys.ports import RootKeyError
 from openami.security.keys.secret import Secret
 
@@ -22,6 +22,10 @@ class FileRootKey:
     """A :class:`~openami.security.keys.ports.RootKey` in a file."""
 
     path: Path
+    layout = LAYOUT
+
+    def __str__(self) -> str:
+        return f"file {self.path}"
 
     def ensure(self, dice: Callable[[int], bytes] = os.urandom) -> None:
         """Make the file if it is not there. Two processes at once make one key."""

@@ -20,7 +20,9 @@ from openami.security.keys.secret import Secret
 
 WRAPPING_KEY_OCTETS = 32
 NONCE_OCTETS = 12
-_VERSION = b"\x01"
+LAYOUT = 1
+"""First octet of what is wrapped here; a token of :mod:`openami.security.adapters.root_pkcs11` has another."""
+_VERSION = bytes([LAYOUT])
 _OVERHEAD_OCTETS = 1 + NONCE_OCTETS + 16
 
 

@@ -32,7 +32,15 @@ class KeyStateError(VaultError):
 
 
 class RootKey(Protocol):
-    """Wraps installation keys with AES-256-GCM. The key itself need not leave where it is kept. Calls may block."""
+    """Wraps installation keys with AES-256-GCM. The key itself need not leave where it is kept. Calls may block.
+
+    Its text says where it is kept, for people.
+    """
+
+    @property
+    def layout(self) -> int:
+        """First octet of what it wraps: 1 for a key in a file, 2 for one in a token."""
+        ...
 
     def wrap(self, key: Secret, *, context: bytes, nonce: bytes) -> bytes:
         """Return a key wrapped and bound to its context, in the layout of :mod:`openami.security.keys.envelope`.
