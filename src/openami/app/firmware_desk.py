@@ -6,15 +6,15 @@ for who they are: every act signs in, is decided by the table of roles, is writt
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from uuid import UUID, uuid4
 
+from openami.app.desk import Act, acting
+from openami.app.desk import Person as Person  # noqa: PLC0414 - callers of the desk say who acts
 from openami.app.engines.rooms import room_database
 from openami.app.fleet_roster import RegistryRoster
-from openami.app.process.web import RealClock, accounts_of
 from openami.app.settings import Settings, real_now
 from openami.app.shipment import root_key
 from openami.headend.adapters.campaigns_postgres import PostgresCampaigns
@@ -25,12 +25,9 @@ from openami.kernel.ids import SystemTitle
 from openami.kernel.time import Period, instant_from_epoch_s
 from openami.mdm.adapters.registry_postgres import PostgresRegistry
 from openami.security.access.approval import FirmwareApproval, FirmwareSubject, digest_of_meters
-from openami.security.access.gate import Gate, Look
-from openami.security.access.policy import Action, Kind
+from openami.security.access.policy import Kind
 from openami.security.access.role import Principal
-from openami.security.access.scope import Purpose
 from openami.security.adapters.approval_postgres import PostgresApprovals
-from openami.security.adapters.audit_postgres import PostgresAuditLog
 from openami.security.adapters.vault_postgres import PostgresVault
 from openami.security.suites.curve import verify_signature
 from openami.security.suites.errors import SuiteError
@@ -38,21 +35,11 @@ from openami.security.suites.errors import SuiteError
 SIGNATURE_OCTETS = 64
 MAX_IMAGE_OCTETS = 16 * 1024 * 1024
 """Far above the firmware of any meter; the table takes no more."""
-CONSOLE = "console"
-"""Where a person at the command line signs in from, for the limit on attempts."""
 REST = "rest"
 
 
 class FirmwareRefusedError(OpenAmiError):
     """A firmware act that is refused. The text says why."""
-
-
-@dataclass(frozen=True, slots=True)
-class Person:
-    """Who acts."""
-
-    login: str = field(repr=False)
-    password: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,8 +147,8 @@ class FirmwareDesk:
         """Keep a new campaign with the first approval, the planner's own, and return its id.
 
         Raises:
-            FirmwareRefusedError: nobody signs in so, or no meter fits.
-            AccessDeniedError, AuditUnavailableError: the gate's.
+            FirmwareRefusedError: no meter fits.
+            SignInRefusedError, AccessDeniedError, AuditUnavailableError: the gate's.
             CampaignRefusedError: a meter is in another open campaign.
         """
         meters = await self._chosen(wish.choice)
@@ -185,7 +172,9 @@ class FirmwareDesk:
             (), real_now().timestamp(),
         )  # fmt: skip
         subject = subject_of(head, turns)
-        async with self._acting(person, "firmware.plan", f"{_told(subject)}; {note}") as principal:
+        async with acting(
+            self._settings, person, Act(Kind.FIRMWARE, "firmware.plan", f"{_told(subject)}; {note}")
+        ) as principal:
             async with room_database(self._settings, "openami_headend") as engine:
                 await PostgresCampaigns(engine).add(head, wish.image, turns)
             await self._give(subject, principal)
@@ -200,9 +189,9 @@ class FirmwareDesk:
             image: the person's own copy of the image, which must be the same; None where there is none.
 
         Raises:
-            FirmwareRefusedError: nobody signs in so, the image is another, or the campaign has ended.
+            FirmwareRefusedError: the image is another, or the campaign has ended.
             ApprovalRefusedError: this person has approved before.
-            AccessDeniedError, AuditUnavailableError, CampaignRefusedError: as :meth:`plan`.
+            SignInRefusedError, AccessDeniedError, AuditUnavailableError, CampaignRefusedError: as :meth:`plan`.
         """
         async with room_database(self._settings, "openami_headend") as engine:
             campaigns = PostgresCampaigns(engine)
@@ -212,7 +201,7 @@ class FirmwareDesk:
             raise FirmwareRefusedError(f"a campaign that is {head.state.value} needs no approval")
         if image is not None and sha256(image).digest() != head.image_digest:
             raise FirmwareRefusedError("the image given is not the image of the campaign")
-        async with self._acting(person, "firmware.approve", _told(subject)) as principal:
+        async with acting(self._settings, person, Act(Kind.FIRMWARE, "firmware.approve", _told(subject))) as principal:
             await self._give(subject, principal)
         return subject
 
@@ -220,9 +209,11 @@ class FirmwareDesk:
         """Pause, resume or abort a campaign; an aborted one's approvals are withdrawn.
 
         Raises:
-            FirmwareRefusedError, AccessDeniedError, AuditUnavailableError, CampaignRefusedError: as :meth:`plan`.
+            SignInRefusedError, AccessDeniedError, AuditUnavailableError, CampaignRefusedError: as :meth:`plan`.
         """
-        async with self._acting(person, f"firmware.{state.value}", f"campaign {campaign_id}"):
+        async with acting(
+            self._settings, person, Act(Kind.FIRMWARE, f"firmware.{state.value}", f"campaign {campaign_id}")
+        ):
             async with room_database(self._settings, "openami_headend") as engine:
                 words = "" if state is CampaignState.RUNNING else f"{state.value} by a person"
                 await PostgresCampaigns(engine).change(campaign_id, state, words)
@@ -251,26 +242,6 @@ class FirmwareDesk:
         async with room_database(self._settings, "openami_access") as engine:
             approval = FirmwareApproval(uuid4(), subject, principal.user_id, real_now())
             await PostgresApprovals(engine).give(approval)
-
-    @asynccontextmanager
-    async def _acting(self, person: Person, query: str, note: str) -> AsyncIterator[Principal]:
-        """Sign a person in, let the gate decide and write it down, and sign out after the act."""
-        settings = self._settings
-        async with (
-            room_database(settings, "openami_access") as access,
-            room_database(settings, "openami_audit") as audit,
-        ):
-            accounts = accounts_of(settings, access, RealClock())
-            session = await accounts.sign_in(login=person.login, password=person.password, address=CONSOLE)
-            if session is None:
-                raise FirmwareRefusedError("this login and password sign nobody in")
-            try:
-                gate = Gate(PostgresAuditLog(audit), RealClock(), settings.clock())
-                look = Look(Action.CHANGE, Kind.FIRMWARE, Purpose.OPERATIONS, query, note=note)
-                await gate.open(session.principal, look)
-                yield session.principal
-            finally:
-                await accounts.sign_out(session.secret)
 
     async def _chosen(self, choice: Choice) -> list[tuple[UUID, SystemTitle]]:
         settings = self._settings

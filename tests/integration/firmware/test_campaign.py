@@ -15,6 +15,7 @@ from uuid import UUID
 import pytest
 from tests.integration.firmware.conftest import ANNA, BEN, CONTENT, NEW, OLD, VERA, Site
 
+from openami.app.desk import SignInRefusedError
 from openami.app.firmware_desk import FirmwareRefusedError, Person
 from openami.app.settings import real_now
 from openami.contracts.command import CommandClass
@@ -96,7 +97,7 @@ async def test_nothing_goes_out_for_what_two_people_have_not_approved(site: Site
     for who, error in ((ANNA, ApprovalRefusedError), (VERA, AccessDeniedError)):
         with pytest.raises(error):
             await site.desk.approve(who, alone)
-    with pytest.raises(FirmwareRefusedError):
+    with pytest.raises(SignInRefusedError):
         await site.desk.approve(Person(BEN.login, "not Ben's"), alone)
     with pytest.raises(FirmwareRefusedError, match="not the image"):
         await site.desk.approve(BEN, alone, image=b"another")

@@ -40,6 +40,7 @@ class Kind(StrEnum):
     METER_READ = "meter_read"
     INSTALLATION = "installation"
     FIRMWARE = "firmware"
+    KEYS = "keys"
 
 
 class Relation(StrEnum):
@@ -115,6 +116,9 @@ TABLE: tuple[Rule, ...] = (
     _rule((*_DESK, Role.INSTALLER), Action.CHANGE, Kind.INSTALLATION, Relation.NONE, _OPERATIONS),
     # Each alone may plan, approve or stop a campaign; that two different people must have is asked for elsewhere.
     _rule((*_DESK, Role.SECADM), Action.CHANGE, Kind.FIRMWARE, Relation.NONE, _OPERATIONS),
+    # Where keys stand, never a key. Whoever learns that keys leaked must be able to say so at once.
+    _rule((*_DESK, Role.SECADM, Role.SECAUD), Action.READ, Kind.KEYS, Relation.NONE, _OPERATIONS),
+    _rule((*_DESK, Role.SECADM), Action.CHANGE, Kind.KEYS, Relation.NONE, _OPERATIONS),
 )
 
 

@@ -1,0 +1,77 @@
+"""One act of one person at the command line: sign in, let the gate decide and write it down, act, sign out.
+
+Nobody's word is taken for who they are. What is refused is in the audit log too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+from openami.app.engines.rooms import room_database
+from openami.app.process.web import RealClock, accounts_of
+from openami.app.settings import Settings
+from openami.kernel.errors import OpenAmiError
+from openami.security.access.gate import Gate, Look
+from openami.security.access.policy import Action, Kind
+from openami.security.access.role import Principal
+from openami.security.access.scope import Purpose
+from openami.security.adapters.audit_postgres import PostgresAuditLog
+
+CONSOLE = "console"
+"""Where a person at the command line signs in from, for the limit on attempts."""
+
+
+class SignInRefusedError(OpenAmiError):
+    """A login and password that sign nobody in."""
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Who acts."""
+
+    login: str = field(repr=False)
+    password: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """What a person does.
+
+    Args:
+        kind: to what kind of thing.
+        query: name of the operation, for example ``keys.compromise``.
+        note: what exactly, for the audit log; no identity of a customer and no secret.
+        action: a change, or a look.
+    """
+
+    kind: Kind
+    query: str
+    note: str = ""
+    action: Action = Action.CHANGE
+
+
+@asynccontextmanager
+async def acting(settings: Settings, person: Person, act: Act) -> AsyncIterator[Principal]:
+    """Hold a signed-in person for the length of one act that is decided and in the log.
+
+    Raises:
+        SignInRefusedError: nobody signs in so.
+        AccessDeniedError: the table of roles does not allow it.
+        AuditUnavailableError: the log does not take the row.
+    """
+    async with (
+        room_database(settings, "openami_access") as access,
+        room_database(settings, "openami_audit") as audit,
+    ):
+        accounts = accounts_of(settings, access, RealClock())
+        session = await accounts.sign_in(login=person.login, password=person.password, address=CONSOLE)
+        if session is None:
+            raise SignInRefusedError("this login and password sign nobody in")
+        try:
+            gate = Gate(PostgresAuditLog(audit), RealClock(), settings.clock())
+            await gate.open(session.principal, Look(act.action, act.kind, Purpose.OPERATIONS, act.query, note=act.note))
+            yield session.principal
+        finally:
+            await accounts.sign_out(session.secret)
