@@ -41,8 +41,12 @@ PLAN_OCTETS = 256 * 1024
 """What is planned at once: a last gasp waits behind at most this and the window."""
 CONNECT_TIMEOUT_S = 15.0
 RESUME_TIMEOUT_S = 30.0
-FIRST_WAIT_S = 0.2
-LONGEST_WAIT_S = 30.0
+LEAST_WAIT_S = 0.1
+FIRST_SPAN_S = 1.0
+LONGEST_WAIT_S = 60.0
+"""After a long outage ten thousand collectors come back over a minute, and the gateway shakes 170 hands a second."""
+URGENT_WAIT_S = 5.0
+"""What a collector that holds a last gasp waits at most: outages are found from those that come first."""
 
 __all__ = ["Collector", "CollectorStatus", "ConnectionLostError", "OfferedFrame"]
 _log = structlog.get_logger(__name__)
@@ -58,6 +62,7 @@ class CollectorStatus:
         acked_seq: everything to this sequence is in the stream.
         next_seq: sequence of the next frame to be planned.
         waiting: frames on disk without a sequence.
+        holds_last_gasp: whether a last gasp is on disk that the stream does not have.
         connections: how often a connection was opened.
     """
 
@@ -66,7 +71,26 @@ class CollectorStatus:
     acked_seq: int
     next_seq: int
     waiting: int
+    holds_last_gasp: bool
     connections: int
+
+
+def rest_s(throw: float, tries: int, *, is_urgent: bool, longest_s: float = LONGEST_WAIT_S) -> float:
+    """Return how long to wait before a connection is tried again [s].
+
+    The wait is spread over the whole span, so that collectors which lost their line together do not come back together.
+
+    Args:
+        throw: a number from 0 up to 1.
+        tries: connections that failed since one was good.
+        is_urgent: whether a last gasp waits.
+        longest_s: the span after many tries.
+
+    >>> [rest_s(0.5, tries, is_urgent=False) for tries in (0, 3, 20)], rest_s(0.5, 20, is_urgent=True)
+    ([0.55, 4.05, 30.05], 2.55)
+    """
+    span_s: float = min(URGENT_WAIT_S if is_urgent else longest_s, FIRST_SPAN_S * 2.0 ** min(tries, 16))
+    return LEAST_WAIT_S + throw * (span_s - LEAST_WAIT_S)
 
 
 class Collector:
@@ -79,6 +103,7 @@ class Collector:
         ssl_context: as :func:`openami.security.pki.client_context` makes it.
         dice: numbers in [0, 1) that spread reconnections.
         health: makes a health report, given how many frames wait on disk; None for none.
+        longest_wait_s: over how long collectors spread their reconnections after a long outage.
         max_spool_octets: bound of the spool.
 
     Raises:
@@ -96,12 +121,14 @@ class Collector:
         dice: Callable[[], float] | None = None,
         health: Callable[[int], HealthReport] | None = None,
         max_spool_octets: int = MAX_SPOOL_OCTETS,
+        longest_wait_s: float = LONGEST_WAIT_S,
     ) -> None:
         self.collector_id = collector_id
         self._address = (host, port)
         self._ssl_context = ssl_context
         self._dice = dice or SystemRandom().random
         self._health = health
+        self._longest_wait_s = longest_wait_s
         self._has_news = False
         self._on_down: Callable[[int, bytes, bytes], None] | None = None
         self._spool = Spool(spool_folder, max_octets=max_spool_octets)
@@ -133,7 +160,13 @@ class Collector:
         spool = self._spool
         connected = self._connection is not None and self._connection.is_open
         return CollectorStatus(
-            connected, self._offered, spool.acked_seq, spool.next_seq, spool.waiting_frames, self._connections
+            connected=connected,
+            offered=self._offered,
+            acked_seq=spool.acked_seq,
+            next_seq=spool.next_seq,
+            waiting=spool.waiting_frames,
+            holds_last_gasp=spool.holds_last_gasp,
+            connections=self._connections,
         )
 
     def on_down(self, take: Callable[[int, bytes, bytes], None]) -> None:
@@ -181,8 +214,19 @@ class Collector:
                 self._spool.close()
 
     async def _rest(self, stopped: asyncio.Task[bool], tries: int) -> None:
-        longest = min(LONGEST_WAIT_S, FIRST_WAIT_S * 2 ** min(tries, 16))
-        await asyncio.wait([stopped], timeout=longest * (0.5 + 0.5 * self._dice()))
+        """Wait before the next connection; a last gasp that comes meanwhile makes it shorter."""
+        loop = asyncio.get_running_loop()
+        throw, began = self._dice(), loop.time()
+        while not stopped.done():
+            wait_s = rest_s(throw, tries, is_urgent=self._spool.holds_last_gasp, longest_s=self._longest_wait_s)
+            left_s = began + wait_s - loop.time()
+            if left_s <= 0:
+                return
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), left_s)
+            self._wake.clear()
+            if self._failure is not None:
+                raise self._failure
 
     async def _sync(self) -> None:
         async with self._sync_turn:

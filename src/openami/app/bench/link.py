@@ -27,7 +27,7 @@ from openami.app.engines.nats import BusError, NatsEngine, ensure_streams
 from openami.app.settings import Home, Settings, real_now
 from openami.contracts.frame import FrameClass
 from openami.kernel.ids import SystemTitle
-from openami.network.collector import Collector, OfferedFrame
+from openami.network.collector import LONGEST_WAIT_S, Collector, OfferedFrame
 from openami.network.link import CollectorLink, Hello
 from openami.protocol.envelope import build_sealed, wrap
 from openami.protocol.envelope.ports import PUSH_SINK_PORT, PushPort
@@ -111,15 +111,18 @@ async def served_home() -> AsyncIterator[tuple[Settings, int]]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def collector_of(settings: Settings, number: int) -> Collector:
-    """Return a collector with a certificate of this home."""
+def collector_of(
+    settings: Settings, number: int, *, port: int | None = None, longest_wait_s: float = LONGEST_WAIT_S
+) -> Collector:
+    """Return a collector with a certificate of this home; ``port`` leads to the gateway by another way."""
     identity = ensure_identity(settings.home.folder("pki"), role=Role.COLLECTOR, number=number, now=real_now())
     return Collector(
         number,
         spool_folder=settings.home.folder("spools") / str(number),
         host=settings.host,
-        port=settings.gateway_port,
+        port=port or settings.gateway_port,
         ssl_context=client_context(certificate=identity.certificate, key=identity.key, authority=identity.authority),
+        longest_wait_s=longest_wait_s,
     )
 
 

@@ -125,6 +125,12 @@ class Spool:
         return any(line.planned < line.safe for line in self._lines)
 
     @property
+    def holds_last_gasp(self) -> bool:
+        """Whether a last gasp is on disk that the stream does not have."""
+        line = self._lines[FrameClass.LAST_GASP]
+        return line.freed < line.written
+
+    @property
     def lowest_seq(self) -> int:
         """Lowest sequence that is still held; ``next_seq`` if none is."""
         return max(self._runs[0].first_seq, self.acked_seq + 1) if self._runs else self.next_seq
