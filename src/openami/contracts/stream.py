@@ -35,13 +35,15 @@ DMZ_HEALTH = StreamSpec("DMZ_HEALTH", ("dmz.health.v1.*",), 30 * DAY_S, max_per_
 """What the gateway says of each collector (:mod:`openami.contracts.health`): the last few words."""
 DMZ_DIRECTIVE = StreamSpec("DMZ_DIRECTIVE", ("dmz.directive.v1.*.*",), 0, max_per_subject=1)
 """What core tells the gateway as a standing fact; see :mod:`openami.contracts.directive`."""
+DMZ_THRESHOLD = StreamSpec("DMZ_THRESHOLD", ("dmz.threshold.v1.*",), 30 * DAY_S)
+"""What the gateway says about thresholds (:mod:`openami.contracts.threshold_word`)."""
 CORE_READING = StreamSpec("CORE_READING", ("core.reading.v1.*",), 7 * DAY_S)
 CORE_EVENT = StreamSpec("CORE_EVENT", ("core.event.v1.*",), 14 * DAY_S)
 CORE_DEADLETTER = StreamSpec("CORE_DEADLETTER", ("core.deadletter.v1",), 45 * DAY_S)
 CORE_CHANGED = StreamSpec("CORE_CHANGED", ("core.changed.v1.*",), 2 * DAY_S)
 CORE_COMMAND = StreamSpec("CORE_COMMAND", ("core.command.v1", "core.outcome.v1"), 14 * DAY_S)
 """What was signed that does more than read, and what became of every command: kept to look at, never read again."""
-DMZ_STREAMS = (DMZ_FRAME, DMZ_HEALTH, DMZ_DIRECTIVE)
+DMZ_STREAMS = (DMZ_FRAME, DMZ_HEALTH, DMZ_DIRECTIVE, DMZ_THRESHOLD)
 ALL_STREAMS = (*DMZ_STREAMS, CORE_READING, CORE_EVENT, CORE_DEADLETTER, CORE_CHANGED, CORE_COMMAND)
 
 DEADLETTER_SUBJECT = "core.deadletter.v1"
@@ -91,6 +93,11 @@ def health_subject(collector_id: int) -> str:
 def directive_subject(kind: int, part: int) -> str:
     """Subject of one part of one kind of directive, both as numbers."""
     return f"dmz.directive.v1.{kind}.{part}"
+
+
+def threshold_subject(gateway_id: int) -> str:
+    """Subject of what a gateway says about thresholds."""
+    return f"dmz.threshold.v1.{gateway_id}"
 
 
 def reading_subject(partition: int) -> str:

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from openami.contracts.command import CommandOutcome
 from openami.contracts.health import CollectorWord
+from openami.contracts.threshold_word import ThresholdWord
 from openami.kernel.errors import OpenAmiError
 
 
@@ -154,4 +155,16 @@ class DirectiveBus(Protocol):
 
     async def listen(self, take: Callable[[bytes], object]) -> None:
         """Call ``take`` with all that there are and with each that comes, until cancelled."""
+        ...
+
+
+class ThresholdBus(Protocol):
+    """Where what the gateway says about thresholds is kept for core."""
+
+    async def tell(self, words: Sequence[ThresholdWord]) -> None:
+        """Keep words durably, in their order.
+
+        Raises:
+            FrameStreamError: some of them may not be kept: say all of them again.
+        """
         ...

@@ -26,6 +26,7 @@ from openami.network.downlink import MAX_TIME_LEFT_MS, Result, decode_down, enco
 from openami.network.gateway.desk import CommandDesk
 from openami.network.gateway.rate import CommandRate, CommandRates
 from openami.network.gateway.routes import RouteBook
+from openami.network.gateway.thresholds import SwitchingGuard
 from openami.network.link import LinkError, LinkMessage, MessageType, encode_message
 from openami.security.suites.ed25519 import public_key_of, sign, verifies
 
@@ -95,11 +96,19 @@ class Desk:
 
     takes: bool = True
     rates: CommandRates | None = None
+    guard: SwitchingGuard | None = None
     handed: list[tuple[int, LinkMessage]] = field(default_factory=list)
     said: list[CommandOutcome] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.desk = CommandDesk(keys=OneKey(), send=self._send, tell=self.said.append, first_number=9, rates=self.rates)
+        self.desk = CommandDesk(
+            keys=OneKey(),
+            send=self._send,
+            tell=self.said.append,
+            first_number=9,
+            rates=self.rates,
+            guard=self.guard,
+        )
         self.desk.book.heard(METER.octets, 7)
 
     def _send(self, collector_id: int, octets: bytes) -> bool:
@@ -248,17 +257,14 @@ def test_a1_a_command_goes_down_once_even_after_its_answer() -> None:
     ]
 
 
-def test_a14_a_storm_of_one_class_stops_at_its_threshold_and_others_go_on() -> None:
-    rates = CommandRates({CommandClass.SWITCH: CommandRate(1.0, 50), CommandClass.READ: CommandRate(1.0, 1)})
+def test_a_flood_of_one_class_stops_at_its_rate_and_others_go_on() -> None:
+    rates = CommandRates({CommandClass.WRITE: CommandRate(1.0, 50), CommandClass.READ: CommandRate(1.0, 1)})
     desk = Desk(rates=rates)
     for number in range(500):
-        switch = command(number, command_class=CommandClass.SWITCH, approvals=(UUID(int=5),))
-        desk.desk.take(signed(switch), now_ms=NOW_MS)
+        desk.desk.take(signed(command(number, command_class=CommandClass.WRITE)), now_ms=NOW_MS)
     assert (len(desk.handed), desk.desk.counts["command_over_rate"]) == (50, 450)
     desk.desk.take(signed(command(600)), now_ms=NOW_MS)
-    desk.desk.take(
-        signed(command(601, command_class=CommandClass.SWITCH, approvals=(UUID(int=5),))), now_ms=NOW_MS + 1_000
-    )
+    desk.desk.take(signed(command(601, command_class=CommandClass.WRITE)), now_ms=NOW_MS + 1_000)
     assert len(desk.handed) == 52
 
 
@@ -289,18 +295,20 @@ def test_a_collector_that_takes_nothing_is_no_route() -> None:
 
 def test_what_could_not_be_handed_down_counts_in_no_threshold_and_may_come_again() -> None:
     desk = Desk(takes=False)
-    for number in range(60):
-        desk.desk.take(
-            signed(command(number, command_class=CommandClass.SWITCH, approvals=(UUID(int=5),))), now_ms=NOW_MS
-        )
+    switches = []
+    for number in range(11):
+        title = SystemTitle(b"OAM\0\0\0\1" + bytes([number]))
+        desk.desk.book.heard(title.octets, 7)
+        how = {"title": title, "command_class": CommandClass.SWITCH, "approvals": (UUID(int=5),)}
+        switches.append(signed(command(number, **how)))
+    for octets in switches:
+        desk.desk.take(octets, now_ms=NOW_MS)
     assert {o.refusal for o in desk.said} == {Refusal.NO_ROUTE}
     desk.takes = True
     desk.said.clear()
-    for number in range(60):
-        desk.desk.take(
-            signed(command(number, command_class=CommandClass.SWITCH, approvals=(UUID(int=5),))), now_ms=NOW_MS
-        )
-    assert [o.refusal for o in desk.said] == [Refusal.OVER_RATE] * 10
+    for octets in switches:
+        desk.desk.take(octets, now_ms=NOW_MS)
+    assert [o.refusal for o in desk.said] == [Refusal.QUARANTINED]
 
 
 @pytest.mark.parametrize(

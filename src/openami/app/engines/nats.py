@@ -101,7 +101,7 @@ class NatsEngine:
         gateway = ["dmz.frame.v1.*", "dmz.mark.v1.*", "$JS.API.DIRECT.GET.DMZ_FRAME.>", "$JS.API.STREAM.INFO.DMZ_FRAME"]
         gateway += ["$JS.API.STREAM.MSG.GET.DMZ_FRAME", "$JS.API.INFO", DMZ_OUTCOME_SUBJECT, "dmz.health.v1.*"]
         directives = DMZ_DIRECTIVE.subjects[0]
-        gateway += [_READ_DIRECTIVES]
+        gateway += [_READ_DIRECTIVES, "dmz.threshold.v1.*"]
         command = {
             "publish": [DMZ_COMMAND_SUBJECT, directives, _READ_DIRECTIVES],
             "subscribe": [DMZ_OUTCOME_SUBJECT, "_INBOX.>"],

@@ -1,7 +1,8 @@
 """The gateway's desk for commands: what came from core, to whom it was handed, and what became of it.
 
-Pure: takes octets and the time, calls what it is given. Nothing is kept on disk. A gateway that dies forgets what was
-open; whoever asked sees no word and stops waiting when the command's time is over, and so does the collector.
+Takes octets and the time, calls what it is given. On disk is only what the guard keeps of commands that change a
+supply: their counts and ids outlive a restart. A gateway that dies forgets what was open; whoever asked sees no word
+and stops waiting when the command's time is over, and so does the collector.
 
 Routes are learned from frames whose envelope passed. No tag was verified here, so a hostile collector may claim a
 known title and draw its commands; they end as "no answer", are opened by nobody, and the head-end sees which
@@ -22,6 +23,7 @@ from openami.network.downlink import Result, decode_result, encode_down
 from openami.network.gateway.command import refusal_of_command
 from openami.network.gateway.rate import CommandRates
 from openami.network.gateway.routes import RouteBook
+from openami.network.gateway.thresholds import SwitchingGuard
 from openami.network.link import LinkMessage
 from openami.network.ports import CommandBus, SigningKeys
 from openami.protocol.envelope.association import REQUESTS
@@ -68,7 +70,8 @@ class CommandDesk:
         send: hands a DOWN to a collector and tells whether it took it.
         tell: takes the word about a command.
         first_number: commands are numbered from here; beyond every number of an earlier run.
-        rates: thresholds by class.
+        rates: how fast each class may go.
+        guard: thresholds of what changes a supply.
         book: by which collector each meter is heard.
     """
 
@@ -81,6 +84,7 @@ class CommandDesk:
         first_number: int = 1,
         rates: CommandRates | None = None,
         book: RouteBook | None = None,
+        guard: SwitchingGuard | None = None,
     ) -> None:
         self.book = book or RouteBook()
         self.counts: Counter[str] = Counter()
@@ -91,7 +95,9 @@ class CommandDesk:
         self._rates = rates or CommandRates()
         self._open: dict[int, _Open] = {}
         self._numbers: dict[int, set[int]] = {}
-        self._remembered: dict[UUID, int] = {}
+        self.guard = guard or SwitchingGuard()
+        # What changed a supply is remembered through a restart; of the rest, the meter's counter refuses a second copy.
+        self._remembered: dict[UUID, int] = self.guard.remembered
         self._in_clear: dict[bytes, tuple[int, int, bool]] = {}
 
     def take(self, octets: bytes, *, now_ms: int) -> None:
@@ -126,6 +132,9 @@ class CommandDesk:
             return Refusal.BUSY
         if not self._rates.takes(command.command_class, now_ms=now_ms):
             return Refusal.OVER_RATE
+        if (refusal := self.guard.admit(command, now_ms=now_ms)) is not None:
+            self._rates.give_back(command.command_class)
+            return refusal
         self._remembered[command.request_id] = command.expires_at_ms
         return None
 
@@ -139,6 +148,7 @@ class CommandDesk:
             # It went nowhere: it may come again, and takes nothing from those that can be handed down.
             del self._remembered[command.request_id]
             self._rates.give_back(command.command_class)
+            self.guard.take_back(command)
             return Refusal.NO_ROUTE
         self._open[number] = _Open(command.request_id, title, collector_id, command.expires_at_ms)
         self._numbers.setdefault(collector_id, set()).add(number)

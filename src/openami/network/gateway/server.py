@@ -34,9 +34,19 @@ from openami.network.gateway.refused import COUNT_PREFIX, STATUS, refused_counts
 from openami.network.gateway.revoked import RevokedPeers
 from openami.network.gateway.routes import KEEP_EVERY_S, RouteBook
 from openami.network.gateway.segment import SegmentWriter
+from openami.network.gateway.thresholds import SwitchingGuard
+from openami.network.gateway.thresholds.telling import ThresholdTelling
 from openami.network.gateway.titles import DirectedTitles
 from openami.network.link import LinkMessage, LinkState
-from openami.network.ports import DirectiveBus, FrameStream, FrameStreamError, KnownTitles, RateLimit, SigningKeys
+from openami.network.ports import (
+    DirectiveBus,
+    FrameStream,
+    FrameStreamError,
+    KnownTitles,
+    RateLimit,
+    SigningKeys,
+    ThresholdBus,
+)
 from openami.security.pki import PeerIdentity, PeerRefusedError, PkiError, RevocationList
 
 NUMBERS_A_MS = 1_000
@@ -61,6 +71,7 @@ class Gateway:
         commanding: the road down; None: nothing goes down.
         telling: where the health of collectors is said; None: nowhere.
         directive_bus: what core tells as standing facts; None: what is on disk and in files holds.
+        threshold_bus: where it is said that a threshold is near or reached; None: in the log alone.
         limits: named limits.
 
     Raises:
@@ -83,6 +94,7 @@ class Gateway:
         commanding: Commanding | None = None,
         telling: HealthTelling | None = None,
         directive_bus: DirectiveBus | None = None,
+        threshold_bus: ThresholdBus | None = None,
         limits: GatewayLimits | None = None,
     ) -> None:
         known = DirectedTitles(titles)
@@ -102,6 +114,7 @@ class Gateway:
         self.directives = DirectiveBook(self._keys, folder / "directives")
         self.directives.on(DirectiveKind.KNOWN_TITLES, known.take)
         self.directives.on(DirectiveKind.REVOKED, self._revoked.take)
+        self._threshold_telling = ThresholdTelling(threshold_bus)
         # Numbers go on in time, so that a RESULT of an earlier run fits nothing of this one.
         self.desk = CommandDesk(
             keys=self._keys,
@@ -109,7 +122,12 @@ class Gateway:
             tell=self._tell,
             first_number=self._now_ms() * NUMBERS_A_MS + 1,
             book=RouteBook(folder / "routes"),
+            guard=SwitchingGuard(
+                gateway_id=gateway_id, folder=folder, tell=self._threshold_telling.say, now_ms=self._now_ms()
+            ),
         )
+        self.directives.on(DirectiveKind.THRESHOLDS, self.desk.guard.take_thresholds)
+        self.directives.on(DirectiveKind.RELEASE, self.desk.guard.take_released)
         self._limits = limits or GatewayLimits()
         self._connections: dict[int, CollectorConnection] = {}
         self._acked: dict[int, int] = {}
@@ -151,6 +169,7 @@ class Gateway:
         publishing = asyncio.create_task(self.publisher.run())
         looking = asyncio.create_task(self._look_around())
         work = [publishing, looking, asyncio.create_task(self._hear_directives())]
+        work = [publishing, looking, asyncio.create_task(self._threshold_telling.run())]
         if self._telling is not None:
             work.append(asyncio.create_task(tell_health(self.health, self._telling)))
         stopping = asyncio.create_task(stop.wait())
@@ -189,6 +208,7 @@ class Gateway:
             _, pending = await asyncio.wait(pending, timeout=0.2)
         self._segments.close()
         self.desk.book.keep()
+        self.desk.guard.held.keep()
         self._write_status()
 
     # -- what connections ask
@@ -326,6 +346,7 @@ class Gateway:
                 await asyncio.to_thread(self.directives.keep)
             self._end_overdue()
             self.desk.end_overdue(now_ms=self._now_ms())
+            self.desk.guard.look_around(now_ms=self._now_ms())
             if not self.publisher.is_full:
                 self._go_on()
             self._write_status()
@@ -381,6 +402,8 @@ class Gateway:
             "gathered_octets": self.publisher.octets,
             "counts": dict(sorted(self._all_counts().items())),
             "routes": len(self.desk.book.routes),
+            "held_commands": len(self.desk.guard.held),
+            "thresholds_version": self.desk.guard.thresholds.version,
             "acked_seq": self._acked,
         }
         temporary = self._folder / "status.new"

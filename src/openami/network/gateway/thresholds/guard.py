@@ -1,0 +1,194 @@
+"""The gateway's last word on commands that change a supply or a clock: pass, be kept aside, or come again later.
+
+It stands behind the signature and before the collector. A command passes when it is within every threshold and that is
+on disk. What is over one is kept, told to core and refused by name. The clock's and the limiter's values have bounds
+that no release lifts.
+
+Source: requirements R3.6, R3.8 (bounds that no role can pass); attacks A14, A15, A19.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Hashable
+from pathlib import Path
+from uuid import UUID
+
+import structlog
+
+from openami.contracts.command import SWITCHING, Command, CommandEffect, Refusal
+from openami.contracts.directive import Directive
+from openami.contracts.directive_body import decode_released
+from openami.contracts.threshold import BUILT_IN, Thresholds, decode_thresholds
+from openami.contracts.threshold_word import ThresholdRule, ThresholdWord, WordKind
+from openami.network.gateway.thresholds.held import HELD, HeldCommand, HeldCommands
+from openami.network.gateway.thresholds.judge import KEPT, Over, Reach, Switched, SwitchingJudge
+from openami.network.gateway.thresholds.record import Passed, PassedRecord, RecordError
+
+PASSED = "passed_commands"
+"""Name of the record in the gateway's folder."""
+TIDY_EVERY_MS = 60_000
+CALM_MS = 60_000
+"""A refusal that is not kept is told once in this time for each rule and feeder or meter: who is refused asks on."""
+_log = structlog.get_logger(__name__)
+
+
+class SwitchingGuard:
+    """Thresholds of one gateway.
+
+    Args:
+        gateway_id: who says the words.
+        folder: where the record and the held commands are; None for nowhere.
+        tell: takes each word; must not wait.
+        now_ms: real time at the start, milliseconds since the epoch.
+        thresholds: in force from the start.
+    """
+
+    def __init__(
+        self,
+        *,
+        gateway_id: int = 0,
+        folder: Path | None = None,
+        tell: Callable[[ThresholdWord], None] = lambda _: None,
+        now_ms: int = 0,
+        thresholds: Thresholds = BUILT_IN,
+    ) -> None:
+        self._gateway_id = gateway_id
+        self._tell = tell
+        self._judge = SwitchingJudge(thresholds)
+        self._record = PassedRecord(folder / PASSED if folder else None, now_ms=now_ms)
+        self.held = HeldCommands(folder / HELD if folder else None)
+        self._told_ms: dict[tuple[ThresholdRule, Hashable], int] = {}
+        self._released: frozenset[UUID] = frozenset()
+        self._tidied_ms = now_ms
+        for passed in sorted(self._record.rows.values(), key=lambda p: p.at_ms):
+            self._judge.count(passed.switched, now_ms=passed.at_ms)
+
+    @property
+    def remembered(self) -> dict[UUID, int]:
+        """The request ids of what passed, with the instants at which they expire, milliseconds since the epoch."""
+        return {request_id: passed.expires_at_ms for request_id, passed in self._record.rows.items()}
+
+    @property
+    def thresholds(self) -> Thresholds:
+        """What is in force."""
+        return self._judge.thresholds
+
+    def renew(self, thresholds: Thresholds, *, now_ms: int) -> None:
+        """Hold to other thresholds from now on; what was counted stays counted."""
+        if thresholds != self._judge.thresholds:
+            self._judge.thresholds = thresholds
+            self._tell(ThresholdWord(WordKind.RENEWED, now_ms, self._gateway_id, thresholds.version))
+
+    def release(self, held_ids: Collection[UUID]) -> None:
+        """Take the ids of all held commands that two people have released; each lets one command pass."""
+        self._released = frozenset(held_ids)
+
+    def take_thresholds(self, directive: Directive) -> None:
+        """Put the thresholds of a directive into force. Raises ContractError."""
+        self.renew(decode_thresholds(directive.body), now_ms=directive.made_at_ms)
+
+    def take_released(self, directive: Directive) -> None:
+        """Take what a directive releases. Raises ContractError."""
+        self.release(decode_released(directive.body).commands)
+
+    def admit(self, command: Command, *, now_ms: int) -> Refusal | None:
+        """Count a command that may pass and return None, or return why it may not.
+
+        Args:
+            command: verified, and with a route.
+            now_ms: real time, milliseconds since the epoch.
+        """
+        if (bound := self._beyond(command)) is not None:
+            refusal, reach = bound
+            self._say_refused(reach, command, now_ms)
+            return refusal
+        if command.effect not in SWITCHING:
+            return None
+        held = self.held.of(command)
+        is_released = held is not None and held.held_id in self._released
+        over = self._judge.over(_switched(command), now_ms=now_ms, released=is_released)
+        if over is not None:
+            return self._refuse(command, over, now_ms)
+        return self._pass(command, held if is_released else None, now_ms)
+
+    def take_back(self, command: Command) -> None:
+        """Take back what :meth:`admit` has just counted: no collector took it."""
+        if command.effect in SWITCHING:
+            self._judge.take_back(_switched(command))
+            self._record.take_back(command.request_id)
+
+    def look_around(self, *, now_ms: int) -> None:
+        """Write down what is held; drop what is old. For once a second; blocking for a file of some 100 kB."""
+        self.held.keep()
+        if now_ms - self._tidied_ms >= TIDY_EVERY_MS:
+            self._tidied_ms = now_ms
+            self._judge.sweep(now_ms=now_ms)
+            self._told_ms = {key: at_ms for key, at_ms in self._told_ms.items() if now_ms - at_ms < CALM_MS}
+            self._record.tidy(now_ms=now_ms)
+            self.held.tidy(now_ms=now_ms)
+
+    def _pass(self, command: Command, released: HeldCommand | None, now_ms: int) -> Refusal | None:
+        passed = Passed(command.request_id, now_ms, command.expires_at_ms, _switched(command))
+        try:
+            self._record.append(passed)
+        except RecordError as error:
+            # What cannot be counted after a restart does not pass.
+            _log.error("gateway.not_recorded", problem=str(error))
+            return Refusal.BUSY
+        for reach in self._judge.count(passed.switched, now_ms=now_ms):
+            self._say(WordKind.WARNED, reach, command, now_ms)
+        if released is not None:
+            self.held.let_go(released)
+            reach = Reach(released.rule, None, released.reached, released.limit)
+            self._say(WordKind.RELEASED, reach, command, now_ms, held_id=released.held_id)
+        return None
+
+    def _refuse(self, command: Command, over: Over, now_ms: int) -> Refusal:
+        if over.refusal not in KEPT:
+            self._say_refused(over.reach, command, now_ms)
+            return over.refusal
+        if (new := self.held.hold(command, over, now_ms=now_ms)) is not None:
+            self._say(WordKind.HELD, over.reach, command, now_ms, held_id=new.held_id)
+        return over.refusal
+
+    def _beyond(self, command: Command) -> tuple[Refusal, Reach] | None:
+        limits, title = self._judge.thresholds, command.title.octets
+        if command.effect is CommandEffect.CLOCK:
+            if command.value > limits.clock_most_s or command.value < 0:
+                return Refusal.VALUE_BOUND, Reach(ThresholdRule.CLOCK, title, command.value, limits.clock_most_s)
+            if command.value > limits.clock_free_s and not command.approvals:
+                return Refusal.NEEDS_APPROVAL, Reach(ThresholdRule.CLOCK, title, command.value, limits.clock_free_s)
+        if command.effect is CommandEffect.LIMIT and command.value < limits.limit_least:
+            return Refusal.VALUE_BOUND, Reach(ThresholdRule.LIMIT, title, command.value, limits.limit_least)
+        return None
+
+    def _say_refused(self, reach: Reach, command: Command, now_ms: int) -> None:
+        key = (reach.rule, reach.key)
+        if now_ms - self._told_ms.get(key, -CALM_MS) >= CALM_MS:
+            self._told_ms[key] = now_ms
+            self._say(WordKind.REFUSED, reach, command, now_ms)
+
+    def _say(self, kind: WordKind, reach: Reach, command: Command, now_ms: int, *, held_id: UUID | None = None) -> None:
+        _log.warning("gateway.threshold", kind=kind.value, rule=reach.rule.value, reached=reach.reached, of=reach.limit)
+        self._tell(
+            ThresholdWord(
+                kind,
+                now_ms,
+                self._gateway_id,
+                self._judge.thresholds.version,
+                rule=reach.rule,
+                reached=reach.reached,
+                limit=reach.limit,
+                held_id=held_id,
+                title=command.title,
+                effect=command.effect,
+                order_id=command.order_id,
+                requester=command.requester,
+                feeder=command.feeder,
+                load_w=command.load_w,
+            )
+        )
+
+
+def _switched(command: Command) -> Switched:
+    return Switched(command.title.octets, command.effect, command.requester, command.feeder, command.load_w)
