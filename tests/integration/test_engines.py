@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 from nats.errors import TimeoutError as NatsTimeoutError
 from sqlalchemy import create_engine, text
+from tests.conftest import free_port
 
+from openami.app.engines.bus_address import BusError
 from openami.app.engines.nats import NatsEngine, connect
 from openami.app.engines.postgres import PostgresEngine
 
@@ -40,3 +44,8 @@ async def test_the_gateway_user_may_not_touch_core_subjects(nats_server: NatsEng
     with pytest.raises(NatsTimeoutError):
         await client.jetstream().publish("core.reading.v1.1", b"x", timeout=0.5)
     await client.close()
+
+
+async def test_a_bus_that_is_not_there_is_said_at_once() -> None:
+    with pytest.raises(BusError, match="ConnectionRefusedError"):
+        await asyncio.wait_for(connect(f"nats://core:word@127.0.0.1:{free_port()}", name="test"), 10)

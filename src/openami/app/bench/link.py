@@ -23,7 +23,8 @@ from typing import IO
 import uvloop
 
 from openami.app.bench.processor import processor_s, resident_octets
-from openami.app.engines.nats import BusError, NatsEngine, ensure_streams
+from openami.app.engines.bus_address import BusError
+from openami.app.engines.nats import NatsEngine, ensure_streams
 from openami.app.settings import Home, Settings, real_now
 from openami.contracts.frame import FrameClass
 from openami.kernel.ids import SystemTitle

@@ -25,7 +25,8 @@ import uvloop
 from openami.app.bench.link import collector_of, served_home
 from openami.app.bench.processor import resident_octets
 from openami.app.bench.relay import Relay
-from openami.app.engines.nats import BusError, NatsEngine, connect
+from openami.app.engines.bus_address import BusError
+from openami.app.engines.nats import NatsEngine, connect
 from openami.app.settings import Settings
 from openami.contracts.frame import FrameClass, SealedFrame, decode_frame_batch
 from openami.contracts.stream import DMZ_FRAME

@@ -24,6 +24,7 @@ from nats.js import api
 from nats.js.errors import Error as JetStreamError
 from nats.js.errors import NotFoundError
 
+from openami.app.engines.bus_address import BusError, bus_address
 from openami.contracts.stream import (
     ALL_STREAMS,
     COMMAND_SUBJECT,
@@ -35,8 +36,8 @@ from openami.contracts.stream import (
     SEALING_SUBJECT,
     StreamSpec,
 )
-from openami.kernel.errors import OpenAmiError
 from openami.security.closed_file import write_closed
+from openami.security.pki import Identity
 
 USERS = ("dmz_admin", "gateway", "headend_dmz", "command_dmz", "core_admin", "core", "core_headend", "core_command")
 _NOT_FOR_OTHERS = [f"{SEALING_SUBJECT}.>", COMMAND_SUBJECT, OUTCOME_SUBJECT, "dmz.>"]
@@ -47,10 +48,6 @@ _log = structlog.get_logger("openami.bus")
 MAX_PAYLOAD = 4 * 1024 * 1024
 
 
-class BusError(OpenAmiError):
-    """The bus could not be prepared or reached."""
-
-
 @dataclass(frozen=True, slots=True)
 class NatsEngine:
     """One NATS server.
@@ -59,11 +56,14 @@ class NatsEngine:
         folder: its state: streams, configuration and the users' passwords.
         host: address to listen on.
         port: TCP port.
+        tls: the certificate to show, whose authority's holders alone are let in; None to talk in the clear, which is
+            for one machine.
     """
 
     folder: Path
     host: str
     port: int
+    tls: Identity | None = None
 
     def prepare(self) -> None:
         """Write the configuration; passwords are random and made once."""
@@ -82,7 +82,7 @@ class NatsEngine:
     def url(self, user: str) -> str:
         """Return the address that this user connects with."""
         password = json.loads(self._password_file.read_text())[user]
-        return f"nats://{user}:{password}@{self.host}:{self.port}"
+        return f"{'tls' if self.tls else 'nats'}://{user}:{password}@{self.host}:{self.port}"
 
     def is_ready(self) -> bool:
         """Tell whether the server takes connections now."""
@@ -137,6 +137,16 @@ class NatsEngine:
                 "CORE": {"jetstream": "enabled", "users": _core_users(words)},
             },
         }
+        if self.tls is not None:
+            document["tls"] = {
+                "cert_file": str(self.tls.certificate),
+                "key_file": str(self.tls.key),
+                "ca_file": str(self.tls.authority),
+                "verify": True,
+                "min_version": "1.3",
+                # Who greets first in the clear is answered in the clear, with no more than that TLS is needed.
+                "handshake_first": "auto",
+            }
         return json.dumps(document, indent=2)
 
 
@@ -179,20 +189,30 @@ async def ensure_streams(*, dmz_url: str, core_url: str) -> None:
 async def connect(url: str, *, name: str) -> Client:
     """Connect to the bus and keep reconnecting without a word on the console until the process ends.
 
+    Args:
+        url: see :mod:`openami.app.engines.bus_address`.
+        name: shown in the server's list of connections.
+
     Raises:
-        BusError: no server answers now.
+        BusError: no server answers now, or the address is none.
     """
+    address = bus_address(url)
     client = Client()
+    failed: asyncio.Future[object] = asyncio.get_running_loop().create_future()
 
     async def quiet(error: Exception) -> None:
         """Swallow the reconnect noise: callers see failed publishes and retry. What is no noise is a bug of ours."""
+        if not failed.done():
+            failed.set_result(error)
         if not isinstance(error, NatsError | JetStreamError | OSError | TimeoutError):
             _log.error("bus_callback_failed", client=name, exc_info=error)
 
-    try:
-        await client.connect(
-            url,
+    connecting: asyncio.Future[object] = asyncio.ensure_future(
+        client.connect(
+            address.url,
             name=name,
+            tls=address.tls,
+            tls_handshake_first=address.tls is not None,
             error_cb=quiet,
             max_reconnect_attempts=-1,
             reconnect_time_wait=1,
@@ -200,8 +220,18 @@ async def connect(url: str, *, name: str) -> Client:
             allow_reconnect=True,
             pending_size=64 * 1024 * 1024,
         )
-    except Exception as error:
+    )
+    # With endless attempts to reconnect the client tries a first time without end as well, and says so to its callback.
+    await asyncio.wait({connecting, failed}, return_when=asyncio.FIRST_COMPLETED)
+    if not connecting.done():
+        connecting.cancel()
+        await asyncio.gather(connecting, return_exceptions=True)
+        with contextlib.suppress(Exception):
+            await client.close()
+    error = failed.result() if connecting.cancelled() else connecting.exception()
+    if isinstance(error, BaseException):
         raise BusError(f"the bus does not answer: {type(error).__name__}") from error
+    failed.cancel()
     return client
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from datetime import date
 
-from openami.app.engines.nats import NatsEngine, connect
+from openami.app.engines.nats import NatsEngine, connect_until
 from openami.app.process import ready
 from openami.app.settings import Settings, real_now
 from openami.network.adapters.commands import NatsCommandBus
@@ -23,7 +23,9 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
     pki = home.folder("pki")
     identity = ensure_identity(pki, role=Role.GATEWAY, number=settings.gateway_id, now=real_now())
     url = settings.nats_dmz_url or NatsEngine(home.folder("nats"), "127.0.0.1", settings.nats_port).url("gateway")
-    client = await connect(url, name=f"openami-gateway-{settings.gateway_id}")
+    client = await connect_until(stop, url, name=f"openami-gateway-{settings.gateway_id}")
+    if client is None:
+        return
     try:
         gateway = Gateway(
             gateway_id=settings.gateway_id,

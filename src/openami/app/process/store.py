@@ -8,7 +8,8 @@ import os
 import structlog
 from nats.aio.client import Client
 
-from openami.app.engines.nats import BusError, NatsEngine, connect
+from openami.app.engines.bus_address import BusError
+from openami.app.engines.nats import NatsEngine, connect
 from openami.app.process import ready
 from openami.app.settings import Settings
 from openami.mdm.adapters.store_engine import StoreEngine

@@ -25,7 +25,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from openami.app.engines.address import nats_url
-from openami.app.engines.nats import BusError, connect
+from openami.app.engines.bus_address import BusError
+from openami.app.engines.nats import connect
 from openami.app.engines.rooms import room_engine
 from openami.app.process import ready
 from openami.app.settings import Settings

@@ -12,10 +12,11 @@ Source: RFC 5280; SEC 2 curve P-256.
 from __future__ import annotations
 
 import fcntl
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from ipaddress import ip_address
 from pathlib import Path
 
 from cryptography import x509
@@ -31,6 +32,7 @@ AUTHORITY_LIFE = timedelta(days=20 * 365)
 IDENTITY_LIFE = timedelta(days=2 * 365)
 RENEW_BEFORE = timedelta(days=60)
 """A certificate this near its end is made anew at the next start."""
+_SERVERS = frozenset({Role.GATEWAY, Role.BUS})
 CLOCK_SLACK = timedelta(days=1)
 """Certificates begin a day early: field devices' clocks may be behind."""
 
@@ -58,14 +60,15 @@ def ensure_authority(folder: Path, *, now: datetime) -> Path:
         return _ensure_authority(folder, now)
 
 
-def ensure_identity(folder: Path, *, role: Role, number: int, now: datetime) -> Identity:
+def ensure_identity(folder: Path, *, role: Role, number: int, now: datetime, hosts: Sequence[str] = ()) -> Identity:
     """Return the certificate of a holder, issuing or renewing it where needed.
 
     Args:
         folder: the installation's ``pki`` folder.
-        role: gateway or collector.
+        role: what it is.
         number: its number, 1 to 2^32 - 1.
         now: real time, UTC.
+        hosts: names and addresses that a bus is dialed by; others are known by role and number.
 
     Raises:
         PkiError: the authority or an issued certificate cannot be read, or the number is out of range.
@@ -75,8 +78,8 @@ def ensure_identity(folder: Path, *, role: Role, number: int, now: datetime) -> 
     with _locked(folder):
         authority = _ensure_authority(folder, now)
         certificate, key = folder / f"{role}-{number}.pem", folder / f"{role}-{number}.key"
-        if not _is_current(certificate, key, authority, now):
-            _issue(folder, role, number, now)
+        if not _is_current(certificate, key, authority, now, hosts):
+            _issue(folder, role, number, now, hosts)
         return Identity(certificate, key, authority)
 
 
@@ -143,11 +146,12 @@ def _ensure_authority(folder: Path, now: datetime) -> Path:
     return certificate
 
 
-def _issue(folder: Path, role: Role, number: int, now: datetime) -> None:
+def _issue(folder: Path, role: Role, number: int, now: datetime, hosts: Sequence[str]) -> None:
     authority = _read_certificate(folder / "ca.pem")
     authority_key = _read_key(folder / "ca.key")
     key = ec.generate_private_key(ec.SECP256R1())
-    purpose = ExtendedKeyUsageOID.SERVER_AUTH if role is Role.GATEWAY else ExtendedKeyUsageOID.CLIENT_AUTH
+    purpose = ExtendedKeyUsageOID.SERVER_AUTH if role in _SERVERS else ExtendedKeyUsageOID.CLIENT_AUTH
+    names = [x509.UniformResourceIdentifier(f"openami:{role}:{number}"), *_names_of(hosts)]
     usage = x509.KeyUsage(
         digital_signature=True, content_commitment=False, key_encipherment=False, data_encipherment=False,
         key_agreement=False, key_cert_sign=False, crl_sign=False, encipher_only=False, decipher_only=False,
@@ -163,9 +167,7 @@ def _issue(folder: Path, role: Role, number: int, now: datetime) -> None:
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(usage, critical=True)
         .add_extension(x509.ExtendedKeyUsage([purpose]), critical=True)
-        .add_extension(
-            x509.SubjectAlternativeName([x509.UniformResourceIdentifier(f"openami:{role}:{number}")]), critical=False
-        )
+        .add_extension(x509.SubjectAlternativeName(names), critical=False)
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(authority_key.public_key()), critical=False)
         .sign(authority_key, hashes.SHA256())
     )
@@ -173,12 +175,25 @@ def _issue(folder: Path, role: Role, number: int, now: datetime) -> None:
     write_closed(folder / f"{role}-{number}.pem", made.public_bytes(serialization.Encoding.PEM))
 
 
-def _is_current(certificate: Path, key: Path, authority: Path, now: datetime) -> bool:
-    """Tell whether the pair is whole, from this authority, and not about to end."""
+def _names_of(hosts: Sequence[str]) -> list[x509.GeneralName]:
+    names: list[x509.GeneralName] = []
+    for host in hosts:
+        try:
+            names.append(x509.IPAddress(ip_address(host)))
+        except ValueError:
+            names.append(x509.DNSName(host))
+    return names
+
+
+def _is_current(certificate: Path, key: Path, authority: Path, now: datetime, hosts: Sequence[str]) -> bool:
+    """Tell whether the pair is whole, from this authority, for these hosts, and not about to end."""
     if not certificate.exists() or not key.exists():
         return False
     held = _read_certificate(certificate)
     if held.not_valid_after_utc - now < RENEW_BEFORE or held.not_valid_before_utc > now:
+        return False
+    named = held.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    if any(name not in named for name in _names_of(hosts)):
         return False
     # A kill between the two writes of a renewal leaves a new key beside the old certificate.
     same_key = held.public_key() == _read_key(key).public_key()

@@ -20,7 +20,7 @@ from openami.kernel.errors import OpenAmiError
 from openami.security.pki.errors import PkiError
 
 ALPN = "openami-link/1"
-_URI = re.compile(r"openami:(gateway|collector):([1-9][0-9]{0,9})")
+_URI = re.compile(r"openami:(gateway|collector|bus|service):([1-9][0-9]{0,9})")
 MAX_NUMBER = 2**32 - 1
 MAX_REVOKED = 100_000
 """More revoked certificates than this is a file that is not ours."""
@@ -31,6 +31,10 @@ class Role(StrEnum):
 
     GATEWAY = "gateway"
     COLLECTOR = "collector"
+    BUS = "bus"
+    """A NATS server."""
+    SERVICE = "service"
+    """A process of the platform that dials a bus."""
 
 
 class PeerRefusedError(OpenAmiError):
@@ -42,8 +46,8 @@ class PeerIdentity:
     """Who a verified certificate names.
 
     Args:
-        role: gateway or collector.
-        number: number of that gateway or collector, 1 to 2^32 - 1.
+        role: what it is.
+        number: its number among those, 1 to 2^32 - 1.
         serial: serial number of the certificate.
     """
 
