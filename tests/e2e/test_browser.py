@@ -147,7 +147,7 @@ PAGES = {
         "/radio",
         "/my-data",
     ],
-    "staff": ["/", "/dead-letters", "/unassigned"],
+    "staff": ["/", "/dead-letters", "/unassigned", "/collectors"],
 }
 
 

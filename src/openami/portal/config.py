@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from openami.kernel.clock import Clock
+from openami.portal.console_ports import CollectorDesk
 from openami.portal.live import LiveHub
 from openami.portal.ports import AccessLog, Bills, Customers, FleetView, OperationsView, Radios, Sessions, UsageData
 from openami.security.access.gate import Gate
@@ -47,6 +48,7 @@ class Ports:
     operations: OperationsView
     fleet: FleetView
     radios: Radios
+    collectors: CollectorDesk
     live: LiveHub
     real: Clock
     domain: Clock

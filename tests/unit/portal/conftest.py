@@ -24,6 +24,7 @@ from openami.portal.config import PortalConfig, Ports
 from openami.portal.live import LiveHub
 from openami.portal.ports import MeterFacts, Place, PricedIntervals, RefusedError, Series
 from openami.portal.views.bill import BillSummaryView, BillView
+from openami.portal.views.collector import CollectorsView
 from openami.portal.views.fleet import MeterReadView, MissingReadsView, ReadKind, ReadState, ServiceLevelsView
 from openami.portal.views.radio import ExposureColumnsView, MeterRadioView
 from openami.portal.views.staff import (
@@ -271,6 +272,13 @@ class FakeRadios:
         )
 
 
+class FakeCollectors:
+    """No collector was ever heard."""
+
+    async def collectors(self) -> CollectorsView:
+        return CollectorsView(as_of=0, collectors=[], ended=[])
+
+
 @dataclass
 class Portal:
     app: FastAPI
@@ -310,6 +318,7 @@ def portal() -> Portal:
         operations=operations,
         fleet=fleet,
         radios=FakeRadios(),
+        collectors=FakeCollectors(),
         live=hub,
         real=clock,
         domain=clock,

@@ -22,6 +22,7 @@ from openami.app.engines.nats import connect
 from openami.app.process import ready
 from openami.app.settings import Settings, real_now
 from openami.app.web.bills import PortalBills
+from openami.app.web.collectors import WatchedCollectors
 from openami.app.web.fleet import FleetDesk
 from openami.app.web.letters import Letters
 from openami.app.web.live import LiveFeed
@@ -36,6 +37,7 @@ from openami.contracts.stream import changed_subject
 from openami.customer.adapters.customer_postgres import PostgresCustomers
 from openami.headend.adapters.airtime_postgres import PostgresAirtime
 from openami.headend.adapters.books_postgres import PostgresFleetBooks
+from openami.headend.adapters.collectors_postgres import PostgresCollectors
 from openami.headend.adapters.postgres import PostgresHeadendStatus
 from openami.kernel.errors import OpenAmiError
 from openami.mdm.adapters.registry_postgres import PostgresRegistry
@@ -152,6 +154,7 @@ async def wired(settings: Settings) -> AsyncIterator[Parts]:
             operations=operations,
             fleet=FleetDesk(PostgresFleetBooks(portal), headend, operations, data, real, domain, settings.zone),
             radios=RadioDesk(data, PostgresAirtime(portal), radios, domain),
+            collectors=WatchedCollectors(PostgresCollectors(portal), real),
             live=hub,
             real=real,
             domain=domain,

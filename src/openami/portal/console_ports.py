@@ -1,0 +1,18 @@
+"""What the console's pages on devices, keys and orders need from the rooms. The wiring fills each port.
+
+Every method may raise :class:`~openami.portal.ports.SourceUnavailableError`.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from openami.portal.views.collector import CollectorsView
+
+
+class CollectorDesk(Protocol):
+    """Collectors, from the gateway's words and what was found in them."""
+
+    async def collectors(self) -> CollectorsView:
+        """Return every collector that is not retired, those that need a person first."""
+        ...
