@@ -44,6 +44,7 @@ _COMMANDS = (
 )
 _GROUPS = (
     ("audit", "app", "audit", WORK),
+    ("collectors", "app", "collectors", WORK),
     ("firmware", "app", "firmware", WORK),
     ("keys", "app", "keys", WORK),
     ("meter", "app", "meter", TOOLS),

@@ -21,6 +21,8 @@ class RefusalReason(StrEnum):
     UNKNOWN_LAYOUT = "unknown_layout"
     BAD_CONTENT = "bad_content"
     OVERSIZE = "oversize"
+    STOLEN_COLLECTOR = "stolen_collector"
+    OVER_RATE = "over_rate"
 
 
 @dataclass(frozen=True, slots=True)

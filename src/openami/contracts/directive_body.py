@@ -4,19 +4,20 @@
 kind            body, big-endian
 =============== ==================================================================================================
 KNOWN_TITLES    per device ``least suite u8 | system title 8``, in rising order of titles, all of one partition
-REVOKED         ``serials u32 | serial 20 ... | collectors u32`` and per stolen collector
-                ``number u32 | from_ms u64``, both in rising order
+REVOKED         ``serials u32 | serial 20 ... | collectors u32`` and per stolen collector ``number u32 | from_ms u64``,
+                then ``collectors u32`` and per doubted one ``number u32 | from_ms u64 | until_ms u64``
 RELEASE         ``frames u32 | id 16 ... | commands u32 | request id 16 ...``, both in rising order
 =============== ==================================================================================================
 
-Rising order, each once: the same fact has the same octets, so whoever signs can tell whether anything is new.
+Everything stands in rising order, each once: the same fact has the same octets, so whoever signs can tell whether
+anything is new.
 """
 
 from __future__ import annotations
 
 import struct
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from uuid import UUID
 
@@ -37,6 +38,7 @@ ID_OCTETS = 16
 _COUNT = struct.Struct(">I")
 _TITLE = struct.Struct(">B8s")
 _STOLEN = struct.Struct(">IQ")
+_DOUBTED = struct.Struct(">IQQ")
 MAX_TITLES_A_PART = MAX_BODY_OCTETS // _TITLE.size
 
 
@@ -75,12 +77,15 @@ class Revoked:
 
     Args:
         serials: certificates that are refused.
-        stolen: by number of a stolen collector, the real time from which nothing of it is believed, in milliseconds
-            since the epoch.
+        stolen: by number of a stolen collector, since when it was away, by the clock that collectors stamp with, in
+            milliseconds since the epoch. Whatever certificate it shows, it does not get in.
+        doubted: by number of a collector that is back, from when until when it was away, by the same clock. It gets
+            in; what it says that it collected in that time is not believed.
     """
 
     serials: frozenset[int] = frozenset()
-    stolen: Mapping[int, int] | None = None
+    stolen: Mapping[int, int] = field(default_factory=dict)
+    doubted: Mapping[int, tuple[int, int]] = field(default_factory=dict)
 
     def encode(self) -> bytes:
         """Return the body.
@@ -88,15 +93,18 @@ class Revoked:
         Raises:
             MisuseError: more than a body takes.
         """
-        stolen = sorted((self.stolen or {}).items())
-        if len(self.serials) > MAX_REVOKED or len(stolen) > MAX_STOLEN:
-            raise MisuseError(f"{len(self.serials)} serials and {len(stolen)} collectors are more than a body takes")
+        stolen, doubted = sorted(self.stolen.items()), sorted(self.doubted.items())
+        if len(self.serials) > MAX_REVOKED or max(len(stolen), len(doubted)) > MAX_STOLEN:
+            said = f"{len(self.serials)} serials, {len(stolen)} stolen and {len(doubted)} doubted collectors"
+            raise MisuseError(f"{said} are more than a body takes")
         return b"".join(
             (
                 _COUNT.pack(len(self.serials)),
                 *(serial.to_bytes(SERIAL_OCTETS) for serial in sorted(self.serials)),
                 _COUNT.pack(len(stolen)),
                 *(_STOLEN.pack(number, from_ms) for number, from_ms in stolen),
+                _COUNT.pack(len(doubted)),
+                *(_DOUBTED.pack(number, from_ms, until_ms) for number, (from_ms, until_ms) in doubted),
             )
         )
 
@@ -109,14 +117,22 @@ def decode_revoked(body: bytes) -> Revoked:
     """
     serials, at = _rows(body, 0, SERIAL_OCTETS, MAX_REVOKED, "revoked")
     stolen, at = _rows(body, at, _STOLEN.size, MAX_STOLEN, "revoked")
+    doubted, at = _rows(body, at, _DOUBTED.size, MAX_STOLEN, "revoked")
     _require_end(body, at, "revoked")
-    pairs = [_STOLEN.unpack(row) for row in stolen]
-    numbers = [number for number, _ in pairs]
     _require_rising(serials, "revoked")
-    _require_rising(numbers, "revoked")
-    if any(from_ms > LAST_MS for _, from_ms in pairs) or 0 in numbers:
-        raise ContractError("revoked: a collector 0, or an instant that is none")
-    return Revoked(frozenset(int.from_bytes(s) for s in serials), dict(pairs))
+    away = [_STOLEN.unpack(row) for row in stolen]
+    back = [_DOUBTED.unpack(row) for row in doubted]
+    for numbers in ([row[0] for row in away], [row[0] for row in back]):
+        _require_rising(numbers, "revoked")
+        if 0 in numbers:
+            raise ContractError("revoked: there is no collector 0")
+    if any(at_ms > LAST_MS for row in (*away, *back) for at_ms in row[1:]):
+        raise ContractError("revoked: an instant that is none")
+    return Revoked(
+        frozenset(int.from_bytes(serial) for serial in serials),
+        dict(away),
+        {number: (from_ms, until_ms) for number, from_ms, until_ms in back},
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -91,6 +91,12 @@ def pack_frame(
     return _FRAME.pack(collector_id, seq, frame_class, title, collected_at_ms, len(octets)) + octets
 
 
+def unpack_frame(packed: bytes) -> FrameRow:
+    """Return what :func:`pack_frame` packed."""
+    collector_id, seq, frame_class, title, collected_at_ms, _ = _FRAME.unpack_from(packed)
+    return collector_id, seq, frame_class, title, collected_at_ms, packed[_FRAME.size :]
+
+
 def encode_packed_frames(*, gateway_id: int, received_at_ms: int, packed: Sequence[bytes]) -> bytes:
     """Return a batch of frames that :func:`pack_frame` made; equal to :func:`encode_frame_batch` of the same."""
     return _HEAD.pack(MAGIC, gateway_id, received_at_ms, len(packed)) + b"".join(packed)

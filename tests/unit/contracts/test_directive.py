@@ -34,6 +34,7 @@ directives = st.sampled_from(DirectiveKind).flatmap(
         st.binary(min_size=64, max_size=64),
     )
 )
+numbers, instants = st.integers(1, 2**32 - 1), st.integers(0, LAST_MS)
 GIVEN = Directive(DirectiveKind.REVOKED, 0, 7, 1_000, b"body", bytes(range(64)))
 
 
@@ -118,10 +119,13 @@ def test_titles_of_another_partition_or_out_of_order_are_refused() -> None:
 
 @given(
     st.frozensets(st.integers(0, 2**160 - 1), max_size=5),
-    st.dictionaries(st.integers(1, 2**32 - 1), st.integers(0, LAST_MS), max_size=5),
+    st.dictionaries(numbers, instants, max_size=5),
+    st.dictionaries(numbers, st.tuples(instants, instants), max_size=5),
 )
-def test_revocations_are_read_as_they_were_written(serials: frozenset[int], stolen: dict[int, int]) -> None:
-    revoked = Revoked(serials, stolen)
+def test_revocations_are_read_as_they_were_written(
+    serials: frozenset[int], stolen: dict[int, int], doubted: dict[int, tuple[int, int]]
+) -> None:
+    revoked = Revoked(serials, stolen, doubted)
     assert decode_revoked(revoked.encode()) == revoked
 
 

@@ -88,7 +88,10 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
                 engines=CommandEngines(keys=keys, approvals=approvals, road=road, clock=clock, real_now=real_now),
             )
             office = DirectiveOffice(
-                standing_facts(table), road=NatsDirectiveRoad(dmz), signing_key=signing_key, real_now=real_now
+                standing_facts(settings, security, table),
+                road=NatsDirectiveRoad(dmz),
+                signing_key=signing_key,
+                real_now=real_now,
             )
             poller = asyncio.gather(poll_keys(keys, stop), keep_told(office, stop))
             try:

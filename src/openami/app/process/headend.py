@@ -34,6 +34,7 @@ from openami.headend.adapters.command_process import NatsCommandProcess, listen_
 from openami.headend.adapters.jetstream import JetStreamFrames, JetStreamOutbox
 from openami.headend.adapters.postgres import PostgresGroupStore
 from openami.headend.adapters.requests_postgres import PostgresRequests
+from openami.headend.collectors.reports import ReportedStolen
 from openami.headend.collectors.watch import CollectorWatch
 from openami.headend.keeping.budget import CellPolicy
 from openami.headend.keeping.keeper import KeepingPolicy
@@ -48,6 +49,7 @@ from openami.headend.session.session import Sessions
 from openami.kernel.errors import MisuseError, OpenAmiError
 from openami.mdm.adapters.registry_postgres import PostgresRegistry
 from openami.security.adapters.approval_postgres import PostgresApprovals
+from openami.security.adapters.stolen_postgres import PostgresReports
 from openami.security.adapters.vault_postgres import PostgresVault
 from openami.security.keys.table import KeyTable
 
@@ -103,7 +105,12 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
                     table=table,
                     engines=engines,
                 )
-                watch = CollectorWatch(JetStreamWords(dmz), PostgresCollectors(state), real_now=real_now)
+                watch = CollectorWatch(
+                    JetStreamWords(dmz),
+                    PostgresCollectors(state),
+                    real_now=real_now,
+                    reports=ReportedStolen(PostgresReports(state)),
+                )
                 watching = asyncio.create_task(watch.run(stop))
                 # It ends before it is told to by a bug alone; then nobody would watch.
                 watching.add_done_callback(lambda _: stop.set())

@@ -32,6 +32,8 @@ WORDS: Mapping[RefusalReason, str] = {
     RefusalReason.UNKNOWN_LAYOUT: "a layout that no meter profile describes",
     RefusalReason.BAD_CONTENT: "the content cannot be read",
     RefusalReason.OVERSIZE: "larger than any frame may be",
+    RefusalReason.STOLEN_COLLECTOR: "brought by a collector that was reported stolen",
+    RefusalReason.OVER_RATE: "more frames of this device than it can have",
 }
 _GATEWAY = "gateway-"
 _CURSOR = re.compile(r"(?:(\d{1,19}-\d{1,10}))?_(?:(\d{1,8})-(\d{1,12}))?", re.ASCII)

@@ -18,10 +18,17 @@ class CollectorRule(StrEnum):
     OTHER_CELL = "collector_other_cell"
     CERTIFICATE_ENDS = "collector_certificate_ends"
     CLOCK_OFF = "collector_clock_off"
+    STOLEN = "collector_stolen"
 
 
 SECURITY_RULES = frozenset(
-    {CollectorRule.ENCLOSURE_OPEN, CollectorRule.MOVED, CollectorRule.OTHER_CELL, CollectorRule.SILENT}
+    {
+        CollectorRule.ENCLOSURE_OPEN,
+        CollectorRule.MOVED,
+        CollectorRule.OTHER_CELL,
+        CollectorRule.SILENT,
+        CollectorRule.STOLEN,
+    }
 )
 """What a thief causes: never left out of a list to make room for others."""
 

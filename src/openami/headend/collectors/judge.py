@@ -59,16 +59,17 @@ class Standing:
     home: Home | None
 
 
-def judge(fleet: Mapping[int, Standing], *, now_ms: int) -> list[Condition]:
+def judge(fleet: Mapping[int, Standing], *, now_ms: int, stolen: Mapping[int, int] | None = None) -> list[Condition]:
     """Return everything that is wrong with collectors now.
 
     Args:
         fleet: by number of the collector.
         now_ms: real time, milliseconds since the epoch.
+        stolen: by number of a collector that people reported stolen, when they did, real time.
     """
     silent = _silent(fleet, now_ms)
     since = sorted(silent.values())
-    found: list[Condition] = []
+    found = [_stolen(number, at_ms, fleet.get(number)) for number, at_ms in sorted((stolen or {}).items())]
     for collector_id, standing in sorted(fleet.items()):
         if collector_id in silent:
             found.append(_silence(standing.word, silent[collector_id], since, len(fleet)))
@@ -107,6 +108,16 @@ def _silent(fleet: Mapping[int, Standing], now_ms: int) -> dict[int, int]:
         if gone or left_behind or untold:
             silent[collector_id] = word.heard_at_ms
     return silent
+
+
+def _stolen(collector_id: int, reported_ms: int, standing: Standing | None) -> Condition:
+    """Say whether it is out, and whether it has tried to come in since."""
+    word = standing.word if standing else None
+    is_in = word is not None and word.presence is LinkPresence.OPEN
+    evidence: dict[str, int | float | str] = {"is_in": int(is_in)}
+    if word is not None and word.cause == "stolen":
+        evidence["turned_away_ms"] = word.since_ms
+    return Condition(collector_id, CollectorRule.STOLEN, Severity.FAIL, reported_ms, evidence)
 
 
 def _silence(word: CollectorWord, since_ms: int, all_since: Sequence[int], fleet: int) -> Condition:

@@ -43,3 +43,23 @@ class CollectorBook(Protocol):
     async def settle(self, conditions: Sequence[Condition], *, now_ms: int) -> list[Condition]:
         """Open a finding for each condition that has none, end those that are no more, and return the new ones."""
         ...
+
+
+class StolenBook(Protocol):
+    """Which collectors people reported stolen."""
+
+    async def stolen(self) -> Mapping[int, int]:
+        """Return by number of the collector when it was reported, real time, milliseconds since the epoch.
+
+        Raises:
+            StateUnavailableError: the database does not answer.
+        """
+        ...
+
+
+class NothingStolen:
+    """Nobody reports anything."""
+
+    async def stolen(self) -> Mapping[int, int]:
+        """Return none."""
+        return {}

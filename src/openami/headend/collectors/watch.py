@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from openami.headend.collectors.judge import judge
-from openami.headend.collectors.ports import CollectorBook, WordSource
+from openami.headend.collectors.ports import CollectorBook, NothingStolen, StolenBook, WordSource
 from openami.headend.ports import BusUnavailableError, StateUnavailableError
 from openami.kernel.time import EPOCH
 
@@ -28,12 +28,21 @@ class CollectorWatch:
         source: the gateway's words.
         book: where they and the findings are kept.
         real_now: the host's clock.
+        reports: which collectors are stolen; None: nobody reports.
     """
 
-    def __init__(self, source: WordSource, book: CollectorBook, *, real_now: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        source: WordSource,
+        book: CollectorBook,
+        *,
+        real_now: Callable[[], datetime],
+        reports: StolenBook | None = None,
+    ) -> None:
         self._source = source
         self._book = book
         self._real_now = real_now
+        self._reports: StolenBook = reports or NothingStolen()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Watch until ``stop``; with an engine away, go on when it is back."""
@@ -57,7 +66,8 @@ class CollectorWatch:
         if words:
             await self._book.note(words)
         now_ms = (self._real_now() - EPOCH) // timedelta(milliseconds=1)
-        for new in await self._book.settle(judge(await self._book.fleet(), now_ms=now_ms), now_ms=now_ms):
+        found = judge(await self._book.fleet(), now_ms=now_ms, stolen=await self._reports.stolen())
+        for new in await self._book.settle(found, now_ms=now_ms):
             log.warning(new.rule.value, collector=new.collector_id, severity=new.severity.value, **new.evidence)
 
 

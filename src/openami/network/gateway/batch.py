@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from openami.contracts.deadletter import RefusalReason
-from openami.contracts.frame import encode_packed_frames, pack_frame
+from openami.contracts.frame import encode_packed_frames, pack_frame, unpack_frame
 from openami.contracts.stream import frame_subject, mark_subject, partition_of_octets
 from openami.network.link import LinkMessage
 from openami.network.ports import StreamMessage
@@ -18,6 +18,8 @@ from openami.network.ports import StreamMessage
 MAX_BATCH_OCTETS = 2 * 1024 * 1024
 """A batch is closed at this size, so a message of one partition stays under the bus's 4 MiB."""
 MAX_BATCH_FRAMES = 8_000
+COLLECTOR_OCTETS = 4
+"""A packed frame begins with its collector's number."""
 MAX_BATCH_COLLECTORS = 500
 """The bus takes 1,000 messages a batch: 64 partitions and a mark for each collector fit well."""
 
@@ -87,6 +89,22 @@ class Batch:
         self.last_seq[collector_id] = message.seq
         self.octets += len(message.body)
         self.frames += 1
+
+    def discredit(self, collector_id: int, reason: RefusalReason) -> int:
+        """Turn what a collector has in this batch into refused frames; return how many."""
+        if collector_id not in self.last_seq:
+            return 0
+        mark, before = collector_id.to_bytes(COLLECTOR_OCTETS), len(self.refused)
+        for partition, frames in list(self.partitions.items()):
+            theirs = [packed for packed in frames if packed.startswith(mark)]
+            if not theirs:
+                continue
+            self.partitions[partition] = [packed for packed in frames if not packed.startswith(mark)]
+            if not self.partitions[partition]:
+                del self.partitions[partition]
+            for _, seq, _, title, collected_at_ms, octets in map(unpack_frame, theirs):
+                self.refused.append(RefusedFrame(collector_id, seq, reason, title, collected_at_ms, octets))
+        return len(self.refused) - before
 
     def payloads(self, *, gateway_id: int, received_at_ms: int) -> list[tuple[int, bytes]]:
         """Return partition and octets of each frame message."""

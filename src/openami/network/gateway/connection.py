@@ -49,6 +49,10 @@ class ConnectionHost(Protocol):
         """Tell whether a frame in the clear is the answer to a command that its meter has in hand."""
         ...
 
+    def doubt_of(self, collector_id: int) -> tuple[int, int] | None:
+        """Return from when until when, by its own stamps, a collector was in the wrong hands."""
+        ...
+
     def left(self, connection: CollectorConnection) -> None:
         """Forget a connection that has ended."""
         ...
@@ -134,6 +138,7 @@ class CollectorConnection(asyncio.Protocol):
     def _sort(self, messages: list[LinkMessage]) -> None:
         publisher, titles, collector_id = self._host.publisher, self._host.titles, self.collector_id
         frame, routes = int(MessageType.FRAME), self._host.desk.book.routes
+        doubt = self._host.doubt_of(collector_id)
         for message in messages:
             if message.type != frame:
                 self._take(message)
@@ -143,6 +148,8 @@ class CollectorConnection(asyncio.Protocol):
                 reason = None
             if reason is None and message.title not in titles:
                 reason = RefusalReason.UNKNOWN_TITLE
+            if reason is None and doubt is not None and doubt[0] <= message.collected_at_ms < doubt[1]:
+                reason = RefusalReason.STOLEN_COLLECTOR
             if reason is None:
                 if routes.get(message.title) != collector_id:
                     self._host.desk.book.heard(message.title, collector_id)

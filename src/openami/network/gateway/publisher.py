@@ -103,6 +103,10 @@ class Publisher:
         self._open.refuse(collector_id, message, reason)
         self._grown(self._open.octets - before)
 
+    def discredit(self, collector_id: int, reason: RefusalReason) -> int:
+        """Turn what a collector has gathered here into refused frames, but for a batch that is on its way."""
+        return sum(batch.discredit(collector_id, reason) for batch in (self._open, *self._closed))
+
     def _grown(self, octets: int) -> None:
         self._octets += octets
         if self._open.is_full:

@@ -18,7 +18,8 @@ from pathlib import Path
 import structlog
 
 from openami.contracts.command import CommandOutcome
-from openami.contracts.directive import DirectiveKind
+from openami.contracts.deadletter import RefusalReason
+from openami.contracts.directive import Directive, DirectiveKind
 from openami.kernel.clock import Clock
 from openami.network.gateway.batch import RefusedFrame
 from openami.network.gateway.check import is_association_answer, is_refusal_in_clear
@@ -112,8 +113,6 @@ class Gateway:
         self._keys: SigningKeys = commanding.keys if commanding else NoSigningKeys()
         self._directive_bus = directive_bus
         self.directives = DirectiveBook(self._keys, folder / "directives")
-        self.directives.on(DirectiveKind.KNOWN_TITLES, known.take)
-        self.directives.on(DirectiveKind.REVOKED, self._revoked.take)
         self._threshold_telling = ThresholdTelling(threshold_bus)
         # Numbers go on in time, so that a RESULT of an earlier run fits nothing of this one.
         self.desk = CommandDesk(
@@ -149,6 +148,8 @@ class Gateway:
             on_committed=self._committed,
             on_failed=self._failed,
         )
+        self.directives.on(DirectiveKind.KNOWN_TITLES, known.take)
+        self.directives.on(DirectiveKind.REVOKED, self._take_revoked)
 
     async def run(self, stop: asyncio.Event, *, host: str, port: int, ready: Callable[[int], None]) -> None:
         """Serve until ``stop`` is set, then put what is gathered into the stream and return.
@@ -217,6 +218,9 @@ class Gateway:
         """Take a connection. The newest of a collector wins: the older one is a line that died unnoticed."""
         if word := self._revoked.refusal_of(peer.number, peer.serial):
             self.count(f"refused_{word}")
+            now_ms = self._health_now_ms()
+            # Core hears that it came, and when.
+            self.health.gone(peer.number, heard_at_ms=now_ms, cause=word, now_ms=now_ms)
             raise PeerRefusedError(f"the certificate is {word}")
         if len(self._connections) >= self._limits.max_connections:
             self.count("refused_full")
@@ -268,6 +272,10 @@ class Gateway:
         return (is_association or is_refusal_in_clear(message.body)) and self.desk.expects_in_clear(
             message.title, collector_id, is_association=is_association, now_ms=self._now_ms()
         )
+
+    def doubt_of(self, collector_id: int) -> tuple[int, int] | None:
+        """Return from when until when, by its own stamps, a collector was in the wrong hands."""
+        return self._revoked.doubt_of(collector_id)
 
     def left(self, connection: CollectorConnection) -> None:
         """Forget a connection, unless a newer one of the same collector took its place."""
@@ -368,9 +376,22 @@ class Gateway:
             _log.warning("gateway.revocation_list_unreadable", problem=str(error))
             return
         if changed:
-            for connection in list(self._connections.values()):
-                if word := self._revoked.refusal_of(connection.collector_id, connection.serial):
-                    connection.end(word)
+            self._end_revoked()
+
+    def _take_revoked(self, directive: Directive) -> None:
+        """Put revocations into force, and end what they end now. Raises ContractError."""
+        self._revoked.take(directive)
+        self._end_revoked()
+        for collector_id in self._revoked.stolen:
+            # What it brought and is not on its way yet; it takes its place in the sequence all the same.
+            self.publisher.discredit(collector_id, RefusalReason.STOLEN_COLLECTOR)
+
+    def _end_revoked(self) -> None:
+        for connection in list(self._connections.values()):
+            word = self._revoked.refusal_of(connection.collector_id, connection.serial)
+            if word is not None:
+                connection.end(word)
+                _log.warning("gateway.session_ended", collector=connection.collector_id, cause=word)
 
     def _end_overdue(self) -> None:
         now_s, limits = asyncio.get_running_loop().time(), self._limits

@@ -116,6 +116,8 @@ TABLE: tuple[Rule, ...] = (
     _rule(_DESK, Action.CHANGE, Kind.METER_READ, Relation.ANY, _DESK_WORK),
     _rule((*_DESK, Role.INSTALLER), Action.CHANGE, Kind.INSTALLATION, Relation.NONE, _OPERATIONS),
     _rule(_CONSOLE, Action.READ, Kind.COLLECTOR, Relation.NONE, _OPERATIONS),
+    # Whoever hears that a collector is gone reports it at once; one person is enough to let in less.
+    _rule((*_DESK, Role.INSTALLER, Role.SECADM), Action.CHANGE, Kind.COLLECTOR, Relation.NONE, _OPERATIONS),
     # Each alone may plan, approve or stop a campaign; that two different people must have is asked for elsewhere.
     _rule((*_DESK, Role.SECADM), Action.CHANGE, Kind.FIRMWARE, Relation.NONE, _OPERATIONS),
     # Where keys stand, never a key. Whoever learns that keys leaked must be able to say so at once.

@@ -3,7 +3,14 @@
 Roles stand in the certificate (URI ``openami:<role>:<number>``), so a stolen collector cannot pose as the gateway.
 """
 
-from openami.security.pki.authority import Identity, certificate_days_left, ensure_authority, ensure_identity, revoke
+from openami.security.pki.authority import (
+    Identity,
+    certificate_days_left,
+    certificate_serial,
+    ensure_authority,
+    ensure_identity,
+    revoke,
+)
 from openami.security.pki.context import (
     ALPN,
     PeerIdentity,
@@ -25,6 +32,7 @@ __all__ = [
     "RevocationList",
     "Role",
     "certificate_days_left",
+    "certificate_serial",
     "client_context",
     "ensure_authority",
     "ensure_identity",

@@ -109,6 +109,16 @@ def revoke(folder: Path, *, role: Role, number: int) -> int:
         return serial
 
 
+def certificate_serial(folder: Path, *, role: Role, number: int) -> int | None:
+    """Return the serial of a holder's present certificate; None where it has none here.
+
+    Raises:
+        PkiError: the file is no certificate.
+    """
+    certificate = folder / f"{role}-{number}.pem"
+    return _read_certificate(certificate).serial_number if certificate.exists() else None
+
+
 @contextmanager
 def _locked(folder: Path) -> Iterator[None]:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -119,6 +119,11 @@ class RevocationList:
     def __contains__(self, serial: object) -> bool:
         return serial in self._serials
 
+    @property
+    def serials(self) -> frozenset[int]:
+        """The serials that are refused."""
+        return self._serials
+
     def refresh(self) -> bool:
         """Read the file if it changed; return whether the list is new.
 

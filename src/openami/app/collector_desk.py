@@ -1,0 +1,103 @@
+"""Where people report a collector stolen, or back: an act under their own sign-in, in the audit log, then in force.
+
+A report stands in the database; the command process tells the gateway within seconds, which ends the session, turns
+the collector away and quarantines what it brought. Its certificate is revoked where the authority is at hand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import uuid4
+
+from openami.app.desk import Act, Person, acting
+from openami.app.engines.rooms import room_database
+from openami.app.settings import Settings, real_now
+from openami.headend.adapters.collectors_postgres import PostgresCollectors
+from openami.headend.collectors.finding import CollectorFinding
+from openami.headend.collectors.judge import Standing
+from openami.kernel.time import instant_from_epoch_s
+from openami.security.access.policy import Kind
+from openami.security.access.stolen import (
+    CollectorReport,
+    Whereabouts,
+    require_sensible,
+    standing_of,
+)
+from openami.security.adapters.stolen_postgres import PostgresReports
+from openami.security.pki import Role, certificate_serial, revoke
+
+
+@dataclass(frozen=True, slots=True)
+class FleetOfCollectors:
+    """Collectors, what is wrong with them, and which are stolen."""
+
+    standing: Mapping[int, Standing]
+    findings: Sequence[CollectorFinding]
+    reports: Mapping[int, CollectorReport]
+
+
+class CollectorDesk:
+    """Acts of people on collectors of one installation.
+
+    Args:
+        settings: of the home.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    async def report(
+        self, person: Person, collector_id: int, whereabouts: Whereabouts, *, from_at: datetime | None, note: str
+    ) -> CollectorReport:
+        """Keep a report, and revoke the collector's certificate where the authority is in this home.
+
+        Args:
+            person: who says so.
+            collector_id: number of the collector.
+            whereabouts: stolen, or back.
+            from_at: since when, or until when, it was away, domain time; None: now.
+            note: what happened.
+
+        Raises:
+            SignInRefusedError, AccessDeniedError, AuditUnavailableError: see :func:`openami.app.desk.acting`.
+            ReportRefusedError, ReportsUnavailableError: the report makes no sense, or was not kept.
+        """
+        domain_now = self._settings.clock().now()
+        said_at = from_at or instant_from_epoch_s(int(domain_now.timestamp()))
+        act = Act(
+            Kind.COLLECTOR,
+            f"collector.{whereabouts.value}",
+            f"collector {collector_id} {whereabouts.value} from {said_at.isoformat()}: {note}",
+        )
+        async with (
+            acting(self._settings, person, act) as principal,
+            room_database(self._settings, "openami_access") as engine,
+        ):
+            book = PostgresReports(engine)
+            standing = standing_of(await book.reports())
+            require_sensible(whereabouts, collector_id, standing, from_at=said_at, domain_now=domain_now)
+            report = CollectorReport(
+                uuid4(), collector_id, whereabouts, said_at, self._serials(collector_id), principal.user_id,
+                real_now(), note,
+            )  # fmt: skip
+            await book.add(report)
+        self._revoke(collector_id)
+        return report
+
+    async def fleet(self) -> FleetOfCollectors:
+        """Return what is known of collectors."""
+        async with room_database(self._settings, "openami_headend") as engine:
+            book = PostgresCollectors(engine)
+            reports = standing_of(await PostgresReports(engine).reports())
+            return FleetOfCollectors(await book.fleet(), await book.findings(open_only=True), reports)
+
+    def _serials(self, collector_id: int) -> frozenset[int]:
+        serial = certificate_serial(self._settings.home.folder("pki"), role=Role.COLLECTOR, number=collector_id)
+        return frozenset() if serial is None else frozenset({serial})
+
+    def _revoke(self, collector_id: int) -> None:
+        """Take the certificate's files away, so that whoever puts the collector up again makes a new one."""
+        if self._serials(collector_id):
+            revoke(self._settings.home.folder("pki"), role=Role.COLLECTOR, number=collector_id)
