@@ -24,6 +24,7 @@ _ACTIONS: Mapping[CollectorRule, str] = {
     CollectorRule.MOVED: "Ask whether a crew moved it; else report it stolen.",
     CollectorRule.OTHER_CELL: "Nothing, unless its place has changed too.",
     CollectorRule.CERTIFICATE_ENDS: "Give it a new certificate before the old one ends.",
+    CollectorRule.STOLEN: "Look for it; once it is back, give it a new certificate and report it back.",
     CollectorRule.CLOCK_OFF: "Look at its time source: stamps of its frames are off by as much.",
 }
 
@@ -97,7 +98,7 @@ def _collector(number: int, standing: Standing, findings: Sequence[CollectorFind
 def _state(findings: Sequence[CollectorFinding]) -> CollectorState:
     rules = {f.condition.rule for f in findings}
     serious = {f.condition.rule for f in findings if f.condition.severity is Severity.FAIL}
-    if serious & {CollectorRule.SILENT, CollectorRule.ENCLOSURE_OPEN, CollectorRule.MOVED}:
+    if serious & {CollectorRule.STOLEN, CollectorRule.SILENT, CollectorRule.ENCLOSURE_OPEN, CollectorRule.MOVED}:
         return CollectorState.SUSPECT
     if CollectorRule.SILENT in rules:
         return CollectorState.SILENT
@@ -136,8 +137,18 @@ def _words(finding: CollectorFinding) -> str:
             return f"Another mobile cell carries it: {evidence.get('cell', '?')}, not {evidence.get('home_cell', '?')}."
         case CollectorRule.CERTIFICATE_ENDS:
             return _certificate(evidence.get("days_left", 0))
+        case CollectorRule.STOLEN:
+            return _stolen(is_in=bool(evidence.get("is_in")), came_back="turned_away_ms" in evidence)
         case CollectorRule.CLOCK_OFF:
             return f"Its clock is {evidence.get('offset_s', '?')} s off."
+
+
+def _stolen(*, is_in: bool, came_back: bool) -> str:
+    if is_in:
+        return "Reported stolen, and the gateway has not put it out yet."
+    if came_back:
+        return "Reported stolen. It has tried to connect since, and was turned away."
+    return "Reported stolen. It is out."
 
 
 def _silence(likely: str, together: float | str) -> str:
