@@ -90,6 +90,12 @@ class FleetBody:
             return self._last_row()[3]
         return int(self.memory.voltage_dv[self.meter])
 
+    def load_voltage_dv(self) -> int:
+        """Return the voltage behind the switch [0.1 V]."""
+        if self.memory.state(self.meter).switch.is_closed:
+            return self.voltage_dv()
+        return self.memory.tampering.get(self.meter, Tampering()).fed_back_dv
+
     def _last_row(self) -> tuple[int, int, int, int]:
         """Return status, energy both ways and voltage of the newest row; zeros where there is none."""
         rows = self.load_profile()

@@ -70,6 +70,13 @@ class MeterBody(Protocol):
         """Return the supply voltage [0.1 V]."""
         ...
 
+    def load_voltage_dv(self) -> int:
+        """Return the voltage behind the disconnect switch [0.1 V].
+
+        Where it is open, that is what the customer's own sources put there.
+        """
+        ...
+
     def profile_status(self) -> int:
         """Return the status octet that the running interval has so far."""
         ...

@@ -14,6 +14,7 @@ from openami.meter.quality import VoltageQuality
 from openami.meter.state import DeviceState
 from openami.protocol.axdr import Data, Tag, u8, u16, u32
 
+LOAD_VOLTAGE = "1.128.12.7.0.255"
 U16_MOST = 0xFFFF
 HIGHEST_THRESHOLD_DV = 4_000
 LONGEST_WAIT_S = 3_600
@@ -33,6 +34,8 @@ def measure_objects(body: MeterBody, state: DeviceState) -> list[CosemObject]:
         register("1.0.1.7.0.255", lambda: u32(max(body.power_w(), 0)), 0, WATT),
         register("1.0.2.7.0.255", lambda: u32(max(-body.power_w(), 0)), 0, WATT),
         register("1.0.12.7.0.255", lambda: u16(min(body.voltage_dv(), U16_MOST)), -1, VOLT),
+        # B of 128 and above is the maker's own: the standard has no name for the load side of a switch.
+        register(LOAD_VOLTAGE, lambda: u16(min(body.load_voltage_dv(), U16_MOST)), -1, VOLT),
         register("1.0.11.7.0.255", lambda: u16(_current_ca(body)), -2, AMPERE),
         register("1.0.1.29.0.255", lambda: u32(delivered()), 0, WH),
         register("1.0.2.29.0.255", lambda: u32(received()), 0, WH),

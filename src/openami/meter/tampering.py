@@ -29,6 +29,7 @@ class Tampering:
         is_half_registering: one of the two elements is lost; on an even load half is measured.
         is_stopped: nothing is counted.
         is_push_frozen: it measures and captures, and sends no profile.
+        fed_back_dv: voltage that a source of the customer's own puts on the load side of an open switch [0.1 V].
     """
 
     is_cover_open: bool = False
@@ -39,6 +40,7 @@ class Tampering:
     is_half_registering: bool = False
     is_stopped: bool = False
     is_push_frozen: bool = False
+    fed_back_dv: int = 0
 
     def measured_mw(self, flowing_mw: int) -> int:
         """Return the power that is measured of what flows [mW]; negative is from the customer."""

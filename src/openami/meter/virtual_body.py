@@ -56,6 +56,11 @@ class VirtualBody:
         """Return the supply voltage [0.1 V]."""
         return self.meter.voltage_dv
 
+    def load_voltage_dv(self) -> int:
+        """Return the voltage behind the switch [0.1 V]."""
+        meter = self.meter
+        return meter.voltage_dv if meter.state.switch.is_closed else meter.tampering.fed_back_dv
+
     def profile_status(self) -> int:
         """Return the status octet of the running interval."""
         return self.meter.profile_status

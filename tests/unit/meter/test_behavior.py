@@ -29,7 +29,7 @@ from openami.meter.gasp import GaspRadio
 from openami.meter.meter import VirtualMeter
 from openami.meter.tampering import Tampering
 from openami.protocol.association.ports import SecurityIncident
-from openami.protocol.axdr import u8, u16, u32
+from openami.protocol.axdr import Data, Tag, u8, u16, u32
 from openami.protocol.cosem.reference import ActionResult, DataAccessResult
 from openami.protocol.envelope.ports import frame_class
 
@@ -240,6 +240,17 @@ def test_power_voltage_and_current_are_those_of_now() -> None:
     run(one, hours=0.1, power_mw=-1_000_000)
     assert [read(one, 3, n).integer for n in names[:2]] == [0, 1_000]
     assert read(one, 3, "1.0.12.7.0.255", 3).elements[0].integer == -1
+
+
+def test_the_voltage_behind_the_switch_is_that_of_the_supply_or_what_the_customer_feeds_back() -> None:
+    one = meter()
+    run(one, hours=0.1)
+    behind = "1.128.12.7.0.255"
+    assert read(one, 3, behind).integer == VOLTS
+    assert call(one, 70, "0.0.96.3.10.255", 1, Data(Tag.INTEGER, 0)) is ActionResult.SUCCESS
+    assert [read(one, 3, name).integer for name in ("1.0.12.7.0.255", behind)] == [VOLTS, 0]
+    one.tamper(Tampering(fed_back_dv=1_180))
+    assert read(one, 3, behind).integer == 1_180
 
 
 @pytest.mark.parametrize(
