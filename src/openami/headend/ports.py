@@ -44,7 +44,16 @@ class NoAnswerError(HeadendError):
 
 
 class DownlinkUnavailableError(HeadendError):
-    """The way to the meters is closed now (gateway, collector or bus away): not the meter's fault, try again."""
+    """The way to the meters is closed now (gateway, collector or bus away): not the meter's fault, try again.
+
+    Args:
+        text: why, in words.
+        refusal: why the gateway will not, where it is the gateway that will not.
+    """
+
+    def __init__(self, text: str, refusal: Refusal = Refusal.NONE) -> None:
+        super().__init__(text)
+        self.refusal = refusal
 
 
 class SealingUnavailableError(HeadendError):

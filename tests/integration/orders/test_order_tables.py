@@ -137,6 +137,8 @@ async def test_an_item_serves_as_often_as_it_may_and_never_after_it_has_served(d
     assert not await book.is_free(name, ITEMS[0], most=2)
     assert await book.used(name, ITEMS[1], at=NOW, most=2)
     assert await book.is_free(name, ITEMS[1], most=2)
+    await book.given_back(name, ITEMS[0])
+    assert await book.is_free(name, ITEMS[0], most=2)
     await book.used_up(name, ITEMS[1], at=NOW)
     assert not await book.is_free(name, ITEMS[1], most=2)
     assert not await book.used(name, ITEMS[1], at=NOW, most=2)

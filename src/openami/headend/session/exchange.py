@@ -119,7 +119,7 @@ class Exchanges:
         elif outcome.kind is OutcomeKind.REFUSED:
             words = _REFUSED_WORDS.get(outcome.refusal, f"the gateway refuses it ({outcome.refusal.name.lower()})")
             self.counts[f"refused_{outcome.refusal.name.lower()}"] += 1
-            entry.done.set_exception(DownlinkUnavailableError(f"not handed over: {words}"))
+            entry.done.set_exception(DownlinkUnavailableError(f"not handed over: {words}", outcome.refusal))
         else:
             self.counts["no_answer"] += 1
             entry.done.set_exception(NoAnswerError(f"no answer: {_WORDS[outcome.kind]}"))

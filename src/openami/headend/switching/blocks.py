@@ -18,6 +18,7 @@ from zoneinfo import ZoneInfo
 from openami.headend.switching.order import (
     CLOSED_BY_ONE,
     NEEDS_TWO_TO_CLOSE,
+    NO_LIMIT_W,
     SwitchAction,
     SwitchItem,
     SwitchReason,
@@ -247,7 +248,7 @@ def block_of(
     if subject.action is SwitchAction.RECONNECT:
         unsafe = subject.reason in CLOSED_BY_ONE and facts.last_cut in NEEDS_TWO_TO_CLOSE
         return BlockCode.CUT_FOR_SAFETY if unsafe else None
-    if subject.reason is SwitchReason.SAFETY or (subject.action is SwitchAction.LIMIT and subject.limit is None):
+    if subject.reason is SwitchReason.SAFETY or (subject.limit_w == NO_LIMIT_W):
         return None
     binding = {s.code for s in facts.stops if s.binds(subject.reason, made_at=made_at, now=now)}
     for code in (BlockCode.PAID, BlockCode.OTHER_CUSTOMER, BlockCode.HOLD):

@@ -102,7 +102,8 @@ class Report(StrEnum):
     NO_ANSWER = "no_answer"
     """The meter was not reached, or was lost on the way."""
     LATER = "later"
-    """Something of ours was away, or the gateway asks for patience: no try is counted."""
+    """Something of ours was away, or the gateway holds it back: no try is counted. A code says what becomes of it where
+    the time is over before that has changed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,9 +177,11 @@ def stepped(
     due_s = now_s + pause_s(action, tries)
     is_last = action is not SwitchAction.RECONNECT and tries >= MOST_TRIES
     if is_last or due_s >= window_end_s:
-        code = ItemCode.UNCONFIRMED if was_sent else ItemCode.NOT_COMMUNICATING
-        if not tries:
-            code = ItemCode.WINDOW_OVER
+        code = ItemCode.NOT_COMMUNICATING if tries else ItemCode.WINDOW_OVER
+        if was_sent:
+            code = ItemCode.UNCONFIRMED
+        elif happened.code is not None:
+            code = happened.code
         return ended(replace(turn, was_sent=was_sent, tries=tries), code, happened.words, now_s=now_s)
     return replace(turn, state=ItemState.WAITING, due_s=due_s, tries=tries, was_sent=was_sent, words=happened.words)
 

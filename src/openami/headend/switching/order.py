@@ -16,8 +16,10 @@ from zlib import crc32
 from openami.kernel.errors import MisuseError, OpenAmiError
 from openami.kernel.ids import SystemTitle
 
-MAX_LIMIT_W = 1_000_000
-MAX_LIMIT_S = 86_400
+NO_LIMIT_W = 1_000_000
+"""Beyond any service, and the most that a limiter takes: whose limit this is has none. A limit of nothing would be a
+disconnection by another name, and is refused at the gateway.
+"""
 _ITEM = struct.Struct(">8s16sII")
 ITEM_OCTETS = _ITEM.size
 
@@ -63,56 +65,40 @@ NEEDS_TWO_TO_CLOSE = frozenset({_R.SAFETY, _R.THEFT})
 
 
 @dataclass(frozen=True, slots=True)
-class Limit:
-    """A limit on the load.
-
-    Args:
-        threshold_w: the most the customer may take, 1 to 1,000,000 W.
-        over_s: for how long it may be over it, 1 to 86,400 s.
-    """
-
-    threshold_w: int
-    over_s: int = 60
-
-    def __post_init__(self) -> None:
-        if not 1 <= self.threshold_w <= MAX_LIMIT_W or not 1 <= self.over_s <= MAX_LIMIT_S:
-            raise MisuseError(f"a limit is 1 to {MAX_LIMIT_W} W for 1 to {MAX_LIMIT_S} s")
-
-
-@dataclass(frozen=True, slots=True)
 class SwitchSubject:
     """Action and reason of an order, as its texts say them.
 
     Args:
         action: what.
         reason: why.
-        limit: of a LIMIT; None for none, which ends a limit.
+        limit_w: of a LIMIT the most that the customer may take, 1 to ``NO_LIMIT_W``, which ends one; 0 of any other.
 
     Raises:
-        MisuseError: a reason that this action cannot have, or a limit without its action.
+        MisuseError: a reason that this action cannot have, or a limit beyond its bounds or without its action.
     """
 
     action: SwitchAction
     reason: SwitchReason
-    limit: Limit | None = None
+    limit_w: int = 0
 
     def __post_init__(self) -> None:
         if self.reason not in REASONS[self.action]:
             known = ", ".join(sorted(REASONS[self.action]))
             raise MisuseError(f"{self.action.value} has no reason {self.reason.value}: give one of {known}")
-        if self.limit is not None and self.action is not SwitchAction.LIMIT:
-            raise MisuseError(f"{self.action.value} sets no limit")
+        is_limit = self.action is SwitchAction.LIMIT
+        if not (1 <= self.limit_w <= NO_LIMIT_W if is_limit else self.limit_w == 0):
+            raise MisuseError(
+                f"an order that limits has 1 to {NO_LIMIT_W} W, which ends a limit; no other order has any"
+            )
 
     @property
     def text(self) -> str:
         """The action as orders and approvals say it.
 
-        >>> SwitchSubject(SwitchAction.LIMIT, SwitchReason.TEST, Limit(5_000)).text
-        'limit 5000 W over 60 s'
+        >>> SwitchSubject(SwitchAction.LIMIT, SwitchReason.TEST, 5_000).text
+        'limit 5000 W'
         """
-        if self.action is not SwitchAction.LIMIT:
-            return self.action.value
-        return f"limit {self.limit.threshold_w} W over {self.limit.over_s} s" if self.limit else "limit none"
+        return f"limit {self.limit_w} W" if self.action is SwitchAction.LIMIT else self.action.value
 
     @property
     def people(self) -> int:
@@ -139,16 +125,13 @@ def subject_of(text: str, reason: str) -> SwitchSubject:
     Raises:
         SwitchOrderError: they are none.
 
-    >>> subject_of("limit 5000 W over 60 s", "test").limit
-    Limit(threshold_w=5000, over_s=60)
+    >>> subject_of("limit 5000 W", "test").limit_w
+    5000
     """
     action, _, rest = text.partition(" ")
     try:
-        limit = None
-        if rest and rest != "none":
-            watts, _, _, seconds, _ = rest.split(" ")
-            limit = Limit(int(watts), int(seconds))
-        found = SwitchSubject(SwitchAction(action), SwitchReason(reason), limit)
+        limit_w = int(rest.removesuffix(" W")) if rest else 0
+        found = SwitchSubject(SwitchAction(action), SwitchReason(reason), limit_w)
     except (ValueError, MisuseError) as error:
         raise SwitchOrderError(f"{text[:40]!r} for {reason[:40]!r} is no switching order") from error
     if found.text != text:

@@ -183,6 +183,10 @@ class OrderBook(Protocol):
         """Tell whether an item may still be used."""
         ...
 
+    async def given_back(self, order_id: UUID, item: bytes) -> None:
+        """Take back one use of an item: what it was used for went nowhere."""
+        ...
+
     async def used_up(self, order_id: UUID, item: bytes, *, at: datetime) -> None:
         """Note that an item has served: it is free no more."""
         ...

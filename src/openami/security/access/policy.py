@@ -42,6 +42,13 @@ class Kind(StrEnum):
     FIRMWARE = "firmware"
     KEYS = "keys"
     COLLECTOR = "collector"
+    SWITCH = "switch"
+    """Switching orders: what is done to customers' supply."""
+    SUPPLY_HOLD = "supply_hold"
+    """Why a place may not be switched, and who has paid: the customer room's own."""
+    LIST_KEY = "list_key"
+    """Which keys may sign order lists."""
+    ALERT = "alert"
 
 
 class Relation(StrEnum):
@@ -123,6 +130,15 @@ TABLE: tuple[Rule, ...] = (
     # Where keys stand, never a key. Whoever learns that keys leaked must be able to say so at once.
     _rule((*_DESK, Role.SECADM, Role.SECAUD), Action.READ, Kind.KEYS, Relation.NONE, _OPERATIONS),
     _rule((*_DESK, Role.SECADM), Action.CHANGE, Kind.KEYS, Relation.NONE, _OPERATIONS),
+    # Each alone may order, approve or withdraw; how many people an order needs is asked for elsewhere.
+    _rule((*_DESK, Role.SECADM, Role.SECAUD), Action.READ, Kind.SWITCH, Relation.ANY, _OPERATIONS),
+    _rule(_DESK, Action.CHANGE, Kind.SWITCH, Relation.ANY, _OPERATIONS),
+    # What a customer is held for is for the desk that serves customers, and in the log that the customer reads.
+    _rule((Role.OPERATOR,), Action.READ, Kind.SUPPLY_HOLD, Relation.ANY, (Purpose.CUSTOMER_SERVICE,)),
+    _rule((Role.OPERATOR,), Action.CHANGE, Kind.SUPPLY_HOLD, Relation.ANY, (Purpose.CUSTOMER_SERVICE,)),
+    _rule((Role.SECADM,), Action.CHANGE, Kind.LIST_KEY, Relation.NONE, _OPERATIONS),
+    _rule(_CONSOLE, Action.READ, Kind.ALERT, Relation.NONE, _OPERATIONS),
+    _rule((*_DESK, Role.SECADM), Action.CHANGE, Kind.ALERT, Relation.NONE, _OPERATIONS),
 )
 
 

@@ -75,6 +75,9 @@ _USE = text("""
 _FREE = text(
     "select uses < :most and ended_at is null from access.order_use where order_id = :order_id and item = :item"
 )
+_GIVE_BACK = text("""
+    update access.order_use set uses = uses - 1 where order_id = :order_id and item = :item and uses > 0
+""")
 _USED_UP = text("update access.order_use set ended_at = :at where order_id = :order_id and item = :item")
 
 
@@ -187,6 +190,11 @@ class PostgresOrders:
         async with self._transaction() as connection:
             found = (await connection.execute(_FREE, values)).scalar_one_or_none()
         return found is None or bool(found)
+
+    async def given_back(self, order_id: UUID, item: bytes) -> None:
+        """Take back one use of an item."""
+        async with self._transaction() as connection:
+            await connection.execute(_GIVE_BACK, {"order_id": order_id, "item": item})
 
     async def used_up(self, order_id: UUID, item: bytes, *, at: datetime) -> None:
         """Note that an item has served."""

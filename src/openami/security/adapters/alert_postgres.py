@@ -1,0 +1,68 @@
+"""Alerts in PostgreSQL, table ``security.alert``: raised, seen to, never changed."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from openami.security.watch.alert import MAX_WORDS, Alert, AlertsUnavailableError
+
+_RAISE = text("""
+    insert into security.alert (alert_id, at, rule, words, order_id, device)
+    values (:alert_id, :at, :rule, :words, :order_id, :device) on conflict (alert_id) do nothing
+""")
+_NEWEST = text("""
+    select alert_id, at, rule, words, order_id, device, seen_by, seen_at from security.alert
+    order by seen_at is not null, at desc, alert_id limit :limit
+""")
+_SEEN = text("""
+    update security.alert set seen_by = :by, seen_at = :at where alert_id = :alert_id and seen_at is null
+    returning alert_id
+""")
+
+
+class PostgresAlerts:
+    """An :class:`~openami.security.watch.alert.AlertBook`.
+
+    Args:
+        engine: connected as ``openami_security``; as ``openami_headend`` to raise alone, as ``openami_portal`` to read.
+    """
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+
+    async def raise_alert(self, alert: Alert) -> None:
+        """Keep an alert once."""
+        row = {
+            "alert_id": alert.alert_id, "at": alert.at, "rule": alert.rule, "words": alert.words[:MAX_WORDS],
+            "order_id": alert.order_id, "device": alert.device,
+        }  # fmt: skip
+        async with self._transaction() as connection:
+            await connection.execute(_RAISE, row)
+
+    async def newest(self, *, limit: int) -> Sequence[Alert]:
+        """Return alerts, those that nobody has seen to first."""
+        async with self._transaction() as connection:
+            rows = (await connection.execute(_NEWEST, {"limit": limit})).all()
+        return [Alert(r.alert_id, r.at, r.rule, r.words, r.order_id, r.device, r.seen_by, r.seen_at) for r in rows]
+
+    async def seen(self, alert_id: UUID, *, by: UUID, at: datetime) -> bool:
+        """Note that somebody has seen to an alert."""
+        async with self._transaction() as connection:
+            found = await connection.execute(_SEEN, {"alert_id": alert_id, "by": by, "at": at})
+            return found.first() is not None
+
+    @asynccontextmanager
+    async def _transaction(self) -> AsyncIterator[AsyncConnection]:
+        try:
+            async with self._engine.begin() as connection:
+                yield connection
+        except (DBAPIError, PoolTimeoutError, OSError) as error:
+            raise AlertsUnavailableError(f"alerts cannot be kept: {type(error).__name__}") from error
