@@ -299,7 +299,7 @@ class _GroupWorker:
         """
         revision = self._table.revision
         opened = self._intake.open(messages, partitions=self._partitions, now_ms=self._now_ms())
-        if opened.has_unknown_title and await self._table_is_newer_than(revision):
+        if opened.wants_keys and await self._table_is_newer_than(revision):
             opened = self._intake.open(messages, partitions=self._partitions, now_ms=self._now_ms())
         outcome = self._intake.judge(opened, now_ms=self._now_ms())
         if outcome.answers:

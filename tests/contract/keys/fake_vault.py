@@ -38,6 +38,7 @@ class FakeVault:
     pairs: dict[UUID, dict[int, Held]] = field(default_factory=dict)
     masters: dict[UUID, dict[int, Held]] = field(default_factory=dict)
     profile: str = "oam-1"
+    leaked: dict[UUID, int] = field(default_factory=dict)
     _revision: int = 0
 
     def ship(
@@ -49,6 +50,12 @@ class FakeVault:
         self.pairs[meter_id] = {1: first}
         if master is not None:
             self.masters[meter_id] = {1: Held((Secret(master),), KeyState.ACTIVE, self._next(), at)}
+
+    def mark_compromised(self, meter_id: UUID) -> None:
+        """Mark every key that a meter has now as leaked."""
+        self.leaked[meter_id] = max(self.pairs[meter_id])
+        for held in self.pairs[meter_id].values():
+            held.revision = self._next()
 
     async def revision(self) -> int:
         return self._revision
@@ -70,6 +77,7 @@ class FakeVault:
             encryption_keys=b"".join(held.keys[0].reveal() for _, _, held in changed),
             authentication_keys=b"".join(held.keys[1].reveal() for _, _, held in changed),
             revision=self._revision,
+            compromised=np.array([g <= self.leaked.get(m, 0) for m, g, _ in changed], np.bool_),
         )
 
     async def keep_new_pair(

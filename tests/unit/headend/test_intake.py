@@ -157,7 +157,7 @@ def test_an_unknown_title_is_refused_and_asked_for(factory: PushFactory, intake:
     frame = stranger.frame(0, stranger.profile_push(0, 1))
     message = StreamMessage(1, encode_frame_batch(gateway_id=1, received_at_ms=NOW_MS, frames=[frame]))
     opened = intake.open([message], partitions=EVERY, now_ms=NOW_MS)
-    assert opened.has_unknown_title
+    assert opened.wants_keys
     assert reasons(intake.judge(opened, now_ms=NOW_MS)) == [RefusalReason.UNKNOWN_TITLE]
 
 

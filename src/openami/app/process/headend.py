@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
+import math
 import os
 import socket
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from random import SystemRandom
 from secrets import token_bytes
 from uuid import uuid4
@@ -33,22 +35,27 @@ from openami.headend.adapters.columns_postgres import PostgresColumnSheets
 from openami.headend.adapters.command_process import NatsCommandProcess, listen_to_outcomes
 from openami.headend.adapters.jetstream import JetStreamFrames, JetStreamOutbox
 from openami.headend.adapters.postgres import PostgresGroupStore
+from openami.headend.adapters.rekeys_postgres import PostgresKeyAges, PostgresRekeys
 from openami.headend.adapters.requests_postgres import PostgresRequests
 from openami.headend.collectors.reports import ReportedStolen
 from openami.headend.collectors.watch import CollectorWatch
 from openami.headend.keeping.budget import CellPolicy
 from openami.headend.keeping.keeper import KeepingPolicy
+from openami.headend.keeping.rekey import RekeyPolicy
 from openami.headend.listening.columnfeed import ColumnFeed
 from openami.headend.listening.keyfeed import KeyFeed
 from openami.headend.service import Engines, Headend
 from openami.headend.session.asking import AskingEngines
 from openami.headend.session.exchange import Exchanges
+from openami.headend.session.rekey_group import RekeyEngines
 from openami.headend.session.rollout import RolloutEngines
 from openami.headend.session.sealing import SessionSealing
 from openami.headend.session.session import Sessions
+from openami.headend.session.titles import new_keys_of
 from openami.kernel.errors import MisuseError, OpenAmiError
 from openami.mdm.adapters.registry_postgres import PostgresRegistry
 from openami.security.adapters.approval_postgres import PostgresApprovals
+from openami.security.adapters.order_postgres import PostgresOrders
 from openami.security.adapters.stolen_postgres import PostgresReports
 from openami.security.adapters.vault_postgres import PostgresVault
 from openami.security.keys.table import KeyTable
@@ -56,6 +63,12 @@ from openami.security.keys.table import KeyTable
 INSTANCE = "OPENAMI_HEADEND_INSTANCE"
 CELL_RATE = "OPENAMI_CELL_EXCHANGES_PER_S"
 """How many questions and answers a second one radio cell bears, 0.01 to 1,000; see :mod:`openami.headend.keeping`."""
+
+
+KEYS_PER_HOUR = "OPENAMI_KEYS_PER_HOUR"
+"""How many meters an hour begin to change their keys, 1 to 3,600,000."""
+KEYS_PAUSE = "OPENAMI_KEYS_PAUSE_S"
+"""Pause before a meter that did not answer is tried again, 0.1 s to six hours; it doubles with each try."""
 
 
 class HeadendRunningError(OpenAmiError):
@@ -86,17 +99,19 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
                 table = KeyTable()
                 exchanges = Exchanges(NatsCommandProcess(core, real_now), new_id=uuid4)
                 await listen_to_outcomes(core, exchanges.told)
+                keys = KeyFeed(PostgresVault(security, root_key(settings)), table)
+                fetched = _Fetched(core, exchanges, table, keys, state, security, registry)
                 engines = Engines(
                     source=JetStreamFrames(dmz),
                     outbox=JetStreamOutbox(core),
                     store=PostgresGroupStore(state),
-                    keys=KeyFeed(PostgresVault(security, root_key(settings)), table),
+                    keys=keys,
                     clock=settings.clock(),
                     real_now=real_now,
                     monotonic=time.monotonic,
                     columns=ColumnFeed(PostgresColumnSheets(state)),
                     on_answers=exchanges.answered,
-                    asking=_asking(settings, core, exchanges, table, state, registry),
+                    asking=_asking(settings, fetched),
                 )
                 headend = Headend(
                     owner=f"{socket.gethostname()}/{instance}",
@@ -128,29 +143,77 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
             await registry.dispose()
 
 
-def _asking(
-    settings: Settings, core: Client, exchanges: Exchanges, table: KeyTable, state: AsyncEngine, registry: AsyncEngine
-) -> AskingEngines:
+@dataclass(frozen=True, slots=True)
+class _Fetched:
+    """What asking is wired to: the bus, keys and databases of this process."""
+
+    core: Client
+    exchanges: Exchanges
+    table: KeyTable
+    keys: KeyFeed
+    state: AsyncEngine
+    security: AsyncEngine
+    registry: AsyncEngine
+
+
+def _asking(settings: Settings, fetched: _Fetched) -> AskingEngines:
     """Return what it takes to ask meters: sessions over the command process and the road down."""
+    state, clock, table = fetched.state, settings.clock(), fetched.table
+    process = NatsCommandProcess(fetched.core, real_now)
     sessions = Sessions(
-        sealing=SessionSealing(NatsCommandProcess(core, real_now), exchanges, table),
-        downlink=exchanges,
+        sealing=SessionSealing(process, fetched.exchanges, table),
+        downlink=fetched.exchanges,
         own_title=client_title(settings.home),
         secret=token_bytes,
         monotonic=time.monotonic,
+        new_keys_of=lambda title: new_keys_of(table, title),
     )
-    roster = RegistryRoster(PostgresRegistry(registry), settings.clock(), monotonic=time.monotonic)
-    dice = SystemRandom().random
     return AskingEngines(
         PostgresRequests(state),
-        roster,
+        RegistryRoster(PostgresRegistry(fetched.registry), clock, monotonic=time.monotonic),
         sessions,
-        JetStreamOutbox(core),
-        dice,
+        JetStreamOutbox(fetched.core),
+        SystemRandom().random,
         columns=PostgresColumnSheets(state),
         policy=KeepingPolicy(cell=_cell_policy(os.environ).shared(settings.partition_groups)),
         firmware=RolloutEngines(PostgresCampaigns(state), PostgresApprovals(state)),
+        rekey=RekeyEngines(
+            PostgresRekeys(state),
+            process,
+            fetched.keys.refresh,
+            PostgresOrders(state),
+            now=clock.now,
+            ages=PostgresKeyAges(fetched.security),
+            policy=_rekey_policy(os.environ).shared(settings.partition_groups),
+        ),
     )
+
+
+def _rekey_policy(environment: Mapping[str, str]) -> RekeyPolicy:
+    """Return how fast keys change.
+
+    Raises:
+        MisuseError: the environment's word is no such number.
+    """
+    policy = RekeyPolicy()
+    return replace(
+        policy,
+        per_hour=_number(environment, KEYS_PER_HOUR, policy.per_hour, least=1.0, most=3_600_000.0),
+        first_pause_s=_number(environment, KEYS_PAUSE, policy.first_pause_s, least=0.1, most=policy.most_pause_s),
+    )
+
+
+def _number(environment: Mapping[str, str], name: str, default: float, *, least: float, most: float) -> float:
+    said = environment.get(name)
+    if said is None:
+        return default
+    try:
+        number = float(said)
+    except ValueError:
+        number = math.nan
+    if not least <= number <= most:
+        raise MisuseError(f"{name} is {said!r}, expected {least:g} to {most:g}")
+    return number
 
 
 def _cell_policy(environment: Mapping[str, str]) -> CellPolicy:
@@ -159,15 +222,7 @@ def _cell_policy(environment: Mapping[str, str]) -> CellPolicy:
     Raises:
         MisuseError: the environment's word is no such number.
     """
-    said = environment.get(CELL_RATE)
-    if said is None:
-        return CellPolicy()
-    try:
-        rate = float(said)
-    except ValueError:
-        rate = 0.0
-    if not 0.01 <= rate <= 1_000.0:
-        raise MisuseError(f"{CELL_RATE} is {said!r}, expected 0.01 to 1000 exchanges a second")
+    rate = _number(environment, CELL_RATE, CellPolicy().exchanges_per_s, least=0.01, most=1_000.0)
     return CellPolicy(exchanges_per_s=rate)
 
 

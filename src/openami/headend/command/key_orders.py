@@ -64,6 +64,19 @@ class KeyOrders:
                 return good.warrant
         return found
 
+    async def scope(self) -> frozenset[bytes] | None:
+        """Return the titles whose keys may change now; None where those of every meter may.
+
+        Raises:
+            CommandUnavailableError: the orders cannot be read.
+        """
+        named: set[bytes] = set()
+        for good in await self._good():
+            if good.titles is None:
+                return None
+            named |= good.titles
+        return frozenset(named)
+
     async def _good(self) -> tuple[_Good, ...]:
         now = self._real_now()
         if self._read is None or abs((now - self._read[0]).total_seconds()) >= BOOK_S:

@@ -30,6 +30,7 @@ class Pair:
     generation: int
     state: int
     octets: bytes
+    is_compromised: bool = False
 
     def __repr__(self) -> str:
         return f"Pair({self.meter_id}, generation {self.generation}, ***)"
@@ -63,9 +64,9 @@ class Pairs:
         first, count = table.candidates(np.array([title_number(title.octets)], np.uint64))
         rows = table.row_at(np.arange(first[0], first[0] + count[0]))
         rows = rows[np.isin(table.state[rows], states)]
-        generations, states_of = table.generation[rows].tolist(), table.state[rows].tolist()
-        named = zip(uuids_of(table.meter_id[rows]), generations, states_of, table.key_pairs(rows), strict=True)
-        return [Pair(meter_id, generation, state, octets) for meter_id, generation, state, octets in named]
+        columns = (table.generation[rows].tolist(), table.state[rows].tolist(), table.key_pairs(rows))
+        named = zip(uuids_of(table.meter_id[rows]), *columns, table.compromised[rows].tolist(), strict=True)
+        return [Pair(*one) for one in named]
 
     async def to_seal(self, title: SystemTitle, generation: int = IN_USE) -> Pair:
         """Return the pair that a message is sealed with.

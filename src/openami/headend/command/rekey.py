@@ -9,6 +9,9 @@ meter's own master key, which is in this process alone. Order of things, so that
 * a pair comes into use only by the meter's own words under it; that a change was acknowledged is not enough, and what
   the head-end says of it is nothing at all.
 
+Where the keys in use have leaked, a new master key goes in the same message, last, wrapped in the old one as well. A
+meter takes a message whole or not at all, so its words under the new pair prove the new master key, too.
+
 Source: IEC 62056-6-2, 4.4.7 (key_transfer); IEC 62056-5-3, 5.3.4.7 (key wrap); attack A11; requirement R3.4.
 """
 
@@ -36,7 +39,7 @@ from openami.protocol.apdu.services import ActionRequest
 from openami.protocol.axdr import Data, Tag, array, octet_string, structure
 from openami.protocol.cosem.reference import MethodRef
 from openami.protocol.errors import PeerError
-from openami.security.keys.context import KeySet
+from openami.security.keys.context import KeySet, KeyState
 from openami.security.keys.envelope import KeyBindingError
 from openami.security.keys.ports import KeyChanges, KeyStateError, VaultUnavailableError
 from openami.security.keys.secret import Secret
@@ -46,7 +49,7 @@ from openami.security.suites.gcm import open_sealed
 from openami.security.suites.wrap import wrap_key
 
 KEY_TRANSFER = MethodRef(64, Obis.from_text("0.0.43.0.0.255"), 2)
-ENCRYPTION_KEY, AUTHENTICATION_KEY = 0, 2
+ENCRYPTION_KEY, AUTHENTICATION_KEY, MASTER_KEY = 0, 2, 3
 """Key ids of a transfer."""
 MAX_THROWS = 8
 """Random keys that are tried until one is not weak: one in 2**100 is."""
@@ -118,6 +121,9 @@ class KeyRotation:
         # Without a master key nothing could be sent, and keys that nobody can send are not made.
         await self._master_of(active.meter_id)
         try:
+            if active.is_compromised and await self._changes.master_key(active.meter_id, state=KeyState.NEW) is None:
+                # Before the pair: where only it was made, the pair that comes next goes with it.
+                await self._changes.keep_new_master(active.meter_id, key=self._fresh(), at=self._now())
             generation = await self._changes.keep_new_pair(
                 active.meter_id, encryption_key=self._fresh(), authentication_key=self._fresh(), at=self._now()
             )
@@ -143,7 +149,12 @@ class KeyRotation:
         pair = await self._pairs.to_seal(title, generation)
         if pair.state != NEW:
             raise CommandRefusedError(Refusal.BAD_COMMAND, f"the keys of generation {generation} are not new")
-        return axdr.encode(wrapped(pair, await self._master_of(pair.meter_id)))
+        master = await self._master_of(pair.meter_id)
+        try:
+            new_master = await self._changes.master_key(pair.meter_id, state=KeyState.NEW)
+        except VaultUnavailableError as error:
+            raise CommandUnavailableError(str(error)) from error
+        return axdr.encode(wrapped(pair, master, new_master.key if new_master is not None else None))
 
     async def proved(self, title: SystemTitle, generation: int, sealed: bytes) -> None:
         """Put new keys into use, on the meter's own words under them; the old ones expire. Again changes nothing.
@@ -164,6 +175,10 @@ class KeyRotation:
             words = f"that the meter holds its keys of generation {generation} is not proved: {error.code}"
             raise CommandRefusedError(Refusal.BAD_SIGNATURE, words) from error
         try:
+            new_master = await self._changes.master_key(pair.meter_id, state=KeyState.NEW)
+            if new_master is not None and pair.state == NEW:
+                # First, so that a new master key without a new pair always means that neither has gone.
+                await self._changes.activate(pair.meter_id, KeySet.MASTER, new_master.generation, at=self._now())
             await self._changes.activate(pair.meter_id, KeySet.PAIR, generation, at=self._now())
         except KeyStateError as error:
             raise CommandRefusedError(Refusal.BAD_COMMAND, str(error)) from error
@@ -224,9 +239,11 @@ class KeyApprovals:
         return await self.find(request)
 
 
-def wrapped(pair: Pair, master: Secret) -> Data:
-    """Return both keys of a pair as *key_transfer* takes them."""
-    keys = ((ENCRYPTION_KEY, pair.key), (AUTHENTICATION_KEY, pair.auth_key))
+def wrapped(pair: Pair, master: Secret, new_master: Secret | None = None) -> Data:
+    """Return both keys of a pair, and a new master key, as *key_transfer* takes them."""
+    keys = [(ENCRYPTION_KEY, pair.key), (AUTHENTICATION_KEY, pair.auth_key)]
+    if new_master is not None:
+        keys.append((MASTER_KEY, new_master.reveal()))
     return array(
         *(
             structure(Data(Tag.ENUM, number), octet_string(wrap_key(key, wrapping_key=master.reveal())))

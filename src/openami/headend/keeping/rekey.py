@@ -66,19 +66,24 @@ class RekeyPolicy:
     """How fast, and how patient.
 
     Args:
-        per_hour: changes that a lease group begins in an hour.
-        burst: changes that it may begin at once after a pause.
+        per_hour: changes that begin in an hour.
+        burst: changes that may begin at once after a pause.
         at_once: changes under way at once.
         first_pause_s, most_pause_s: real time before the next try after a silence; it doubles from one to the other.
         patient_tries: tries after which a meter is on the list of those that are left over; it is tried all the same.
     """
 
-    per_hour: float = 900.0
-    burst: float = 20.0
-    at_once: int = 10
+    per_hour: float = 3_600.0
+    burst: float = 40.0
+    at_once: int = 16
     first_pause_s: float = 60.0
     most_pause_s: float = 6 * 3_600.0
     patient_tries: int = 4
+
+    def shared(self, groups: int) -> RekeyPolicy:
+        """Return the share of one of some lease groups."""
+        at_once = max(1, self.at_once // groups)
+        return replace(self, per_hour=self.per_hour / groups, burst=max(1.0, self.burst / groups), at_once=at_once)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +101,7 @@ class Rekey:
         not_before_s: when it is tried next, real time.
         changed_at_s: when it moved last, real time.
         words: how it stands, for people.
+        order_id: the order of people that named this meter; None where a rule did.
     """
 
     meter_id: UUID
@@ -108,6 +114,7 @@ class Rekey:
     not_before_s: float = 0.0
     changed_at_s: float = 0.0
     words: str = ""
+    order_id: UUID | None = None
 
     @property
     def is_open(self) -> bool:
@@ -180,9 +187,13 @@ def renewed(job: Rekey | None, fresh: Rekey) -> Rekey | None:
     """
     if job is None:
         return fresh
+    if fresh.order_id is not None and job.order_id == fresh.order_id:
+        return None
     if job.is_open:
         graver = CAUSES.index(fresh.cause) < CAUSES.index(job.cause)
-        return replace(job, cause=fresh.cause, not_before_s=fresh.not_before_s) if graver else None
+        if not graver:
+            return replace(job, order_id=fresh.order_id) if fresh.order_id is not None else None
+        return replace(job, cause=fresh.cause, not_before_s=fresh.not_before_s, order_id=fresh.order_id)
     if job.step is RekeyStep.FAILED and fresh.cause not in REOPENING:
         return None
     return fresh

@@ -55,6 +55,9 @@ LAST_STAMP_MS = 253_402_214_400_000
 calendar is cut to it: a broken clock may spoil a figure, never stop the partition."""
 
 
+_FOR_WANT_OF_KEYS = frozenset({RefusalReason.UNKNOWN_TITLE, RefusalReason.BAD_TAG})
+
+
 @dataclass(frozen=True, slots=True)
 class StreamMessage:
     """One message of the frame stream: its sequence and octets (a frame batch)."""
@@ -143,9 +146,9 @@ class Opened:
     spoiled: list[DeadLetter]
 
     @property
-    def has_unknown_title(self) -> bool:
-        """Whether a key that is not in the table was asked for."""
-        return any(r.reason is RefusalReason.UNKNOWN_TITLE for r in self.refusals)
+    def wants_keys(self) -> bool:
+        """Whether a key that is not in the table was asked for: of a new meter, or new keys of a known one."""
+        return any(r.reason in _FOR_WANT_OF_KEYS for r in self.refusals)
 
 
 class Intake:

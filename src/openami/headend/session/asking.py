@@ -43,6 +43,7 @@ from openami.headend.ports import (
 )
 from openami.headend.profiles import UnknownProfileError
 from openami.headend.session.operations import Circumstance
+from openami.headend.session.rekey_group import GroupRekey, RekeyEngines
 from openami.headend.session.rollout import GroupRollout, RolloutEngines, Way
 from openami.headend.session.session import SessionFailedError, Sessions
 from openami.headend.session.titles import GroupTitles, can_ask, title_column
@@ -85,6 +86,7 @@ class AskingEngines:
         policy: when what is asked.
         columns: keeps what meters say of their columns; None where that is not asked.
         firmware: campaigns; None for a head-end without them.
+        rekey: changes of keys; None for a head-end without them.
     """
 
     requests: RequestStore
@@ -95,6 +97,7 @@ class AskingEngines:
     policy: KeepingPolicy = field(default_factory=KeepingPolicy)
     columns: ColumnSheets | None = None
     firmware: RolloutEngines | None = None
+    rekey: RekeyEngines | None = None
 
 
 class GroupAsking:
@@ -132,9 +135,12 @@ class GroupAsking:
         self._due = {"plan": 0.0, "roster": 0.0, "forget": 0.0, "idle": 0.0, "plan_domain": 0.0}
         self._tells_levels = False
         self._rollout: GroupRollout | None = None
+        self._rekey: GroupRekey | None = None
+        way = Way(engines.sessions, self._titles.management_of, self._air_of, engines.dice, real_now)
         if engines.firmware is not None:
-            way = Way(engines.sessions, self._titles.management_of, self._air_of, engines.dice, real_now)
             self._rollout = GroupRollout(lease, partitions, engines.firmware, way)
+        if engines.rekey is not None:
+            self._rekey = GroupRekey(lease, partitions, table, engines.rekey, way)
 
     @property
     def keeper(self) -> Keeper:
@@ -170,6 +176,8 @@ class GroupAsking:
     def hear(self, outcome: Outcome) -> None:
         """Take an outcome that was published."""
         self.keeper.hear(outcome, now_s=self._now_s(), real_s=self._real_s())
+        if self._rekey is not None:
+            self._rekey.hear(outcome.accepted)
 
     def page(self) -> KeptPage | None:
         """Return what must be written of what is remembered; see :class:`openami.headend.keeping.kept.KeptState`."""
@@ -201,6 +209,8 @@ class GroupAsking:
                     await self._turn()
                     if self._rollout is not None:
                         await self._rollout.turn()
+                    if self._rekey is not None:
+                        await self._rekey.turn()
                 except StateUnavailableError as error:
                     log.warning("asking_unavailable", group=self._lease.group, error=str(error))
                 try:
@@ -210,6 +220,8 @@ class GroupAsking:
         finally:
             if self._rollout is not None:
                 await self._rollout.close()
+            if self._rekey is not None:
+                await self._rekey.close()
             tasks = [*self._tasks, *self._releases]
             for task in tasks:
                 task.cancel()

@@ -12,9 +12,11 @@ from openami.headend.profiles import MeterProfile, UnknownProfileError, profile_
 from openami.headend.session.pulled import answers_pulls
 from openami.headend.session.session import MANAGEMENT
 from openami.kernel.ids import SystemTitle
-from openami.security.keys.table import KeyTable
+from openami.security.keys.context import KeyState
+from openami.security.keys.table import STATES, KeyTable
 
 TITLES = npt.NDArray[np.uint64]
+_NEW = STATES.index(KeyState.NEW)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,14 @@ class GroupTitles:
         """Return the address of a meter's management client, None where it has no keys."""
         profile = self.profile_of(title)
         return profile.clients.get("management", MANAGEMENT) if profile is not None else None
+
+
+def new_keys_of(table: KeyTable, title: SystemTitle) -> int:
+    """Return the generation of keys that a meter may have taken and has not proved yet; 0 for none."""
+    place, count = table.candidates(title_column(title))
+    rows = table.row_at(np.arange(place[0], place[0] + count[0]))
+    waiting = table.generation[rows[table.state[rows] == _NEW]]
+    return int(waiting[0]) if len(waiting) else 0
 
 
 def title_column(title: SystemTitle) -> TITLES:
