@@ -8,8 +8,10 @@ from collections.abc import Sequence
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from openami.app.settings import Settings, real_now
+from openami.headend.command.ordered_facts import OrderedReleases, OrderedThresholds
 from openami.headend.command.revoked import RevokedCollectors
 from openami.headend.command.standing import DirectiveOffice, KnownMeters, StandingFact
+from openami.security.adapters.order_postgres import PostgresOrders
 from openami.security.adapters.stolen_postgres import PostgresReports
 from openami.security.keys.table import KeyTable
 from openami.security.pki import RevocationList
@@ -27,7 +29,13 @@ def standing_facts(settings: Settings, security: AsyncEngine, table: KeyTable) -
         table: key pairs, kept up to date.
     """
     revoked = RevocationList(settings.home.folder("pki") / "revoked")
-    return [KnownMeters(table), RevokedCollectors(PostgresReports(security), revoked, real_now)]
+    orders = PostgresOrders(security)
+    return [
+        KnownMeters(table),
+        RevokedCollectors(PostgresReports(security), revoked, real_now),
+        OrderedThresholds(orders, real_now),
+        OrderedReleases(orders, real_now),
+    ]
 
 
 async def keep_told(office: DirectiveOffice, stop: asyncio.Event) -> None:

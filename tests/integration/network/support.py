@@ -26,6 +26,7 @@ from openami.network.adapters.commands import NatsCommandBus
 from openami.network.adapters.directives import NatsDirectives
 from openami.network.adapters.health import JetStreamHealth
 from openami.network.adapters.jetstream import JetStreamFrames
+from openami.network.adapters.thresholds import JetStreamThresholds
 from openami.network.collector import Collector, OfferedFrame
 from openami.network.gateway import Commanding, Gateway, GatewayLimits, HealthTelling, ListedSigningKeys
 from openami.network.ports import FrameStream, KnownTitles
@@ -122,6 +123,7 @@ async def running_gateway(
         telling=HealthTelling(JetStreamHealth(client), lambda: time.time_ns() // 1_000_000),
         commanding=Commanding(NatsCommandBus(client), ListedSigningKeys(keys), real_now_ms) if keys else None,
         directive_bus=NatsDirectives(client) if keys else None,
+        threshold_bus=JetStreamThresholds(client),
         limits=limits,
     )
     stop = asyncio.Event()

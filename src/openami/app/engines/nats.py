@@ -109,7 +109,7 @@ class NatsEngine:
         headend = ["$JS.API.CONSUMER.>", "$JS.API.STREAM.INFO.DMZ_FRAME", "$JS.API.STREAM.NAMES", "$JS.API.INFO"]
         headend += ["$JS.ACK.DMZ_FRAME.>", "$JS.API.DIRECT.GET.DMZ_FRAME.>", "$JS.API.STREAM.MSG.GET.DMZ_FRAME"]
         headend += ["$JS.FC.>", "$JS.API.STREAM.INFO.DMZ_HEALTH", "$JS.API.DIRECT.GET.DMZ_HEALTH.>"]
-        headend += ["$JS.API.STREAM.MSG.GET.DMZ_HEALTH"]
+        headend += ["$JS.API.STREAM.MSG.GET.DMZ_HEALTH", "$JS.API.STREAM.INFO.DMZ_THRESHOLD"]
         document: dict[str, Any] = {
             "host": self.host,
             "port": self.port,

@@ -37,6 +37,8 @@ from openami.headend.adapters.jetstream import JetStreamFrames, JetStreamOutbox
 from openami.headend.adapters.postgres import PostgresGroupStore
 from openami.headend.adapters.rekeys_postgres import PostgresKeyAges, PostgresRekeys
 from openami.headend.adapters.requests_postgres import PostgresRequests
+from openami.headend.adapters.threshold_words import JetStreamThresholdWords
+from openami.headend.adapters.thresholds_postgres import PostgresThresholdBook
 from openami.headend.collectors.reports import ReportedStolen
 from openami.headend.collectors.watch import CollectorWatch
 from openami.headend.keeping.budget import CellPolicy
@@ -52,8 +54,10 @@ from openami.headend.session.rollout import RolloutEngines
 from openami.headend.session.sealing import SessionSealing
 from openami.headend.session.session import Sessions
 from openami.headend.session.titles import new_keys_of
+from openami.headend.thresholds.watch import ThresholdWatch
 from openami.kernel.errors import MisuseError, OpenAmiError
 from openami.mdm.adapters.registry_postgres import PostgresRegistry
+from openami.security.adapters.alert_postgres import PostgresAlerts
 from openami.security.adapters.approval_postgres import PostgresApprovals
 from openami.security.adapters.order_postgres import PostgresOrders
 from openami.security.adapters.stolen_postgres import PostgresReports
@@ -126,14 +130,18 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
                     real_now=real_now,
                     reports=ReportedStolen(PostgresReports(state)),
                 )
-                watching = asyncio.create_task(watch.run(stop))
-                # It ends before it is told to by a bug alone; then nobody would watch.
-                watching.add_done_callback(lambda _: stop.set())
+                thresholds = ThresholdWatch(
+                    JetStreamThresholdWords(dmz), PostgresThresholdBook(state), PostgresAlerts(state)
+                )
+                watching = [asyncio.create_task(one.run(stop)) for one in (watch, thresholds)]
+                for task in watching:
+                    # It ends before it is told to by a bug alone; then nobody would watch.
+                    task.add_done_callback(lambda _: stop.set())
                 try:
                     await headend.run(stop, on_ready=ready)
                 finally:
                     stop.set()
-                    await watching
+                    await asyncio.gather(*watching)
         finally:
             for client in (dmz, core):
                 if client is not None:

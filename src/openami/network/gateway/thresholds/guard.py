@@ -83,6 +83,10 @@ class SwitchingGuard:
         """Take the ids of all held commands that two people have released; each lets one command pass."""
         self._released = frozenset(held_ids)
 
+    def is_released(self, held_id: UUID) -> bool:
+        """Tell whether people have released a kept command."""
+        return held_id in self._released
+
     def take_thresholds(self, directive: Directive) -> None:
         """Put the thresholds of a directive into force. Raises ContractError."""
         self.renew(decode_thresholds(directive.body), now_ms=directive.made_at_ms)
