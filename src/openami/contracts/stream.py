@@ -33,6 +33,8 @@ class StreamSpec:
 DMZ_FRAME = StreamSpec("DMZ_FRAME", ("dmz.frame.v1.*", "dmz.mark.v1.*"), 7 * DAY_S)
 DMZ_HEALTH = StreamSpec("DMZ_HEALTH", ("dmz.health.v1.*",), 30 * DAY_S, max_per_subject=16)
 """What the gateway says of each collector (:mod:`openami.contracts.health`): the last few words."""
+DMZ_AIRTIME = StreamSpec("DMZ_AIRTIME", ("dmz.airtime.v1.*.*",), 7 * DAY_S, max_per_subject=1)
+"""How long radios were on the air (:mod:`openami.contracts.airtime`), by collector and part: the newest."""
 DMZ_DIRECTIVE = StreamSpec("DMZ_DIRECTIVE", ("dmz.directive.v1.*.*",), 0, max_per_subject=1)
 """What core tells the gateway as a standing fact; see :mod:`openami.contracts.directive`."""
 DMZ_THRESHOLD = StreamSpec("DMZ_THRESHOLD", ("dmz.threshold.v1.*",), 30 * DAY_S)
@@ -43,7 +45,7 @@ CORE_DEADLETTER = StreamSpec("CORE_DEADLETTER", ("core.deadletter.v1",), 45 * DA
 CORE_CHANGED = StreamSpec("CORE_CHANGED", ("core.changed.v1.*",), 2 * DAY_S)
 CORE_COMMAND = StreamSpec("CORE_COMMAND", ("core.command.v1", "core.outcome.v1"), 14 * DAY_S)
 """What was signed that does more than read, and what became of every command: kept to look at, never read again."""
-DMZ_STREAMS = (DMZ_FRAME, DMZ_HEALTH, DMZ_DIRECTIVE, DMZ_THRESHOLD)
+DMZ_STREAMS = (DMZ_FRAME, DMZ_HEALTH, DMZ_AIRTIME, DMZ_DIRECTIVE, DMZ_THRESHOLD)
 ALL_STREAMS = (*DMZ_STREAMS, CORE_READING, CORE_EVENT, CORE_DEADLETTER, CORE_CHANGED, CORE_COMMAND)
 
 DEADLETTER_SUBJECT = "core.deadletter.v1"
@@ -98,6 +100,11 @@ def directive_subject(kind: int, part: int) -> str:
 def threshold_subject(gateway_id: int) -> str:
     """Subject of what a gateway says about thresholds."""
     return f"dmz.threshold.v1.{gateway_id}"
+
+
+def airtime_subject(collector_id: int, part: int) -> str:
+    """Subject of one part of what a collector's meters counted."""
+    return f"dmz.airtime.v1.{collector_id}.{part}"
 
 
 def reading_subject(partition: int) -> str:

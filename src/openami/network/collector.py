@@ -21,6 +21,7 @@ from secrets import SystemRandom
 
 import structlog
 
+from openami.contracts.airtime import MAX_ROWS, AirtimeDay, encode_airtime
 from openami.contracts.command import OutcomeKind, Refusal
 from openami.contracts.health import HealthReport, encode_report
 from openami.network.downlink import Result, encode_result
@@ -31,6 +32,7 @@ from openami.network.link import (
     LinkError,
     LinkMessage,
     MessageType,
+    encode_message,
     skip_messages,
     stamp_sequences,
 )
@@ -130,6 +132,8 @@ class Collector:
         self._health = health
         self._longest_wait_s = longest_wait_s
         self._has_news = False
+        self._airtime: list[bytes] = []
+        self._tells_airtime = False
         self._on_down: Callable[[int, bytes, bytes], None] | None = None
         self._spool = Spool(spool_folder, max_octets=max_spool_octets)
         self._connection: GatewayConnection | None = None
@@ -176,6 +180,19 @@ class Collector:
     def health_changed(self) -> None:
         """Send a health report now and not with the next heartbeat: a door was opened, a place has changed."""
         self._has_news = True
+        self._wake.set()
+
+    def report_airtime(self, rows: Sequence[AirtimeDay]) -> None:
+        """Tell how long the radios of the meters here were on the air; on each connection again until a newer count.
+
+        Args:
+            rows: counts of today and of the day before, as far as they have come.
+        """
+        parts = [rows[at : at + MAX_ROWS] for at in range(0, len(rows), MAX_ROWS)]
+        self._airtime = [
+            encode_message(MessageType.AIRTIME, seq=part, body=encode_airtime(some)) for part, some in enumerate(parts)
+        ]
+        self._tells_airtime = True
         self._wake.set()
 
     def tell(self, number: int, title: bytes, result: Result) -> None:
@@ -273,6 +290,7 @@ class Collector:
                 raise ConnectionLostError("the gateway did not say where to resume")
         # Whoever opened the door may cut the line next.
         self._has_news = self._health is not None
+        self._tells_airtime = bool(self._airtime)
         self._keep_alive(connection)
         for run in self._spool.runs_after(self._spool.acked_seq):
             await self._send(connection, run, stop)
@@ -290,6 +308,10 @@ class Collector:
     def _keep_alive(self, connection: GatewayConnection) -> None:
         news, self._has_news = self._has_news, False
         connection.keep_alive(asyncio.get_running_loop().time(), has_news=news)
+        if self._tells_airtime:
+            self._tells_airtime = False
+            for message in self._airtime:
+                connection.send(message)
 
     def _report(self) -> bytes:
         if self._health is None:

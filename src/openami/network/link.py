@@ -14,6 +14,7 @@ HEARTBEAT both         0                       a collector's health report or em
                                                empty; see :mod:`openami.contracts.health`
 DOWN      gateway      number of the command   time left and wrapper frame, see :mod:`openami.network.downlink`
 RESULT    collector    number of the command   what became of it; an answer comes as a FRAME of class 3
+AIRTIME   collector    number of the part      how long radios were on the air, see :mod:`openami.contracts.airtime`
 ========= ============ ======================= ==================================================================
 
 A collector sends HELLO and waits. The gateway looks up the collector's newest mark in the stream and answers ACK n:
@@ -76,6 +77,10 @@ class MessageType(IntEnum):
     HEARTBEAT = 4
     DOWN = 5
     RESULT = 6
+    AIRTIME = 7
+
+
+_LARGEST_TYPE = max(MessageType)
 
 
 class LinkMessage(NamedTuple):
@@ -194,7 +199,7 @@ class _Splitter:
                 self._needed = after - at
                 break
             _, kind, frame_class, seq, title, collected_at_ms = unpack(data, at)
-            if not 1 <= kind <= 6 or frame_class > _LARGEST_CLASS or seq > MAX_SEQ:
+            if not 1 <= kind <= _LARGEST_TYPE or frame_class > _LARGEST_CLASS or seq > MAX_SEQ:
                 raise LinkError("header", f"type {kind}, class {frame_class}, seq {seq}", offset=self.consumed + at)
             body = data[at + HEADER_OCTETS : after]
             messages.append(LinkMessage(kind, frame_class, seq, title, collected_at_ms, body))
@@ -205,6 +210,10 @@ class _Splitter:
         if at < end:
             self._pending += data[at:]
         return messages
+
+
+_BESIDE_FRAMES = frozenset({int(MessageType.RESULT), int(MessageType.AIRTIME)})
+"""What a collector may send between frames once they flow."""
 
 
 class LinkState(Enum):
@@ -219,7 +228,7 @@ class GatewayLink:
     """The gateway's side of one connection.
 
     AWAIT_HELLO takes HELLO and nothing else; AWAIT_RESUME takes nothing but HEARTBEAT until :meth:`resume_at` is
-    called; OPEN takes FRAME in sequence, HEARTBEAT and RESULT.
+    called; OPEN takes FRAME in sequence, HEARTBEAT, RESULT and AIRTIME.
     """
 
     __slots__ = ("_next_seq", "_splitter", "hello", "state")
@@ -268,7 +277,7 @@ class GatewayLink:
             self.hello = _parse_hello(message, offset)
             self.state = LinkState.AWAIT_RESUME
         elif self.state is LinkState.AWAIT_HELLO or not (
-            kind == MessageType.HEARTBEAT or (kind == MessageType.RESULT and self.state is LinkState.OPEN)
+            kind == MessageType.HEARTBEAT or (kind in _BESIDE_FRAMES and self.state is LinkState.OPEN)
         ):
             name = MessageType(kind).name
             raise LinkError("turn", f"{name} while {self.state.name.lower()}", offset=offset)

@@ -146,6 +146,18 @@ class HealthBus(Protocol):
         ...
 
 
+class AirtimeBus(Protocol):
+    """Where the gateway puts what radios counted."""
+
+    async def put(self, collector_id: int, part: int, octets: bytes) -> None:
+        """Put the newest count of a part on the stream and on disk.
+
+        Raises:
+            FrameStreamError: it may not be there: put it again.
+        """
+        ...
+
+
 class DirectiveBus(Protocol):
     """What core tells the DMZ as standing facts. The gateway listens on its own bus and dials nobody."""
 

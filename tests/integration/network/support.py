@@ -22,6 +22,7 @@ from openami.contracts.health import HealthReport
 from openami.contracts.stream import DMZ_FRAME
 from openami.kernel.clock import FixedClock
 from openami.kernel.ids import SystemTitle
+from openami.network.adapters.airtime import JetStreamAirtime
 from openami.network.adapters.commands import NatsCommandBus
 from openami.network.adapters.directives import NatsDirectives
 from openami.network.adapters.health import JetStreamHealth
@@ -124,6 +125,7 @@ async def running_gateway(
         commanding=Commanding(NatsCommandBus(client), ListedSigningKeys(keys), real_now_ms) if keys else None,
         directive_bus=NatsDirectives(client) if keys else None,
         threshold_bus=JetStreamThresholds(client),
+        airtime_bus=JetStreamAirtime(client),
         limits=limits,
     )
     stop = asyncio.Event()

@@ -100,6 +100,7 @@ class NatsEngine:
         words = json.loads(self._password_file.read_text())
         gateway = ["dmz.frame.v1.*", "dmz.mark.v1.*", "$JS.API.DIRECT.GET.DMZ_FRAME.>", "$JS.API.STREAM.INFO.DMZ_FRAME"]
         gateway += ["$JS.API.STREAM.MSG.GET.DMZ_FRAME", "$JS.API.INFO", DMZ_OUTCOME_SUBJECT, "dmz.health.v1.*"]
+        gateway += ["dmz.airtime.v1.*.*"]
         directives = DMZ_DIRECTIVE.subjects[0]
         gateway += [_READ_DIRECTIVES, "dmz.threshold.v1.*"]
         command = {
@@ -110,6 +111,7 @@ class NatsEngine:
         headend += ["$JS.ACK.DMZ_FRAME.>", "$JS.API.DIRECT.GET.DMZ_FRAME.>", "$JS.API.STREAM.MSG.GET.DMZ_FRAME"]
         headend += ["$JS.FC.>", "$JS.API.STREAM.INFO.DMZ_HEALTH", "$JS.API.DIRECT.GET.DMZ_HEALTH.>"]
         headend += ["$JS.API.STREAM.MSG.GET.DMZ_HEALTH", "$JS.API.STREAM.INFO.DMZ_THRESHOLD"]
+        headend += ["$JS.API.STREAM.INFO.DMZ_AIRTIME"]
         document: dict[str, Any] = {
             "host": self.host,
             "port": self.port,

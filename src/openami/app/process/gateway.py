@@ -8,6 +8,7 @@ from datetime import date
 from openami.app.engines.nats import NatsEngine, connect_until
 from openami.app.process import ready
 from openami.app.settings import Settings, real_now
+from openami.network.adapters.airtime import JetStreamAirtime
 from openami.network.adapters.commands import NatsCommandBus
 from openami.network.adapters.directives import NatsDirectives
 from openami.network.adapters.health import JetStreamHealth
@@ -46,6 +47,7 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
             ),
             telling=HealthTelling(JetStreamHealth(client), _real_now_ms),
             directive_bus=NatsDirectives(client),
+            airtime_bus=JetStreamAirtime(client),
             threshold_bus=JetStreamThresholds(client),
         )
         await gateway.run(stop, host=settings.host, port=settings.gateway_port, ready=lambda _port: ready())

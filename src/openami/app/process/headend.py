@@ -28,17 +28,21 @@ from openami.app.process import ready
 from openami.app.process.command import client_title
 from openami.app.settings import Settings, real_now
 from openami.app.shipment import root_key
+from openami.contracts.stream import DMZ_AIRTIME
+from openami.headend.adapters.airtime_postgres import PostgresAirtime
 from openami.headend.adapters.campaigns_postgres import PostgresCampaigns
 from openami.headend.adapters.collector_words import JetStreamWords
 from openami.headend.adapters.collectors_postgres import PostgresCollectors
 from openami.headend.adapters.columns_postgres import PostgresColumnSheets
 from openami.headend.adapters.command_process import NatsCommandProcess, listen_to_outcomes
 from openami.headend.adapters.jetstream import JetStreamFrames, JetStreamOutbox
+from openami.headend.adapters.latest_messages import LatestMessages
 from openami.headend.adapters.postgres import PostgresGroupStore
 from openami.headend.adapters.rekeys_postgres import PostgresKeyAges, PostgresRekeys
 from openami.headend.adapters.requests_postgres import PostgresRequests
 from openami.headend.adapters.threshold_words import JetStreamThresholdWords
 from openami.headend.adapters.thresholds_postgres import PostgresThresholdBook
+from openami.headend.collectors.airtime import AirtimeKeeper
 from openami.headend.collectors.reports import ReportedStolen
 from openami.headend.collectors.watch import CollectorWatch
 from openami.headend.keeping.budget import CellPolicy
@@ -73,6 +77,8 @@ KEYS_PER_HOUR = "OPENAMI_KEYS_PER_HOUR"
 """How many meters an hour begin to change their keys, 1 to 3,600,000."""
 KEYS_PAUSE = "OPENAMI_KEYS_PAUSE_S"
 """Pause before a meter that did not answer is tried again, 0.1 s to six hours; it doubles with each try."""
+MAX_COUNTS_A_LOOK = 200
+"""Messages of up to 56 kB: 11 MB of counts at once; the others are read at the next look."""
 
 
 class HeadendRunningError(OpenAmiError):
@@ -133,7 +139,9 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
                 thresholds = ThresholdWatch(
                     JetStreamThresholdWords(dmz), PostgresThresholdBook(state), PostgresAlerts(state)
                 )
-                watching = [asyncio.create_task(one.run(stop)) for one in (watch, thresholds)]
+                counts = LatestMessages(dmz, DMZ_AIRTIME, most=MAX_COUNTS_A_LOOK)
+                keeper = AirtimeKeeper(counts, PostgresAirtime(state), domain=settings.clock())
+                watching = [asyncio.create_task(one.run(stop)) for one in (watch, thresholds, keeper)]
                 for task in watching:
                     # It ends before it is told to by a bug alone; then nobody would watch.
                     task.add_done_callback(lambda _: stop.set())

@@ -28,6 +28,7 @@ import structlog
 from openami.app.collector_health import Housing
 from openami.app.process import ready
 from openami.app.settings import Settings, real_now
+from openami.app.territory_airtime import TELL_EVERY_S, airtime_rows
 from openami.app.territory_files import Standing, TerritoryFiles, bank_of
 from openami.app.territory_memory import TerritoryMemory
 from openami.app.territory_radio import RadioCell, radio_cells, serve_commands
@@ -156,6 +157,8 @@ class Meters:
     _unsettled: deque[tuple[int, Standing]] = field(default_factory=deque)
     _air: list[tuple[int, int, Heard]] = field(default_factory=list)
     _tie: count[int] = field(default_factory=count)
+    _tells_airtime_at_s: float = 0.0
+    _airtime_told_s: int = 0
 
     def prepare(self) -> None:
         """Read the files and build the world."""
@@ -238,6 +241,7 @@ class Meters:
                 self._unsettled.append((self.live.at_s + SETTLED_S, self._standing_now()))
             await self._deliver(until_s=now_s)
             self._keep_settled(now_s)
+            await self._tell_airtime(now_s)
             if steps < STEPS_AT_ONCE:
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(stop.wait(), TICK_S)
@@ -300,6 +304,21 @@ class Meters:
                 await asyncio.sleep(FULL_SPOOL_WAIT_S)
             else:
                 return
+
+    async def _tell_airtime(self, now_s: int) -> None:
+        """Let the collectors tell what their meters' radios counted, after quarter-hours that were measured."""
+        real_s = asyncio.get_running_loop().time()
+        if real_s < self._tells_airtime_at_s or self.live.at_s == self._airtime_told_s:
+            return
+        # Exchanges lie before the territory came to life, so the last meter of a home is the one that hangs there.
+        homes = zip(self.territory.home_of.tolist(), self.fleet.identities, strict=True)
+        title_at = {home: identity.title for home, identity in homes}
+        async with self._turn:
+            rows = airtime_rows(self.air, title_at, now_s=now_s)
+        for collector, counted in zip(self.collectors, rows, strict=True):
+            if counted:
+                collector.report_airtime(counted)
+        self._tells_airtime_at_s, self._airtime_told_s = real_s + TELL_EVERY_S, self.live.at_s
 
     def _standing_now(self) -> Standing:
         registers = self.fleet.registers

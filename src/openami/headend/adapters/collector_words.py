@@ -1,21 +1,17 @@
-"""The gateway's words about collectors, from the DMZ's stream ``DMZ_HEALTH``. Core dials; the gateway never does."""
+"""The gateway's words about collectors, from the DMZ's stream ``DMZ_HEALTH``."""
 
 from __future__ import annotations
 
 import structlog
 from nats.aio.client import Client
-from nats.errors import Error as NatsError
-from nats.js import JetStreamContext, api
-from nats.js.errors import Error as JetStreamError
 
 from openami.contracts.errors import ContractError
 from openami.contracts.health import CollectorWord
 from openami.contracts.stream import DMZ_HEALTH
-from openami.headend.ports import BusUnavailableError
+from openami.headend.adapters.latest_messages import LatestMessages
 
 MAX_WORDS_A_LOOK = 20_000
 """One of each collector that a gateway holds."""
-FIRST_WAIT_S = 0.2
 log = structlog.get_logger("openami.collectors")
 
 
@@ -27,43 +23,19 @@ class JetStreamWords:
     """
 
     def __init__(self, client: Client) -> None:
-        self._client = client
-        self._subscription: JetStreamContext.PushSubscription | None = None
+        self._messages = LatestMessages(client, DMZ_HEALTH, most=MAX_WORDS_A_LOOK)
 
     async def read(self) -> list[CollectorWord]:
         """Return words that came since the last call. Raises BusUnavailableError."""
         words: list[CollectorWord] = []
-        try:
-            if self._subscription is None:
-                self._subscription = await self._begin()
-            while len(words) < MAX_WORDS_A_LOOK:
-                try:
-                    message = await self._subscription.next_msg(timeout=FIRST_WAIT_S)
-                except TimeoutError:
-                    break
-                try:
-                    words.append(CollectorWord.decode(message.data))
-                except ContractError as error:
-                    # The DMZ is not believed to write well: a word that is none is left out, and told.
-                    log.warning("word_unreadable", problem=str(error))
-        except (NatsError, JetStreamError, OSError, TimeoutError) as error:
-            await self.close()
-            raise BusUnavailableError(f"the bus does not answer: {type(error).__name__}") from error
+        for octets in await self._messages.read():
+            try:
+                words.append(CollectorWord.decode(octets))
+            except ContractError as error:
+                # The DMZ is not believed to write well: a word that is none is left out, and told.
+                log.warning("word_unreadable", problem=str(error))
         return words
 
     async def close(self) -> None:
         """Stop reading."""
-        subscription, self._subscription = self._subscription, None
-        if subscription is None:
-            return
-        try:
-            await subscription.unsubscribe()
-        except (NatsError, JetStreamError, OSError, TimeoutError):
-            # The server forgets an ordered consumer by itself.
-            return
-
-    async def _begin(self) -> JetStreamContext.PushSubscription:
-        config = api.ConsumerConfig(deliver_policy=api.DeliverPolicy.LAST_PER_SUBJECT)
-        return await self._client.jetstream().subscribe(
-            DMZ_HEALTH.subjects[0], stream=DMZ_HEALTH.name, ordered_consumer=True, config=config
-        )
+        await self._messages.close()

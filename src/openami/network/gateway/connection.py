@@ -45,6 +45,10 @@ class ConnectionHost(Protocol):
         """Take what a collector says of its health. Raises LinkError."""
         ...
 
+    def airtime(self, connection: CollectorConnection, message: LinkMessage) -> None:
+        """Take how long the radios of a collector's meters were on the air. Raises LinkError."""
+        ...
+
     def awaits_in_clear(self, collector_id: int, message: LinkMessage) -> bool:
         """Tell whether a frame in the clear is the answer to a command that its meter has in hand."""
         ...
@@ -163,6 +167,8 @@ class CollectorConnection(asyncio.Protocol):
             self.send(_HEARTBEAT)
         elif message.type == MessageType.RESULT:
             self._host.received(self, message)
+        elif message.type == MessageType.AIRTIME:
+            self._host.airtime(self, message)
         elif self.link.hello is not None and self.link.hello.collector_id != self.collector_id:
             self.end("hello_of_another")
         else:

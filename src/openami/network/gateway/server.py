@@ -21,6 +21,7 @@ from openami.contracts.command import CommandOutcome
 from openami.contracts.deadletter import RefusalReason
 from openami.contracts.directive import Directive, DirectiveKind
 from openami.kernel.clock import Clock
+from openami.network.gateway.airtime import AirtimePost
 from openami.network.gateway.batch import RefusedFrame
 from openami.network.gateway.check import is_association_answer, is_refusal_in_clear
 from openami.network.gateway.command import NoSigningKeys
@@ -40,6 +41,7 @@ from openami.network.gateway.thresholds.telling import ThresholdTelling
 from openami.network.gateway.titles import DirectedTitles
 from openami.network.link import LinkMessage, LinkState
 from openami.network.ports import (
+    AirtimeBus,
     DirectiveBus,
     FrameStream,
     FrameStreamError,
@@ -72,6 +74,7 @@ class Gateway:
         commanding: the road down; None: nothing goes down.
         telling: where the health of collectors is said; None: nowhere.
         directive_bus: what core tells as standing facts; None: what is on disk and in files holds.
+        airtime_bus: where the counts of radios go; None: nowhere.
         threshold_bus: where it is said that a threshold is near or reached; None: in the log alone.
         limits: named limits.
 
@@ -95,6 +98,7 @@ class Gateway:
         commanding: Commanding | None = None,
         telling: HealthTelling | None = None,
         directive_bus: DirectiveBus | None = None,
+        airtime_bus: AirtimeBus | None = None,
         threshold_bus: ThresholdBus | None = None,
         limits: GatewayLimits | None = None,
     ) -> None:
@@ -110,6 +114,7 @@ class Gateway:
         self._commanding = commanding
         self._telling = telling
         self.health = HealthBook(gateway_id, since_ms=self._health_now_ms())
+        self._airtime = AirtimePost(airtime_bus)
         self._keys: SigningKeys = commanding.keys if commanding else NoSigningKeys()
         self._directive_bus = directive_bus
         self.directives = DirectiveBook(self._keys, folder / "directives")
@@ -169,8 +174,8 @@ class Gateway:
             await self._directive_bus.read(self.directives.take)
         publishing = asyncio.create_task(self.publisher.run())
         looking = asyncio.create_task(self._look_around())
-        work = [publishing, looking, asyncio.create_task(self._hear_directives())]
-        work = [publishing, looking, asyncio.create_task(self._threshold_telling.run())]
+        beside = (self._hear_directives(), self._threshold_telling.run(), self._airtime.run())
+        work = [publishing, looking, *(asyncio.create_task(one) for one in beside)]
         if self._telling is not None:
             work.append(asyncio.create_task(tell_health(self.health, self._telling)))
         stopping = asyncio.create_task(stop.wait())
@@ -265,6 +270,10 @@ class Gateway:
     def heartbeat(self, connection: CollectorConnection, message: LinkMessage) -> None:
         """Take what a collector says of its health. Raises LinkError."""
         self.health.heard(connection.collector_id, message, now_ms=self._health_now_ms())
+
+    def airtime(self, connection: CollectorConnection, message: LinkMessage) -> None:
+        """Take how long radios were on the air. Raises LinkError."""
+        self._airtime.take(connection.collector_id, message, self.titles, now_s=asyncio.get_running_loop().time())
 
     def awaits_in_clear(self, collector_id: int, message: LinkMessage) -> bool:
         """Tell whether a frame in the clear is the answer to a command that its meter has in hand."""
@@ -415,7 +424,7 @@ class Gateway:
             held -= octets
 
     def _all_counts(self) -> Counter[str]:
-        return self.counts + self.publisher.counts + self.desk.counts + self.directives.counts
+        return self.counts + self.publisher.counts + self.desk.counts + self.directives.counts + self._airtime.counts
 
     def _write_status(self) -> None:
         status = {
