@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
 from openami.headend.command.ports import CommandUnavailableError
+from openami.headend.ports import Lease
 from openami.headend.switching.blocks import BlockCode, SwitchFacts
+from openami.headend.switching.life import SwitchTurn
 from openami.headend.switching.list_file import OrderList, written_list
 from openami.headend.switching.order import SwitchItem, SwitchSubject
+from openami.kernel.ids import SystemTitle
 from openami.kernel.time import Period
 from openami.security.access.order import (
     Order,
@@ -20,7 +23,9 @@ from openami.security.access.order import (
     OrdersUnavailableError,
     digest_of_items,
 )
+from openami.security.audit.entry import AuditEntry
 from openami.security.suites.ed25519 import public_key_of, sign
+from openami.security.watch.alert import Alert
 
 CIS_KEY = b"c" * 32
 ANNA, BEN = UUID(int=0xA), UUID(int=0xB)
@@ -146,3 +151,71 @@ def signed_list(
     places = tuple(sorted((item.title, item.service_point_id) for item in items))
     found = OrderList(list_id, subject, now, Period(now, now + hours * HOUR), places)
     return written_list(found, sign=lambda octets: sign(octets, private_key=key))
+
+
+@dataclass
+class MemoryTurns:
+    """Where meters of orders stand, in memory; a :class:`~openami.headend.session.switch_ports.SwitchStore`."""
+
+    rows: dict[tuple[UUID, SystemTitle], SwitchTurn] = field(default_factory=dict)
+
+    async def adopted(self, orders: Collection[UUID], partitions: frozenset[int]) -> set[UUID]:
+        del partitions
+        return {order_id for order_id, _ in self.rows if order_id in orders}
+
+    async def adopt(self, _lease: Lease, turns: Sequence[SwitchTurn]) -> None:
+        for turn in turns:
+            self.rows.setdefault((turn.order_id, turn.title), turn)
+
+    async def due(self, partitions: frozenset[int], *, now_s: float, limit: int) -> list[SwitchTurn]:
+        del partitions
+        found = [t for t in self.rows.values() if t.ended_at_s is None and t.due_s <= now_s]
+        return sorted(found, key=lambda turn: turn.due_s)[:limit]
+
+    async def strays(self, partitions: frozenset[int], standing: Collection[UUID]) -> list[SwitchTurn]:
+        del partitions
+        return [t for t in self.rows.values() if t.ended_at_s is None and t.order_id not in standing]
+
+    async def keep(self, _lease: Lease, turn: SwitchTurn) -> None:
+        if self.rows[turn.order_id, turn.title].ended_at_s is None:
+            self.rows[turn.order_id, turn.title] = turn
+
+    def of(self, order_id: UUID) -> list[SwitchTurn]:
+        """Return the meters of an order."""
+        return [turn for (order, _), turn in self.rows.items() if order == order_id]
+
+
+@dataclass
+class MemoryLog:
+    """What came of each meter."""
+
+    ends: list[SwitchTurn] = field(default_factory=list)
+
+    async def ended(self, turn: SwitchTurn, _subject: SwitchSubject | None) -> None:
+        self.ends.append(turn)
+
+
+@dataclass
+class MemoryAudit:
+    """An audit log in memory."""
+
+    entries: list[AuditEntry] = field(default_factory=list)
+
+    async def write(self, entry: AuditEntry) -> None:
+        self.entries.append(entry)
+
+
+@dataclass
+class MemoryAlerts:
+    """Alerts in memory."""
+
+    alerts: dict[UUID, Alert] = field(default_factory=dict)
+
+    async def raise_alert(self, alert: Alert) -> None:
+        self.alerts.setdefault(alert.alert_id, alert)
+
+    async def newest(self, *, limit: int) -> Sequence[Alert]:
+        return list(self.alerts.values())[:limit]
+
+    async def seen(self, alert_id: UUID, *, by: UUID, at: datetime) -> bool:
+        raise NotImplementedError

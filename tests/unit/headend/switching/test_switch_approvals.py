@@ -198,6 +198,19 @@ async def test_a_list_changed_by_one_meter_is_refused_whole(people: tuple[UUID, 
 
 
 @pytest.mark.attack("A16")
+@pytest.mark.parametrize("change", ["added", "taken", "heavier"])
+async def test_an_order_changed_by_one_meter_after_its_approval_is_refused_whole(change: str) -> None:
+    desk = Desk()
+    listed = desk.book.listed[desk.make().subject.order_id]
+    if change == "added":
+        listed.append(SwitchItem(STRANGER, UUID(int=99)).encode())
+    else:
+        listed[2] = replace(ITEMS[2], load_w=9).encode()
+        listed[:] = listed[: 2 if change == "taken" else 3]
+    assert await desk.refusal() == (Refusal.NEEDS_APPROVAL, LIST_CHANGED)
+
+
+@pytest.mark.attack("A16")
 async def test_an_order_for_non_payment_without_a_list_is_good_for_nothing() -> None:
     desk = Desk()
     desk.make(OWES)
