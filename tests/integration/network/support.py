@@ -30,6 +30,7 @@ from openami.network.adapters.jetstream import JetStreamFrames
 from openami.network.adapters.thresholds import JetStreamThresholds
 from openami.network.collector import Collector, OfferedFrame
 from openami.network.gateway import Commanding, Gateway, GatewayLimits, HealthTelling, ListedSigningKeys
+from openami.network.gateway.flow import Flow
 from openami.network.ports import FrameStream, KnownTitles
 from openami.security.pki import RevocationList, Role, client_context, ensure_identity, server_context
 
@@ -107,6 +108,7 @@ async def running_gateway(
     titles: KnownTitles | None = None,
     port: int = 0,
     keys: Path | None = None,
+    flow: Flow | None = None,
     through: Callable[[FrameStream], FrameStream] = lambda stream: stream,
 ) -> AsyncIterator[RunningGateway]:
     client = await connect(engine.url("gateway"), name="test-gateway")
@@ -127,6 +129,7 @@ async def running_gateway(
         threshold_bus=JetStreamThresholds(client),
         airtime_bus=JetStreamAirtime(client),
         limits=limits,
+        flow=flow,
     )
     stop = asyncio.Event()
     listening: asyncio.Future[int] = asyncio.get_running_loop().create_future()

@@ -15,6 +15,7 @@ from openami.network.adapters.health import JetStreamHealth
 from openami.network.adapters.jetstream import JetStreamFrames
 from openami.network.adapters.thresholds import JetStreamThresholds
 from openami.network.gateway import Commanding, Gateway, HealthTelling, ListedSigningKeys, ListedTitles
+from openami.network.gateway.flow import CellRates, Flow, MeterRates
 from openami.security.pki import RevocationList, Role, ensure_identity, server_context
 
 
@@ -48,6 +49,7 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
             telling=HealthTelling(JetStreamHealth(client), _real_now_ms),
             directive_bus=NatsDirectives(client),
             airtime_bus=JetStreamAirtime(client),
+            flow=Flow(MeterRates(), CellRates()),
             threshold_bus=JetStreamThresholds(client),
         )
         await gateway.run(stop, host=settings.host, port=settings.gateway_port, ready=lambda _port: ready())

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from collections.abc import Callable
 from typing import Protocol, cast
 
 from openami.contracts.deadletter import RefusalReason
@@ -51,6 +52,10 @@ class ConnectionHost(Protocol):
 
     def awaits_in_clear(self, collector_id: int, message: LinkMessage) -> bool:
         """Tell whether a frame in the clear is the answer to a command that its meter has in hand."""
+        ...
+
+    def over_rate(self) -> Callable[[bytes], bool] | None:
+        """Return what counts a frame for its meter now and tells whether it is beyond what a meter can have."""
         ...
 
     def doubt_of(self, collector_id: int) -> tuple[int, int] | None:
@@ -142,18 +147,21 @@ class CollectorConnection(asyncio.Protocol):
     def _sort(self, messages: list[LinkMessage]) -> None:
         publisher, titles, collector_id = self._host.publisher, self._host.titles, self.collector_id
         frame, routes = int(MessageType.FRAME), self._host.desk.book.routes
-        doubt = self._host.doubt_of(collector_id)
+        doubt, is_over_rate = self._host.doubt_of(collector_id), self._host.over_rate()
         for message in messages:
             if message.type != frame:
                 self._take(message)
                 continue
-            reason = refusal_of(message.body, message.title)
+            least_suite = titles.least_suite(message.title)
+            reason = refusal_of(message.body, message.title, least_suite=least_suite or 0)
             if reason is RefusalReason.DOWNGRADE and self._host.awaits_in_clear(collector_id, message):
                 reason = None
-            if reason is None and message.title not in titles:
+            if reason is None and least_suite is None:
                 reason = RefusalReason.UNKNOWN_TITLE
             if reason is None and doubt is not None and doubt[0] <= message.collected_at_ms < doubt[1]:
                 reason = RefusalReason.STOLEN_COLLECTOR
+            if reason is None and is_over_rate is not None and is_over_rate(message.title):
+                reason = RefusalReason.OVER_RATE
             if reason is None:
                 if routes.get(message.title) != collector_id:
                     self._host.desk.book.heard(message.title, collector_id)

@@ -170,6 +170,10 @@ class CommandDesk:
             return
         self._end(message.seq, result, now_ms)
 
+    def is_asked(self, title: bytes) -> bool:
+        """Tell whether a command was handed down to a meter whose answer may still come."""
+        return title in self._in_clear
+
     def expects_in_clear(self, title: bytes, collector_id: int, *, is_association: bool, now_ms: int) -> bool:
         """Tell whether an answer in the clear may come from there now; each command lets one pass.
 

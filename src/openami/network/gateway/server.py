@@ -28,6 +28,8 @@ from openami.network.gateway.command import NoSigningKeys
 from openami.network.gateway.connection import CollectorConnection
 from openami.network.gateway.desk import CommandDesk, Commanding
 from openami.network.gateway.directives import DirectiveBook
+from openami.network.gateway.door import Door
+from openami.network.gateway.flow import Flow
 from openami.network.gateway.health import HealthBook, HealthTelling, tell_health
 from openami.network.gateway.limits import GatewayLimits
 from openami.network.gateway.publisher import Publisher
@@ -70,13 +72,13 @@ class Gateway:
         run_name: unlike that of any other run; begins batch ids.
         revoked: certificates that are refused, beside those that core tells of.
         titles: devices that may send, until core tells of them.
-        rate_limit: makes the rate limit of a collector, given its number and the monotonic time; None: no limit.
         commanding: the road down; None: nothing goes down.
         telling: where the health of collectors is said; None: nowhere.
         directive_bus: what core tells as standing facts; None: what is on disk and in files holds.
         airtime_bus: where the counts of radios go; None: nowhere.
         threshold_bus: where it is said that a threshold is near or reached; None: in the log alone.
         limits: named limits.
+        flow: how much may come in; None: as much as comes, but for sources that are hasty.
 
     Raises:
         SegmentError, QuarantineError: the disk refused.
@@ -94,13 +96,13 @@ class Gateway:
         run_name: str,
         revoked: RevocationList,
         titles: KnownTitles | None = None,
-        rate_limit: Callable[[int, float], RateLimit] | None = None,
         commanding: Commanding | None = None,
         telling: HealthTelling | None = None,
         directive_bus: DirectiveBus | None = None,
         airtime_bus: AirtimeBus | None = None,
         threshold_bus: ThresholdBus | None = None,
         limits: GatewayLimits | None = None,
+        flow: Flow | None = None,
     ) -> None:
         known = DirectedTitles(titles)
         self.titles: KnownTitles = known
@@ -110,7 +112,8 @@ class Gateway:
         self._ssl_context = ssl_context
         self._real_today = real_today
         self._revoked = RevokedPeers(revoked)
-        self._rate_limit = rate_limit
+        self._flow = flow or Flow()
+        self._clock = clock
         self._commanding = commanding
         self._telling = telling
         self.health = HealthBook(gateway_id, since_ms=self._health_now_ms())
@@ -168,7 +171,6 @@ class Gateway:
         Raises:
             OSError: the address is taken.
         """
-        loop = asyncio.get_running_loop()
         if self._directive_bus is not None:
             # Nobody gets in before it is known who does not.
             await self._directive_bus.read(self.directives.take)
@@ -179,24 +181,24 @@ class Gateway:
         if self._telling is not None:
             work.append(asyncio.create_task(tell_health(self.health, self._telling)))
         stopping = asyncio.create_task(stop.wait())
-        server = await loop.create_server(
+        door = Door(
             lambda: CollectorConnection(self),
-            host,
-            port,
-            ssl=self._ssl_context,
-            ssl_handshake_timeout=self._limits.handshake_s,
-            backlog=4096,
-            reuse_address=True,
+            ssl_context=self._ssl_context,
+            handshake_s=self._limits.handshake_s,
+            rates=self._flow.sources,
+            count=self.count,
         )
         try:
+            taken = door.open(host, port)
             if self._commanding is not None:
                 await self._commanding.bus.subscribe(lambda octets: self.desk.take(octets, now_ms=self._now_ms()))
-            ready(server.sockets[0].getsockname()[1])
+            work.append(asyncio.create_task(door.run()))
+            ready(taken)
             done, _ = await asyncio.wait({*work, stopping}, return_when=asyncio.FIRST_COMPLETED)
             for task in done - {stopping}:
                 task.result()
         finally:
-            server.close()
+            await door.close()
             await self._finish([*work, stopping])
 
     async def _finish(self, tasks: list[asyncio.Task[None] | asyncio.Task[bool]]) -> None:
@@ -236,7 +238,7 @@ class Gateway:
         if older is not None:
             older.end("replaced")
         self.health.opened(peer.number, now_ms=self._health_now_ms())
-        return self._rate_limit(peer.number, connection.opened_at_s) if self._rate_limit else None
+        return self._flow.cells.bucket_of(peer.number, connection.opened_at_s) if self._flow.cells else None
 
     def introduced(self, connection: CollectorConnection) -> None:
         """Look up the mark beside everything else."""
@@ -281,6 +283,12 @@ class Gateway:
         return (is_association or is_refusal_in_clear(message.body)) and self.desk.expects_in_clear(
             message.title, collector_id, is_association=is_association, now_ms=self._now_ms()
         )
+
+    def over_rate(self) -> Callable[[bytes], bool] | None:
+        """Return what counts a frame for its meter now and tells whether it is beyond what a meter can have."""
+        rates, asked, now_s = self._flow.meters, self.desk.is_asked, self._clock.now().timestamp()
+        # A meter that is asked answers: as often as it is asked.
+        return None if rates is None else lambda title: not (asked(title) or rates.takes(title, now_s=now_s))
 
     def doubt_of(self, collector_id: int) -> tuple[int, int] | None:
         """Return from when until when, by its own stamps, a collector was in the wrong hands."""
