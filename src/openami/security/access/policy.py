@@ -42,6 +42,7 @@ class Kind(StrEnum):
     FIRMWARE = "firmware"
     KEYS = "keys"
     COLLECTOR = "collector"
+    THRESHOLD = "threshold"
     SWITCH = "switch"
     """Switching orders: what is done to customers' supply."""
     SUPPLY_HOLD = "supply_hold"
@@ -127,6 +128,9 @@ TABLE: tuple[Rule, ...] = (
     _rule((*_DESK, Role.INSTALLER, Role.SECADM), Action.CHANGE, Kind.COLLECTOR, Relation.NONE, _OPERATIONS),
     # Each alone may plan, approve or stop a campaign; that two different people must have is asked for elsewhere.
     _rule((*_DESK, Role.SECADM), Action.CHANGE, Kind.FIRMWARE, Relation.NONE, _OPERATIONS),
+    # What may be switched, and what the gateway keeps. Two different people change it; each alone may propose.
+    _rule(_CONSOLE, Action.READ, Kind.THRESHOLD, Relation.NONE, _OPERATIONS),
+    _rule((*_DESK, Role.SECADM), Action.CHANGE, Kind.THRESHOLD, Relation.NONE, _OPERATIONS),
     # Where keys stand, never a key. Whoever learns that keys leaked must be able to say so at once.
     _rule((*_DESK, Role.SECADM, Role.SECAUD), Action.READ, Kind.KEYS, Relation.NONE, _OPERATIONS),
     _rule((*_DESK, Role.SECADM), Action.CHANGE, Kind.KEYS, Relation.NONE, _OPERATIONS),
