@@ -9,8 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from collections import Counter
+from dataclasses import dataclass, field
 
 import structlog
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from openami.app.engines.address import nats_url
 from openami.app.engines.nats import connect_until
@@ -19,11 +22,12 @@ from openami.app.process import ready
 from openami.app.settings import Home, Settings, real_now
 from openami.app.shipment import root_key
 from openami.app.standing_facts import keep_told, standing_facts
-from openami.contracts.command import CommandClass
+from openami.contracts.command import CommandClass, CommandOutcome
 from openami.headend.adapters.commands import CommandServer, NatsRoad
 from openami.headend.adapters.directives import NatsDirectiveRoad
 from openami.headend.adapters.firmware_store import PostgresFirmwareStore
 from openami.headend.adapters.send_counters import PostgresCounterReserve
+from openami.headend.adapters.switch_facts import PostgresSwitchFacts
 from openami.headend.command.approvals import CompositeApprovals
 from openami.headend.command.counters import SendCounters
 from openami.headend.command.firmware import FirmwareApprovals
@@ -32,9 +36,16 @@ from openami.headend.command.pairs import Pairs
 from openami.headend.command.rekey import KeyApprovals, KeyRotation
 from openami.headend.command.service import CommandEngines, CommandService
 from openami.headend.command.standing import DirectiveOffice
+from openami.headend.command.switching import SwitchApprovals, SwitchEngines
+from openami.headend.command.witness import AuditWitness
 from openami.headend.listening.keyfeed import KeyFeed
+from openami.headend.switching.rules_file import rules_of
 from openami.kernel.ids import SystemTitle
+from openami.kernel.time import zone_named
+from openami.security.access.order import OrdersUnavailableError
+from openami.security.adapters.alert_postgres import PostgresAlerts
 from openami.security.adapters.approval_postgres import PostgresApprovals
+from openami.security.adapters.audit_postgres import PostgresAuditLog
 from openami.security.adapters.order_postgres import PostgresOrders
 from openami.security.adapters.secret_file import secret_in
 from openami.security.adapters.vault_postgres import KeyBindingError, PostgresVault
@@ -68,7 +79,10 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
     try:
         if dmz is None or core is None:
             return
-        async with room_database(settings, "openami_security") as security:
+        async with (
+            room_database(settings, "openami_security") as security,
+            room_database(settings, "openami_audit") as audit,
+        ):
             table = KeyTable()
             vault = PostgresVault(security, root_key(settings))
             keys = KeyFeed(vault, table)
@@ -77,8 +91,13 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
             rotation = KeyRotation(Pairs(table, keys), vault, warrants, dice=secrets.token_bytes, now=clock.now)
             road = NatsRoad(dmz, core)
             firmware = FirmwareApprovals(PostgresApprovals(security), PostgresFirmwareStore(security), real_now)
+            switching = switch_approvals(settings, security, PostgresAuditLog(audit), table)
             approvals = CompositeApprovals(
-                {CommandClass.FIRMWARE: firmware, CommandClass.KEY: KeyApprovals(rotation, warrants)}
+                {
+                    CommandClass.FIRMWARE: firmware,
+                    CommandClass.KEY: KeyApprovals(rotation, warrants),
+                    CommandClass.SWITCH: switching,
+                }
             )
             service = CommandService(
                 own_title=client_title(home).octets,
@@ -95,7 +114,8 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
             )
             poller = asyncio.gather(poll_keys(keys, stop), keep_told(office, stop))
             try:
-                await road.listen(lambda outcome: service.counts.update([f"outcome_{outcome.kind.name.lower()}"]))
+                heard = HeardOutcomes(service.counts, switching)
+                await road.listen(heard.take)
                 await CommandServer(core, service, rotation).run(stop, on_ready=ready)
             finally:
                 poller.cancel()
@@ -105,6 +125,46 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
         for client in (dmz, core):
             if client is not None:
                 await client.close()
+
+
+def switch_approvals(
+    settings: Settings, security: AsyncEngine, audit: PostgresAuditLog, table: KeyTable
+) -> SwitchApprovals:
+    """Return the judge of switching orders over this process's tables."""
+    clock = settings.clock()
+    facts = PostgresSwitchFacts(security, real_now=real_now, domain_now=clock.now)
+    witness = AuditWitness(audit, PostgresAlerts(security), real_now, clock)
+    engines = SwitchEngines(PostgresOrders(security), facts, witness, table.level_of)
+    zone = zone_named(settings.zone)
+    return SwitchApprovals(engines, rules_of(), zone, real_now=real_now, clock=clock)
+
+
+@dataclass(slots=True)
+class HeardOutcomes:
+    """Takes the network's word about commands: counts it, and lets items of switching orders be used up by it.
+
+    Args:
+        counts: of the service.
+        switching: whose items they are.
+    """
+
+    counts: Counter[str]
+    switching: SwitchApprovals
+    _working: set[asyncio.Task[None]] = field(default_factory=set)
+
+    def take(self, outcome: CommandOutcome) -> None:
+        """Take one word."""
+        self.counts.update([f"outcome_{outcome.kind.name.lower()}"])
+        task = asyncio.get_running_loop().create_task(self._heard(outcome))
+        self._working.add(task)
+        task.add_done_callback(self._working.discard)
+
+    async def _heard(self, outcome: CommandOutcome) -> None:
+        try:
+            await self.switching.heard(outcome)
+        except OrdersUnavailableError as error:
+            # The item may be used as often as its order lets it; the meter's own state is asked before that.
+            log.warning("order_use_not_kept", error=str(error))
 
 
 async def poll_keys(keys: KeyFeed, stop: asyncio.Event) -> None:

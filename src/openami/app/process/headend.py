@@ -23,6 +23,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from openami.app.engines.address import nats_url, postgres_url
 from openami.app.engines.nats import connect_until
+from openami.app.engines.rooms import room_engine
 from openami.app.fleet_roster import RegistryRoster
 from openami.app.process import ready
 from openami.app.process.command import client_title
@@ -40,6 +41,7 @@ from openami.headend.adapters.latest_messages import LatestMessages
 from openami.headend.adapters.postgres import PostgresGroupStore
 from openami.headend.adapters.rekeys_postgres import PostgresKeyAges, PostgresRekeys
 from openami.headend.adapters.requests_postgres import PostgresRequests
+from openami.headend.adapters.switch_turns import PostgresSwitchTurns
 from openami.headend.adapters.threshold_words import JetStreamThresholdWords
 from openami.headend.adapters.thresholds_postgres import PostgresThresholdBook
 from openami.headend.collectors.airtime import AirtimeKeeper
@@ -57,12 +59,15 @@ from openami.headend.session.rekey_group import RekeyEngines
 from openami.headend.session.rollout import RolloutEngines
 from openami.headend.session.sealing import SessionSealing
 from openami.headend.session.session import Sessions
+from openami.headend.session.switch_log import AuditSwitchLog
+from openami.headend.session.switch_ports import SwitchEngines
 from openami.headend.session.titles import new_keys_of
 from openami.headend.thresholds.watch import ThresholdWatch
 from openami.kernel.errors import MisuseError, OpenAmiError
 from openami.mdm.adapters.registry_postgres import PostgresRegistry
 from openami.security.adapters.alert_postgres import PostgresAlerts
 from openami.security.adapters.approval_postgres import PostgresApprovals
+from openami.security.adapters.audit_postgres import PostgresAuditLog
 from openami.security.adapters.order_postgres import PostgresOrders
 from openami.security.adapters.stolen_postgres import PostgresReports
 from openami.security.adapters.vault_postgres import PostgresVault
@@ -104,13 +109,15 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
         registry = create_async_engine(
             postgres_url(settings, "openami_mdm"), pool_size=1, hide_parameters=True, pool_pre_ping=True
         )
+        # What was switched is written down here, and nothing else of this process.
+        audit = room_engine(settings, "openami_audit", pool_size=1)
         try:
             if dmz is not None and core is not None:
                 table = KeyTable()
                 exchanges = Exchanges(NatsCommandProcess(core, real_now), new_id=uuid4)
                 await listen_to_outcomes(core, exchanges.told)
                 keys = KeyFeed(PostgresVault(security, root_key(settings)), table)
-                fetched = _Fetched(core, exchanges, table, keys, state, security, registry)
+                fetched = _Fetched(core, exchanges, table, keys, state, security, registry, audit)
                 engines = Engines(
                     source=JetStreamFrames(dmz),
                     outbox=JetStreamOutbox(core),
@@ -157,6 +164,7 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
             await state.dispose()
             await security.dispose()
             await registry.dispose()
+            await audit.dispose()
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,14 +178,16 @@ class _Fetched:
     state: AsyncEngine
     security: AsyncEngine
     registry: AsyncEngine
+    audit: AsyncEngine
 
 
 def _asking(settings: Settings, fetched: _Fetched) -> AskingEngines:
     """Return what it takes to ask meters: sessions over the command process and the road down."""
     state, clock, table = fetched.state, settings.clock(), fetched.table
     process = NatsCommandProcess(fetched.core, real_now)
+    sealing = SessionSealing(process, fetched.exchanges, table)
     sessions = Sessions(
-        sealing=SessionSealing(process, fetched.exchanges, table),
+        sealing=sealing,
         downlink=fetched.exchanges,
         own_title=client_title(settings.home),
         secret=token_bytes,
@@ -193,6 +203,12 @@ def _asking(settings: Settings, fetched: _Fetched) -> AskingEngines:
         columns=PostgresColumnSheets(state),
         policy=KeepingPolicy(cell=_cell_policy(os.environ).shared(settings.partition_groups)),
         firmware=RolloutEngines(PostgresCampaigns(state), PostgresApprovals(state)),
+        switching=SwitchEngines(
+            PostgresOrders(state),
+            PostgresSwitchTurns(state),
+            AuditSwitchLog(PostgresAuditLog(fetched.audit), PostgresAlerts(state), real_now, clock),
+            sealing,
+        ),
         rekey=RekeyEngines(
             PostgresRekeys(state),
             process,

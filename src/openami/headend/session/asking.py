@@ -14,6 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from typing import Protocol
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -46,6 +47,8 @@ from openami.headend.session.operations import Circumstance
 from openami.headend.session.rekey_group import GroupRekey, RekeyEngines
 from openami.headend.session.rollout import GroupRollout, RolloutEngines, Way
 from openami.headend.session.session import SessionFailedError, Sessions
+from openami.headend.session.switch_ports import SwitchEngines, SwitchWay
+from openami.headend.session.switch_work import GroupSwitching
 from openami.headend.session.titles import GroupTitles, can_ask, title_column
 from openami.kernel.clock import Clock
 from openami.kernel.errors import OpenAmiError
@@ -87,6 +90,7 @@ class AskingEngines:
         columns: keeps what meters say of their columns; None where that is not asked.
         firmware: campaigns; None for a head-end without them.
         rekey: changes of keys; None for a head-end without them.
+        switching: switching orders; None for a head-end without them.
     """
 
     requests: RequestStore
@@ -98,6 +102,24 @@ class AskingEngines:
     columns: ColumnSheets | None = None
     firmware: RolloutEngines | None = None
     rekey: RekeyEngines | None = None
+    switching: SwitchEngines | None = None
+
+
+class GroupWork(Protocol):
+    """What a group's owner does beside keeping its meters read."""
+
+    async def turn(self) -> None:
+        """Begin what is due; to be called often.
+
+        Raises:
+            StateUnavailableError: the tables do not answer.
+            LostLeaseError: the group belongs to another owner now.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Let go of what runs; the next owner takes it up."""
+        ...
 
 
 class GroupAsking:
@@ -134,13 +156,8 @@ class GroupAsking:
         self._releases: set[asyncio.Task[None]] = set()
         self._due = {"plan": 0.0, "roster": 0.0, "forget": 0.0, "idle": 0.0, "plan_domain": 0.0}
         self._tells_levels = False
-        self._rollout: GroupRollout | None = None
         self._rekey: GroupRekey | None = None
-        way = Way(engines.sessions, self._titles.management_of, self._air_of, engines.dice, real_now)
-        if engines.firmware is not None:
-            self._rollout = GroupRollout(lease, partitions, engines.firmware, way)
-        if engines.rekey is not None:
-            self._rekey = GroupRekey(lease, partitions, table, engines.rekey, way)
+        self._works = self._begun(lease, partitions, table)
 
     @property
     def keeper(self) -> Keeper:
@@ -207,10 +224,8 @@ class GroupAsking:
             while not stop.is_set():
                 try:
                     await self._turn()
-                    if self._rollout is not None:
-                        await self._rollout.turn()
-                    if self._rekey is not None:
-                        await self._rekey.turn()
+                    for work in self._works:
+                        await work.turn()
                 except StateUnavailableError as error:
                     log.warning("asking_unavailable", group=self._lease.group, error=str(error))
                 try:
@@ -218,10 +233,8 @@ class GroupAsking:
                 except TimeoutError:
                     continue
         finally:
-            if self._rollout is not None:
-                await self._rollout.close()
-            if self._rekey is not None:
-                await self._rekey.close()
+            for work in self._works:
+                await work.close()
             tasks = [*self._tasks, *self._releases]
             for task in tasks:
                 task.cancel()
@@ -230,6 +243,20 @@ class GroupAsking:
         # What was answered just now is done; what still ran is asked again by the next owner.
         with suppress(StateUnavailableError):
             await self._save()
+
+    def _begun(self, lease: Lease, partitions: frozenset[int], table: KeyTable) -> tuple[GroupWork, ...]:
+        """Return what this group does beside reading, the most urgent first."""
+        engines, works = self._engines, list[GroupWork]()
+        way = Way(engines.sessions, self._titles.management_of, self._air_of, engines.dice, self._real_now)
+        if engines.switching is not None:
+            of_switches = SwitchWay(way.sessions, self._titles.profile_of, way.budget_of, way.dice, way.real_now)
+            works.append(GroupSwitching(lease, partitions, engines.switching, of_switches))
+        if engines.firmware is not None:
+            works.append(GroupRollout(lease, partitions, engines.firmware, way))
+        if engines.rekey is not None:
+            self._rekey = GroupRekey(lease, partitions, table, engines.rekey, way)
+            works.append(self._rekey)
+        return tuple(works)
 
     async def _turn(self) -> None:
         real_s, now_s = self._real_s(), self._now_s()
