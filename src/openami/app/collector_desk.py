@@ -9,24 +9,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from uuid import uuid4
 
+from openami.app.collector_reports import CollectorReports
 from openami.app.desk import Act, Person, acting
 from openami.app.engines.rooms import room_database
-from openami.app.settings import Settings, real_now
+from openami.app.settings import Settings
 from openami.headend.adapters.collectors_postgres import PostgresCollectors
 from openami.headend.collectors.finding import CollectorFinding
 from openami.headend.collectors.judge import Standing
 from openami.kernel.time import instant_from_epoch_s
 from openami.security.access.policy import Kind
-from openami.security.access.stolen import (
-    CollectorReport,
-    Whereabouts,
-    require_sensible,
-    standing_of,
-)
+from openami.security.access.stolen import CollectorReport, Whereabouts, standing_of
 from openami.security.adapters.stolen_postgres import PostgresReports
-from openami.security.pki import Role, certificate_serial, revoke
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,20 +65,10 @@ class CollectorDesk:
             f"collector.{whereabouts.value}",
             f"collector {collector_id} {whereabouts.value} from {said_at.isoformat()}: {note}",
         )
-        async with (
-            acting(self._settings, person, act) as principal,
-            room_database(self._settings, "openami_access") as engine,
-        ):
-            book = PostgresReports(engine)
-            standing = standing_of(await book.reports())
-            require_sensible(whereabouts, collector_id, standing, from_at=said_at, domain_now=domain_now)
-            report = CollectorReport(
-                uuid4(), collector_id, whereabouts, said_at, self._serials(collector_id), principal.user_id,
-                real_now(), note,
-            )  # fmt: skip
-            await book.add(report)
-        self._revoke(collector_id)
-        return report
+        async with acting(self._settings, person, act) as principal:
+            return await CollectorReports(self._settings).keep(
+                principal.user_id, collector_id, whereabouts, from_at=said_at, note=note
+            )
 
     async def fleet(self) -> FleetOfCollectors:
         """Return what is known of collectors."""
@@ -92,12 +76,3 @@ class CollectorDesk:
             book = PostgresCollectors(engine)
             reports = standing_of(await PostgresReports(engine).reports())
             return FleetOfCollectors(await book.fleet(), await book.findings(open_only=True), reports)
-
-    def _serials(self, collector_id: int) -> frozenset[int]:
-        serial = certificate_serial(self._settings.home.folder("pki"), role=Role.COLLECTOR, number=collector_id)
-        return frozenset() if serial is None else frozenset({serial})
-
-    def _revoke(self, collector_id: int) -> None:
-        """Take the certificate's files away, so that whoever puts the collector up again makes a new one."""
-        if self._serials(collector_id):
-            revoke(self._settings.home.folder("pki"), role=Role.COLLECTOR, number=collector_id)

@@ -6,8 +6,9 @@ Every method may raise :class:`~openami.portal.ports.SourceUnavailableError`.
 from __future__ import annotations
 
 from typing import Protocol
+from uuid import UUID
 
-from openami.portal.views.collector import CollectorsView
+from openami.portal.views.collector import CollectorReportView, CollectorsView, Whereabouts
 
 
 class CollectorDesk(Protocol):
@@ -15,4 +16,14 @@ class CollectorDesk(Protocol):
 
     async def collectors(self) -> CollectorsView:
         """Return every collector that is not retired, those that need a person first."""
+        ...
+
+    async def report(
+        self, user_id: UUID, collector_id: int, whereabouts: Whereabouts, *, at: int | None, reason: str
+    ) -> CollectorReportView:
+        """Keep a person's report; the gateway is told within seconds.
+
+        Raises:
+            RefusedError: the report makes no sense.
+        """
         ...

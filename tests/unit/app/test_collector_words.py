@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID, uuid4
 
 import pytest
 
@@ -14,7 +15,10 @@ from openami.headend.collectors.finding import CollectorFinding, CollectorRule, 
 from openami.headend.collectors.judge import Home, Standing
 from openami.kernel.clock import FixedClock
 from openami.kernel.finding import Severity
-from openami.portal.views.collector import CollectorState
+from openami.portal.ports import RefusedError
+from openami.portal.views.collector import CollectorState, Whereabouts
+from openami.security.access.stolen import CollectorReport, ReportRefusedError
+from openami.security.access.stolen import Whereabouts as Said
 
 NOW = datetime(2026, 7, 1, 12, tzinfo=UTC)
 NOW_MS = int(NOW.timestamp() * 1000)
@@ -47,6 +51,46 @@ class Shelf:
         return self._findings[:limit]
 
 
+class Reports:
+    """Keeps reports unless they make no sense."""
+
+    def __init__(self) -> None:
+        self.kept: list[CollectorReport] = []
+
+    async def keep(
+        self, user_id: UUID, collector_id: int, whereabouts: Said, *, from_at: datetime, note: str
+    ) -> CollectorReport:
+        if from_at > NOW:
+            raise ReportRefusedError("the time lies in the future")
+        self.kept.append(CollectorReport(uuid4(), collector_id, whereabouts, from_at, frozenset(), user_id, NOW, note))
+        return self.kept[-1]
+
+
+def desk(shelf: Shelf, reports: Reports | None = None) -> WatchedCollectors:
+    return WatchedCollectors(shelf, reports or Reports(), FixedClock(NOW), FixedClock(NOW))
+
+
+async def test_a_report_says_since_when_and_by_whom_and_now_where_nobody_says_when() -> None:
+    reports = Reports()
+    user = uuid4()
+    view = await desk(Shelf({}, []), reports).report(user, 9, Whereabouts.STOLEN, at=None, reason="its box is empty")
+    (kept,) = reports.kept
+    assert (kept.collector_id, kept.from_at, kept.user_id, kept.whereabouts) == (9, NOW, user, Said.STOLEN)
+    assert view.at == int(NOW.timestamp())
+
+
+@pytest.mark.parametrize("at", [int(NOW.timestamp()) + 60, 10**15])
+async def test_a_report_that_makes_no_sense_is_refused_with_words(at: int) -> None:
+    with pytest.raises(RefusedError):
+        await desk(Shelf({}, [])).report(uuid4(), 9, Whereabouts.BACK, at=at, reason="found it")
+
+
+async def test_a_stolen_collector_is_the_first_of_all() -> None:
+    found = [finding(4, CollectorRule.ENCLOSURE_OPEN), finding(5, CollectorRule.STOLEN, is_in=0)]
+    view = await desk(Shelf({4: standing(4), 5: standing(5)}, found)).collectors()
+    assert [c.state for c in view.collectors] == [CollectorState.STOLEN, CollectorState.SUSPECT]
+
+
 async def test_collectors_that_need_a_person_come_first() -> None:
     found = [
         finding(2, CollectorRule.CERTIFICATE_ENDS, severity=Severity.WARN, days_left=40),
@@ -55,7 +99,7 @@ async def test_collectors_that_need_a_person_come_first() -> None:
         finding(1, CollectorRule.CLOCK_OFF, severity=Severity.WARN, ended=True, offset_s=90),
     ]
     fleet = {n: standing(n) for n in (1, 2, 3, 4)}
-    view = await WatchedCollectors(Shelf(fleet, found), FixedClock(NOW)).collectors()
+    view = await desk(Shelf(fleet, found)).collectors()
     assert [(c.collector_id, c.state) for c in view.collectors] == [
         (4, CollectorState.SUSPECT),
         (3, CollectorState.SILENT),
@@ -66,7 +110,7 @@ async def test_collectors_that_need_a_person_come_first() -> None:
 
 
 async def test_what_a_collector_says_of_itself_is_shown() -> None:
-    view = await WatchedCollectors(Shelf({1: standing(1)}, []), FixedClock(NOW)).collectors()
+    view = await desk(Shelf({1: standing(1)}, [])).collectors()
     (one,) = view.collectors
     assert (one.words, one.moved_m, one.spool_frames, one.certificate_days_left) == ("Well.", 111, 40, 12)
     assert (one.clock_offset_s, one.is_on_backup_supply, one.heard_at) == (1.2, True, NOW_MS // 1000 - 5)
@@ -74,7 +118,7 @@ async def test_what_a_collector_says_of_itself_is_shown() -> None:
 
 async def test_an_old_collector_that_reports_nothing_is_shown_by_its_connection_alone() -> None:
     fleet = {1: standing(1, report=None, is_open=False)}
-    (one,) = (await WatchedCollectors(Shelf(fleet, []), FixedClock(NOW)).collectors()).collectors
+    (one,) = (await desk(Shelf(fleet, [])).collectors()).collectors
     assert (one.words, one.moved_m, one.spool_frames, one.clock_offset_s) == ("Not connected now.", None, None, None)
 
 
@@ -97,7 +141,7 @@ async def test_every_rule_has_its_sentence_and_its_action(
     rule: CollectorRule, evidence: dict[str, Any], words: str
 ) -> None:
     shelf = Shelf({1: standing(1)}, [finding(1, rule, **evidence)])
-    (one,) = (await WatchedCollectors(shelf, FixedClock(NOW)).collectors()).collectors
+    (one,) = (await desk(shelf).collectors()).collectors
     (shown,) = one.findings
     assert shown.words.startswith(words)
     assert shown.action.endswith(".")

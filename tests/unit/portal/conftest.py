@@ -24,7 +24,7 @@ from openami.portal.config import PortalConfig, Ports
 from openami.portal.live import LiveHub
 from openami.portal.ports import MeterFacts, Place, PricedIntervals, RefusedError, Series
 from openami.portal.views.bill import BillSummaryView, BillView
-from openami.portal.views.collector import CollectorsView
+from openami.portal.views.collector import CollectorReportView, CollectorsView, Whereabouts
 from openami.portal.views.fleet import MeterReadView, MissingReadsView, ReadKind, ReadState, ServiceLevelsView
 from openami.portal.views.radio import ExposureColumnsView, MeterRadioView
 from openami.portal.views.staff import (
@@ -277,6 +277,11 @@ class FakeCollectors:
 
     async def collectors(self) -> CollectorsView:
         return CollectorsView(as_of=0, collectors=[], ended=[])
+
+    async def report(
+        self, user_id: UUID, collector_id: int, whereabouts: Whereabouts, *, at: int | None, reason: str
+    ) -> CollectorReportView:
+        return CollectorReportView(report_id=user_id, collector_id=collector_id, whereabouts=whereabouts, at=at or 0)
 
 
 @dataclass

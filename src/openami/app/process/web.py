@@ -16,6 +16,7 @@ from granian.server.embed import Server
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from openami.app.collector_reports import CollectorReports
 from openami.app.engines.address import nats_url, postgres_url
 from openami.app.engines.bus_address import BusError
 from openami.app.engines.nats import connect
@@ -154,7 +155,7 @@ async def wired(settings: Settings) -> AsyncIterator[Parts]:
             operations=operations,
             fleet=FleetDesk(PostgresFleetBooks(portal), headend, operations, data, real, domain, settings.zone),
             radios=RadioDesk(data, PostgresAirtime(portal), radios, domain),
-            collectors=WatchedCollectors(PostgresCollectors(portal), real),
+            collectors=WatchedCollectors(PostgresCollectors(portal), CollectorReports(settings), real, domain),
             live=hub,
             real=real,
             domain=domain,

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
+from uuid import UUID
 
 from openami.app.web.operations import answering
 from openami.contracts.health import LinkPresence
@@ -13,8 +15,18 @@ from openami.headend.collectors.finding import CollectorFinding, CollectorRule
 from openami.headend.collectors.judge import Standing, distance_m
 from openami.kernel.clock import Clock
 from openami.kernel.finding import Severity
-from openami.kernel.time import epoch_s
-from openami.portal.views.collector import CollectorFindingView, CollectorState, CollectorsView, CollectorView
+from openami.kernel.time import epoch_s, instant_from_epoch_s
+from openami.portal.ports import RefusedError, SourceUnavailableError
+from openami.portal.views.collector import (
+    CollectorFindingView,
+    CollectorReportView,
+    CollectorState,
+    CollectorsView,
+    CollectorView,
+    Whereabouts,
+)
+from openami.security.access.stolen import CollectorReport, ReportRefusedError, ReportsUnavailableError
+from openami.security.access.stolen import Whereabouts as Said
 
 FINDINGS_READ = 2_000
 ENDED_SHOWN = 50
@@ -41,17 +53,30 @@ class CollectorShelf(Protocol):
         ...
 
 
+class ReportKeeper(Protocol):
+    """Where reports of people are kept."""
+
+    async def keep(
+        self, user_id: UUID, collector_id: int, whereabouts: Said, *, from_at: datetime, note: str
+    ) -> CollectorReport:
+        """Keep a report. Raises ReportRefusedError, ReportsUnavailableError."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class WatchedCollectors:
     """Implements :class:`~openami.portal.console_ports.CollectorDesk`.
 
     Args:
         shelf: words and findings.
-        real: the host's clock.
+        reports: keeps what people say of them.
+        real, domain: the two clocks.
     """
 
     shelf: CollectorShelf
+    reports: ReportKeeper
     real: Clock
+    domain: Clock
 
     @answering
     async def collectors(self) -> CollectorsView:
@@ -68,6 +93,25 @@ class WatchedCollectors:
             as_of=epoch_s(self.real.now()),
             collectors=sorted(views, key=lambda v: (order.index(v.state), v.collector_id)),
             ended=[_finding(f) for f in found if f.ended_ms is not None][:ENDED_SHOWN],
+        )
+
+
+    async def report(
+        self, user_id: UUID, collector_id: int, whereabouts: Whereabouts, *, at: int | None, reason: str
+    ) -> CollectorReportView:
+        """Keep a person's report."""
+        from_s = epoch_s(self.domain.now()) if at is None else at
+        try:
+            from_at = instant_from_epoch_s(from_s)
+            kept = await self.reports.keep(
+                user_id, collector_id, Said(whereabouts.value), from_at=from_at, note=reason
+            )
+        except (ReportRefusedError, OverflowError) as error:
+            raise RefusedError(str(error)) from error
+        except ReportsUnavailableError as error:
+            raise SourceUnavailableError(str(error)) from error
+        return CollectorReportView(
+            report_id=kept.report_id, collector_id=collector_id, whereabouts=whereabouts, at=epoch_s(kept.from_at)
         )
 
 
@@ -98,7 +142,9 @@ def _collector(number: int, standing: Standing, findings: Sequence[CollectorFind
 def _state(findings: Sequence[CollectorFinding]) -> CollectorState:
     rules = {f.condition.rule for f in findings}
     serious = {f.condition.rule for f in findings if f.condition.severity is Severity.FAIL}
-    if serious & {CollectorRule.STOLEN, CollectorRule.SILENT, CollectorRule.ENCLOSURE_OPEN, CollectorRule.MOVED}:
+    if CollectorRule.STOLEN in rules:
+        return CollectorState.STOLEN
+    if serious & {CollectorRule.SILENT, CollectorRule.ENCLOSURE_OPEN, CollectorRule.MOVED}:
         return CollectorState.SUSPECT
     if CollectorRule.SILENT in rules:
         return CollectorState.SILENT

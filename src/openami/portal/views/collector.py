@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from uuid import UUID
 
 from pydantic import Field
 
@@ -48,6 +49,30 @@ class CollectorView(View):
     clock_offset_s: float | None
     moved_m: int | None = Field(description="How far it is from where it was put up; null where it does not know.")
     findings: list[CollectorFindingView]
+
+
+class Whereabouts(StrEnum):
+    """What a report says of a collector."""
+
+    STOLEN = "stolen"
+    BACK = "back"
+
+
+class ReportCollector(View):
+    """Report a collector stolen, or back."""
+
+    whereabouts: Whereabouts
+    at: int | None = Field(description="Since when, or until when, it was away, domain time, epoch s; null: now.")
+    reason: str = Field(min_length=5, max_length=500, description="What happened, for the log; no customer's name.")
+
+
+class CollectorReportView(View):
+    """A report that was kept. The gateway is told within seconds."""
+
+    report_id: UUID
+    collector_id: int
+    whereabouts: Whereabouts
+    at: int
 
 
 class CollectorsView(View):
