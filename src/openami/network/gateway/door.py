@@ -14,6 +14,7 @@ from collections.abc import Callable
 import structlog
 
 from openami.network.gateway.flow import SourceRates
+from openami.network.gateway.tls import TlsEnd, TlsServer
 
 BACKLOG = 4096
 MAX_HANDSHAKES = 512
@@ -42,8 +43,7 @@ class Door:
         rates: SourceRates,
         count: Callable[[str], None],
     ) -> None:
-        self._make = make
-        self._ssl_context = ssl_context
+        self._tls = TlsServer(ssl_context, make)
         self._handshake_s = handshake_s
         self._rates = rates
         self._count = count
@@ -99,17 +99,22 @@ class Door:
 
     async def _shake_hands(self, connection: socket.socket) -> None:
         loop = asyncio.get_running_loop()
+        shaken: asyncio.Future[bool] = loop.create_future()
         try:
-            await loop.connect_accepted_socket(
-                self._make,
-                connection,
-                ssl=self._ssl_context,
-                ssl_handshake_timeout=self._handshake_s,
-            )
-        except (OSError, ssl.SSLError, TimeoutError):
-            # Strangers, and whoever shows no certificate of ours.
+            transport, _ = await loop.connect_accepted_socket(lambda: TlsEnd(self._tls, shaken), connection)
+        except OSError:
             self._count("handshakes_failed")
             connection.close()
+            return
+        is_shaken = False
+        try:
+            with contextlib.suppress(TimeoutError):
+                is_shaken = await asyncio.wait_for(shaken, self._handshake_s)
+        finally:
+            if not is_shaken:
+                # Strangers, and whoever shows no certificate of ours.
+                self._count("handshakes_failed")
+                transport.close()
 
     async def close(self) -> None:
         """Take no more, and end handshakes that are under way."""
