@@ -14,7 +14,6 @@ import sys
 import pytest
 from rich.console import Console
 from rich.table import Table
-from tests.attacks.long import found_here
 from tests.attacks.rows import ROWS
 from tests.attacks.tally import Tally
 
@@ -30,6 +29,8 @@ def main(arguments: list[str]) -> int:
     said = io.StringIO()
     with contextlib.redirect_stdout(said if as_json else sys.stdout):
         code = pytest.main([*_RUN, *(a for a in arguments if a != "--json")], plugins=[tally])
+    from tests.attacks.long import found_here
+
     tally.long = tally.long or found_here()
     if code not in _ENDED_WELL:
         print(said.getvalue(), file=sys.stderr)

@@ -1,6 +1,6 @@
 """Counts, on every worker of pytest, the tests of each attack that only the long runs take, and tells the first one.
 
-A plugin by name (``-p tests.attacks.long``), so that the workers load it too.
+A plugin by name (``-p tests.attacks.long``), so that the workers load it too; nobody imports it before pytest does.
 """
 
 from __future__ import annotations
@@ -9,9 +9,8 @@ from collections import Counter
 from collections.abc import Sequence
 
 import pytest
-from tests.attacks.marks import rows_of
+from tests.attacks.marks import LONG, rows_of
 
-TOLD = "attacks_long"
 _found: Counter[str] = Counter()
 
 
@@ -25,7 +24,7 @@ def pytest_deselected(items: Sequence[pytest.Item]) -> None:
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Hand the counts over with what a worker says at its end."""
     if (output := getattr(session.config, "workeroutput", None)) is not None:
-        output[TOLD] = dict(_found)
+        output[LONG] = dict(_found)
 
 
 def found_here() -> Counter[str]:

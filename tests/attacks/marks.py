@@ -9,6 +9,8 @@ import pytest
 from tests.attacks.rows import OTHER_ROWS, ROWS, rows_named
 
 PROPERTY = "attack"
+LONG = "attacks_long"
+"""What a worker says at its end: by row, how many tests only the long runs take."""
 
 
 def mark_by_name(item: pytest.Item) -> None:

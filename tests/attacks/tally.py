@@ -8,8 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 import pytest
-from tests.attacks.long import TOLD
-from tests.attacks.marks import rows_of
+from tests.attacks.marks import LONG, rows_of
 from tests.attacks.rows import ROWS
 
 
@@ -55,7 +54,7 @@ class Tally:
 
     def pytest_testnodedown(self, node: Any) -> None:
         """Take from a worker how many tests only the long runs take; all workers collect the same."""
-        self.long = Counter(getattr(node, "workeroutput", {}).get(TOLD, {})) or self.long
+        self.long = Counter(getattr(node, "workeroutput", {}).get(LONG, {})) or self.long
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Count a test once: by its call, or by the step before or after it that went wrong."""

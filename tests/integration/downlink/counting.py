@@ -12,16 +12,21 @@ import random
 import signal
 import sys
 import time
+from pathlib import Path
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from openami.headend.adapters.counter_epoch import CounterEpoch
 from openami.headend.adapters.send_counters import PostgresCounterReserve
 from openami.headend.command.counters import SendCounters
 
 
-async def _take(url: str, meter: UUID, handle: int) -> None:
-    counters = SendCounters(PostgresCounterReserve(create_async_engine(url)))
+async def _take(url: str, meter: UUID, handle: int, epoch_file: Path) -> None:
+    engine = create_async_engine(url)
+    epoch = CounterEpoch(engine, epoch_file, lambda: int(time.time()))
+    await epoch.renew()
+    counters = SendCounters(PostgresCounterReserve(engine, epoch))
     while True:
         taken = await counters.take(meter, 1)
         os.write(handle, f"{taken}\n".encode())
@@ -40,7 +45,7 @@ def main() -> None:
         handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         child = os.fork()
         if child == 0:
-            asyncio.run(_take(url, meter, handle))
+            asyncio.run(_take(url, meter, handle, Path(file).with_name("counter_epoch")))
         if dice.random() < 0.6:
             # At work, however slow the machine is; the others die while they connect, reserve or begin.
             _wait_for_growth(handle)

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
 from tests.conftest import ROOT
 
@@ -18,6 +19,7 @@ from openami.app.bench.pushes import FIRST_END, PushFactory
 from openami.app.engines.nats import NatsEngine
 from openami.app.engines.postgres import PostgresEngine
 from openami.contracts.command import Refusal
+from openami.headend.adapters.counter_epoch import CounterEpoch
 from openami.headend.adapters.send_counters import PostgresCounterReserve
 from openami.headend.command.counters import BLOCK
 from openami.headend.command.ports import CommandRefusedError
@@ -59,7 +61,13 @@ async def test_blocks_of_two_processes_lie_beside_each_other_and_end_before_the_
     factory = await ship(postgres, tmp_path)
     meter = factory.meters[0].meter_id
     engines = [create_async_engine(postgres.url("openami_security")) for _ in range(2)]
-    one, two = (PostgresCounterReserve(e) for e in engines)
+    epochs = [CounterEpoch(e, tmp_path / f"epoch{n}", lambda: 1_000) for n, e in enumerate(engines)]
+    for epoch in epochs:
+        await epoch.renew()
+    # The second found another's token and no home of its own: it may be one that was lost.
+    async with engines[0].begin() as connection:
+        await connection.execute(text("delete from security.counter_epoch"))
+    one, two = (PostgresCounterReserve(e, epoch) for e, epoch in zip(engines, epochs, strict=True))
     firsts = await asyncio.gather(*(r.reserve(meter, 1, count=BLOCK) for r in (one, two) for _ in range(10)))
     assert sorted(firsts) == list(range(1, 20 * BLOCK, BLOCK))
     rest = 2**32 - (20 * BLOCK + 1)

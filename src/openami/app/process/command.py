@@ -24,15 +24,18 @@ from openami.app.shipment import root_key
 from openami.app.standing_facts import keep_told, standing_facts
 from openami.contracts.command import CommandClass, CommandOutcome
 from openami.headend.adapters.commands import CommandServer, NatsRoad
+from openami.headend.adapters.counter_epoch import CounterEpoch
 from openami.headend.adapters.directives import NatsDirectiveRoad
 from openami.headend.adapters.firmware_store import PostgresFirmwareStore
 from openami.headend.adapters.send_counters import PostgresCounterReserve
 from openami.headend.adapters.switch_facts import PostgresSwitchFacts
 from openami.headend.command.approvals import CompositeApprovals
 from openami.headend.command.counters import SendCounters
+from openami.headend.command.epoch import RENEW_S
 from openami.headend.command.firmware import FirmwareApprovals
 from openami.headend.command.key_orders import KeyOrders
 from openami.headend.command.pairs import Pairs
+from openami.headend.command.ports import CommandUnavailableError
 from openami.headend.command.rekey import KeyApprovals, KeyRotation
 from openami.headend.command.service import CommandEngines, CommandService
 from openami.headend.command.standing import DirectiveOffice
@@ -99,10 +102,12 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
                     CommandClass.SWITCH: switching,
                 }
             )
+            epoch = CounterEpoch(security, home.folder("command") / "counter_epoch", _real_now_s)
+            await epoch.renew()
             service = CommandService(
                 own_title=client_title(home).octets,
                 table=table,
-                counters=SendCounters(PostgresCounterReserve(security)),
+                counters=SendCounters(PostgresCounterReserve(security, epoch)),
                 signing_key=signing_key,
                 engines=CommandEngines(keys=keys, approvals=approvals, road=road, clock=clock, real_now=real_now),
             )
@@ -112,7 +117,7 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
                 signing_key=signing_key,
                 real_now=real_now,
             )
-            poller = asyncio.gather(poll_keys(keys, stop), keep_told(office, stop))
+            poller = asyncio.gather(poll_keys(keys, stop), keep_told(office, stop), renew_epoch(epoch, stop))
             try:
                 heard = HeardOutcomes(service.counts, switching)
                 await road.listen(heard.take)
@@ -167,6 +172,16 @@ class HeardOutcomes:
             log.warning("order_use_not_kept", error=str(error))
 
 
+async def renew_epoch(epoch: CounterEpoch, stop: asyncio.Event) -> None:
+    """Change the counters' token every minute until ``stop`` is set."""
+    while not stop.is_set():
+        await asyncio.sleep(RENEW_S)
+        try:
+            await epoch.renew()
+        except CommandUnavailableError as error:
+            log.warning("counter_epoch_not_renewed", error=str(error))
+
+
 async def poll_keys(keys: KeyFeed, stop: asyncio.Event) -> None:
     """Keep the table of keys up to date until ``stop`` is set, whatever the vault says meanwhile."""
     while not stop.is_set():
@@ -178,3 +193,7 @@ async def poll_keys(keys: KeyFeed, stop: asyncio.Event) -> None:
             # Keys that were withdrawn since must not be sealed with for ever because one row is spoiled.
             log.error("vault_row_spoiled", error=str(error))  # noqa: TRY400 - the text names the row, the trace nothing
         await asyncio.sleep(KEY_POLL_S)
+
+
+def _real_now_s() -> int:
+    return int(real_now().timestamp())
