@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
+from openami.app.accounts import RealClock, accounts_of
 from openami.app.engines.rooms import room_database
-from openami.app.process.web import RealClock, accounts_of
 from openami.app.settings import Settings
 from openami.kernel.errors import OpenAmiError
 from openami.security.access.gate import Gate, Look
@@ -36,6 +37,16 @@ class Person:
 
 
 @dataclass(frozen=True, slots=True)
+class Decided:
+    """Who acts on a page: the portal's door has signed them in, decided on this very act, and written it down."""
+
+    principal: Principal
+
+
+Actor: TypeAlias = Person | Decided
+
+
+@dataclass(frozen=True, slots=True)
 class Act:
     """What a person does.
 
@@ -53,7 +64,7 @@ class Act:
 
 
 @asynccontextmanager
-async def acting(settings: Settings, person: Person, act: Act) -> AsyncIterator[Principal]:
+async def acting(settings: Settings, person: Actor, act: Act) -> AsyncIterator[Principal]:
     """Hold a signed-in person for the length of one act that is decided and in the log.
 
     Raises:
@@ -61,6 +72,9 @@ async def acting(settings: Settings, person: Person, act: Act) -> AsyncIterator[
         AccessDeniedError: the table of roles does not allow it.
         AuditUnavailableError: the log does not take the row.
     """
+    if isinstance(person, Decided):
+        yield person.principal
+        return
     async with (
         room_database(settings, "openami_access") as access,
         room_database(settings, "openami_audit") as audit,

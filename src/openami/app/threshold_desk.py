@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID, uuid4
 
-from openami.app.desk import Act, Person, acting
+from openami.app.desk import Act, Actor, acting
 from openami.app.engines.rooms import room_database
 from openami.app.settings import Settings, real_now
 from openami.contracts.errors import ContractError
@@ -94,7 +94,7 @@ class ThresholdDesk:
             found = [order for kind in KINDS for order in await PostgresOrders(engine).newest(kind)]
         return sorted(found, key=lambda order: order.made_at, reverse=True)
 
-    async def propose(self, person: Person, document: bytes, *, reason: str) -> Order:
+    async def propose(self, person: Actor, document: bytes, *, reason: str) -> Order:
         """Order other thresholds.
 
         Args:
@@ -121,7 +121,7 @@ class ThresholdDesk:
             person, OrderKind.THRESHOLDS, f"thresholds version {wanted.version}", reason, [item], note, document
         )
 
-    async def release(self, person: Person, held_ids: Collection[UUID], *, reason: str) -> Order:
+    async def release(self, person: Actor, held_ids: Collection[UUID], *, reason: str) -> Order:
         """Order that kept commands may pass, each once.
 
         Raises:
@@ -137,7 +137,7 @@ class ThresholdDesk:
         note = f"{len(items)} kept commands: {', '.join(sorted(map(str, set(held_ids)))[:10])}"
         return await self._order(person, OrderKind.RELEASE, f"release {len(items)} commands", reason, items, note)
 
-    async def approve(self, person: Person, order_id: UUID) -> Order:
+    async def approve(self, person: Actor, order_id: UUID) -> Order:
         """Give a second person's approval to an order as it stands in the tables, and return it.
 
         Raises:
@@ -155,7 +155,7 @@ class ThresholdDesk:
             await orders.approve(order.subject, approval_id=uuid4(), user_id=principal.user_id, at=real_now())
             return await orders.order(order_id)
 
-    async def withdraw(self, person: Person, order_id: UUID) -> None:
+    async def withdraw(self, person: Actor, order_id: UUID) -> None:
         """Let an order change nothing any more; thresholds that are in force stay.
 
         Raises:
@@ -168,7 +168,7 @@ class ThresholdDesk:
 
     async def _order(
         self,
-        person: Person,
+        person: Actor,
         kind: OrderKind,
         action: str,
         reason: str,

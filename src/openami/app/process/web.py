@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 
 import structlog
@@ -16,12 +15,14 @@ from granian.server.embed import Server
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from openami.app.accounts import RealClock as RealClock  # noqa: PLC0414 - taken from here by others
+from openami.app.accounts import accounts_of as accounts_of  # noqa: PLC0414 - likewise
 from openami.app.collector_reports import CollectorReports
 from openami.app.engines.address import nats_url, postgres_url
 from openami.app.engines.bus_address import BusError
 from openami.app.engines.nats import connect
 from openami.app.process import ready
-from openami.app.settings import Settings, real_now
+from openami.app.settings import Settings
 from openami.app.web.bills import PortalBills
 from openami.app.web.collectors import WatchedCollectors
 from openami.app.web.fleet import FleetDesk
@@ -48,8 +49,6 @@ from openami.portal.application import create_app
 from openami.portal.config import PortalConfig, Ports
 from openami.portal.live import LiveHub
 from openami.security.access.gate import Gate
-from openami.security.access.password import PasswordBook
-from openami.security.adapters.access_postgres import PostgresAccounts
 from openami.security.adapters.audit_postgres import AuditSequencer, PostgresAuditLog
 from openami.security.adapters.row_security import row_secured_engine
 from openami.security.adapters.secret_file import secret_in
@@ -66,14 +65,6 @@ log = structlog.get_logger("openami.web")
 
 class WebServerError(OpenAmiError):
     """The HTTP server ended by itself; the supervisor starts the process again."""
-
-
-class RealClock:
-    """The host's clock."""
-
-    def now(self) -> datetime:
-        """Return the present instant."""
-        return real_now()
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,12 +154,6 @@ async def wired(settings: Settings) -> AsyncIterator[Parts]:
         config = PortalConfig(zone=settings.zone, speed=settings.speed, static=STATIC if STATIC.is_dir() else None)
         sequencer = AuditSequencer(audit.engine, real, audit_key_of(settings))
         yield Parts(create_app(config, ports), hub, LiveFeed(hub, data, domain), operations, sequencer)
-
-
-def accounts_of(settings: Settings, engine: AsyncEngine, real: RealClock) -> PostgresAccounts:
-    """Return the installation's accounts; the key of its login digests is made at the first call."""
-    key = secret_in(settings.home.folder("keys"), "login.key")
-    return PostgresAccounts(engine, real, key, PasswordBook())
 
 
 def audit_key_of(settings: Settings) -> bytes:
