@@ -6,11 +6,14 @@ A batch becomes one message per partition that has frames and one mark per colle
 from __future__ import annotations
 
 import json
+import struct
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from hashlib import sha256
 
 from openami.contracts.deadletter import RefusalReason
-from openami.contracts.frame import encode_packed_frames, pack_frame, unpack_frame
+from openami.contracts.directive_body import ID_OCTETS
+from openami.contracts.frame import FrameClass, encode_packed_frames, pack_frame, unpack_frame
 from openami.contracts.stream import frame_subject, mark_subject, partition_of_octets
 from openami.network.link import LinkMessage
 from openami.network.ports import StreamMessage
@@ -18,6 +21,7 @@ from openami.network.ports import StreamMessage
 MAX_BATCH_OCTETS = 2 * 1024 * 1024
 """A batch is closed at this size, so a message of one partition stays under the bus's 4 MiB."""
 MAX_BATCH_FRAMES = 8_000
+_IDENTITY = struct.Struct(">IQ8s")
 COLLECTOR_OCTETS = 4
 """A packed frame begins with its collector's number."""
 MAX_BATCH_COLLECTORS = 500
@@ -26,7 +30,7 @@ MAX_BATCH_COLLECTORS = 500
 
 @dataclass(frozen=True, slots=True)
 class RefusedFrame:
-    """A frame that may not pass, on its way to the quarantine."""
+    """A frame that may not pass, on its way to the quarantine or out of it."""
 
     collector_id: int
     seq: int
@@ -34,6 +38,13 @@ class RefusedFrame:
     title: bytes
     collected_at_ms: int
     octets: bytes
+    frame_class: int = int(FrameClass.PROFILE)
+
+    @property
+    def frame_id(self) -> bytes:
+        """What people name it by, 16 octets, made of all that it is: another frame has another id."""
+        head = _IDENTITY.pack(self.collector_id, self.seq, self.title)
+        return sha256(head + self.octets).digest()[:ID_OCTETS]
 
 
 @dataclass(slots=True)
@@ -63,28 +74,57 @@ class Batch:
 
     def add(self, collector_id: int, message: LinkMessage) -> None:
         """Add a frame that passed."""
-        title, octets = message.title, message.body
         packed = pack_frame(
             collector_id=collector_id,
             seq=message.seq,
             frame_class=message.frame_class,
-            title=title,
+            title=message.title,
             collected_at_ms=message.collected_at_ms,
-            octets=octets,
+            octets=message.body,
         )
+        self._put(message.title, packed)
+        self.last_seq[collector_id] = message.seq
+
+    def release(self, number: int, release_id: int, frame: RefusedFrame) -> None:
+        """Add a frame that was in the quarantine, as it came; a mark of its own says how far releases have come.
+
+        Args:
+            number: of this release, rising.
+            release_id: whose mark it is.
+            frame: what is released.
+        """
+        packed = pack_frame(
+            collector_id=frame.collector_id,
+            seq=frame.seq,
+            frame_class=frame.frame_class,
+            title=frame.title,
+            collected_at_ms=frame.collected_at_ms,
+            octets=frame.octets,
+        )
+        self._put(frame.title, packed)
+        self.last_seq[release_id] = number
+
+    def _put(self, title: bytes, packed: bytes) -> None:
         partition = partition_of_octets(title)
         try:
             self.partitions[partition].append(packed)
         except KeyError:
             self.partitions[partition] = [packed]
-        self.last_seq[collector_id] = message.seq
         self.octets += len(packed)
         self.frames += 1
 
     def refuse(self, collector_id: int, message: LinkMessage, reason: RefusalReason) -> None:
         """Add a frame that may not pass: it takes its place in the sequence and goes to the quarantine."""
         self.refused.append(
-            RefusedFrame(collector_id, message.seq, reason, message.title, message.collected_at_ms, message.body)
+            RefusedFrame(
+                collector_id,
+                message.seq,
+                reason,
+                message.title,
+                message.collected_at_ms,
+                message.body,
+                message.frame_class,
+            )
         )
         self.last_seq[collector_id] = message.seq
         self.octets += len(message.body)
@@ -102,8 +142,9 @@ class Batch:
             self.partitions[partition] = [packed for packed in frames if not packed.startswith(mark)]
             if not self.partitions[partition]:
                 del self.partitions[partition]
-            for _, seq, _, title, collected_at_ms, octets in map(unpack_frame, theirs):
-                self.refused.append(RefusedFrame(collector_id, seq, reason, title, collected_at_ms, octets))
+            for _, seq, frame_class, title, collected_at_ms, octets in map(unpack_frame, theirs):
+                row = RefusedFrame(collector_id, seq, reason, title, collected_at_ms, octets, frame_class)
+                self.refused.append(row)
         return len(self.refused) - before
 
     def payloads(self, *, gateway_id: int, received_at_ms: int) -> list[tuple[int, bytes]]:

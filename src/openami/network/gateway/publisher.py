@@ -103,6 +103,12 @@ class Publisher:
         self._open.refuse(collector_id, message, reason)
         self._grown(self._open.octets - before)
 
+    def release(self, number: int, release_id: int, frame: RefusedFrame) -> None:
+        """Take a frame out of the quarantine; in the sequence of releases."""
+        before = self._open.octets
+        self._open.release(number, release_id, frame)
+        self._grown(self._open.octets - before)
+
     def discredit(self, collector_id: int, reason: RefusalReason) -> int:
         """Turn what a collector has gathered here into refused frames, but for a batch that is on its way."""
         return sum(batch.discredit(collector_id, reason) for batch in (self._open, *self._closed))
@@ -178,12 +184,12 @@ class Publisher:
         payloads = batch.payloads(gateway_id=self._gateway_id, received_at_ms=now_ms)
         today = self._real_today()
 
-        def keep() -> None:
-            if batch.refused:
-                self._quarantine.append(batch.refused, refused_at_ms=now_ms)
+        def keep() -> int:
+            thinned = self._quarantine.append(batch.refused, refused_at_ms=now_ms) if batch.refused else 0
             self._segments.append(batch_id, payloads, today=today)
+            return thinned
 
-        await asyncio.get_running_loop().run_in_executor(None, keep)
+        self.counts["quarantine_thinned"] += await asyncio.get_running_loop().run_in_executor(None, keep)
         messages = stream_messages(payloads, batch.last_seq, self._marks)
         sequence = await self._stream.commit(messages, batch_id=batch_id)
         self._segments.committed(batch_id, sequence)

@@ -12,12 +12,14 @@ from pathlib import Path
 
 from openami.kernel.errors import OpenAmiError
 from openami.network.gateway.batch import RefusedFrame
+from openami.network.gateway.thinning import Thinning
 from openami.network.spool.order import sync_folder
 
 QUARANTINE = "quarantine"
 """Name of its folder in the gateway's."""
 FILE_OCTETS = 8 * 1024 * 1024
-MAX_FILES = 8
+MAX_FILES = 128
+"""A gigaoctet: new meters whose keys come days later, and what two people have not looked at yet."""
 
 
 class QuarantineError(OpenAmiError):
@@ -40,11 +42,12 @@ class Quarantine:
         self._folder = folder
         self._file_octets = file_octets
         self._max_files = max_files
+        self._thinning = Thinning()
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._end_torn_line()
 
-    def append(self, frames: Sequence[RefusedFrame], *, refused_at_ms: int) -> None:
-        """Write frames and wait until they are on disk.
+    def append(self, frames: Sequence[RefusedFrame], *, refused_at_ms: int) -> int:
+        """Write frames, wait until they are on disk, and return how many were too many to keep.
 
         Args:
             frames: what was refused.
@@ -53,7 +56,10 @@ class Quarantine:
         Raises:
             QuarantineError: the disk refused.
         """
-        lines = "".join(_line(frame, refused_at_ms) for frame in frames)
+        kept = [frame for frame in frames if self._thinning.keeps(frame, now_ms=refused_at_ms)]
+        if not kept:
+            return len(frames)
+        lines = "".join(_line(frame, refused_at_ms) for frame in kept)
         try:
             file = self._current()
             descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
@@ -65,6 +71,7 @@ class Quarantine:
                     sync_folder(self._folder)
         except OSError as error:
             raise QuarantineError(f"the quarantine cannot be written: {os.strerror(error.errno or 0)}") from error
+        return len(frames) - len(kept)
 
     def _end_torn_line(self) -> None:
         """End the line that a killed predecessor left open, so that the next one is not lost with it."""
@@ -88,10 +95,12 @@ class Quarantine:
 
 def _line(frame: RefusedFrame, refused_at_ms: int) -> str:
     row = {
+        "id": frame.frame_id.hex(),
         "collector_id": frame.collector_id,
         "seq": frame.seq,
         "reason": frame.reason.value,
         "system_title": frame.title.hex(),
+        "frame_class": frame.frame_class,
         "collected_at_ms": frame.collected_at_ms,
         "refused_at_ms": refused_at_ms,
         "frame": frame.octets.hex(),

@@ -11,11 +11,13 @@ import json
 import os
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from openami.contracts.deadletter import RefusalReason
 from openami.network.gateway.quarantine import QUARANTINE, QuarantineError
+from openami.network.gateway.releaselog import released_ids
+from openami.network.gateway.thinning import RELEASABLE
 
 STATUS = "status.json"
 COUNT_PREFIX = "refused_"
@@ -35,6 +37,8 @@ class QuarantinedFrame:
         collector_id, seq: who carried it, as which frame.
         collected_at_ms, refused_at_ms: when, by the collector's clock and in domain time.
         octets: how long it is.
+        frame_id: what an order of release names it by, 32 hexadecimal digits; empty in files of earlier releases.
+        is_released: whether it has gone to the stream since.
     """
 
     file_no: int
@@ -46,6 +50,13 @@ class QuarantinedFrame:
     collected_at_ms: int
     refused_at_ms: int
     octets: int
+    frame_id: str = ""
+    is_released: bool = False
+
+    @property
+    def is_releasable(self) -> bool:
+        """Whether people may let it out: its reason says nothing against the frame itself."""
+        return self.reason in RELEASABLE and not self.is_released and bool(self.frame_id)
 
 
 def refused_counts(folder: Path) -> Counter[RefusalReason]:
@@ -78,8 +89,11 @@ def newest_refused(folder: Path, *, limit: int, before: tuple[int, int] | None =
         QuarantineError: the disk refused.
     """
     found: dict[tuple[int, int], QuarantinedFrame] = {}
+    released = released_ids(folder / QUARANTINE)
     try:
         for frame in _frames(folder / QUARANTINE, before):
+            if frame.frame_id and bytes.fromhex(frame.frame_id) in released:
+                frame = replace(frame, is_released=True)  # noqa: PLW2901 - the same frame, with what became of it
             found.setdefault((frame.collector_id, frame.seq), frame)
             if len(found) >= limit:
                 break
@@ -142,6 +156,7 @@ def _parse(number: int, offset: int, line: bytes) -> QuarantinedFrame | None:
             collected_at_ms=int(row["collected_at_ms"]),
             refused_at_ms=int(row["refused_at_ms"]),
             octets=len(row["frame"]) // 2,
+            frame_id=bytes.fromhex(row.get("id", "")).hex(),
         )
     except (ValueError, KeyError, TypeError, RecursionError):
         return None

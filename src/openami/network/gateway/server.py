@@ -35,6 +35,7 @@ from openami.network.gateway.limits import GatewayLimits
 from openami.network.gateway.publisher import Publisher
 from openami.network.gateway.quarantine import QUARANTINE, Quarantine, QuarantineError
 from openami.network.gateway.refused import COUNT_PREFIX, STATUS, refused_counts
+from openami.network.gateway.releases import Releases
 from openami.network.gateway.revoked import RevokedPeers
 from openami.network.gateway.routes import KEEP_EVERY_S, RouteBook
 from openami.network.gateway.segment import SegmentWriter
@@ -106,6 +107,7 @@ class Gateway:
     ) -> None:
         known = DirectedTitles(titles)
         self.titles: KnownTitles = known
+        self._known = known
         # Staff see what was ever refused, not what was refused since the last restart.
         self.counts: Counter[str] = _refused_before(folder)
         self._folder = folder
@@ -156,7 +158,11 @@ class Gateway:
             on_committed=self._committed,
             on_failed=self._failed,
         )
-        self.directives.on(DirectiveKind.KNOWN_TITLES, known.take)
+        self.releases = Releases(
+            gateway_id=gateway_id, folder=folder / QUARANTINE, titles=known, publisher=self.publisher
+        )
+        self.directives.on(DirectiveKind.KNOWN_TITLES, self._take_titles)
+        self.directives.on(DirectiveKind.RELEASE, self.releases.take_released)
         self.directives.on(DirectiveKind.REVOKED, self._take_revoked)
 
     async def run(self, stop: asyncio.Event, *, host: str, port: int, ready: Callable[[int], None]) -> None:
@@ -176,7 +182,7 @@ class Gateway:
             await self._directive_bus.read(self.directives.take)
         publishing = asyncio.create_task(self.publisher.run())
         looking = asyncio.create_task(self._look_around())
-        beside = (self._hear_directives(), self._threshold_telling.run(), self._airtime.run())
+        beside = (self._hear_directives(), self.releases.run(), self._threshold_telling.run(), self._airtime.run())
         work = [publishing, looking, *(asyncio.create_task(one) for one in beside)]
         if self._telling is not None:
             work.append(asyncio.create_task(tell_health(self.health, self._telling)))
@@ -331,7 +337,11 @@ class Gateway:
     # -- what the publisher says
 
     def _committed(self, last_seq: dict[int, int], refused: Sequence[RefusedFrame]) -> None:
+        self.releases.refused(refused)
         for collector_id, seq in last_seq.items():
+            if collector_id == self.releases.release_id:
+                self.releases.committed(seq)
+                continue
             self._acked[collector_id] = seq
             connection = self._connections.get(collector_id)
             # A newer connection that has not resumed reads its mark for itself.
@@ -344,6 +354,7 @@ class Gateway:
             self._go_on()
 
     def _failed(self) -> None:
+        self.releases.failed()
         self._end_all("not_committed")
 
     def _end_all(self, cause: str) -> None:
@@ -395,6 +406,11 @@ class Gateway:
         if changed:
             self._end_revoked()
 
+    def _take_titles(self, directive: Directive) -> None:
+        """Put known devices into force. Raises ContractError."""
+        self._known.take(directive)
+        self.releases.titles_changed()
+
     def _take_revoked(self, directive: Directive) -> None:
         """Put revocations into force, and end what they end now. Raises ContractError."""
         self._revoked.take(directive)
@@ -432,7 +448,8 @@ class Gateway:
             held -= octets
 
     def _all_counts(self) -> Counter[str]:
-        return self.counts + self.publisher.counts + self.desk.counts + self.directives.counts + self._airtime.counts
+        beside = (self.publisher, self.desk, self.directives, self._airtime, self.releases)
+        return sum((part.counts for part in beside), self.counts.copy())
 
     def _write_status(self) -> None:
         status = {

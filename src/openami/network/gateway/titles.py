@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 from zlib import crc32
 
@@ -67,12 +68,24 @@ class DirectedTitles:
     def __init__(self, seed: KnownTitles | None = None) -> None:
         self._seed: KnownTitles = seed or EveryTitle()
         self._parts: list[dict[bytes, int] | None] = [None] * PARTITIONS
+        self._withheld: AbstractSet[bytes] = frozenset()
 
     def __contains__(self, title: object) -> bool:
         return self.least_suite(title) is not None if isinstance(title, bytes) else False
 
+    def withhold(self, titles: AbstractSet[bytes]) -> None:
+        """Let these devices wait though they are known, and no others."""
+        self._withheld = titles
+
+    def is_told(self, title: bytes) -> bool:
+        """Tell whether a device may send, or may as soon as it is not withheld any more."""
+        return self._least_suite(title) is not None
+
     def least_suite(self, title: bytes) -> int | None:
-        """Return the least security suite that is taken from a device; None where it may not send at all."""
+        """Return the least security suite that is taken from a device; None where it may not send now."""
+        return None if title in self._withheld else self._least_suite(title)
+
+    def _least_suite(self, title: bytes) -> int | None:
         part = self._parts[crc32(title) % PARTITIONS]
         if part is None:
             return self._seed.least_suite(title)
