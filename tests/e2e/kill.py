@@ -108,7 +108,7 @@ class PushingMeters:
         collector = Collector(
             1,
             spool_folder=folder / "spool",
-            host=settings.host,
+            host=settings.gateway_address,
             port=settings.gateway_port,
             ssl_context=context,
             dice=dice.random,

@@ -168,7 +168,7 @@ async def own_collector(settings: Settings, folder: Path, *, number: int = 40) -
     identity = ensure_identity(settings.home.folder("pki"), role=Role.COLLECTOR, number=number, now=real_now())
     context = client_context(certificate=identity.certificate, key=identity.key, authority=identity.authority)
     collector = Collector(
-        number, spool_folder=folder / f"spool-{number}", host=settings.host, port=settings.gateway_port,
+        number, spool_folder=folder / f"spool-{number}", host=settings.gateway_address, port=settings.gateway_port,
         ssl_context=context,
     )  # fmt: skip
     stop = asyncio.Event()

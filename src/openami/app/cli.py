@@ -48,6 +48,7 @@ _GROUPS = (
     ("firmware", "app", "firmware", WORK),
     ("keys", "app", "keys", WORK),
     ("meter", "app", "meter", TOOLS),
+    ("zones", "app", "zones", PLATFORM),
     ("thresholds", "app", "thresholds", WORK),
 )
 

@@ -22,6 +22,8 @@ from openami.kernel.time import NaiveInstantError, UnknownZoneError, require_utc
 
 MAX_PARTITION_GROUPS = 64
 MAX_SPEED = 1_000_000
+WHOLE, DMZ, CORE, FIELD = "whole", "dmz", "core", "field"
+"""Which zone's processes a home runs: all of them, or those of one zone (:mod:`openami.app.zones`)."""
 MAX_SOCKET_PATH = 100
 """Linux allows 107 octets for a Unix socket's path; the rest is room for the socket's own name."""
 
@@ -89,6 +91,10 @@ class Settings:
         zone: IANA zone of the utility; a service point may have its own.
         web_port, gateway_port, nats_port: TCP ports, all on ``host``.
         host: address that the portal and the gateway listen on.
+        gateway_host: address of the gateway where it is another: it listens there and collectors dial it.
+        security_zone: ``whole``, or the zone whose processes this home runs.
+        dmz_bus_host, dmz_bus_port: address of the DMZ's own bus, over TLS, where the zones are apart; None for one bus.
+        web_certificate, web_key: files in PEM with which the portal speaks TLS; None where a proxy before it does.
         speed: domain seconds per real second.
         real_origin, domain_origin: the pair of instants that fixes domain time.
         listener_port: TCP and UDP port for meters that push by themselves; None, the default, for no listener.
@@ -101,6 +107,12 @@ class Settings:
     home: Home
     zone: str = "America/Chicago"
     host: str = "127.0.0.1"
+    gateway_host: str | None = None
+    security_zone: str = WHOLE
+    dmz_bus_host: str | None = None
+    dmz_bus_port: int = 8422
+    web_certificate: str | None = None
+    web_key: str | None = None
     web_port: int = 8420
     gateway_port: int = 8443
     nats_port: int = 8422
@@ -115,6 +127,11 @@ class Settings:
     nats_dmz_url: str | None = None
     nats_core_url: str | None = None
     clickhouse_url: str | None = None
+
+    @property
+    def gateway_address(self) -> str:
+        """Where the gateway listens and collectors dial it."""
+        return self.gateway_host or self.host
 
     def clock(self) -> ScaledClock:
         """Return the domain clock of this installation."""
@@ -173,7 +190,7 @@ def _require_sound(settings: Settings) -> None:
     Raises:
         ValueError, UnknownZoneError: one is not; the text names it.
     """
-    for name in ("web_port", "gateway_port", "nats_port", "gateway_id", "partition_groups"):
+    for name in ("web_port", "gateway_port", "nats_port", "dmz_bus_port", "gateway_id", "partition_groups"):
         value, most = getattr(settings, name), MAX_PARTITION_GROUPS if name == "partition_groups" else 65_535
         if type(value) is not int or not 1 <= value <= most:
             raise ValueError(f"{name} is {value!r}, it must be a whole number from 1 to {most}")
@@ -185,8 +202,23 @@ def _require_sound(settings: Settings) -> None:
     for name in ("zone", "host", "listener_host"):
         if not isinstance(getattr(settings, name), str) or not getattr(settings, name):
             raise ValueError(f"{name} is {getattr(settings, name)!r}, it must be text")
+    _require_sound_zone(settings)
     for name in ("postgres_url", "nats_dmz_url", "nats_core_url", "clickhouse_url"):
         # The value itself may hold a password.
         if not isinstance(getattr(settings, name), str | None):
             raise ValueError(f"{name} must be text or null")  # noqa: TRY004 - the file is wrong, not our call
     zone_named(settings.zone)
+
+
+def _require_sound_zone(settings: Settings) -> None:
+    """Pass if what is said of the security zone and the addresses between zones can be used. Raises ValueError."""
+    for name in ("gateway_host", "dmz_bus_host", "web_certificate", "web_key"):
+        value = getattr(settings, name)
+        if value is not None and (not isinstance(value, str) or not value):
+            raise ValueError(f"{name} is {value!r}, it must be text or null")
+    if settings.security_zone not in {WHOLE, DMZ, CORE, FIELD}:
+        raise ValueError(f"security_zone is {settings.security_zone!r}, it must be whole, dmz, core or field")
+    if settings.security_zone in {DMZ, CORE} and not (settings.dmz_bus_host or settings.nats_dmz_url):
+        raise ValueError(f"security_zone is {settings.security_zone}: dmz_bus_host must say where the DMZ's bus is")
+    if (settings.web_certificate is None) != (settings.web_key is None):
+        raise ValueError("web_certificate and web_key belong together: give both or neither")

@@ -173,7 +173,7 @@ def _collector(settings: Settings, spool: Path) -> Collector:
     return Collector(
         1,
         spool_folder=spool,
-        host=settings.host,
+        host=settings.gateway_address,
         port=settings.gateway_port,
         ssl_context=client_context(certificate=identity.certificate, key=identity.key, authority=identity.authority),
     )

@@ -120,7 +120,7 @@ def collector_of(
     return Collector(
         number,
         spool_folder=settings.home.folder("spools") / str(number),
-        host=settings.host,
+        host=settings.gateway_address,
         port=port or settings.gateway_port,
         ssl_context=client_context(certificate=identity.certificate, key=identity.key, authority=identity.authority),
         longest_wait_s=longest_wait_s,
@@ -169,7 +169,9 @@ async def measure_idle(*, connections: int = 1_000) -> float:
         before = resident_octets(gateway_pid)
         held = []
         for number, context in enumerate(contexts, 1):
-            transport, peer = await loop.create_connection(_Idle, settings.host, settings.gateway_port, ssl=context)
+            transport, peer = await loop.create_connection(
+                _Idle, settings.gateway_address, settings.gateway_port, ssl=context
+            )
             transport.write(CollectorLink().hello(Hello(number, 0, 1)))
             held.append((transport, peer))
         await asyncio.wait_for(asyncio.gather(*(peer.resumed.wait() for _, peer in held)), 60)

@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from openami.app.settings import Home, Settings, real_now
+from openami.app.settings import CORE, WHOLE, Home, Settings, real_now
 from openami.app.supervisor.child import Child
 from openami.app.supervisor.platform import Platform, PlatformError
 from openami.kernel.errors import MisuseError
@@ -41,12 +41,22 @@ ListenOption = Annotated[
 ListenHostOption = Annotated[
     str | None, typer.Option("--listen-host", help="Address of the carrier's private network to listen on (127.0.0.1).")
 ]
+HostOption = Annotated[
+    str | None, typer.Option("--host", help="Address that the portal listens on, and the gateway too (127.0.0.1).")
+]
+CertificateOption = Annotated[
+    str | None, typer.Option("--web-certificate", help="File in PEM: the portal then speaks TLS itself.")
+]
+WebKeyOption = Annotated[str | None, typer.Option("--web-key", help="Private key of --web-certificate, in PEM.")]
 HISTORY_FILE = "history.json"
 """In the home: how far the history child has come; see :mod:`openami.app.process.history`."""
 
 
 def up(
     home: HomeOption = DEFAULT_HOME,
+    host: HostOption = None,
+    web_certificate: CertificateOption = None,
+    web_key: WebKeyOption = None,
     port: PortOption = None,
     gateway_port: GatewayPortOption = None,
     nats_port: NatsPortOption = None,
@@ -54,8 +64,9 @@ def up(
     listen_host: ListenHostOption = None,
     json_output: JsonOption = False,
 ) -> None:
-    """Start the platform and keep it running until Ctrl-C."""
-    wishes = {"web_port": port, "gateway_port": gateway_port, "nats_port": nats_port}
+    """Start the platform, or the part of it that belongs to this home's zone, and keep it running until Ctrl-C."""
+    wishes: dict[str, Any] = {"web_port": port, "gateway_port": gateway_port, "nats_port": nats_port, "host": host}
+    wishes |= {"web_certificate": web_certificate, "web_key": web_key}
     settings = _open_home(home, {**wishes, "listener_port": listen, "listener_host": listen_host})
     asyncio.run(_up(Console(stderr=True), settings, json_output=json_output))
 
@@ -235,7 +246,11 @@ def _announce(
     if json_output:
         print(json.dumps(platform.status()), flush=True)
         return
-    console.print(f"\n[bold]OpenAMI[/bold] serves at [bold cyan]http://{settings.host}:{settings.web_port}[/bold cyan]")
+    if settings.security_zone in {WHOLE, CORE}:
+        portal = platform.status()["portal"]
+        console.print(f"\n[bold]OpenAMI[/bold] serves at [bold cyan]{portal}[/bold cyan]")
+    else:
+        console.print(f"\n[bold]OpenAMI[/bold] runs what belongs to the zone [bold]{settings.security_zone}[/bold].")
     people = settings.home.path / "sign-in.txt"
     if people.exists():
         console.print(people.read_text().rstrip(), highlight=False)

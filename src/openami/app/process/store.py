@@ -8,8 +8,9 @@ import os
 import structlog
 from nats.aio.client import Client
 
+from openami.app.engines.address import nats_url
 from openami.app.engines.bus_address import BusError
-from openami.app.engines.nats import NatsEngine, connect
+from openami.app.engines.nats import connect
 from openami.app.process import ready
 from openami.app.settings import Settings
 from openami.mdm.adapters.store_engine import StoreEngine
@@ -72,7 +73,6 @@ async def _connected(settings: Settings) -> Client:
     while True:
         try:
             # Read anew at each attempt: the supervisor may write the passwords after this process has started.
-            engine = NatsEngine(settings.home.folder("nats"), "127.0.0.1", settings.nats_port)
-            return await connect(settings.nats_core_url or engine.url("core"), name="openami-store")
+            return await connect(nats_url(settings, "core"), name="openami-store")
         except (BusError, FileNotFoundError):
             await asyncio.sleep(BUS_RETRY_SECONDS)

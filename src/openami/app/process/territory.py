@@ -110,7 +110,7 @@ def _collectors(settings: Settings, files: TerritoryFiles, territory: Territory)
             Collector(
                 number,
                 spool_folder=files.spool(number),
-                host=settings.host,
+                host=settings.gateway_address,
                 port=settings.gateway_port,
                 ssl_context=context,
                 health=housing.report,

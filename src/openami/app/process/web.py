@@ -92,6 +92,8 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
             interface=Interfaces.ASGINL,
             websockets=False,
             log_enabled=False,
+            ssl_cert=Path(settings.web_certificate) if settings.web_certificate else None,
+            ssl_key=Path(settings.web_key) if settings.web_key else None,
         )
         beside = [
             asyncio.create_task(_listen(settings, parts.feed)),
@@ -151,7 +153,12 @@ async def wired(settings: Settings) -> AsyncIterator[Parts]:
             real=real,
             domain=domain,
         )
-        config = PortalConfig(zone=settings.zone, speed=settings.speed, static=STATIC if STATIC.is_dir() else None)
+        config = PortalConfig(
+            zone=settings.zone,
+            speed=settings.speed,
+            is_https=settings.web_certificate is not None,
+            static=STATIC if STATIC.is_dir() else None,
+        )
         sequencer = AuditSequencer(audit.engine, real, audit_key_of(settings))
         yield Parts(create_app(config, ports), hub, LiveFeed(hub, data, domain), operations, sequencer)
 

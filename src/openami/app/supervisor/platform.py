@@ -2,6 +2,7 @@
 
 Engines first; then gateway, head-end, command, store, worker and web together; the demonstration's territory last. On
 a stop the territory ends first, then the gateway, so that what was acknowledged flows through before the engines close.
+A home of one zone runs that zone's engines and processes alone.
 """
 
 from __future__ import annotations
@@ -25,11 +26,17 @@ from openami.app.engines.address import nats_engine, nats_url, postgres_engine, 
 from openami.app.engines.migrate import migrate
 from openami.app.engines.nats import ensure_streams
 from openami.app.engines.postgres import SUPERUSER
-from openami.app.settings import Settings
+from openami.app.settings import CORE, DMZ, FIELD, WHOLE, Settings
 from openami.app.supervisor.child import Child
 from openami.kernel.errors import OpenAmiError
 
 SERVICES = ("store", "gateway", "headend", "command", "worker", "web")
+ZONE_SERVICES = {
+    WHOLE: SERVICES,
+    DMZ: ("gateway",),
+    CORE: ("store", "headend", "command", "worker", "web"),
+    FIELD: (),
+}
 LISTENER = "listener"
 """Runs where the settings give it a port."""
 STATUS_EVERY_S = 1.0
@@ -46,12 +53,12 @@ class Platform:
     Args:
         settings: of the installation.
         tell: takes one line of progress for people.
-        services: which of ours run; a benchmark may leave some out.
+        services: which of ours run; None for those of the home's zone. A benchmark may leave some out.
     """
 
     settings: Settings
     tell: Callable[[str], None] = lambda _line: None
-    services: tuple[str, ...] = SERVICES
+    services: tuple[str, ...] | None = None
     children: list[Child] = field(default_factory=list)
     _watchers: list[asyncio.Task[None]] = field(default_factory=list)
     _lock: IO[str] | None = None
@@ -111,12 +118,17 @@ class Platform:
         self._lock.flush()
 
     def _check_ports(self) -> None:
-        s = self.settings
-        ports = [(s.host, s.web_port, "--port", "portal"), (s.host, s.gateway_port, "--gateway-port", "gateway")]
-        if s.listener_port is not None:
-            ports.append((s.listener_host, s.listener_port, "--listen", "meters that push"))
-        if s.nats_core_url is None or s.nats_dmz_url is None:
-            ports.append(("127.0.0.1", s.nats_port, "--nats-port", "bus"))
+        s, names = self.settings, self._names()
+        ports: list[tuple[str, int, str, str]] = []
+        if "web" in names:
+            ports.append((s.host, s.web_port, "--port", "portal"))
+        if "gateway" in names:
+            ports.append((s.gateway_address, s.gateway_port, "--gateway-port", "gateway"))
+        if LISTENER in names:
+            ports.append((s.listener_host, s.listener_port or 0, "--listen", "meters that push"))
+        if self._has_bus():
+            bus = nats_engine(s)
+            ports.append((bus.host, bus.port, "--nats-port", "bus"))
         for host, port, option, what in ports:
             with socket.socket() as probe:
                 probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -130,13 +142,13 @@ class Platform:
 
     async def _start_engines(self) -> None:
         s, log = self.settings, self.settings.home.folder("log")
-        if s.nats_core_url is None or s.nats_dmz_url is None:
+        if self._has_bus():
             nats = nats_engine(s)
             nats.prepare()
             await self._watch(
                 Child("nats", nats.command(), log / "nats.log", nats.is_ready, stop_signal=signal.SIGUSR2)
             )
-        if s.postgres_url is None:
+        if self._has_database() and s.postgres_url is None:
             engine = postgres_engine(s)
             self.tell("PostgreSQL")
             await asyncio.to_thread(engine.prepare)
@@ -146,21 +158,40 @@ class Platform:
             await self._watch(child)
             await child.wait_ready(300)
             await asyncio.to_thread(engine.ensure_database)
-        self.tell("database schema")
-        await asyncio.to_thread(migrate, postgres_url(s, SUPERUSER))
+        if self._has_database():
+            self.tell("database schema")
+            await asyncio.to_thread(migrate, postgres_url(s, SUPERUSER))
         for child in self.children:
             await child.wait_ready(60)
         self.tell("streams")
-        await ensure_streams(dmz_url=nats_url(s, "dmz_admin"), core_url=nats_url(s, "core_admin"))
+        # Each zone makes its own: whoever may alter the DMZ's streams has no business in core.
+        await ensure_streams(
+            dmz_url=nats_url(s, "dmz_admin") if s.security_zone in {WHOLE, DMZ} else None,
+            core_url=nats_url(s, "core_admin") if s.security_zone in {WHOLE, CORE} else None,
+        )
 
     async def _start_services(self) -> None:
-        names = self.services if self.settings.listener_port is None else (*self.services, LISTENER)
-        started = [self._service(name) for name in names]
+        started = [self._service(name) for name in self._names()]
         for child in started:
             await self._watch(child)
         for child in started:
             self.tell(child.name)
             await child.wait_ready(120)
+
+    def _names(self) -> tuple[str, ...]:
+        s = self.settings
+        names = ZONE_SERVICES[s.security_zone] if self.services is None else self.services
+        # The listener is a collector: where the zones are apart it is the field's.
+        has_listener = s.listener_port is not None and s.security_zone in {WHOLE, FIELD}
+        return (*names, LISTENER) if has_listener else names
+
+    def _has_bus(self) -> bool:
+        s = self.settings
+        wanted = {WHOLE: (s.nats_core_url, s.nats_dmz_url), DMZ: (s.nats_dmz_url,), CORE: (s.nats_core_url,), FIELD: ()}
+        return None in wanted[s.security_zone]
+
+    def _has_database(self) -> bool:
+        return self.settings.security_zone in {WHOLE, CORE}
 
     def _service(self, name: str) -> Child:
         home = self.settings.home
@@ -191,8 +222,9 @@ class Platform:
         """Return what runs, as JSON for ``openami status`` and the staff page."""
         return {
             "pid": os.getpid(),
-            "portal": f"http://{self.settings.host}:{self.settings.web_port}",
-            "gateway": f"{self.settings.host}:{self.settings.gateway_port}",
+            "portal": f"{'https' if self.settings.web_certificate else 'http'}://{self.settings.host}:{self.settings.web_port}",
+            "gateway": f"{self.settings.gateway_address}:{self.settings.gateway_port}",
+            "zone": self.settings.security_zone,
             "speed": self.settings.speed,
             "processes": [
                 {

@@ -70,15 +70,25 @@ def ensure_identity(folder: Path, *, role: Role, number: int, now: datetime, hos
         now: real time, UTC.
         hosts: names and addresses that a bus is dialed by; others are known by role and number.
 
+    A folder without the authority's key (of another zone) is one whose certificates come from where that key is: they
+    are used as long as they hold.
+
     Raises:
-        PkiError: the authority or an issued certificate cannot be read, or the number is out of range.
+        PkiError: the authority or an issued certificate cannot be read, the number is out of range, or a certificate
+            is missing or has ended where the authority's key is not.
     """
     if not 1 <= number <= MAX_NUMBER:
         raise PkiError(f"a {role} has a number from 1 to {MAX_NUMBER}, not {number}")
     with _locked(folder):
         authority = _ensure_authority(folder, now)
         certificate, key = folder / f"{role}-{number}.pem", folder / f"{role}-{number}.key"
-        if not _is_current(certificate, key, authority, now, hosts):
+        is_whole = (folder / "ca.key").exists()
+        if not _is_current(certificate, key, authority, now, hosts, RENEW_BEFORE if is_whole else timedelta()):
+            if not is_whole:
+                raise PkiError(
+                    f"{certificate} is missing or has ended and this zone cannot issue another: make a new kit with "
+                    "`openami zones dmz` or `field` where the authority is, and bring its pki folder here"
+                )
             _issue(folder, role, number, now, hosts)
         return Identity(certificate, key, authority)
 
@@ -195,12 +205,14 @@ def _names_of(hosts: Sequence[str]) -> list[x509.GeneralName]:
     return names
 
 
-def _is_current(certificate: Path, key: Path, authority: Path, now: datetime, hosts: Sequence[str]) -> bool:
+def _is_current(
+    certificate: Path, key: Path, authority: Path, now: datetime, hosts: Sequence[str], before_end: timedelta
+) -> bool:
     """Tell whether the pair is whole, from this authority, for these hosts, and not about to end."""
     if not certificate.exists() or not key.exists():
         return False
     held = _read_certificate(certificate)
-    if held.not_valid_after_utc - now < RENEW_BEFORE or held.not_valid_before_utc > now:
+    if held.not_valid_after_utc - now < before_end or held.not_valid_before_utc > now:
         return False
     named = held.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     if any(name not in named for name in _names_of(hosts)):
