@@ -18,6 +18,8 @@ class RefusalReason(StrEnum):
     BAD_TAG = "bad_tag"
     REPLAY = "replay"
     COUNTER_JUMP = "counter_jump"
+    COUNTER_LOWERED = "counter_lowered"
+    """Verified and new by its own clock, and its counter is far below: a meter that was reset, or a second one."""
     UNKNOWN_LAYOUT = "unknown_layout"
     BAD_CONTENT = "bad_content"
     OVERSIZE = "oversize"

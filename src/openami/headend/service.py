@@ -18,6 +18,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
+from openami.contracts.deadletter import DeadLetter
 from openami.contracts.stream import PARTITIONS, partition_of_octets
 from openami.headend.listening.columnfeed import ColumnFeed
 from openami.headend.listening.intake import Answer, Intake, Outcome, StreamMessage
@@ -72,6 +73,7 @@ class Engines:
         columns: what meters said of their own columns; None where nobody asks them.
         on_answers: takes what meters answered; what was read again after a crash comes again.
         asking: what it takes to ask meters; None for a head-end that only listens.
+        on_letters: takes refused frames once they are kept; what was read again after a crash comes again.
     """
 
     source: FrameSource
@@ -84,6 +86,7 @@ class Engines:
     columns: ColumnFeed | None = None
     on_answers: Callable[[Sequence[Answer]], None] = lambda _: None
     asking: AskingEngines | None = None
+    on_letters: Callable[[Sequence[DeadLetter]], None] = lambda _: None
 
 
 def group_partitions(group: int, groups: int) -> frozenset[int]:
@@ -309,6 +312,8 @@ class _GroupWorker:
             if self.stop.is_set():
                 raise HeadendError(f"group {self.lease.group}: stopped while the bus was away")
             await _sleep(self.stop, RETRY_S)
+        if outcome.letters:
+            self._engines.on_letters(outcome.letters)
         self._progress.add(outcome)
         if self._asking is not None:
             self._asking.hear(outcome)

@@ -18,13 +18,18 @@ from openami.contracts.event import EventKind
 from openami.contracts.frame import SealedFrame, encode_frame_batch
 from openami.contracts.reading import uuids_of
 from openami.contracts.stream import PARTITIONS, partition_of
+from openami.headend.listening.alarm import LetterAlarm
 from openami.headend.listening.intake import Intake, Outcome, StreamMessage
 from openami.headend.listening.window import CounterWindows
 from openami.kernel.time import EPOCH, epoch_s
+from openami.protocol import apdu
 from openami.protocol.axdr import octet_string, structure
+from openami.protocol.cosem import date_time_from_utc
 from openami.protocol.envelope import wrap
 from openami.protocol.push import EventRow, LoadProfileRow, RegisterRow, event_body, load_profile_body, register_body
 from openami.security.keys.table import KeyTable
+from openami.security.suites import gcm
+from openami.security.watch.alert import Alert, AlertsUnavailableError
 
 EVERY = frozenset(range(PARTITIONS))
 NOW_MS = epoch_s(FIRST_END) * 1000 + 60_000
@@ -241,3 +246,75 @@ def test_a_stamp_beyond_the_calendar_stops_neither_a_good_frame_nor_a_refused_on
     stamps = [*outcome.accepted.collected_at_ms.tolist(), *outcome.accepted.received_at_ms.tolist()]
     for stamp in [*stamps, outcome.letters[0].collected_at_ms]:
         assert (EPOCH + timedelta(milliseconds=stamp)).year == 9999
+
+
+def dated(factory: PushFactory, counter: int, sent_at: datetime) -> SealedFrame:
+    """A push of meter 0 that says when it was sent, as our meters do."""
+    meter = factory.meters[0]
+    plaintext = apdu.encode(
+        apdu.DataNotification(counter, date_time_from_utc(sent_at), load_profile_body(factory.rows(0)))
+    )
+    sealed = gcm.seal(meter.title, counter, plaintext, key=meter.key, auth_key=meter.auth_key)
+    return factory.frame(0, wrap(1, 103, apdu.general_glo(meter.title, sealed)))
+
+
+NOW = EPOCH + timedelta(milliseconds=NOW_MS)
+FALLEN = [
+    pytest.param(5_000 - 1024, timedelta(0), RefusalReason.COUNTER_LOWERED, id="A4 reset just now"),
+    pytest.param(0, timedelta(hours=23), RefusalReason.COUNTER_LOWERED, id="A4 reset, and a day under way"),
+    pytest.param(0, timedelta(hours=-23), RefusalReason.COUNTER_LOWERED, id="A4 reset, and its clock ahead"),
+    pytest.param(0, timedelta(hours=25), RefusalReason.REPLAY, id="A1 an old capture"),
+    pytest.param(5_000, timedelta(0), RefusalReason.REPLAY, id="A1 the newest frame again"),
+]
+
+
+@pytest.mark.parametrize(("counter", "ago", "reason"), FALLEN)
+def test_a_counter_that_fell_is_told_from_a_replay(
+    factory: PushFactory, intake: Intake, counter: int, ago: timedelta, reason: RefusalReason
+) -> None:
+    run(intake, [dated(factory, 5_000, NOW)])
+    outcome = run(intake, [dated(factory, counter, NOW - ago)], first_seq=2)
+    assert reasons(outcome) == [reason]
+    assert len(outcome.readings) == 0
+    after = run(intake, [dated(factory, 5_001, NOW)], first_seq=3)
+    assert (reasons(after), len(after.accepted)) == ([], 1)
+
+
+def test_a4_a_push_that_does_not_say_when_it_was_sent_is_called_a_replay(factory: PushFactory, intake: Intake) -> None:
+    run(intake, [factory.frame(0, factory.profile_push(0, 5_000))])
+    assert reasons(run(intake, [factory.frame(0, factory.profile_push(0, 1))], first_seq=2)) == [RefusalReason.REPLAY]
+
+
+class Alerts:
+    """Alerts of a test; away while it is told so."""
+
+    def __init__(self) -> None:
+        self.found: list[Alert] = []
+        self.is_away = False
+
+    async def raise_alert(self, alert: Alert) -> None:
+        if self.is_away:
+            raise AlertsUnavailableError("away")
+        self.found.append(alert)
+
+
+async def test_a4_people_are_called_once_a_day_for_a_meter_whose_counter_fell(
+    factory: PushFactory, intake: Intake
+) -> None:
+    run(intake, [dated(factory, 5_000, NOW)])
+    alerts, clock = Alerts(), [NOW]
+    alarm = LetterAlarm(alerts, lambda: clock[0])  # type: ignore[arg-type]  # only what it calls
+    alerts.is_away = True
+    for seq in range(2, 6):
+        alarm.take(run(intake, [dated(factory, seq, NOW)], first_seq=seq).letters)
+        with pytest.raises(AlertsUnavailableError):
+            await alarm.look()
+    alerts.is_away = False
+    await alarm.look()
+    alarm.take(run(intake, [dated(factory, 9, NOW), dated(factory, 5_000, NOW)], first_seq=9).letters)
+    await alarm.look()
+    assert [(a.rule, a.device) for a in alerts.found] == [("counter_lowered", factory.meters[0].title.hex())]
+    clock[0] += timedelta(days=1)
+    alarm.take(run(intake, [dated(factory, 10, NOW)], first_seq=10).letters)
+    await alarm.look()
+    assert len(alerts.found) == 2

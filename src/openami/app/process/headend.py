@@ -50,6 +50,7 @@ from openami.headend.collectors.watch import CollectorWatch
 from openami.headend.keeping.budget import CellPolicy
 from openami.headend.keeping.keeper import KeepingPolicy
 from openami.headend.keeping.rekey import RekeyPolicy
+from openami.headend.listening.alarm import LetterAlarm
 from openami.headend.listening.columnfeed import ColumnFeed
 from openami.headend.listening.keyfeed import KeyFeed
 from openami.headend.service import Engines, Headend
@@ -118,6 +119,7 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
                 await listen_to_outcomes(core, exchanges.told)
                 keys = KeyFeed(PostgresVault(security, root_key(settings)), table)
                 fetched = _Fetched(core, exchanges, table, keys, state, security, registry, audit)
+                alarm = LetterAlarm(PostgresAlerts(state), real_now)
                 engines = Engines(
                     source=JetStreamFrames(dmz),
                     outbox=JetStreamOutbox(core),
@@ -128,6 +130,7 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
                     monotonic=time.monotonic,
                     columns=ColumnFeed(PostgresColumnSheets(state)),
                     on_answers=exchanges.answered,
+                    on_letters=alarm.take,
                     asking=_asking(settings, fetched),
                 )
                 headend = Headend(

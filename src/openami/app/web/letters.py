@@ -29,6 +29,7 @@ WORDS: Mapping[RefusalReason, str] = {
     RefusalReason.BAD_TAG: "the tag does not verify: altered, or another key",
     RefusalReason.REPLAY: "a frame that came before",
     RefusalReason.COUNTER_JUMP: "the counter jumped too far",
+    RefusalReason.COUNTER_LOWERED: "the counter fell: the meter was reset, or a second one has its keys",
     RefusalReason.UNKNOWN_LAYOUT: "a layout that no meter profile describes",
     RefusalReason.BAD_CONTENT: "the content cannot be read",
     RefusalReason.OVERSIZE: "larger than any frame may be",

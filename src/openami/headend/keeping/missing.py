@@ -108,6 +108,7 @@ _REFUSED_ACTION = {
     RefusalReason.BAD_TAG: "Check the meter's keys: renew them, or import the maker's file again.",
     RefusalReason.REPLAY: "Look at the refused frames: the counter was seen before.",
     RefusalReason.COUNTER_JUMP: "Look at the refused frames and release the counter if the meter is genuine.",
+    RefusalReason.COUNTER_LOWERED: "Send somebody to look at the meter, and give it new keys: its counter fell.",
     RefusalReason.UNKNOWN_LAYOUT: "Add the push layout to the meter's profile.",
 }
 

@@ -25,7 +25,7 @@ from openami.contracts.frame import MAX_FRAME_OCTETS, FrameColumns, decode_frame
 from openami.contracts.reading import ReadingBatch, RegisterBatch
 from openami.headend.listening.decoding import Pushes, decode_pushes
 from openami.headend.listening.envelope import SEALED_HEAD_OCTETS, ClearHeads, EqualFrames, Refusal, read_clear_heads
-from openami.headend.listening.window import MAX_JUMP, CounterWindows, Rows, Verdict
+from openami.headend.listening.window import MAX_JUMP, WIDTH, CounterWindows, Rows, Verdict
 from openami.headend.profiles import FastLayouts
 from openami.headend.profiles.model import ClockRule
 from openami.headend.profiles.said import SaidScales
@@ -37,6 +37,11 @@ from openami.security.suites.batch import open_columns
 I64 = npt.NDArray[np.int64]
 U64 = npt.NDArray[np.uint64]
 U8 = npt.NDArray[np.uint8]
+Mask = npt.NDArray[np.bool_]
+FRESH_S = 86_400
+"""A frame that says it was sent within this of its arrival is new. Its counter is a window's width behind, and a meter
+takes more than ten days for that many frames."""
+_PUSH = int(ApduTag.DATA_NOTIFICATION)
 _ANSWERS = (
     ApduTag.INITIATE_RESPONSE,
     ApduTag.CONFIRMED_SERVICE_ERROR,
@@ -188,7 +193,8 @@ class Intake:
         verified = np.flatnonzero(opened.rows >= 0)
         counters, rows = opened.heads.counter[verified], opened.rows[verified]
         verdicts = self._windows.accept(rows, counters)
-        refusals = opened.refusals + _judged(verified, counters, verdicts)
+        is_lowered = self._lowered(opened, verified, verdicts)
+        refusals = opened.refusals + _judged(verified, counters, verdicts, is_lowered)
         good = verdicts == Verdict.ACCEPTED
         accepted = verified[good]
         asked = _IS_ANSWER[opened.first[accepted]]
@@ -213,6 +219,26 @@ class Intake:
             ),
             answers=_answers(opened, accepted[asked].tolist()),
         )
+
+    def _lowered(self, opened: Opened, verified: I64, verdicts: U8) -> Mask:
+        """Tell which verified frames are no replays though their counters are used up: (verified,).
+
+        A frame that was captured and sent again says when it was sent, and its counter was passed since by more than
+        a window: that takes days. One that says it was sent just now has a counter of its own time, which fell.
+        """
+        is_low: Mask = np.zeros(len(verified), np.bool_)
+        used = np.flatnonzero(verdicts == Verdict.REPLAY)
+        frames = verified[used]
+        below = self._windows.highest[opened.rows[frames]] - opened.heads.counter[frames] >= WIDTH
+        used, frames = used[below], frames[below]
+        if len(used):
+            wanted = [(index, octets, np.isin(index, frames)) for index, octets in opened.plaintexts]
+            pushes = [(index[kept], octets[kept]) for index, octets, kept in wanted if kept.any()]
+            every = np.arange(len(opened.frames))
+            sent_s = np.where(opened.first == _PUSH, _sent_at(pushes, every, len(every)), NO_STAMP)[frames]
+            received_s = _stamps(opened.received_at_ms[frames]) // 1000
+            is_low[used] = (sent_s != NO_STAMP) & (np.abs(received_s - sent_s) <= FRESH_S)
+        return is_low
 
     def _unseal(self, opened: Opened, group: EqualFrames, owned: npt.NDArray[np.bool_]) -> None:
         """Try the key pairs of each frame's title, the newest first."""
@@ -327,10 +353,13 @@ def _refused(indexes: Rows, reason: RefusalReason, detail: str) -> list[Refusal]
     return [Refusal(index, reason, detail) for index in indexes.tolist()]
 
 
-def _judged(indexes: Rows, counters: I64, verdicts: npt.NDArray[np.uint8]) -> list[Refusal]:
+def _judged(indexes: Rows, counters: I64, verdicts: U8, is_lowered: Mask) -> list[Refusal]:
     refusals = []
     for at in np.flatnonzero(verdicts != Verdict.ACCEPTED).tolist():
-        if verdicts[at] == Verdict.JUMP:
+        if is_lowered[at]:
+            detail = f"counter {int(counters[at])} fell: sent just now, and far below those that were accepted"
+            refusals.append(Refusal(int(indexes[at]), RefusalReason.COUNTER_LOWERED, detail))
+        elif verdicts[at] == Verdict.JUMP:
             detail = f"counter {int(counters[at])} jumps over {MAX_JUMP} ahead: held for a person"
             refusals.append(Refusal(int(indexes[at]), RefusalReason.COUNTER_JUMP, detail))
         else:
