@@ -22,14 +22,13 @@ from typing import IO
 
 import uvloop
 
-from openami.app.bench.processor import processor_s, resident_octets
+from openami.app.bench.processor import processor_s
 from openami.app.engines.bus_address import BusError
 from openami.app.engines.nats import NatsEngine, ensure_streams
 from openami.app.settings import Home, Settings, real_now
 from openami.contracts.frame import FrameClass
 from openami.kernel.ids import SystemTitle
 from openami.network.collector import LONGEST_WAIT_S, Collector, OfferedFrame
-from openami.network.link import CollectorLink, Hello
 from openami.protocol.envelope import build_sealed, wrap
 from openami.protocol.envelope.ports import PUSH_SINK_PORT, PushPort
 from openami.security.pki import Role, client_context, ensure_identity
@@ -40,7 +39,7 @@ TITLES = 1_000
 
 def run() -> dict[str, object]:
     """Measure and return the figures in the shape of ``openami bench``."""
-    link, idle_octets = uvloop.run(measure_link()), uvloop.run(measure_idle())
+    link = uvloop.run(measure_link())
     per_s = {
         "sustained": link.sustained_per_s,
         "spool to stream": link.drain_per_s,
@@ -48,7 +47,6 @@ def run() -> dict[str, object]:
     }
     figures = {name: {"value": value, "unit": "frames/s"} for name, value in per_s.items()}
     figures["gateway processor time"] = {"value": link.gateway_us, "unit": "us/frame"}
-    figures["idle connection"] = {"value": idle_octets, "unit": "octets"}
     durability = "fsync of spool, order log and segment, and sync_interval always on the bus, before a frame counts"
     return {"durability": durability, "figures": figures, "peers": {}, "ratio": {}}
 
@@ -85,9 +83,13 @@ def opaque_frames(count: int, *, frame_octets: int = 250) -> list[OfferedFrame]:
 
 
 @asynccontextmanager
-async def served_home() -> AsyncIterator[tuple[Settings, int]]:
-    """Start a bus and a gateway in a temporary home; give the settings and the gateway's process id."""
-    folder = Path(tempfile.mkdtemp(prefix="oa-bench-"))
+async def served_home(place: Path | None = None) -> AsyncIterator[tuple[Settings, int]]:
+    """Start a bus and a gateway in a temporary home; give the settings and the gateway's process id.
+
+    Args:
+        place: where the home is made; None: where temporary files go.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="oa-bench-", dir=place))
     now = real_now()
     settings = Settings(
         home=Home(folder), gateway_port=_free_port(), nats_port=_free_port(), real_origin=now, domain_origin=now
@@ -154,40 +156,6 @@ async def measure_link(*, frames: int = 200_000, frame_octets: int = 250) -> Lin
         stop.set()
         await running
     return LinkFigures(frames, frames / sustained_s, frames / offered_s, frames / drained_s, used_s / frames * 1e6)
-
-
-async def measure_idle(*, connections: int = 1_000) -> float:
-    """Return the gateway's resident memory per idle connection, in octets."""
-    async with served_home() as (settings, gateway_pid):
-        pki, loop = settings.home.folder("pki"), asyncio.get_running_loop()
-        contexts = []
-        for number in range(1, connections + 1):
-            identity = ensure_identity(pki, role=Role.COLLECTOR, number=number, now=real_now())
-            contexts.append(
-                client_context(certificate=identity.certificate, key=identity.key, authority=identity.authority)
-            )
-        before = resident_octets(gateway_pid)
-        held = []
-        for number, context in enumerate(contexts, 1):
-            transport, peer = await loop.create_connection(
-                _Idle, settings.gateway_address, settings.gateway_port, ssl=context
-            )
-            transport.write(CollectorLink().hello(Hello(number, 0, 1)))
-            held.append((transport, peer))
-        await asyncio.wait_for(asyncio.gather(*(peer.resumed.wait() for _, peer in held)), 60)
-        after = resident_octets(gateway_pid)
-        for transport, _ in held:
-            transport.abort()
-    return (after - before) / connections
-
-
-class _Idle(asyncio.Protocol):
-    def __init__(self) -> None:
-        self.resumed = asyncio.Event()
-
-    def data_received(self, data: bytes) -> None:
-        if data:
-            self.resumed.set()
 
 
 def _start(command: list[str], log: IO[bytes]) -> subprocess.Popen[bytes]:

@@ -136,7 +136,7 @@ async def play(outage: Outage) -> Outcome:
     """Play the outage on a bus and gateway of its own, and look at what the stream has afterwards."""
     outcome = Outcome()
     async with served_home() as (settings, gateway_pid):
-        relay = Relay(settings.host, settings.gateway_port)
+        relay = Relay(settings.gateway_address, settings.gateway_port)
         await relay.open()
         cells = -(-outage.meters // METERS_A_CELL)
         collectors = [

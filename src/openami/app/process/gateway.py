@@ -7,7 +7,7 @@ from datetime import date
 
 from openami.app.engines.address import nats_url
 from openami.app.engines.nats import connect_until
-from openami.app.process import ready
+from openami.app.process import ready, take_all_descriptors
 from openami.app.settings import Settings, real_now
 from openami.network.adapters.airtime import JetStreamAirtime
 from openami.network.adapters.commands import NatsCommandBus
@@ -22,6 +22,7 @@ from openami.security.pki import RevocationList, Role, ensure_identity, server_c
 
 async def run(settings: Settings, stop: asyncio.Event) -> None:
     """Serve collectors until ``stop`` is set."""
+    take_all_descriptors()
     home = settings.home
     pki = home.folder("pki")
     identity = ensure_identity(pki, role=Role.GATEWAY, number=settings.gateway_id, now=real_now())

@@ -12,12 +12,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import structlog
 
 from openami.contracts.errors import ContractError
-from openami.contracts.health import CollectorWord, HealthReport, LinkPresence, decode_report
+from openami.contracts.health import CollectorWord, HealthReport, LinkPresence, decode_report, encode_report
 from openami.network.link import LinkError, LinkMessage
 from openami.network.ports import FrameStreamError, HealthBus
 
@@ -31,6 +31,7 @@ MOVED_E7 = 5_000
 SPOOL_STEPS = 10_000
 """Frames waiting are said again when they passed another so many."""
 LOOK_EVERY_S = 1.0
+_CHANGED, _ALARMING = 1, 2
 _log = structlog.get_logger(__name__)
 
 
@@ -49,9 +50,20 @@ class HealthTelling:
 
 @dataclass(slots=True)
 class _Known:
-    word: CollectorWord
-    told: CollectorWord | None = None
+    """A collector in a few hundred octets: there may be twenty thousand. Reports stay packed until they are said."""
+
+    is_open: bool
+    since_ms: int
+    heard_at_ms: int
+    cause: str = ""
+    opened_at_ms: int = 0
+    clock_offset_ms: int = 0
+    report: bytes = b""
     told_at_ms: int = 0
+    told_is_open: bool = True
+    told_since_ms: int = 0
+    told_report: bytes = b""
+    news: int = 0
 
 
 class HealthBook:
@@ -73,15 +85,19 @@ class HealthBook:
     def word_of(self, collector_id: int) -> CollectorWord | None:
         """Return what is known of a collector."""
         known = self._known.get(collector_id)
-        return known.word if known else None
+        return self._word(collector_id, known, 0) if known else None
 
     def opened(self, collector_id: int, *, now_ms: int) -> None:
         """A collector has a connection."""
-        self._note(collector_id, now_ms, presence=LinkPresence.OPEN, since_ms=now_ms, cause="")
+        known = self._of(collector_id, now_ms)
+        known.is_open, known.since_ms, known.heard_at_ms, known.cause = True, now_ms, now_ms, ""
+        known.news = _news(known)
 
     def gone(self, collector_id: int, *, heard_at_ms: int, cause: str, now_ms: int) -> None:
         """A collector's connection has ended."""
-        self._note(collector_id, heard_at_ms, presence=LinkPresence.GONE, since_ms=now_ms, cause=cause)
+        known = self._of(collector_id, now_ms)
+        known.is_open, known.since_ms, known.heard_at_ms, known.cause = False, now_ms, heard_at_ms, cause
+        known.news = _news(known)
 
     def heard(self, collector_id: int, message: LinkMessage, *, now_ms: int) -> None:
         """Take a heartbeat; an old collector's has no report.
@@ -89,40 +105,64 @@ class HealthBook:
         Raises:
             LinkError: its body is no report.
         """
+        known = self._of(collector_id, now_ms)
+        known.heard_at_ms = now_ms
         if not message.body:
-            self._note(collector_id, now_ms)
             return
         try:
             report = decode_report(message.body)
         except ContractError as error:
             raise LinkError("health", str(error), offset=0) from error
-        offset_ms = report.clock_ms - now_ms
+        known.report = encode_report(report)
+        known.clock_offset_ms = report.clock_ms - now_ms
         if report.is_enclosure_open:
-            self._note(collector_id, now_ms, report=report, clock_offset_ms=offset_ms, opened_at_ms=now_ms)
-        else:
-            self._note(collector_id, now_ms, report=report, clock_offset_ms=offset_ms)
+            known.opened_at_ms = now_ms
+        known.news = _news(known)
 
     def due(self, *, now_ms: int) -> list[CollectorWord]:
         """Return words to be said now, at most ``MAX_WORDS``, those about doors and places first."""
-        waiting = [k for k in self._known.values() if _is_due(k, now_ms)]
-        waiting.sort(key=lambda k: (not _is_alarming(k), k.told_at_ms))
-        return [replace(k.word, told_at_ms=now_ms) for k in waiting[:MAX_WORDS]]
+        calm_ms, refresh_ms = CALM_S * 1000, REFRESH_S * 1000
+        waiting = [
+            (-known.news, known.told_at_ms, collector_id)
+            for collector_id, known in self._known.items()
+            if now_ms - known.told_at_ms >= (calm_ms if known.news else refresh_ms) or not known.told_at_ms
+        ]
+        waiting.sort()
+        return [
+            self._word(collector_id, self._known[collector_id], now_ms) for _, _, collector_id in waiting[:MAX_WORDS]
+        ]
 
     def told(self, words: Sequence[CollectorWord]) -> None:
         """The stream has these words."""
         for word in words:
             known = self._known[word.collector_id]
-            known.told, known.told_at_ms = word, word.told_at_ms
+            packed = encode_report(word.report) if word.report else b""
+            # The same octets are kept once.
+            known.told_report = known.report if packed == known.report else packed
+            known.told_is_open, known.told_since_ms = word.presence is LinkPresence.OPEN, word.since_ms
+            known.told_at_ms = word.told_at_ms
+            known.news = _news(known)
 
-    def _note(self, collector_id: int, heard_at_ms: int, **changed: object) -> None:
+    def _of(self, collector_id: int, now_ms: int) -> _Known:
         known = self._known.get(collector_id)
         if known is None:
-            known = self._known[collector_id] = _Known(
-                CollectorWord(
-                    collector_id, self._gateway_id, LinkPresence.OPEN, heard_at_ms, heard_at_ms, 0, self._since_ms
-                )
-            )
-        known.word = replace(known.word, heard_at_ms=heard_at_ms, **changed)  # type: ignore[arg-type] # named above
+            known = self._known[collector_id] = _Known(is_open=True, since_ms=now_ms, heard_at_ms=now_ms)
+        return known
+
+    def _word(self, collector_id: int, known: _Known, now_ms: int) -> CollectorWord:
+        return CollectorWord(
+            collector_id=collector_id,
+            gateway_id=self._gateway_id,
+            presence=LinkPresence.OPEN if known.is_open else LinkPresence.GONE,
+            since_ms=known.since_ms,
+            heard_at_ms=known.heard_at_ms,
+            told_at_ms=now_ms,
+            gateway_since_ms=self._since_ms,
+            cause=known.cause,
+            opened_at_ms=known.opened_at_ms,
+            clock_offset_ms=known.clock_offset_ms,
+            report=decode_report(known.report) if known.report else None,
+        )
 
 
 async def tell_health(book: HealthBook, telling: HealthTelling) -> None:
@@ -138,22 +178,20 @@ async def tell_health(book: HealthBook, telling: HealthTelling) -> None:
         await asyncio.sleep(LOOK_EVERY_S)
 
 
-def _is_due(known: _Known, now_ms: int) -> bool:
-    waited_s = (now_ms - known.told_at_ms) / 1000
-    if known.told is None or waited_s >= REFRESH_S:
-        return True
-    return waited_s >= CALM_S and (_is_alarming(known) or _has_changed(known.told, known.word))
+def _news(known: _Known) -> int:
+    """Return how urgently something is to be told: 2 what a thief makes (a door, a place, a cell), 1 another change."""
+    if known.opened_at_ms > known.told_at_ms:
+        return _ALARMING
+    if not known.report or not known.told_report:
+        return _CHANGED if known.report or (known.is_open, known.since_ms) != _told_link(known) else 0
+    before, now = decode_report(known.told_report), decode_report(known.report)
+    if before.cell != now.cell or _is_apart(before, now) or before.is_enclosure_open != now.is_enclosure_open:
+        return _ALARMING
+    return _CHANGED if (known.is_open, known.since_ms) != _told_link(known) or _has_changed(before, now) else 0
 
 
-def _is_alarming(known: _Known) -> bool:
-    """Tell whether the untold part is one that a thief makes: a door, a place, a cell."""
-    old, new = known.told, known.word
-    if old is None or new.opened_at_ms > max(old.opened_at_ms, old.told_at_ms):
-        return new.opened_at_ms > 0
-    before, now = old.report, new.report
-    if before is None or now is None:
-        return False
-    return before.cell != now.cell or _is_apart(before, now) or before.is_enclosure_open != now.is_enclosure_open
+def _told_link(known: _Known) -> tuple[bool, int]:
+    return known.told_is_open, known.told_since_ms
 
 
 def _is_apart(one: HealthReport, other: HealthReport) -> bool:
@@ -161,12 +199,7 @@ def _is_apart(one: HealthReport, other: HealthReport) -> bool:
     return away > MOVED_E7
 
 
-def _has_changed(old: CollectorWord, new: CollectorWord) -> bool:
-    if (old.presence, old.since_ms) != (new.presence, new.since_ms) or (old.report is None) != (new.report is None):
-        return True
-    before, now = old.report, new.report
-    if before is None or now is None:
-        return False
+def _has_changed(before: HealthReport, now: HealthReport) -> bool:
     return (
         before.is_on_backup_supply != now.is_on_backup_supply
         or before.certificate_days_left != now.certificate_days_left
