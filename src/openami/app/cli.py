@@ -49,6 +49,7 @@ _GROUPS = (
     ("keys", "app", "keys", WORK),
     ("meter", "app", "meter", TOOLS),
     ("zones", "app", "zones", PLATFORM),
+    ("quarantine", "app", "quarantine", WORK),
     ("thresholds", "app", "thresholds", WORK),
 )
 

@@ -11,6 +11,8 @@ from openami.contracts.deadletter import RefusalReason
 from openami.contracts.frame import FrameClass
 from openami.network.gateway.batch import RefusedFrame
 from openami.network.gateway.quarantine import QuarantineError
+from openami.network.gateway.releaselog import released_ids
+from openami.network.gateway.thinning import RELEASABLE
 
 _ID_BEGIN = b'{"id":"'
 _ID_END = len(_ID_BEGIN) + 32
@@ -73,6 +75,31 @@ def unknown_titles(folder: Path, *, but: Collection[bytes], most: int) -> set[by
         if frame.reason is RefusalReason.UNKNOWN_TITLE and frame.frame_id not in but and len(found) < most:
             found.add(frame.title)
     return found
+
+
+def chosen_frames(folder: Path, *, reason: RefusalReason | None, collector_id: int | None, most: int) -> list[bytes]:
+    """Return the ids of frames that two people may release, the oldest first.
+
+    Args:
+        folder: ``gateway/quarantine`` of the home.
+        reason: why they were refused; None for every reason that may be released.
+        collector_id: who brought them; None for all.
+        most: at most so many.
+
+    Raises:
+        QuarantineError: the disk refused.
+    """
+    released = released_ids(folder)
+    reasons = RELEASABLE if reason is None else RELEASABLE & {reason}
+    found: dict[bytes, None] = {}
+    for frame in _frames(folder, lambda _: True):
+        if frame.reason not in reasons or collector_id not in {None, frame.collector_id}:
+            continue
+        if (frame_id := frame.frame_id) not in released:
+            found.setdefault(frame_id)
+        if len(found) >= most:
+            break
+    return list(found)
 
 
 def _first(folder: Path, may_be: Callable[[bytes], bool], fits: Callable[[RefusedFrame], bool]) -> list[RefusedFrame]:
