@@ -20,6 +20,7 @@ import numpy.typing as npt
 import pytest
 from nats.aio.client import Client
 from nats.aio.msg import Msg
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from tests.conftest import free_port
 from tests.integration.downlink.conftest import COLLECTOR, Process
@@ -28,6 +29,7 @@ from tests.integration.network.support import pki_contexts
 from openami.app.bench.pushes import FIRST_END, MadeUpMeter, PushFactory
 from openami.app.engines.nats import NatsEngine, connect
 from openami.app.engines.postgres import SUPERUSER, PostgresEngine
+from openami.app.process.command import client_title
 from openami.app.process.web import RealClock, accounts_of
 from openami.app.settings import Home, Settings, real_now
 from openami.contracts.command import decode_command
@@ -156,11 +158,11 @@ class Village:
             return self._dark(title) if fails_at == 2 else self._lost()
         return [wrap(header.destination_port, header.source_port, a) for a in answers]
 
-    def push(self, title: SystemTitle) -> bytes:
-        """Return a push of a meter."""
-        (frame,) = self.meter(title)[0].install()
-        self.sealed.append((title, parse_wrapper(frame)[1]))
-        return frame
+    def push(self, title: SystemTitle) -> list[bytes]:
+        """Return pushes of a meter: its registers, and what it noticed meanwhile."""
+        frames = self.meter(title)[0].install()
+        self.sealed += [(title, parse_wrapper(frame)[1]) for frame in frames]
+        return frames
 
     def _dark(self, title: SystemTitle) -> list[bytes]:
         self._on.pop(title, None)
@@ -188,10 +190,18 @@ class Site:
     people: tuple[UUID, UUID]
     commands: list[tuple[SystemTitle, bytes]] = field(default_factory=list)
 
+    @property
+    def own_title(self) -> bytes:
+        return client_title(self.settings.home).octets
+
+    async def offer(self, titles: Sequence[SystemTitle]) -> None:
+        """Let meters push once."""
+        frames = [(FrameClass.PROFILE, t, 1, frame) for t in titles for frame in self.village.push(t)]
+        await asyncio.wait_for(self.collector.offer(frames), 10)
+
     async def heard(self, titles: Sequence[SystemTitle] | None = None) -> None:
         """Let meters push once and wait until the stream has it."""
-        frames = [(FrameClass.PROFILE, t, 1, self.village.push(t)) for t in titles or list(self.village.disks)]
-        await asyncio.wait_for(self.collector.offer(frames), 10)
+        await self.offer(titles or list(self.village.disks))
         await asyncio.wait_for(self.collector.drained(), 60)
 
     async def order(self, titles: Sequence[SystemTitle] = (), *, people: int = 2) -> UUID:
@@ -209,6 +219,12 @@ class Site:
 
     async def progress(self) -> dict[Cause, RekeyProgress]:
         return await self.rekeys.progress(RekeyPolicy())
+
+    async def every_job(self) -> list[tuple[str, ...]]:
+        """Return how each job stands, for whoever wonders."""
+        query = text("select system_title, cause, step, generation, tries, words, order_id from headend.key_change")
+        async with self.state.begin() as connection:
+            return [tuple(str(v) for v in row) for row in (await connection.execute(query)).all()]
 
     async def until(self, done: int, *, cause: Cause = Cause.FACTORY, wait_s: float = 60.0) -> None:
         """Wait until that many meters have new keys."""

@@ -191,6 +191,10 @@ class KeyRotation:
         waiting = self._new_of(title)
         return None if waiting is None else await self.parameter(title, waiting.generation)
 
+    async def refresh(self) -> None:
+        """Load what changed in the vault. Raises CommandUnavailableError."""
+        await self._pairs.refresh()
+
     def _new_of(self, title: SystemTitle) -> Pair | None:
         return next(iter(self._pairs.of(title, states=(NEW,))), None)
 
@@ -231,8 +235,15 @@ class KeyApprovals:
         warrant = await self._warrants.warrant(request.title)
         if warrant is None:
             return None
+        if await self._is_transfer(request):
+            return warrant
+        # Another command process may have made or proved keys since this one looked.
+        await self._rotation.refresh()
+        return warrant if await self._is_transfer(request) else None
+
+    async def _is_transfer(self, request: ApprovalRequest) -> bool:
         parameter = await self._rotation.transfer_of(request.title)
-        return warrant if parameter is not None and is_transfer_of(request.plaintext, parameter) else None
+        return parameter is not None and is_transfer_of(request.plaintext, parameter)
 
     async def spend(self, request: ApprovalRequest) -> Warrant | None:
         """As :meth:`find`: the same keys go again where no answer came, so what ends an order is its window."""

@@ -156,6 +156,12 @@ class CommandService:
             raise CommandUnavailableError("the time for it was over before its turn came")
         header, apdu, body = self._sealed_part(frame)
         plaintext = self._opened(title, body)
+        if plaintext is None:
+            # Sealed by another command process, with keys that this one has not seen yet.
+            await self._pairs.refresh()
+            plaintext = self._opened(title, body)
+        if plaintext is None:
+            raise CommandRefusedError(Refusal.BAD_SIGNATURE, "not sealed here for this meter")
         effect = _judged(plaintext)
         warrant = await self._approved(title, effect, plaintext, spend_for=request_id)
         command = Command(
@@ -200,8 +206,8 @@ class CommandService:
             raise CommandRefusedError(Refusal.PLAINTEXT, "sealed under another system title than ours")
         return header, apdu, apdu[sealed.body_offset :]
 
-    def _opened(self, title: SystemTitle, body: bytes) -> bytes:
-        """Return what is inside, which shows that it was sealed here for this meter."""
+    def _opened(self, title: SystemTitle, body: bytes) -> bytes | None:
+        """Return what is inside, which shows that it was sealed here for this meter; None where no key opens it."""
         if body[0] not in CONTROLS:
             raise CommandRefusedError(Refusal.PLAINTEXT, f"security control 0x{body[0]:02x} is not sent")
         for pair in self._pairs.of(title):
@@ -209,7 +215,7 @@ class CommandService:
                 return open_sealed(self._own_title, body, key=pair.key, auth_key=pair.auth_key)
             except SuiteError:
                 continue
-        raise CommandRefusedError(Refusal.BAD_SIGNATURE, "not sealed here for this meter")
+        return None
 
     async def _approved(
         self, title: SystemTitle, effect: Effect, plaintext: bytes, *, spend_for: UUID = NO_ID

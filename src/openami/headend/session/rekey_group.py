@@ -46,7 +46,7 @@ from openami.security.keys.table import STATES, KeyTable, title_number
 
 LOOK_S = 2.0
 """Real time between two looks at the tables."""
-SLOW_LOOK_S = 30.0
+SLOW_LOOK_S = 5.0
 """Real time between two looks for keys that leaked, and at orders of people."""
 AGES_S = 3_600.0
 """Real time between two looks for old keys."""
