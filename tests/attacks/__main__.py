@@ -17,7 +17,21 @@ from rich.table import Table
 from tests.attacks.rows import ROWS
 from tests.attacks.tally import Tally
 
-_RUN = ["-q", "-m", "attack and not soak", "-n", "2", "--dist", "loadgroup", "--durations", "1", "--no-summary"]
+_RUN = [
+    "-q",
+    "-m",
+    "attack and not soak",
+    "-n",
+    "2",
+    "--dist",
+    "loadgroup",
+    "--durations",
+    "1",
+    "--tb",
+    "short",
+    "-r",
+    "N",
+]
 _RUN += ["-p", "tests.attacks.long"]
 _ENDED_WELL = {pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED}
 
@@ -34,6 +48,7 @@ def main(arguments: list[str]) -> int:
     tally.long = tally.long or found_here()
     if code not in _ENDED_WELL:
         print(said.getvalue(), file=sys.stderr)
+        _name_broken(tally)
         return 2
     if as_json:
         for name, row in ROWS.items():
@@ -63,10 +78,14 @@ def _show(tally: Tally) -> None:
         tests += f", {tally.long[name]} long" if tally.long[name] else ""
         table.add_row(name, row.attack, row.expected, tests, found.result)
     Console(markup=False, width=max(160, Console().width)).print(table)
+    _name_broken(tally)
+    print("'long' tests are run by make soak.")
+
+
+def _name_broken(tally: Tally) -> None:
     for name in ROWS:
         for test in tally.rows[name].failed:
             print(f"{name} broken: {test}")
-    print("'long' tests are run by make soak.")
 
 
 if __name__ == "__main__":

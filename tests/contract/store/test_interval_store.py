@@ -150,6 +150,7 @@ async def test_an_empty_batch_is_kept_and_an_unknown_meter_has_nothing(store: St
     assert len(await store.daily_totals(SYSTEM, [], Channel.DELIVERED, date(2026, 1, 1), date(2026, 2, 1))) == 0
 
 
+@pytest.mark.attack("A2")
 async def test_a_repeated_token_counts_once(store: Store, home: Home) -> None:
     name = token()
     for _ in range(3):
@@ -161,6 +162,7 @@ async def test_a_repeated_token_counts_once(store: Store, home: Home) -> None:
     assert len(await store.days(SYSTEM, [home.point], Channel.DELIVERED, date(2026, 3, 8), date(2026, 3, 8))) == 1
 
 
+@pytest.mark.attack("A2")
 async def test_the_same_rows_in_batches_of_another_cut_count_once(store: Store, home: Home) -> None:
     whole = readings(home.meter, DAY, list(range(20)))
     await store.write_readings(whole, token=token())
@@ -183,6 +185,7 @@ async def test_of_two_readings_of_one_interval_the_highest_message_of_the_last_i
     assert [(c.start, c.value, c.message_id) for c in found] == [(DAY, 10, 1), (DAY, 11, 2)]
 
 
+@pytest.mark.attack("A1", "A2")
 async def test_a_replay_of_an_old_reading_does_not_outrun_its_correction(store: Store, home: Home) -> None:
     old, correction = (readings(home.meter, DAY, [v], message_id=m) for v, m in ((10, 9), (12, 3)))
     for batch in (old, correction, old):
