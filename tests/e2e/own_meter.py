@@ -119,7 +119,7 @@ async def shipped(settings: Settings, **wishes: Any) -> OwnMeter:
     place = settings.home.folder("shipments") / f"{title}.json"
     place.touch(mode=0o600)
     place.write_text(json.dumps(document))
-    report = await take_shipment(settings, place)
+    report = await take_shipment(settings, place, plain=True)
     return OwnMeter(MeterIdentity(title, keys[0], keys[1]), report.meters[0].meter_id)
 
 

@@ -41,12 +41,13 @@ def hits(logs: dict[str, bytes], words: Iterable[str]) -> dict[str, int]:
 
 
 def keys_of(home: Path) -> list[str]:
-    """Return all meter keys that were shipped to this home."""
+    """Return all meter keys that were shipped to this home: of its own meters, and by the factory's own book."""
     return [
         meter[use]
-        for shipment in (home / "shipments").glob("*.json")
+        for shipment in (*(home / "shipments").glob("*.json"), home / "territory" / "meters.json")
         for meter in json.loads(shipment.read_text())["meters"]
-        for use in ("encryption_key", "authentication_key")
+        for use in ("encryption_key", "authentication_key", "master_key")
+        if use in meter
     ]
 
 

@@ -18,7 +18,7 @@ from openami.app.engines.rooms import room_database
 from openami.app.history import DemoWish
 from openami.app.process.web import RealClock, accounts_of
 from openami.app.settings import Settings
-from openami.app.shipment import take_shipment
+from openami.app.shipment import public_shipment_key, register_maker, take_shipment
 from openami.billing.adapters.book_postgres import PostgresBillBook
 from openami.billing.bill.record import Assignment
 from openami.customer.adapters.customer_postgres import PostgresCustomers
@@ -44,6 +44,11 @@ class DemoHooks:
     """Implements :class:`~openami.app.history.Hooks` with the real rooms."""
 
     settings: Settings
+
+    async def agree_with_maker(self, maker: str, public_key: bytes) -> bytes:
+        """Exchange keys with the maker of the territory's meters, as a utility and a maker do once."""
+        await register_maker(self.settings, maker, public_key, by="demonstration")
+        return await public_shipment_key(self.settings)
 
     async def import_shipment(self, place: Path) -> None:
         """Take the keys of the territory's meters."""

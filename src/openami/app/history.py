@@ -28,13 +28,14 @@ from openami.mdm.registry.records import Installation, Meter, ServicePoint
 from openami.meter.registers import DEFAULT_CAPACITY_WH, MJ_PER_WH, CaptureRule, RegisterBank, carry_remainder
 from openami.protocol.push import PROFILE
 from openami.security.closed_file import write_closed
-from openami.sim.factory import FactoryMeter, make_meters, shipment_document
+from openami.security.suites.curve import public_key_of
+from openami.sim.factory import MAKER, FactoryMeter, make_meters, sealed_shipment, shipment_document
 from openami.sim.history import Archive, Story, days_between, tell_story
 from openami.sim.plan import DemoPlan, make_plan
 from openami.sim.territory import Territory
 
 PROGRESS_FILE = "history.json"
-SHIPMENT_FILE = "territory.json"
+SHIPMENT_FILE = "territory.shipment"
 STRETCH_DAYS = (5, 31)
 """Fewest and most days in one batch."""
 STRETCH_HOME_DAYS = 5_000
@@ -65,8 +66,12 @@ class DemoWish:
 class Hooks(Protocol):
     """What the wiring adds: the vault, rates and customers."""
 
+    async def agree_with_maker(self, maker: str, public_key: bytes) -> bytes:
+        """Register the key that a maker signs shipments with; return the key that it encrypts them to."""
+        ...
+
     async def import_shipment(self, place: Path) -> None:
-        """Take the keys of a shipment file; a repeat changes nothing."""
+        """Take the keys of a sealed shipment file; a repeat changes nothing."""
         ...
 
     async def on_service_points(self, service_points: Sequence[ServicePoint]) -> None:
@@ -110,10 +115,7 @@ class Progress:
 
 
 def ensure_territory(settings: Settings, wish: DemoWish) -> tuple[TerritoryFiles, DemoPlan, list[FactoryMeter]]:
-    """Make the plan, the meters and their shipment file if there are none yet; return them.
-
-    The shipment lies in ``<home>/shipments``, closed to other users.
-    """
+    """Make the plan and the meters if there are none yet; return them."""
     files = TerritoryFiles(settings.home.folder("territory"))
     if not files.has_plan:
         now = settings.clock().now()
@@ -124,11 +126,19 @@ def ensure_territory(settings: Settings, wish: DemoWish) -> tuple[TerritoryFiles
         meters = make_meters(plan.territory().meter_count, secret=secrets.token_bytes)
         book = shipment_document(meters, shipment_id=f"territory-{secrets.token_hex(4)}", made_at=now)
         files.write_plan(plan, book=book)
-    plan, meters = files.plan(), files.book()
-    shipment = settings.home.folder("shipments") / SHIPMENT_FILE
-    if not shipment.exists():
-        write_closed(shipment, (files.folder / "meters.json").read_bytes())
-    return files, plan, meters
+    return files, files.plan(), files.book()
+
+
+async def _ship(settings: Settings, files: TerritoryFiles, hooks: Hooks) -> None:
+    """Let the territory's factory ship its meters: sealed to the utility, signed by their maker."""
+    maker = files.maker(secrets.token_bytes)
+    recipient_key = await hooks.agree_with_maker(MAKER, public_key_of(maker.signing_key))
+    place = settings.home.folder("shipments") / SHIPMENT_FILE
+    octets = sealed_shipment(files.book_text(), maker=maker, recipient_key=recipient_key, dice=secrets.token_bytes)
+    write_closed(place, octets)
+    # Homes of before have it in clear.
+    place.with_name("territory.json").unlink(missing_ok=True)
+    await hooks.import_shipment(place)
 
 
 async def load_history(
@@ -163,7 +173,7 @@ async def load_history(
     progress.resume()
     territory = plan.territory()
     progress.note("making the world", 0.0)
-    await hooks.import_shipment(settings.home.folder("shipments") / SHIPMENT_FILE)
+    await _ship(settings, files, hooks)
     story = await asyncio.to_thread(_tell, territory, plan, progress)
     if not files.is_made:
         files.write_standing(standing_of(plan, story, len(meters)))

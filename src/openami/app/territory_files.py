@@ -5,6 +5,7 @@ All lie in ``<home>/territory`` and belong to the demonstration alone: nothing e
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -14,8 +15,9 @@ import numpy.typing as npt
 
 from openami.kernel.errors import OpenAmiError
 from openami.meter.registers import DEFAULT_CAPACITY_WH, RegisterBank
-from openami.security.closed_file import write_closed
+from openami.security.closed_file import make_closed_once, write_closed
 from openami.sim.factory import FactoryMeter, parse_book
+from openami.sim.maker import Maker, make_maker
 from openami.sim.plan import DemoPlan, parse_plan
 
 I64 = npt.NDArray[np.int64]
@@ -88,7 +90,21 @@ class TerritoryFiles:
             TerritoryFilesError: the book is not there.
             FactoryFileError: it cannot be read.
         """
-        return parse_book(self._text("meters.json"))
+        return parse_book(self.book_text())
+
+    def book_text(self) -> str:
+        """Return the book of meters as it stands, for their shipment. Raises as :meth:`book`."""
+        return self._text("meters.json")
+
+    def maker(self, secret: Callable[[int], bytes]) -> Maker:
+        """Return the maker that signs these meters' firmware and shipments; it is made once.
+
+        Args:
+            secret: returns that many octets nobody can guess.
+        """
+        place = self.folder / "maker.key"
+        make_closed_once(place, lambda: make_maker(secret).signing_key)
+        return Maker(place.read_bytes())
 
     def write_plan(self, plan: DemoPlan, *, book: str) -> None:
         """Write book and plan; the plan comes last, so that a plan on disk means a whole territory."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -23,8 +23,7 @@ from openami.meter.kept import restore_state, state_document
 from openami.meter.residential_profiles import BILLING_ROWS, DAILY_ROWS, PROFILE_ROWS
 from openami.meter.ring import INTERVAL_ROW, REGISTER_ROW, Ring
 from openami.meter.sealing import MeterIdentity
-from openami.security.closed_file import make_closed_once, write_closed
-from openami.sim.maker import Maker, make_maker
+from openami.security.closed_file import write_closed
 from openami.sim.past import PastCursor
 
 _KEYS = ("encryption_key", "authentication_key", "master_key")
@@ -114,16 +113,6 @@ class TerritoryMemory:
             "keys_taken": identity.keys_taken,
         }
         write_closed(self.folder / "keys" / f"{meter}.json", json.dumps(row).encode())
-
-    def maker(self, secret: Callable[[int], bytes]) -> Maker:
-        """Return the maker that signs these meters' firmware; it is made once.
-
-        Args:
-            secret: returns that many octets nobody can guess.
-        """
-        place = self.folder / "maker.key"
-        make_closed_once(place, lambda: make_maker(secret).signing_key)
-        return Maker(place.read_bytes())
 
     def past(self) -> PastCursor | None:
         """Return how far back the profiles were filled; None where nobody began."""

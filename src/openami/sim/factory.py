@@ -15,6 +15,8 @@ from openami.kernel.errors import OpenAmiError
 from openami.kernel.ids import SystemTitle
 from openami.meter.sealing import KEY_OCTETS, MeterIdentity
 from openami.protocol.push import PROFILE
+from openami.security.keys.sealed_shipment import seal_shipment
+from openami.sim.maker import Maker
 
 MAKER = "OAM"
 _FIRST_SERIAL = 10_000_000
@@ -74,6 +76,32 @@ def shipment_document(meters: Sequence[FactoryMeter], *, shipment_id: str, made_
         "meters": rows,
     }
     return json.dumps(document, indent=1) + "\n"
+
+
+def sealed_shipment(document: str, *, maker: Maker, recipient_key: bytes, dice: Callable[[int], bytes]) -> bytes:
+    """Return a shipment as it leaves the factory: signed by the maker, readable by one utility.
+
+    Args:
+        document: what :func:`shipment_document` made.
+        maker: signs it.
+        recipient_key: the utility's public key for shipments, ``X || Y`` on P-256.
+        dice: source of octets nobody can guess.
+
+    Raises:
+        FactoryFileError: the document is none.
+    """
+    try:
+        shipment_id = str(json.loads(document)["shipment_id"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise FactoryFileError(f"a shipment document cannot be read: {type(error).__name__}") from None
+    return seal_shipment(
+        document.encode(),
+        maker=MAKER,
+        shipment_id=shipment_id,
+        maker_key=maker.signing_key,
+        recipient_key=recipient_key,
+        dice=dice,
+    )
 
 
 def _shipped(meter: FactoryMeter) -> dict[str, str]:

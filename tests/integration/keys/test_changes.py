@@ -88,6 +88,7 @@ async def test_a_master_key_that_two_meters_share_is_refused_with_the_serial(vau
     with pytest.raises(ShipmentError) as caught:
         await vault.import_shipment(replace(other, meters=(other.meters[0], stolen)), at=AT)
     assert [(f.rule, f.evidence["serial"]) for f in caught.value.findings] == [("duplicate_key", "1010")]
+    assert "encryption key 1 of serial 1001" in str(caught.value.findings[0].evidence["why"])
 
 
 async def test_a_shipment_that_was_taken_without_its_master_keys_gets_them_when_it_comes_again(

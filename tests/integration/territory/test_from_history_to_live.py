@@ -23,7 +23,7 @@ from openami.app.engines.nats import NatsEngine
 from openami.app.engines.postgres import SUPERUSER, PostgresEngine
 from openami.app.history import load_history
 from openami.app.settings import Home, Settings, real_now
-from openami.app.shipment import take_shipment
+from openami.app.shipment import public_shipment_key, register_maker, take_shipment
 from openami.app.territory_files import TerritoryFiles
 from openami.contracts.channel import Channel
 from openami.contracts.quality import Source
@@ -47,6 +47,10 @@ class Hooks:
         self.settings = settings
         self.points: list[ServicePoint] = []
         self.loaded: list[date] = []
+
+    async def agree_with_maker(self, maker: str, public_key: bytes) -> bytes:
+        await register_maker(self.settings, maker, public_key, by="test")
+        return await public_shipment_key(self.settings)
 
     async def import_shipment(self, place: Path) -> None:
         await take_shipment(self.settings, place)

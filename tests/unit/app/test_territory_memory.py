@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from tests.unit.meter.made import IDENTITY, NOON
 
-from openami.app.territory_files import TerritoryFilesError
+from openami.app.territory_files import TerritoryFiles, TerritoryFilesError
 from openami.app.territory_memory import TerritoryMemory
 from openami.meter.events import EventCode
 from openami.meter.fleet_memory import FleetMemory
@@ -168,9 +168,9 @@ def test_how_far_back_profiles_reach_is_there_again(tmp_path: Path) -> None:
 
 
 def test_the_maker_is_made_once_and_its_images_run_in_its_meters(tmp_path: Path) -> None:
-    kept = TerritoryMemory(tmp_path, 2)
-    maker = kept.maker(lambda count: bytes(range(count)))
-    assert kept.maker(bytes) == maker
+    files = TerritoryFiles(tmp_path)
+    maker = files.maker(lambda count: bytes(range(count)))
+    assert files.maker(bytes) == maker
     state = DeviceState(maker.verifier())
     for signer, runs in ((make_maker(lambda count: bytes(range(1, count + 1))), False), (maker, True)):
         image = signer.signed_image(b"OAM240-01.01.00", b"firmware")

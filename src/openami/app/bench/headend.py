@@ -75,9 +75,9 @@ class FactoryVault:
     def __init__(self, factory: PushFactory) -> None:
         self._columns = factory.key_columns()
 
-    async def import_shipment(self, shipment: Shipment, *, at: datetime) -> ShipmentReport:
+    async def import_shipment(self, shipment: Shipment, *, at: datetime, is_signed: bool = False) -> ShipmentReport:
         """Refuse: nothing is added while a measurement runs."""
-        raise NotImplementedError(f"{shipment.shipment_id} {at}")
+        raise NotImplementedError(f"{shipment.shipment_id} {at} {is_signed}")
 
     async def revision(self) -> int:
         """Return the one revision there is."""

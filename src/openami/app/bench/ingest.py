@@ -148,7 +148,7 @@ async def _chain(factory: PushFactory) -> AsyncIterator[tuple[Collector, SocketS
             shipment = folder / "shipment.json"
             shipment.touch(mode=0o600)
             shipment.write_text(json.dumps(factory.shipment()))
-            await take_shipment(settings, shipment)
+            await take_shipment(settings, shipment, plain=True)
             collector, stop = _collector(settings, folder / "spool"), asyncio.Event()
             carrying = asyncio.create_task(collector.run(stop))
             store = SocketStore(settings.home.store_socket)

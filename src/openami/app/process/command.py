@@ -41,7 +41,7 @@ from openami.headend.command.service import CommandEngines, CommandService
 from openami.headend.command.standing import DirectiveOffice
 from openami.headend.command.switching import SwitchApprovals, SwitchEngines
 from openami.headend.command.witness import AuditWitness
-from openami.headend.listening.keyfeed import KeyFeed
+from openami.headend.listening.keyfeed import KeyAlarm, KeyFeed
 from openami.headend.switching.rules_file import rules_of
 from openami.kernel.ids import SystemTitle
 from openami.kernel.time import zone_named
@@ -88,7 +88,7 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
         ):
             table = KeyTable()
             vault = PostgresVault(security, root_key(settings))
-            keys = KeyFeed(vault, table)
+            keys = KeyFeed(vault, table, KeyAlarm(vault, "command", real_now))
             clock = settings.clock()
             warrants = KeyOrders(PostgresOrders(security), real_now)
             rotation = KeyRotation(Pairs(table, keys), vault, warrants, dice=secrets.token_bytes, now=clock.now)

@@ -52,7 +52,7 @@ from openami.headend.keeping.keeper import KeepingPolicy
 from openami.headend.keeping.rekey import RekeyPolicy
 from openami.headend.listening.alarm import LetterAlarm
 from openami.headend.listening.columnfeed import ColumnFeed
-from openami.headend.listening.keyfeed import KeyFeed
+from openami.headend.listening.keyfeed import KeyAlarm, KeyFeed
 from openami.headend.service import Engines, Headend
 from openami.headend.session.asking import AskingEngines
 from openami.headend.session.exchange import Exchanges
@@ -115,9 +115,10 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
         try:
             if dmz is not None and core is not None:
                 table = KeyTable()
+                vault = PostgresVault(security, root_key(settings))
                 exchanges = Exchanges(NatsCommandProcess(core, real_now), new_id=uuid4)
                 await listen_to_outcomes(core, exchanges.told)
-                keys = KeyFeed(PostgresVault(security, root_key(settings)), table)
+                keys = KeyFeed(vault, table, KeyAlarm(vault, "headend", real_now))
                 fetched = _Fetched(core, exchanges, table, keys, state, security, registry, audit)
                 alarm = LetterAlarm(PostgresAlerts(state), real_now)
                 engines = Engines(

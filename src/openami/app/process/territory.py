@@ -170,7 +170,7 @@ class Meters:
         registers = bank_of(self.standing.delivered_mj, self.standing.received_mj)
         self.fleet = MeterFleet(identities, registers, counters)
         self.flow = self.territory.power_flow()
-        verify = self.kept.maker(secrets.token_bytes).verifier()
+        verify = self.files.maker(secrets.token_bytes).verifier()
         memory = FleetMemory(
             self.kept.rings(),
             self.territory.world.zone,

@@ -1,4 +1,4 @@
-"""Shipment files on disk: closed to others, read whole."""
+"""Shipment files on disk, read whole: plain ones closed to others, sealed ones as they are."""
 
 from __future__ import annotations
 
@@ -6,21 +6,31 @@ import os
 import stat
 from pathlib import Path
 
-from openami.security.keys.shipment import MAX_SHIPMENT_OCTETS, Shipment, ShipmentError, parse_shipment
+from openami.security.keys.sealed_shipment import MAX_FILE_OCTETS, is_sealed_shipment
+from openami.security.keys.shipment import Shipment, ShipmentError, parse_shipment
 
 
 def read_shipment(path: Path) -> Shipment:
-    """Read a shipment file.
+    """Read a plain shipment file.
 
     Raises:
         ShipmentError: it cannot be read, others may read it, it is too large, or a line in it is wrong.
     """
+    return parse_shipment(read_shipment_octets(path))
+
+
+def read_shipment_octets(path: Path) -> bytes:
+    """Return the octets of a shipment file, sealed or plain.
+
+    Raises:
+        ShipmentError: it cannot be read, or it is plain and others may read it. A sealed one holds nothing to read.
+    """
     try:
         with path.open("rb") as file:
             mode = os.fstat(file.fileno()).st_mode
-            if mode & (stat.S_IRWXG | stat.S_IRWXO):
-                raise ShipmentError(f"{path} holds keys and is open to group or others: chmod 0600 it")
-            octets = file.read(MAX_SHIPMENT_OCTETS + 1)
+            octets = file.read(MAX_FILE_OCTETS + 1)
     except OSError as error:
         raise ShipmentError(f"{path} cannot be read: {error.strerror}") from error
-    return parse_shipment(octets)
+    if mode & (stat.S_IRWXG | stat.S_IRWXO) and not is_sealed_shipment(octets):
+        raise ShipmentError(f"{path} holds keys and is open to group or others: chmod 0600 it")
+    return octets

@@ -7,7 +7,7 @@ sees no row of a master key.
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from uuid import UUID
@@ -17,13 +17,16 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from openami.kernel.ids import SystemTitle
-from openami.security.adapters.vault import changes, marks, rewrap
-from openami.security.adapters.vault.installation import InstallationKeys
+from openami.security.adapters.vault import alerts, changes, makers, marks, rewrap, status
+from openami.security.adapters.vault.installation import SHIPMENT, InstallationKeys
 from openami.security.adapters.vault.loading import load_pairs
 from openami.security.adapters.vault.rows import LOCK, METERS, vault_meter
 from openami.security.adapters.vault.shipments import ShipmentIntake
+from openami.security.keys.alert import KeyAlert, SpoiledKey
 from openami.security.keys.context import KeySet, KeyState, KeyUse
 from openami.security.keys.envelope import KeyBindingError as KeyBindingError  # noqa: PLC0414 - callers catch it here
+from openami.security.keys.level import SecurityLevel
+from openami.security.keys.makers import MakerKey
 from openami.security.keys.marks import Incident, IncidentProgress, Residual
 from openami.security.keys.ports import (
     KeyStateError,
@@ -34,8 +37,10 @@ from openami.security.keys.ports import (
     VaultUnavailableError,
 )
 from openami.security.keys.rewrap import Place, RewrapStep
+from openami.security.keys.sealed_shipment import scalar_of
 from openami.security.keys.secret import Secret
 from openami.security.keys.shipment import Shipment, ShipmentError
+from openami.security.keys.status import MeterKeys, VaultStatus
 from openami.security.keys.table import KeyColumns
 
 
@@ -53,12 +58,12 @@ class PostgresVault:
         self._snapshots = engine.execution_options(isolation_level="REPEATABLE READ")
         self._keys = InstallationKeys(root, dice)
 
-    async def import_shipment(self, shipment: Shipment, *, at: datetime) -> ShipmentReport:
+    async def import_shipment(self, shipment: Shipment, *, at: datetime, is_signed: bool = False) -> ShipmentReport:
         """Keep every key of the shipment, or none."""
         try:
             async with self._writing() as connection:
                 writing = await self._keys.writing(connection, at=at)
-                return await ShipmentIntake(connection, writing, at=at).take(shipment)
+                return await ShipmentIntake(connection, writing, at=at).take(shipment, is_signed=is_signed)
         except IntegrityError as error:
             raise ShipmentError(
                 f"shipment {shipment.shipment_id}: a title, id or key is in the vault already"
@@ -140,6 +145,62 @@ class PostgresVault:
         """Wrap what is under the root key under another one, all of it or nothing; return how many keys."""
         async with self._writing() as connection:
             return await self._keys.move(connection, to)
+
+    async def shipment_key(self, *, at: datetime) -> Secret:
+        """Return the private key that makers encrypt shipments to."""
+        async with self._writing() as connection:
+            newest = await self._keys.newest(connection, at=at)
+            return Secret(scalar_of((await self._keys.of_purpose(connection, SHIPMENT, newest, at=at)).reveal()))
+
+    async def keys_of_maker(self, maker: str) -> list[bytes]:
+        """Return the public keys of a maker that are good now."""
+        async with self._reading() as connection:
+            return await makers.good_keys(connection, maker)
+
+    async def makers(self) -> list[MakerKey]:
+        """Return every key that was ever registered."""
+        async with self._reading() as connection:
+            return await makers.every_key(connection)
+
+    async def register_maker(self, key: MakerKey) -> None:
+        """Believe a maker's signature from now on."""
+        async with self._writing() as connection:
+            await makers.register(connection, key)
+
+    async def withdraw_maker(self, maker: str, *, at: datetime) -> int:
+        """Believe no signature of this maker any more."""
+        async with self._writing() as connection:
+            return await makers.withdraw(connection, maker, at=at)
+
+    async def status(self) -> VaultStatus:
+        """Return the figures of the vault."""
+        async with self._reading() as connection:
+            return await status.read_status(connection)
+
+    async def meter_keys(self, *, level: SecurityLevel | None = None, limit: int = 1_000) -> list[MeterKeys]:
+        """Return where the keys of meters stand, those that need somebody first."""
+        async with self._reading() as connection:
+            return await status.read_meters(connection, level=level, limit=limit)
+
+    async def raise_alerts(self, spoiled: Sequence[SpoiledKey], *, seen_by: str, at: datetime) -> int:
+        """Keep alerts that do not stand already; return how many those were."""
+        async with self._writing() as connection:
+            return await alerts.raise_alerts(connection, spoiled, seen_by=seen_by, at=at)
+
+    async def standing(self) -> set[tuple[UUID, int]]:
+        """Return (meter, generation) of the alerts that stand."""
+        async with self._reading() as connection:
+            return await alerts.standing(connection)
+
+    async def end_alerts(self, sound: Collection[tuple[UUID, int]], *, at: datetime) -> None:
+        """End the alerts of keys that open."""
+        async with self._writing() as connection:
+            await alerts.end_alerts(connection, sound, at=at)
+
+    async def alerts(self, *, limit: int = 1_000) -> list[KeyAlert]:
+        """Return alerts, those that stand first."""
+        async with self._reading() as connection:
+            return await alerts.read_alerts(connection, limit=limit)
 
     async def _keep_new(self, meter_id: UUID, keys: tuple[tuple[KeyUse, Secret], ...], at: datetime) -> int:
         try:

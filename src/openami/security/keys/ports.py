@@ -106,8 +106,13 @@ class KeyVault(Protocol):
     Every method raises :class:`VaultUnavailableError` when the database cannot be reached.
     """
 
-    async def import_shipment(self, shipment: Shipment, *, at: datetime) -> ShipmentReport:
+    async def import_shipment(self, shipment: Shipment, *, at: datetime, is_signed: bool = False) -> ShipmentReport:
         """Keep every key of the shipment, or none. The same shipment again changes nothing.
+
+        Args:
+            shipment: what came.
+            at: domain time of the import.
+            is_signed: it came sealed, under a registered key of its maker.
 
         Raises:
             ShipmentError: a title or a key is in the vault already, or the shipment's name was used for another.

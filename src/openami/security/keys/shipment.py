@@ -89,8 +89,9 @@ class _Reader:
     titles: dict[SystemTitle, str] = field(default_factory=dict)
     keys: dict[Secret, str] = field(default_factory=dict)
 
-    def refuse(self, rule: str, line: str, why: str) -> None:
-        self.findings.append(Finding(rule, Severity.FAIL, line, evidence={"why": why}))
+    def refuse(self, rule: str, line: str, why: str, *, serial: str | None = None) -> None:
+        evidence = {"why": why} if serial is None else {"why": why, "serial": serial}
+        self.findings.append(Finding(rule, Severity.FAIL, line, evidence=evidence))
 
     def meter(self, row: Any, line: str) -> ShippedMeter | None:
         """Read one meter; None with a finding where it is not sound."""
@@ -118,7 +119,9 @@ class _Reader:
         self._check_keys(meter)
         earlier = self.titles.setdefault(meter.system_title, line)
         if earlier != line:
-            self.refuse("duplicate_title", line, f"system title {meter.system_title} is also at {earlier}")
+            self.refuse(
+                "duplicate_title", line, f"system title {meter.system_title} is also at {earlier}", serial=meter.serial
+            )
         return meter
 
     def _check_keys(self, meter: ShippedMeter) -> None:
@@ -126,12 +129,12 @@ class _Reader:
             name = f"{use}_key"
             weak = reason_key_is_weak(key)
             if weak:
-                self.refuse("weak_key", meter.line, f"{name}: {weak}")
+                self.refuse("weak_key", meter.line, f"{name}: {weak}", serial=meter.serial)
                 continue
-            place = f"{name} at {meter.line}"
+            place = f"{name} at {meter.line}, serial {meter.serial}"
             earlier = self.keys.setdefault(key, place)
             if earlier != place:
-                self.refuse("duplicate_key", meter.line, f"{name} equals {earlier}")
+                self.refuse("duplicate_key", meter.line, f"{name} equals {earlier}", serial=meter.serial)
 
 
 def parse_shipment(octets: bytes) -> Shipment:

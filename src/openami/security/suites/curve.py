@@ -97,6 +97,16 @@ def public_key_of(private_key: bytes, *, suite: int = 1) -> bytes:
     return point[1:]
 
 
+def check_public_key(public_key: bytes, *, suite: int = 1) -> None:
+    """Pass if octets are a public key ``X || Y``.
+
+    Raises:
+        SuiteError: another length, or no point of the curve.
+        MisuseError: a suite without a curve.
+    """
+    _public(public_key, suite)
+
+
 def sign(private_key: bytes, message: bytes, *, suite: int = 1) -> bytes:
     """Return the signature ``r || s`` of a message.
 

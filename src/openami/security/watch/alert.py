@@ -32,6 +32,8 @@ class AlertRule(StrEnum):
     """An order is not what was approved: somebody changed it since."""
     LOAD_VOLTAGE = "load_voltage"
     """Behind an open switch there is voltage: something feeds in."""
+    KEY_BINDING = "key_binding"
+    """A key of the vault does not open in its place: it was altered, or moved from another meter."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,8 @@ from openami.security.keys.secret import Secret
 
 FINGERPRINT = "fingerprint"
 """Purpose of the key that fingerprints are made under; it outlives every installation key."""
+SHIPMENT = "shipment"
+"""Purpose of the private key that makers encrypt shipments to."""
 _ALL = text(
     "select version, installation, wrapped from security.installation_key where retired_at is null order by version"
 )

@@ -26,6 +26,11 @@ _INSERT_HOLDER = text(
     "insert into security.key_holder (meter_id, system_title, serial, profile, zone, shipment_id) "
     "values (:meter_id, :title, :serial, :profile, :zone, :shipment)"
 )
+_HOLDERS = text("select system_title as value, serial from security.key_holder where system_title = any(:values)")
+_HELD = text(
+    "select k.fingerprint as value, k.use, k.generation, h.serial from security.meter_key k "
+    "join security.key_holder h on h.meter_id = k.meter_id where k.fingerprint = any(:values)"
+)
 _Meters = list[tuple[UUID, ShippedMeter]]
 
 
@@ -43,8 +48,12 @@ class ShipmentIntake:
         self._keys = keys
         self._at = at
 
-    async def take(self, shipment: Shipment) -> ShipmentReport:
+    async def take(self, shipment: Shipment, *, is_signed: bool) -> ShipmentReport:
         """Keep every key, or none.
+
+        Args:
+            shipment: what came.
+            is_signed: it came sealed, under a registered key of its maker.
 
         Raises:
             ShipmentError: a title or key is in the vault already, or the name was used for another shipment.
@@ -54,8 +63,13 @@ class ShipmentIntake:
         )
         if known is None:
             _refuse(shipment, await self._known(shipment.meters))
-            await self._insert(shipment)
+            await self._insert(shipment, is_signed=is_signed)
             return await self._report(shipment, already_taken=False)
+        if is_signed:
+            await self._connection.execute(
+                text("update security.shipment set is_signed = true where shipment_id = :id"),
+                {"id": shipment.shipment_id},
+            )
         if compare_digest(bytes(known), self._digest(shipment)):
             return await self._report(shipment, already_taken=True)
         if not compare_digest(bytes(known), self._digest(shipment, with_masters=False)):
@@ -87,9 +101,12 @@ class ShipmentIntake:
             digest.update(f"|{m.serial}|{m.profile}|{m.zone}|{m.meter_id}|".encode())
         return digest.digest()
 
-    async def _insert(self, shipment: Shipment) -> None:
+    async def _insert(self, shipment: Shipment, *, is_signed: bool) -> None:
         await self._connection.execute(
-            text("insert into security.shipment values (:id, :digest, :maker, :meters, :made_at, :at)"),
+            text(
+                "insert into security.shipment (shipment_id, digest, maker, meters, made_at, imported_at, is_signed) "
+                "values (:id, :digest, :maker, :meters, :made_at, :at, :is_signed)"
+            ),
             {
                 "id": shipment.shipment_id,
                 "digest": self._digest(shipment),
@@ -97,6 +114,7 @@ class ShipmentIntake:
                 "meters": len(shipment.meters),
                 "made_at": shipment.made_at,
                 "at": self._at,
+                "is_signed": is_signed,
             },
         )
         for start in range(0, len(shipment.meters), _ROWS_PER_STATEMENT):
@@ -126,20 +144,23 @@ class ShipmentIntake:
         for start in range(0, len(meters), _ROWS_PER_STATEMENT):
             some = meters[start : start + _ROWS_PER_STATEMENT]
             titles = {m.system_title.octets: m for m in some}
-            known = await self._present("key_holder", "system_title", list(titles))
-            findings += [_known("duplicate_title", titles[v], "this system title has keys already") for v in known]
+            for row in (await self._connection.execute(_HOLDERS, {"values": list(titles)})).all():
+                why = f"this system title has keys already, as serial {row.serial}"
+                findings.append(_known("duplicate_title", titles[bytes(row.value)], why))
             findings += await self._known_keys([(m, key) for m in some for _, key in m.each_key()])
         return findings
 
     async def _known_keys(self, keys: Sequence[tuple[ShippedMeter, Secret]]) -> list[Finding]:
         prints = {self._keys.fingerprint(key): m for m, key in keys}
-        known = await self._present("meter_key", "fingerprint", list(prints))
-        return [_known("duplicate_key", prints[v], "a key of this line is another meter's") for v in known]
-
-    async def _present(self, table: str, column: str, values: list[bytes]) -> list[bytes]:
-        # Table and column are our own constants, never input.
-        query = text(f"select {column} from security.{table} where {column} = any(:values)")  # noqa: S608 - constants
-        return [bytes(v) for v in (await self._connection.execute(query, {"values": values})).scalars()]
+        rows = (await self._connection.execute(_HELD, {"values": list(prints)})).all()
+        return [
+            _known(
+                "duplicate_key",
+                prints[bytes(r.value)],
+                f"a key of this line is another meter's: {r.use} key {r.generation} of serial {r.serial}",
+            )
+            for r in rows
+        ]
 
     async def _report(self, shipment: Shipment, *, already_taken: bool) -> ShipmentReport:
         query = text(f"{METERS} where shipment_id = :id")
