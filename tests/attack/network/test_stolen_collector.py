@@ -23,6 +23,7 @@ from openami.app.collector_desk import CollectorDesk
 from openami.app.desk import Person, SignInRefusedError
 from openami.app.engines.nats import NatsEngine, connect
 from openami.app.engines.postgres import SUPERUSER, PostgresEngine
+from openami.app.engines.rooms import room_database
 from openami.app.process.web import RealClock, accounts_of
 from openami.app.quarantine_desk import QuarantineDesk, ReleaseRefusedError
 from openami.app.settings import Home, Settings, real_now
@@ -41,6 +42,7 @@ from openami.security.access.gate import AccessDeniedError
 from openami.security.access.order import OrderRefusedError
 from openami.security.access.role import Role
 from openami.security.access.stolen import ReportRefusedError, Whereabouts
+from openami.security.adapters.alert_postgres import PostgresAlerts
 from openami.security.adapters.row_security import row_secured_engine
 from openami.security.adapters.stolen_postgres import PostgresReports
 
@@ -195,6 +197,7 @@ async def told_to_people(site: Site) -> None:
             book,
             real_now=lambda: datetime.now(UTC),
             reports=ReportedStolen(PostgresReports(engine)),
+            alerts=PostgresAlerts(engine),
         )
         async with asyncio.timeout(PROMISE_S):
             while True:
@@ -205,6 +208,9 @@ async def told_to_people(site: Site) -> None:
                     break
                 await asyncio.sleep(0.2)
         assert (stolen.collector_id, stolen.evidence["is_in"]) == (7, 0)
+        async with room_database(site.settings, "openami_security") as security:
+            alerts = await PostgresAlerts(security).newest(limit=10)
+        assert [a.rule for a in alerts if a.rule == CollectorRule.STOLEN] == [CollectorRule.STOLEN.value]
     finally:
         await dmz.close()
         await engine.dispose()

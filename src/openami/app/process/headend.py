@@ -146,6 +146,7 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
                     PostgresCollectors(state),
                     real_now=real_now,
                     reports=ReportedStolen(PostgresReports(state)),
+                    alerts=PostgresAlerts(state),
                 )
                 thresholds = ThresholdWatch(
                     JetStreamThresholdWords(dmz), PostgresThresholdBook(state), PostgresAlerts(state)

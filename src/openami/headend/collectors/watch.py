@@ -11,10 +11,12 @@ from datetime import datetime, timedelta
 
 import structlog
 
+from openami.headend.collectors.calling import alert_of
 from openami.headend.collectors.judge import judge
 from openami.headend.collectors.ports import CollectorBook, NothingStolen, StolenBook, WordSource
 from openami.headend.ports import BusUnavailableError, StateUnavailableError
 from openami.kernel.time import EPOCH
+from openami.security.watch.alert import Alert, AlertBook, AlertsUnavailableError
 
 JUDGE_EVERY_S = 5.0
 """A silence is told at most this late."""
@@ -29,6 +31,7 @@ class CollectorWatch:
         book: where they and the findings are kept.
         real_now: the host's clock.
         reports: which collectors are stolen; None: nobody reports.
+        alerts: where people are called; None: findings alone tell them.
     """
 
     def __init__(
@@ -38,11 +41,14 @@ class CollectorWatch:
         *,
         real_now: Callable[[], datetime],
         reports: StolenBook | None = None,
+        alerts: AlertBook | None = None,
     ) -> None:
         self._source = source
         self._book = book
         self._real_now = real_now
         self._reports: StolenBook = reports or NothingStolen()
+        self._alerts = alerts
+        self._untold: list[Alert] = []
 
     async def run(self, stop: asyncio.Event) -> None:
         """Watch until ``stop``; with an engine away, go on when it is back."""
@@ -51,7 +57,7 @@ class CollectorWatch:
                 await _rest(stop, JUDGE_EVERY_S)
                 try:
                     await self.look()
-                except (BusUnavailableError, StateUnavailableError) as error:
+                except (BusUnavailableError, StateUnavailableError, AlertsUnavailableError) as error:
                     log.warning("collectors_unwatched", error=str(error))
         finally:
             await self._source.close()
@@ -61,6 +67,7 @@ class CollectorWatch:
 
         Raises:
             BusUnavailableError, StateUnavailableError: an engine does not answer.
+            AlertsUnavailableError: people could not be called; they are at the next look.
         """
         words = await self._source.read()
         if words:
@@ -69,6 +76,11 @@ class CollectorWatch:
         found = judge(await self._book.fleet(), now_ms=now_ms, stolen=await self._reports.stolen())
         for new in await self._book.settle(found, now_ms=now_ms):
             log.warning(new.rule.value, collector=new.collector_id, severity=new.severity.value, **new.evidence)
+            if self._alerts is not None and (alert := alert_of(new)) is not None:
+                self._untold.append(alert)
+        while self._untold and self._alerts is not None:
+            await self._alerts.raise_alert(self._untold[0])
+            del self._untold[0]
 
 
 async def _rest(stop: asyncio.Event, seconds: float) -> None:
