@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from openami.kernel.clock import Clock
-from openami.portal.console_ports import CollectorDesk
+from openami.portal.console_ports import CollectorDesk, GatewayDesk
 from openami.portal.live import LiveHub
 from openami.portal.ports import AccessLog, Bills, Customers, FleetView, OperationsView, Radios, Sessions, UsageData
 from openami.security.access.gate import Gate
@@ -49,6 +49,7 @@ class Ports:
     fleet: FleetView
     radios: Radios
     collectors: CollectorDesk
+    gateway: GatewayDesk
     live: LiveHub
     real: Clock
     domain: Clock

@@ -5,10 +5,14 @@ Every method may raise :class:`~openami.portal.ports.SourceUnavailableError`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 from uuid import UUID
 
 from openami.portal.views.collector import CollectorReportView, CollectorsView, Whereabouts
+from openami.portal.views.gateway import GatewayView
+from openami.portal.views.order import OrderView
+from openami.security.access.role import Principal
 
 
 class CollectorDesk(Protocol):
@@ -26,4 +30,32 @@ class CollectorDesk(Protocol):
         Raises:
             RefusedError: the report makes no sense.
         """
+        ...
+
+
+class GatewayDesk(Protocol):
+    """The gateway's thresholds and what it keeps. Who acts has been let in and is in the log."""
+
+    async def gateway(self, principal: Principal) -> GatewayView:
+        """Return thresholds, kept commands, orders and words, as this person sees them."""
+        ...
+
+    async def release(self, principal: Principal, held_ids: Sequence[UUID], *, reason: str) -> OrderView:
+        """Order that kept commands may pass. Raises RefusedError."""
+        ...
+
+    async def propose(self, principal: Principal, document: str, *, reason: str) -> OrderView:
+        """Order other thresholds. Raises RefusedError: the text names the place and the mend."""
+        ...
+
+    async def approve(self, principal: Principal, order_id: UUID, *, digest: str) -> OrderView:
+        """Approve an order whose digest this person has seen.
+
+        Raises:
+            RefusedError: it is not what they saw, is over, or has their approval already.
+        """
+        ...
+
+    async def withdraw(self, principal: Principal, order_id: UUID) -> None:
+        """Let an order do nothing any more. Raises RefusedError."""
         ...

@@ -28,6 +28,10 @@ BODIES = {
         "meter_id": METER, "service_point_id": OTHER, "installed_at": 1_700_000_000, "reason": "found in the field",
     },
     "/api/v1/staff/collectors/{collector_id}/reports": {"whereabouts": "stolen", "at": None, "reason": "empty box"},
+    "/api/v1/staff/gateway/releases": {"held_ids": [METER], "reason": "a storm is over"},
+    "/api/v1/staff/gateway/thresholds": {"document": "{}", "reason": "a new forecast"},
+    "/api/v1/staff/gateway/orders/{order_id}/approvals": {"digest": "ab" * 32},
+    "/api/v1/staff/gateway/orders/{order_id}/withdrawal": {"reason": "no more needed"},
     "/api/v1/staff/meters/{meter_id}/reads": {"kind": "registers", "reason": "a caller doubts the bill"},
     "/api/v1/staff/dead-letters/{letter_id}/release": {"reason": "repaired by its maker"},
 }  # fmt: skip
@@ -115,7 +119,9 @@ def test_the_document_kept_for_the_web_application_is_this_one() -> None:
 
 
 def _address(path: str, place: str) -> str:
-    return path.format(service_point_id=place, bill_id=uuid4(), meter_id=METER, letter_id=HELD, collector_id=7)
+    return path.format(
+        service_point_id=place, bill_id=uuid4(), meter_id=METER, letter_id=HELD, collector_id=7, order_id=METER
+    )
 
 
 @pytest.mark.parametrize("purpose", [None, "customer_service", "own_data"])

@@ -23,9 +23,11 @@ from openami.app.engines.bus_address import BusError
 from openami.app.engines.nats import connect
 from openami.app.process import ready
 from openami.app.settings import Settings
+from openami.app.threshold_desk import ThresholdDesk
 from openami.app.web.bills import PortalBills
 from openami.app.web.collectors import WatchedCollectors
 from openami.app.web.fleet import FleetDesk
+from openami.app.web.gateway import GatewayPages
 from openami.app.web.letters import Letters
 from openami.app.web.live import LiveFeed
 from openami.app.web.operations import Operations
@@ -149,6 +151,7 @@ async def wired(settings: Settings) -> AsyncIterator[Parts]:
             fleet=FleetDesk(PostgresFleetBooks(portal), headend, operations, data, real, domain, settings.zone),
             radios=RadioDesk(data, PostgresAirtime(portal), radios, domain),
             collectors=WatchedCollectors(PostgresCollectors(portal), CollectorReports(settings), real, domain),
+            gateway=GatewayPages(ThresholdDesk(settings), real),
             live=hub,
             real=real,
             domain=domain,
