@@ -11,16 +11,21 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from openami.app.collector_reports import CollectorReports
-from openami.app.desk import Act, Person, acting
+from openami.app.desk import Act, Actor, Person, acting
 from openami.app.engines.rooms import room_database
 from openami.app.settings import Settings
 from openami.headend.adapters.collectors_postgres import PostgresCollectors
 from openami.headend.collectors.finding import CollectorFinding
 from openami.headend.collectors.judge import Standing
+from openami.kernel.errors import OpenAmiError
 from openami.kernel.time import instant_from_epoch_s
 from openami.security.access.policy import Kind
 from openami.security.access.stolen import CollectorReport, Whereabouts, standing_of
 from openami.security.adapters.stolen_postgres import PostgresReports
+
+
+class UnknownCollectorError(OpenAmiError):
+    """Nothing is known of a collector that something is said about; look at `openami collectors list`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +74,31 @@ class CollectorDesk:
             return await CollectorReports(self._settings).keep(
                 principal.user_id, collector_id, whereabouts, from_at=said_at, note=note
             )
+
+    async def accept_home(self, person: Actor, collector_id: int, *, note: str) -> None:
+        """Say that a collector belongs where its last report came from: it was put up there, or its cell was rebuilt.
+
+        Raises:
+            SignInRefusedError, AccessDeniedError, AuditUnavailableError: see :func:`openami.app.desk.acting`.
+            UnknownCollectorError: it has never said where it is.
+        """
+        act = Act(Kind.COLLECTOR, "collector.accept_home", f"collector {collector_id} belongs where it is: {note}")
+        async with acting(self._settings, person, act), room_database(self._settings, "openami_headend") as engine:
+            if not await PostgresCollectors(engine).accept_home(collector_id):
+                raise UnknownCollectorError(f"collector {collector_id} has never said where it is")
+
+    async def retire(self, person: Actor, collector_id: int, *, is_retired: bool, note: str) -> None:
+        """Take a collector off the watch because it was taken down, or put it back.
+
+        Raises:
+            SignInRefusedError, AccessDeniedError, AuditUnavailableError: see :func:`openami.app.desk.acting`.
+            UnknownCollectorError: it was never heard.
+        """
+        query = "collector.retire" if is_retired else "collector.watch"
+        act = Act(Kind.COLLECTOR, query, f"collector {collector_id}: {note}")
+        async with acting(self._settings, person, act), room_database(self._settings, "openami_headend") as engine:
+            if not await PostgresCollectors(engine).retire(collector_id, is_retired=is_retired):
+                raise UnknownCollectorError(f"collector {collector_id} was never heard")
 
     async def fleet(self) -> FleetOfCollectors:
         """Return what is known of collectors."""

@@ -10,10 +10,9 @@ from typing import cast
 
 from openami.kernel.errors import OpenAmiError
 from openami.network.link import CollectorLink, LinkMessage, MessageType, encode_message
+from openami.network.sending_window import SendingWindow
 from openami.security.pki import ALPN, PeerRefusedError, Role, peer_identity
 
-WINDOW_OCTETS = 4 * 1024 * 1024
-"""Sent and not acknowledged: two of the gateway's largest batches."""
 HEARTBEAT_S = 30.0
 SILENCE_S = 90.0
 """Three heartbeats without a word: the connection is dead."""
@@ -47,7 +46,7 @@ class GatewayConnection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._is_paused = False
         self._in_flight: deque[tuple[int, int]] = deque()
-        self._in_flight_octets = 0
+        self._window = SendingWindow()
         self._heard_at = asyncio.get_running_loop().time()
         self._asked_at = self._heard_at
 
@@ -59,7 +58,7 @@ class GatewayConnection(asyncio.Protocol):
     @property
     def is_full(self) -> bool:
         """Whether the window or the socket takes no more now."""
-        return self._is_paused or self._in_flight_octets >= WINDOW_OCTETS
+        return self._is_paused or self._window.is_full
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Look at the certificate."""
@@ -105,13 +104,16 @@ class GatewayConnection(asyncio.Protocol):
         """Send frames and count them as under way."""
         self.link.sent(last_seq)
         self._in_flight.append((last_seq, len(messages)))
-        self._in_flight_octets += len(messages)
+        self._window.sent(len(messages), now_s=asyncio.get_running_loop().time())
         self.send(bytes(messages))
 
     def acknowledged(self, seq: int) -> None:
         """Count what the stream has as no longer under way."""
+        octets = 0
         while self._in_flight and self._in_flight[0][0] <= seq:
-            self._in_flight_octets -= self._in_flight.popleft()[1]
+            octets += self._in_flight.popleft()[1]
+        if octets:
+            self._window.acknowledged(octets, now_s=asyncio.get_running_loop().time())
 
     def keep_alive(self, now: float, *, has_news: bool = False) -> None:
         """Send a heartbeat when it is due; end a connection that has been silent for too long.

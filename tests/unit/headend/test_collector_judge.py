@@ -139,6 +139,7 @@ def test_a_storm_makes_warnings_and_one_silent_collector_in_fifty_a_suspect() ->
     assert (lone.severity, lone.evidence["likely"]) == (Severity.FAIL, "unknown")
 
 
+@pytest.mark.attack("A33")
 def test_a_thief_in_a_storm_is_seen_by_the_door() -> None:
     robbed = replace(gone(7, heard_at_ms=NOW - 100_000), opened_at_ms=NOW - 101_000)
     others = [gone(n, heard_at_ms=NOW - 100_000) for n in range(1, 20) if n != 7]

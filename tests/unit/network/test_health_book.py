@@ -118,6 +118,7 @@ def test_a_door_that_was_open_between_two_looks_is_told_although_it_is_closed_ag
     assert word.report == WELL
 
 
+@pytest.mark.attack("A33")
 def test_a_door_that_flaps_makes_no_more_than_one_word_in_ten_seconds() -> None:
     book, words = settled(), 0
     for second in range(1, 301):
@@ -137,6 +138,7 @@ def test_a_collector_that_has_gone_is_told_with_when_it_was_heard_last_and_why()
     )  # fmt: skip
 
 
+@pytest.mark.attack("A33")
 def test_an_open_door_goes_before_a_thousand_collectors_that_went() -> None:
     book = HealthBook(1)
     for number in range(1, 1_001):

@@ -1,4 +1,4 @@
-"""``openami collectors``: how they are, and what to do when one is stolen or back."""
+"""``openami collectors``: how they are, and what to do when one is stolen, back, moved or taken down."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from openami.kernel.errors import MisuseError
 
 if TYPE_CHECKING:
     from openami.app.collector_desk import FleetOfCollectors
+    from openami.app.desk import Person
     from openami.security.access.stolen import Whereabouts
 
 app = typer.Typer(help="See how collectors are; report one stolen, or back.", no_args_is_help=True)
@@ -84,6 +85,41 @@ def back(
     _report(collector, login, Whereabouts.BACK, until, reason, home, json_output=json_output)
 
 
+@app.command()
+def accept(
+    collector: NumberArgument,
+    login: LoginOption,
+    reason: NoteOption,
+    home: HomeOption = DEFAULT_HOME,
+    json_output: JsonOption = False,
+) -> None:
+    """Say that a collector belongs where it is now: its place and cell are its home from here on."""
+    from openami.app.collector_desk import CollectorDesk
+    from openami.app.settings import Settings
+
+    asyncio.run(CollectorDesk(Settings.load(home)).accept_home(_person(login), collector, note=reason))
+    _done(collector, "accepted", f"Collector {collector} belongs where it is.", json_output=json_output)
+
+
+@app.command()
+def retire(
+    collector: NumberArgument,
+    login: LoginOption,
+    reason: NoteOption,
+    undo: Annotated[bool, typer.Option("--undo", help="Put it back on the watch.")] = False,
+    home: HomeOption = DEFAULT_HOME,
+    json_output: JsonOption = False,
+) -> None:
+    """Take a collector off the watch because it was taken down: its silence is no finding any more."""
+    from openami.app.collector_desk import CollectorDesk
+    from openami.app.settings import Settings
+
+    desk = CollectorDesk(Settings.load(home))
+    asyncio.run(desk.retire(_person(login), collector, is_retired=not undo, note=reason))
+    words = f"Collector {collector} is {'watched again' if undo else 'not watched any more'}."
+    _done(collector, "watched" if undo else "retired", words, json_output=json_output)
+
+
 def rows_of(fleet: FleetOfCollectors) -> list[dict[str, Any]]:
     """Return one row a collector, those that want a look first."""
     from openami.kernel.time import instant_from_epoch_s
@@ -118,12 +154,11 @@ def _report(
     collector: int, login: str, whereabouts: Whereabouts, at: str, reason: str, home: Any, *, json_output: bool
 ) -> None:
     from openami.app.collector_desk import CollectorDesk
-    from openami.app.desk import Person
     from openami.app.settings import Settings
 
     from_at = _instant(at)
     desk = CollectorDesk(Settings.load(home))
-    person = Person(login, typer.prompt("Password", hide_input=True, err=True))
+    person = _person(login)
     report = asyncio.run(desk.report(person, collector, whereabouts, from_at=from_at, note=reason))
     if json_output:
         row = {"report": str(report.report_id), "collector": collector, "whereabouts": whereabouts.value}
@@ -134,6 +169,16 @@ def _report(
     else:
         print(f"Collector {collector} is reported back. Give it a new certificate; frames that it")
         print(f"stamped before {report.from_at.isoformat()} while it was away go to the quarantine.")
+
+
+def _person(login: str) -> Person:
+    from openami.app.desk import Person
+
+    return Person(login, typer.prompt("Password", hide_input=True, err=True))
+
+
+def _done(collector: int, state: str, words: str, *, json_output: bool) -> None:
+    print(json.dumps({"collector": collector, "state": state}) if json_output else words)
 
 
 def _instant(said: str) -> datetime | None:
