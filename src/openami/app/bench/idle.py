@@ -20,6 +20,7 @@ from openami.app.process import take_all_descriptors
 from openami.app.settings import Settings, real_now
 from openami.contracts.health import HealthReport, encode_report
 from openami.kernel.errors import MisuseError
+from openami.network.gateway_connection import HEARTBEAT_S
 from openami.network.link import CollectorLink, Hello, MessageType, encode_message
 from openami.security.pki import Role, client_context, ensure_identity
 
@@ -84,25 +85,39 @@ async def measure_idle(*, connections: int, place: Path | None = None) -> IdleFi
         place: where the home is made, as for :func:`served_home`.
     """
     async with served_home(place) as (settings, gateway_pid):
-        held = await _open(settings, range(1, WARM + 1))
+        held: list[asyncio.Transport] = []
+        beating = asyncio.create_task(_beat(held))
+        await _open(settings, range(1, WARM + 1), held)
         await asyncio.sleep(SETTLE_S)
         before = resident_octets(gateway_pid)
         began = time.perf_counter()
-        held += await _open(settings, range(WARM + 1, WARM + connections + 1))
+        await _open(settings, range(WARM + 1, WARM + connections + 1), held)
         opened_s = time.perf_counter() - began
         await asyncio.sleep(SETTLE_S)
         after = resident_octets(gateway_pid)
+        beating.cancel()
         for transport in held:
+            if transport.is_closing():
+                raise MisuseError("the gateway ended a connection: this machine is too busy for the measurement")
             transport.abort()
     return IdleFigures(connections, (after - before) / connections, after, opened_s)
 
 
-async def _open(settings: Settings, numbers: range) -> list[asyncio.Transport]:
+async def _beat(held: list[asyncio.Transport]) -> None:
+    """Let every connection send its heartbeat in time, until cancelled: opening all may take longer than a silence."""
+    beat = encode_message(MessageType.HEARTBEAT)
+    while True:
+        await asyncio.sleep(HEARTBEAT_S)
+        for transport in held:
+            transport.write(beat)
+
+
+async def _open(settings: Settings, numbers: range, held: list[asyncio.Transport]) -> None:
     """Open a connection for each number and wait until the gateway has answered its heartbeat."""
     turns = asyncio.Semaphore(AT_ONCE)
     pki, loop = settings.home.folder("pki"), asyncio.get_running_loop()
 
-    async def one(number: int) -> asyncio.Transport:
+    async def one(number: int) -> None:
         async with turns:
             identity = ensure_identity(pki, role=Role.COLLECTOR, number=number, now=real_now())
             context = client_context(certificate=identity.certificate, key=identity.key, authority=identity.authority)
@@ -114,9 +129,9 @@ async def _open(settings: Settings, numbers: range) -> list[asyncio.Transport]:
             await asyncio.wait_for(peer.heard(1), ANSWER_S)
             transport.write(encode_message(MessageType.HEARTBEAT, body=encode_report(_report(number))))
             await asyncio.wait_for(peer.heard(2), ANSWER_S)
-            return transport
+            held.append(transport)
 
-    return list(await asyncio.gather(*(one(n) for n in numbers)))
+    await asyncio.gather(*(one(n) for n in numbers))
 
 
 def _report(number: int) -> HealthReport:
