@@ -268,6 +268,29 @@ def test_a_flood_of_one_class_stops_at_its_rate_and_others_go_on() -> None:
     assert len(desk.handed) == 52
 
 
+def test_a_restart_gives_no_class_its_burst_again(tmp_path: Path) -> None:
+    rates = {CommandClass.KEY: CommandRate(1.0, 50)}
+    file = tmp_path / "rates"
+
+    def passes(*, now_ms: int) -> int:
+        desk = Desk(rates=CommandRates(rates, file=file))
+        for number in range(100):
+            key = command(
+                number, command_class=CommandClass.KEY, approvals=(UUID(int=5),), expires_at_ms=now_ms + 1_000
+            )
+            desk.desk.take(signed(key), now_ms=now_ms)
+        desk.desk.rates.keep()
+        return len(desk.handed)
+
+    assert [passes(now_ms=NOW_MS), passes(now_ms=NOW_MS), passes(now_ms=NOW_MS + 7_000)] == [50, 0, 7]
+    for spoiled in (b"{", b"[]", b'{"key": [-1, 0]}', b'{"key": [1e9, 0]}', b'{"key": ["x", 0]}', b"[" * 9_999):
+        file.write_bytes(spoiled)
+        at_ms = file.stat().st_mtime_ns // 1_000_000
+        assert passes(now_ms=at_ms) == 0
+    file.write_bytes(b"{")
+    assert passes(now_ms=file.stat().st_mtime_ns // 1_000_000 + 9_000) == 9
+
+
 def test_a_collector_that_leaves_leaves_no_answer() -> None:
     desk = Desk()
     desk.desk.take(signed(command()), now_ms=NOW_MS)

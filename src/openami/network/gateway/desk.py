@@ -92,7 +92,7 @@ class CommandDesk:
         self._send = send
         self._tell = tell
         self._next_number = first_number
-        self._rates = rates or CommandRates()
+        self.rates = rates or CommandRates()
         self._open: dict[int, _Open] = {}
         self._numbers: dict[int, set[int]] = {}
         self.guard = guard or SwitchingGuard()
@@ -130,10 +130,10 @@ class CommandDesk:
             return Refusal.NO_ROUTE
         if len(self._open) >= MAX_OPEN or len(self._remembered) >= MAX_REMEMBERED:
             return Refusal.BUSY
-        if not self._rates.takes(command.command_class, now_ms=now_ms):
+        if not self.rates.takes(command.command_class, now_ms=now_ms):
             return Refusal.OVER_RATE
         if (refusal := self.guard.admit(command, now_ms=now_ms)) is not None:
-            self._rates.give_back(command.command_class)
+            self.rates.give_back(command.command_class)
             return refusal
         self._remembered[command.request_id] = command.expires_at_ms
         return None
@@ -147,7 +147,7 @@ class CommandDesk:
         if not self._send(collector_id, down):
             # It went nowhere: it may come again, and takes nothing from those that can be handed down.
             del self._remembered[command.request_id]
-            self._rates.give_back(command.command_class)
+            self.rates.give_back(command.command_class)
             self.guard.take_back(command)
             return Refusal.NO_ROUTE
         self._open[number] = _Open(command.request_id, title, collector_id, command.expires_at_ms)

@@ -34,6 +34,7 @@ from openami.network.gateway.health import HealthBook, HealthTelling, tell_healt
 from openami.network.gateway.limits import GatewayLimits
 from openami.network.gateway.publisher import Publisher
 from openami.network.gateway.quarantine import QUARANTINE, Quarantine, QuarantineError
+from openami.network.gateway.rate import CommandRates
 from openami.network.gateway.refused import COUNT_PREFIX, STATUS, refused_counts
 from openami.network.gateway.releases import Releases
 from openami.network.gateway.revoked import RevokedPeers
@@ -131,6 +132,7 @@ class Gateway:
             tell=self._tell,
             first_number=self._now_ms() * NUMBERS_A_MS + 1,
             book=RouteBook(folder / "routes"),
+            rates=CommandRates(file=folder / "command_rates.json"),
             guard=SwitchingGuard(
                 gateway_id=gateway_id, folder=folder, tell=self._threshold_telling.say, now_ms=self._now_ms()
             ),
@@ -223,6 +225,7 @@ class Gateway:
         self._segments.close()
         self.desk.book.keep()
         self.desk.guard.held.keep()
+        self.desk.rates.keep()
         self._write_status()
 
     # -- what connections ask
@@ -383,6 +386,7 @@ class Gateway:
             self._end_overdue()
             self.desk.end_overdue(now_ms=self._now_ms())
             self.desk.guard.look_around(now_ms=self._now_ms())
+            self.desk.rates.keep()
             if not self.publisher.is_full:
                 self._go_on()
             self._write_status()
