@@ -43,6 +43,7 @@ _COMMANDS = (
     ("bench", "bench", "bench", TOOLS),
 )
 _GROUPS = (
+    ("alerts", "app", "alerts", WORK),
     ("audit", "app", "audit", WORK),
     ("collectors", "app", "collectors", WORK),
     ("firmware", "app", "firmware", WORK),

@@ -95,7 +95,7 @@ async def seen_full(running: RunningGateway, until: asyncio.Task[None]) -> tuple
 
 
 # A frozen bus must be away for longer than a commit waits for its answer.
-@pytest.mark.parametrize(("trouble", "away_s"), [("frozen", 4.0), ("killed", 1.0)])
+@pytest.mark.parametrize(("trouble", "away_s"), [("frozen", 4.0), pytest.param("killed", 1.0, marks=pytest.mark.soak)])
 async def test_a_bus_that_is_gone_for_a_while_costs_waiting_and_no_frame(
     short_tmp: Path, trouble: str, away_s: float
 ) -> None:

@@ -36,6 +36,8 @@ from openami.headend.adapters.collector_words import JetStreamWords
 from openami.headend.adapters.collectors_postgres import PostgresCollectors
 from openami.headend.adapters.columns_postgres import PostgresColumnSheets
 from openami.headend.adapters.command_process import NatsCommandProcess, listen_to_outcomes
+from openami.headend.adapters.event_stream import JetStreamEvents
+from openami.headend.adapters.events_postgres import PostgresEventBook
 from openami.headend.adapters.jetstream import JetStreamFrames, JetStreamOutbox
 from openami.headend.adapters.latest_messages import LatestMessages
 from openami.headend.adapters.postgres import PostgresGroupStore
@@ -47,6 +49,7 @@ from openami.headend.adapters.thresholds_postgres import PostgresThresholdBook
 from openami.headend.collectors.airtime import AirtimeKeeper
 from openami.headend.collectors.reports import ReportedStolen
 from openami.headend.collectors.watch import CollectorWatch
+from openami.headend.events.watch import EventWatch
 from openami.headend.keeping.budget import CellPolicy
 from openami.headend.keeping.keeper import KeepingPolicy
 from openami.headend.keeping.rekey import RekeyPolicy
@@ -153,7 +156,14 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
                 )
                 counts = LatestMessages(dmz, DMZ_AIRTIME, most=MAX_COUNTS_A_LOOK)
                 keeper = AirtimeKeeper(counts, PostgresAirtime(state), domain=settings.clock())
-                watching = [asyncio.create_task(one.run(stop)) for one in (watch, thresholds, keeper)]
+                events = EventWatch(
+                    JetStreamEvents(core, real_now),
+                    PostgresEventBook(state),
+                    PostgresAlerts(state),
+                    real_now=real_now,
+                    title_of=table.title_of,
+                )
+                watching = [asyncio.create_task(one.run(stop)) for one in (watch, thresholds, keeper, events)]
                 for task in watching:
                     # It ends before it is told to by a bug alone; then nobody would watch.
                     task.add_done_callback(lambda _: stop.set())

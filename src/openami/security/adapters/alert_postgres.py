@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from openami.security.watch.alert import MAX_WORDS, Alert, AlertsUnavailableError
+from openami.security.watch.alert import MAX_WORDS, Alert, AlertGroup, AlertsUnavailableError
 
 _RAISE = text("""
     insert into security.alert (alert_id, at, rule, words, order_id, device)
@@ -21,6 +21,13 @@ _RAISE = text("""
 _NEWEST = text("""
     select alert_id, at, rule, words, order_id, device, seen_by, seen_at from security.alert
     order by seen_at is not null, at desc, alert_id limit :limit
+""")
+_FOLDED = text("""
+    select * from (
+        select alert_id, at, rule, words, order_id, device, seen_by, seen_at, count(*) over (partition by rule) unseen,
+               row_number() over (partition by rule order by at desc, alert_id) place
+        from security.alert where seen_at is null
+    ) a where place <= :each order by unseen, rule, place
 """)
 _SEEN = text("""
     update security.alert set seen_by = :by, seen_at = :at where alert_id = :alert_id and seen_at is null
@@ -52,6 +59,26 @@ class PostgresAlerts:
         async with self._transaction() as connection:
             rows = (await connection.execute(_NEWEST, {"limit": limit})).all()
         return [Alert(r.alert_id, r.at, r.rule, r.words, r.order_id, r.device, r.seen_by, r.seen_at) for r in rows]
+
+    async def folded(self, *, each: int) -> Sequence[AlertGroup]:
+        """Return what nobody has seen to, by rule; the rarest first, for a storm is no hiding place.
+
+        Args:
+            each: at most so many alerts of each rule.
+
+        Raises:
+            AlertsUnavailableError: the database does not answer.
+        """
+        async with self._transaction() as connection:
+            rows = (await connection.execute(_FOLDED, {"each": each})).all()
+        groups: dict[str, list[Alert]] = {}
+        unseen: dict[str, int] = {}
+        for r in rows:
+            unseen[r.rule] = r.unseen
+            groups.setdefault(r.rule, []).append(
+                Alert(r.alert_id, r.at, r.rule, r.words, r.order_id, r.device, r.seen_by, r.seen_at)
+            )
+        return [AlertGroup(rule, unseen[rule], tuple(found)) for rule, found in groups.items()]
 
     async def seen(self, alert_id: UUID, *, by: UUID, at: datetime) -> bool:
         """Note that somebody has seen to an alert."""

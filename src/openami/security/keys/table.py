@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from uuid import UUID
 from zlib import crc32
 
 import numpy as np
@@ -116,6 +117,11 @@ class KeyTable:
             self._append(columns, new.tolist())
         self._sort()
         self.revision = max(self.revision, columns.revision)
+
+    def title_of(self, meter_id: UUID) -> str:
+        """Return a meter's system title in hexadecimal digits; empty where it has no keys. Looks at every row."""
+        found = np.flatnonzero(self.meter_id == np.void(meter_id.bytes))
+        return f"{int(self.title[found[0]]):016x}" if len(found) else ""
 
     def candidates(self, titles: U64) -> tuple[Rows, Rows]:
         """Return where each title's key pairs are: (first place, count) in the order of trial.

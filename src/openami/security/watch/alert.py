@@ -61,6 +61,21 @@ class Alert:
     seen_at: datetime | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class AlertGroup:
+    """Alerts of one rule, as a list shows them: however many there are of one, another is seen beside them.
+
+    Args:
+        rule: what.
+        unseen: how many nobody has seen to.
+        newest: the newest of those, as many as were asked for.
+    """
+
+    rule: str
+    unseen: int
+    newest: tuple[Alert, ...]
+
+
 class AlertBook(Protocol):
     """Where alerts are kept. Every method raises :class:`AlertsUnavailableError`."""
 
