@@ -11,7 +11,7 @@ from uuid import UUID
 
 from openami.portal.views.collector import CollectorReportView, CollectorsView, Whereabouts
 from openami.portal.views.gateway import GatewayView
-from openami.portal.views.order import OrderView
+from openami.portal.views.two_person import TwoPersonOrderView
 from openami.security.access.role import Principal
 
 
@@ -40,15 +40,15 @@ class GatewayDesk(Protocol):
         """Return thresholds, kept commands, orders and words, as this person sees them."""
         ...
 
-    async def release(self, principal: Principal, held_ids: Sequence[UUID], *, reason: str) -> OrderView:
+    async def release(self, principal: Principal, held_ids: Sequence[UUID], *, reason: str) -> TwoPersonOrderView:
         """Order that kept commands may pass. Raises RefusedError."""
         ...
 
-    async def propose(self, principal: Principal, document: str, *, reason: str) -> OrderView:
+    async def propose(self, principal: Principal, document: str, *, reason: str) -> TwoPersonOrderView:
         """Order other thresholds. Raises RefusedError: the text names the place and the mend."""
         ...
 
-    async def approve(self, principal: Principal, order_id: UUID, *, digest: str) -> OrderView:
+    async def approve(self, principal: Principal, order_id: UUID, *, digest: str) -> TwoPersonOrderView:
         """Approve an order whose digest this person has seen.
 
         Raises:

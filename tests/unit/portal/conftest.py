@@ -27,7 +27,6 @@ from openami.portal.views.bill import BillSummaryView, BillView
 from openami.portal.views.collector import CollectorReportView, CollectorsView, Whereabouts
 from openami.portal.views.fleet import MeterReadView, MissingReadsView, ReadKind, ReadState, ServiceLevelsView
 from openami.portal.views.gateway import GatewayView
-from openami.portal.views.order import OrderState, OrderView
 from openami.portal.views.radio import ExposureColumnsView, MeterRadioView
 from openami.portal.views.staff import (
     AttachedView,
@@ -39,6 +38,7 @@ from openami.portal.views.staff import (
     ServicePointHitView,
     UnassignedMeterView,
 )
+from openami.portal.views.two_person import TwoPersonOrderState, TwoPersonOrderView
 from openami.portal.views.usage import BillSoFarView
 from openami.security.access.account import LiveSession
 from openami.security.access.gate import AuditUnavailableError, Gate
@@ -286,10 +286,10 @@ class FakeCollectors:
         return CollectorReportView(report_id=user_id, collector_id=collector_id, whereabouts=whereabouts, at=at or 0)
 
 
-AN_ORDER = OrderView(
+AN_ORDER = TwoPersonOrderView(
     order_id=UUID(int=77), kind="release", action="release 1 commands", reason="a storm is over", items=1,
-    digest="ab" * 32, made_at=0, is_yours=True, window_from=0, window_to=9, state=OrderState.WAITING, words="Waits.",
-    lapses_at=None, approvals=[], may_approve=False,
+    digest="ab" * 32, made_at=0, is_yours=True, window_from=0, window_to=9,
+    state=TwoPersonOrderState.WAITING, words="Waits.", lapses_at=None, approvals=[], may_approve=False,
 )  # fmt: skip
 
 
@@ -299,13 +299,13 @@ class FakeGateway:
     async def gateway(self, principal: Principal) -> GatewayView:
         return GatewayView(as_of=0, version=0, document=None, thresholds=[], held=[], orders=[], words=[])
 
-    async def release(self, principal: Principal, held_ids: Sequence[UUID], *, reason: str) -> OrderView:
+    async def release(self, principal: Principal, held_ids: Sequence[UUID], *, reason: str) -> TwoPersonOrderView:
         return AN_ORDER
 
-    async def propose(self, principal: Principal, document: str, *, reason: str) -> OrderView:
+    async def propose(self, principal: Principal, document: str, *, reason: str) -> TwoPersonOrderView:
         return AN_ORDER
 
-    async def approve(self, principal: Principal, order_id: UUID, *, digest: str) -> OrderView:
+    async def approve(self, principal: Principal, order_id: UUID, *, digest: str) -> TwoPersonOrderView:
         return AN_ORDER
 
     async def withdraw(self, principal: Principal, order_id: UUID) -> None:

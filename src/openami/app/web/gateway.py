@@ -9,7 +9,7 @@ from uuid import UUID
 
 from openami.app.desk import Decided
 from openami.app.threshold_desk import InForce, ThresholdDesk
-from openami.app.web.orders import desk_act, order_view, require_seen
+from openami.app.web.two_person import desk_act, order_view, require_seen
 from openami.contracts.command import CommandEffect
 from openami.contracts.threshold import Thresholds
 from openami.contracts.threshold_word import ThresholdRule, ThresholdWord, WordKind
@@ -17,7 +17,7 @@ from openami.kernel.clock import Clock
 from openami.kernel.time import epoch_s
 from openami.portal.ports import RefusedError
 from openami.portal.views.gateway import GatewayView, HeldCommandView, ThresholdRowView, ThresholdWordView
-from openami.portal.views.order import OrderView
+from openami.portal.views.two_person import TwoPersonOrderView
 from openami.security.access.role import Principal
 
 WORDS_SHOWN = 50
@@ -69,19 +69,19 @@ class GatewayPages:
         )
 
     @desk_act
-    async def release(self, principal: Principal, held_ids: Sequence[UUID], *, reason: str) -> OrderView:
+    async def release(self, principal: Principal, held_ids: Sequence[UUID], *, reason: str) -> TwoPersonOrderView:
         """Order that kept commands may pass."""
         order = await self.desk.release(Decided(principal), held_ids, reason=reason)
         return order_view(order, principal, now=self.real.now())
 
     @desk_act
-    async def propose(self, principal: Principal, document: str, *, reason: str) -> OrderView:
+    async def propose(self, principal: Principal, document: str, *, reason: str) -> TwoPersonOrderView:
         """Order other thresholds."""
         order = await self.desk.propose(Decided(principal), document.encode(), reason=reason)
         return order_view(order, principal, now=self.real.now())
 
     @desk_act
-    async def approve(self, principal: Principal, order_id: UUID, *, digest: str) -> OrderView:
+    async def approve(self, principal: Principal, order_id: UUID, *, digest: str) -> TwoPersonOrderView:
         """Approve an order as it was seen: it never changes, so what is compared is what is approved."""
         seen = next((o for o in await self.desk.orders() if o.subject.order_id == order_id), None)
         if seen is None:

@@ -10,7 +10,7 @@ from fastapi import APIRouter
 from openami.portal.door import PortsOf, SessionOf, open_gate
 from openami.portal.routes import ERRORS, policy
 from openami.portal.views.gateway import GatewayView, ProposeThresholds, ReleaseCommands
-from openami.portal.views.order import Approve, OrderView, Withdraw
+from openami.portal.views.two_person import Approve, TwoPersonOrderView, Withdraw
 from openami.security.access.policy import Action, Kind
 
 IDS_IN_NOTE = 10
@@ -26,7 +26,7 @@ async def gateway(session: SessionOf, ports: PortsOf) -> GatewayView:
 
 
 @router.post("/releases", status_code=201, responses=ERRORS, openapi_extra=_CHANGE)
-async def release_commands(body: ReleaseCommands, session: SessionOf, ports: PortsOf) -> OrderView:
+async def release_commands(body: ReleaseCommands, session: SessionOf, ports: PortsOf) -> TwoPersonOrderView:
     """Order that kept commands may pass; a second person approves."""
     named = ", ".join(sorted(map(str, body.held_ids))[:IDS_IN_NOTE])
     note = f"{len(body.held_ids)} kept commands: {named}: {body.reason}"
@@ -35,7 +35,7 @@ async def release_commands(body: ReleaseCommands, session: SessionOf, ports: Por
 
 
 @router.post("/thresholds", status_code=201, responses=ERRORS, openapi_extra=_CHANGE)
-async def propose_thresholds(body: ProposeThresholds, session: SessionOf, ports: PortsOf) -> OrderView:
+async def propose_thresholds(body: ProposeThresholds, session: SessionOf, ports: PortsOf) -> TwoPersonOrderView:
     """Order other thresholds; a second person approves exactly this document."""
     note = f"thresholds with SHA-256 {sha256(body.document.encode()).hexdigest()}: {body.reason}"
     await open_gate(ports, session, query="thresholds.propose", kind=Kind.THRESHOLD, action=Action.CHANGE, note=note)
@@ -43,7 +43,9 @@ async def propose_thresholds(body: ProposeThresholds, session: SessionOf, ports:
 
 
 @router.post("/orders/{order_id}/approvals", status_code=201, responses=ERRORS, openapi_extra=_CHANGE)
-async def approve_gateway_order(order_id: UUID, body: Approve, session: SessionOf, ports: PortsOf) -> OrderView:
+async def approve_gateway_order(
+    order_id: UUID, body: Approve, session: SessionOf, ports: PortsOf
+) -> TwoPersonOrderView:
     """Approve an order of somebody else as it was seen."""
     note = f"order {order_id}, digest {body.digest}"
     await open_gate(ports, session, query="thresholds.approve", kind=Kind.THRESHOLD, action=Action.CHANGE, note=note)

@@ -7,7 +7,7 @@ from uuid import UUID
 from pydantic import Field
 
 from openami.portal.views.base import View
-from openami.portal.views.order import OrderView, Reason
+from openami.portal.views.two_person import Reason, TwoPersonOrderView
 
 MAX_DOCUMENT = 262_144
 
@@ -48,7 +48,7 @@ class GatewayView(View):
     document: str | None = Field(description="The thresholds in force as JSON; null where it is not kept here.")
     thresholds: list[ThresholdRowView]
     held: list[HeldCommandView]
-    orders: list[OrderView]
+    orders: list[TwoPersonOrderView]
     words: list[ThresholdWordView]
 
 

@@ -12,7 +12,7 @@ from openami.portal.views.base import View
 Reason = Field(min_length=5, max_length=160, pattern=r"^[ -~]+$", description="Why, in printable ASCII, for the log.")
 
 
-class OrderState(StrEnum):
+class TwoPersonOrderState(StrEnum):
     """How an order stands."""
 
     WAITING = "waiting"
@@ -30,7 +30,7 @@ class ApprovalView(View):
     at: int = Field(description="Real time, epoch s.")
 
 
-class OrderView(View):
+class TwoPersonOrderView(View):
     """One order. Times are real, epoch s."""
 
     order_id: UUID
@@ -43,7 +43,7 @@ class OrderView(View):
     is_yours: bool
     window_from: int
     window_to: int
-    state: OrderState
+    state: TwoPersonOrderState
     words: str = Field(description="How it stands, in a sentence.")
     lapses_at: int | None = Field(description="When it must be asked anew if nobody else approves; null: never.")
     approvals: list[ApprovalView]

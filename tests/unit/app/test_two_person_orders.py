@@ -8,12 +8,12 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from openami.app.web.orders import desk_act, order_view, require_seen
+from openami.app.web.two_person import desk_act, order_view, require_seen
 from openami.headend.ports import StateUnavailableError
 from openami.kernel.errors import OpenAmiError
 from openami.kernel.time import Period
 from openami.portal.ports import RefusedError, SourceUnavailableError
-from openami.portal.views.order import OrderState
+from openami.portal.views.two_person import TwoPersonOrderState
 from openami.security.access.order import Order, OrderApproval, OrderKind, OrderSubject, digest_of_items
 from openami.security.access.role import Principal, Role
 
@@ -41,17 +41,19 @@ PAST = replace(SUBJECT, window=Period(NOW - timedelta(hours=4), NOW - timedelta(
 @pytest.mark.parametrize(
     ("made", "state", "may_approve"),
     [
-        pytest.param(order((OTHER, 5)), OrderState.WAITING, True, id="waits for me"),
-        pytest.param(order((ME, 5)), OrderState.WAITING, False, id="has mine and waits for another"),
-        pytest.param(order((OTHER, 5), (ME, 1)), OrderState.APPROVED, False, id="approved by two"),
-        pytest.param(order((OTHER, 5), (THIRD, 1)), OrderState.APPROVED, False, id="approved by others"),
-        pytest.param(order((OTHER, 90)), OrderState.LAPSED, True, id="the other came too long ago"),
-        pytest.param(order((OTHER, 5), (ME, 1), withdrawn=True), OrderState.WITHDRAWN, False, id="withdrawn"),
-        pytest.param(order((OTHER, 5), subject=PAST), OrderState.OVER, False, id="its time is over"),
-        pytest.param(order((OTHER, 5), (ME, 1), subject=LATER), OrderState.APPROVED, False, id="approved for later"),
+        pytest.param(order((OTHER, 5)), TwoPersonOrderState.WAITING, True, id="waits for me"),
+        pytest.param(order((ME, 5)), TwoPersonOrderState.WAITING, False, id="has mine and waits for another"),
+        pytest.param(order((OTHER, 5), (ME, 1)), TwoPersonOrderState.APPROVED, False, id="approved by two"),
+        pytest.param(order((OTHER, 5), (THIRD, 1)), TwoPersonOrderState.APPROVED, False, id="approved by others"),
+        pytest.param(order((OTHER, 90)), TwoPersonOrderState.LAPSED, True, id="the other came too long ago"),
+        pytest.param(order((OTHER, 5), (ME, 1), withdrawn=True), TwoPersonOrderState.WITHDRAWN, False, id="withdrawn"),
+        pytest.param(order((OTHER, 5), subject=PAST), TwoPersonOrderState.OVER, False, id="its time is over"),
+        pytest.param(
+            order((OTHER, 5), (ME, 1), subject=LATER), TwoPersonOrderState.APPROVED, False, id="approved for later"
+        ),
     ],
 )
-def test_how_an_order_stands_for_its_reader(made: Order, state: OrderState, may_approve: bool) -> None:
+def test_how_an_order_stands_for_its_reader(made: Order, state: TwoPersonOrderState, may_approve: bool) -> None:
     view = order_view(made, PERSON, now=NOW)
     assert (view.state, view.may_approve) == (state, may_approve)
     assert view.digest == made.subject.digest().hex()
@@ -59,7 +61,7 @@ def test_how_an_order_stands_for_its_reader(made: Order, state: OrderState, may_
 
 
 def test_an_order_that_one_person_may_give_is_approved_by_that_one() -> None:
-    assert order_view(order((OTHER, 5)), PERSON, now=NOW, people=1).state is OrderState.APPROVED
+    assert order_view(order((OTHER, 5)), PERSON, now=NOW, people=1).state is TwoPersonOrderState.APPROVED
 
 
 def test_what_was_seen_is_what_is_approved_and_nothing_else() -> None:

@@ -12,7 +12,7 @@ from openami.headend.ports import StateUnavailableError
 from openami.kernel.errors import OpenAmiError
 from openami.kernel.time import epoch_s
 from openami.portal.ports import RefusedError, SourceUnavailableError
-from openami.portal.views.order import ApprovalView, OrderState, OrderView
+from openami.portal.views.two_person import ApprovalView, TwoPersonOrderState, TwoPersonOrderView
 from openami.security.access.order import (
     PEOPLE,
     Order,
@@ -54,7 +54,7 @@ def require_seen(order: Order, digest: str) -> None:
         raise RefusedError("this order is not what you saw: look at it again")
 
 
-def order_view(order: Order, principal: Principal, *, now: datetime, people: int = PEOPLE) -> OrderView:
+def order_view(order: Order, principal: Principal, *, now: datetime, people: int = PEOPLE) -> TwoPersonOrderView:
     """Return an order for a reader.
 
     Args:
@@ -64,9 +64,9 @@ def order_view(order: Order, principal: Principal, *, now: datetime, people: int
         people: how many different people it needs.
     """
     state = _state(order, now=now, people=people)
-    lapses = lapses_at(order) if state is OrderState.WAITING else None
+    lapses = lapses_at(order) if state is TwoPersonOrderState.WAITING else None
     yours = any(a.user_id == principal.user_id for a in order.approvals)
-    return OrderView(
+    return TwoPersonOrderView(
         order_id=order.subject.order_id,
         kind=order.subject.kind.value,
         action=order.subject.action,
@@ -86,26 +86,26 @@ def order_view(order: Order, principal: Principal, *, now: datetime, people: int
             )
             for a in order.approvals
         ],
-        may_approve=state in {OrderState.WAITING, OrderState.LAPSED} and not yours,
+        may_approve=state in {TwoPersonOrderState.WAITING, TwoPersonOrderState.LAPSED} and not yours,
     )
 
 
-def _state(order: Order, *, now: datetime, people: int) -> OrderState:
+def _state(order: Order, *, now: datetime, people: int) -> TwoPersonOrderState:
     if order.withdrawn_at is not None:
-        return OrderState.WITHDRAWN
+        return TwoPersonOrderState.WITHDRAWN
     if now >= order.subject.window.end:
-        return OrderState.OVER
+        return TwoPersonOrderState.OVER
     # Before its window begins an order may have all its approvals: it is judged as it will stand then.
     if good_approvals(order, now=max(now, order.subject.window.start), people=people):
-        return OrderState.APPROVED
+        return TwoPersonOrderState.APPROVED
     lapses = lapses_at(order)
-    return OrderState.LAPSED if lapses is not None and lapses <= now else OrderState.WAITING
+    return TwoPersonOrderState.LAPSED if lapses is not None and lapses <= now else TwoPersonOrderState.WAITING
 
 
 _WORDS = {
-    OrderState.WAITING: "Waits for another person.",
-    OrderState.APPROVED: "Approved.",
-    OrderState.LAPSED: "The approvals came too far apart: it needs them anew.",
-    OrderState.OVER: "Its time is over.",
-    OrderState.WITHDRAWN: "Withdrawn.",
+    TwoPersonOrderState.WAITING: "Waits for another person.",
+    TwoPersonOrderState.APPROVED: "Approved.",
+    TwoPersonOrderState.LAPSED: "The approvals came too far apart: it needs them anew.",
+    TwoPersonOrderState.OVER: "Its time is over.",
+    TwoPersonOrderState.WITHDRAWN: "Withdrawn.",
 }
