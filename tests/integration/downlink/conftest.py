@@ -58,6 +58,7 @@ class Process:
     name: str
     home: Path
     environment: dict[str, str]
+    starts_within_s: float = 60.0
     process: asyncio.subprocess.Process | None = None
 
     async def start(self) -> None:
@@ -68,7 +69,7 @@ class Process:
             self.process = await asyncio.create_subprocess_exec(
                 *command, stdout=log, stderr=log, env={**self.environment, "OPENAMI_READY_FILE": str(ready)}
             )
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + self.starts_within_s
         while not ready.exists():
             assert self.process.returncode is None, (self.home / f"{self.name}.log").read_text()
             assert time.monotonic() < deadline, f"{self.name} did not start"

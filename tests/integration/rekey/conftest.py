@@ -226,7 +226,7 @@ class Site:
         async with self.state.begin() as connection:
             return [tuple(str(v) for v in row) for row in (await connection.execute(query)).all()]
 
-    async def until(self, done: int, *, cause: Cause = Cause.FACTORY, wait_s: float = 60.0) -> None:
+    async def until(self, done: int, *, cause: Cause = Cause.FACTORY, wait_s: float = 120.0) -> None:
         """Wait until that many meters have new keys."""
         async with asyncio.timeout(wait_s):
             while (found := (await self.progress()).get(cause)) is None or found.done < done:

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections import Counter
+from typing import Any
 
 import pytest
 from sqlalchemy import text
-from tests.integration.rekey.conftest import Site
+from tests.integration.rekey.conftest import PASSWORD, PEOPLE, Site
+from typer.testing import CliRunner
 
+from openami.app.commands.keys import app as keys_command
+from openami.app.desk import Person, SignInRefusedError
+from openami.app.rekey_desk import RekeyDesk, RekeyRefusedError, standing_words
 from openami.headend.keeping.rekey import Cause, RekeyPolicy, RekeyProgress
+from openami.kernel.ids import SystemTitle
+from openami.security.access.order import OrderRefusedError
 from openami.security.keys.context import KeyState
 from openami.security.keys.level import SecurityLevel
 from openami.security.keys.table import STATES, KeyTable
@@ -62,7 +70,15 @@ async def test_factory_keys_go_at_the_first_word_of_each_meter_once_two_people_h
 
 async def test_named_meters_change_and_the_others_do_not(site: Site) -> None:
     named = list(site.village.disks)[:2]
-    await site.order(named)
+    desk, (anna, ben) = RekeyDesk(site.settings), (Person(login, PASSWORD) for login in PEOPLE)
+    made = await desk.order_named(anna, named, reason="a tool was lost", days=1.0)
+    with pytest.raises(OrderRefusedError, match="another must"):
+        await desk.approve(anna, made.subject.order_id)
+    with pytest.raises(RekeyRefusedError, match="no keys here"):
+        await desk.order_named(anna, [SystemTitle(b"OAMOTHER")], reason="", days=1.0)
+    with pytest.raises(SignInRefusedError):
+        await desk.approve(Person(PEOPLE[1], "something else entirely"), made.subject.order_id)
+    assert standing_words(await desk.approve(ben, made.subject.order_id)) == "approved by two people"
     await site.processes["headend"].start()
     await site.heard()
     await site.until(2)
@@ -70,6 +86,23 @@ async def test_named_meters_change_and_the_others_do_not(site: Site) -> None:
     assert changed == named
     # Of the others it is known that their keys are still the factory's.
     assert await site.progress() == {Cause.FACTORY: RekeyProgress(due=4, done=2)}
+    await desk.withdraw(anna, made.subject.order_id)
+    assert [standing_words(order) for order in await desk.orders()] == ["withdrawn"]
+    assert not (await desk.standing()).is_ordered
+    assert await told(site, "status") == (
+        0, {"is_ordered": False, "pace": {"per_hour": 3600.0, "at_once": 16}, "left_over": 0,
+            "causes": {"factory": {"due": 4, "uncertain": 0, "done": 2, "failed": 0, "left_over": 0}}},
+    )  # fmt: skip
+    exit_code, (shown,) = await told(site, "orders")
+    assert (exit_code, shown["meters"], shown["approved_by"], shown["state"]) == (0, 2, 2, "withdrawn")
+
+
+async def told(site: Site, *words: str) -> tuple[int, Any]:
+    """Return exit status and document of a command of ``openami keys rotate``."""
+    line = ["rotate", *words, "--json", "--home", str(site.settings.home.path)]
+    # In a thread of its own: the command runs a loop.
+    result = await asyncio.to_thread(CliRunner().invoke, keys_command, line)
+    return result.exit_code, json.loads(result.stdout)
 
 
 async def test_a_meter_that_is_dark_is_left_over_and_done_at_its_next_word(site: Site) -> None:
@@ -85,7 +118,13 @@ async def test_a_meter_that_is_dark_is_left_over_and_done_at_its_next_word(site:
             await asyncio.sleep(0.2)
     assert [(job.title, job.cause, job.step) for job in left] == [(dark, Cause.FACTORY, left[0].step)]
     assert left[0].words
+    async with asyncio.timeout(60):
+        while (await told(site, "status"))[0] == 0:
+            await asyncio.sleep(0.5)
+    exit_code, (shown,) = await told(site, "left-over")
+    assert (exit_code, shown["meter"], shown["cause"]) == (1, str(dark), "factory")
     site.village.deaf.clear()
     await site.heard([dark])
     await site.until(6)
     assert await site.rekeys.left_over(policy, limit=10) == []
+    assert (await told(site, "left-over")) == (0, [])

@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from openami.app.commands import keys_leak, keys_vault
+from openami.app.commands import keys_leak, keys_rotate, keys_vault
 from openami.app.commands.platform import DEFAULT_HOME, HomeOption, JsonOption
 from openami.kernel.errors import MisuseError
 
@@ -197,3 +197,4 @@ def _print_findings(error: Any, *, json_output: bool) -> None:
 
 keys_vault.add_to(app)
 keys_leak.add_to(app)
+app.add_typer(keys_rotate.app, name="rotate")
