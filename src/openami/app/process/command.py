@@ -10,7 +10,9 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -53,11 +55,14 @@ from openami.security.adapters.order_postgres import PostgresOrders
 from openami.security.adapters.secret_file import secret_in
 from openami.security.adapters.vault_postgres import KeyBindingError, PostgresVault
 from openami.security.closed_file import make_closed_once, write_closed
-from openami.security.keys.ports import VaultUnavailableError
+from openami.security.keys.ports import KeyChanges, RootKeyError, VaultUnavailableError
 from openami.security.keys.table import KeyTable
 from openami.security.suites.ed25519 import public_key_of
 
 KEY_POLL_S = 2.0
+EXPIRED_KEPT = timedelta(days=30)
+"""How long keys that were changed still open: frames that a collector or a meter held back come late."""
+FORGET_EVERY_S = 3_600.0
 MAKER = b"OAM"
 log = structlog.get_logger("openami.command")
 
@@ -117,7 +122,12 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
                 signing_key=signing_key,
                 real_now=real_now,
             )
-            poller = asyncio.gather(poll_keys(keys, stop), keep_told(office, stop), renew_epoch(epoch, stop))
+            poller = asyncio.gather(
+                poll_keys(keys, stop),
+                keep_told(office, stop),
+                renew_epoch(epoch, stop),
+                forget_expired(vault, clock.now, stop),
+            )
             try:
                 heard = HeardOutcomes(service.counts, switching)
                 await road.listen(heard.take)
@@ -189,10 +199,23 @@ async def poll_keys(keys: KeyFeed, stop: asyncio.Event) -> None:
             await keys.refresh()
         except VaultUnavailableError as error:
             log.warning("vault_unavailable", error=str(error))
-        except KeyBindingError as error:
+        except (KeyBindingError, RootKeyError) as error:
             # Keys that were withdrawn since must not be sealed with for ever because one row is spoiled.
             log.error("vault_row_spoiled", error=str(error))  # noqa: TRY400 - the text names the row, the trace nothing
         await asyncio.sleep(KEY_POLL_S)
+
+
+async def forget_expired(vault: KeyChanges, now: Callable[[], datetime], stop: asyncio.Event) -> None:
+    """Withdraw, once an hour, keys that expired longer ago than late frames may come."""
+    while not stop.is_set():
+        try:
+            count = await vault.withdraw_expired(before=now() - EXPIRED_KEPT, at=now())
+        except VaultUnavailableError as error:
+            log.warning("vault_unavailable", error=str(error))
+        else:
+            if count:
+                log.info("keys_withdrawn", count=count)
+        await asyncio.sleep(FORGET_EVERY_S)
 
 
 def _real_now_s() -> int:

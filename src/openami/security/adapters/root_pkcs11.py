@@ -12,12 +12,13 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from openami.security.adapters.closed_text import ClosedTextError, read_closed_line
 from openami.security.keys.envelope import NONCE_OCTETS, KeyBindingError
-from openami.security.keys.ports import RootKeyError
+from openami.security.keys.ports import RootKeyError, RootKeyUnavailableError
 from openami.security.keys.secret import Secret
 
 LAYOUT = 2
@@ -27,6 +28,8 @@ _KEY_BITS = 256
 _OVERHEAD_OCTETS = 1 + NONCE_OCTETS + _TAG_BITS // 8
 # A login belongs to the whole process, so one call must not log another one out.
 _ONE_AT_A_TIME = threading.Lock()
+# A token locks itself after a few wrong PINs, and a process that polls would have done that in seconds.
+_REFUSED: set[bytes] = set()
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,15 +120,22 @@ class Pkcs11RootKey:
         pkcs11 = _library()
         try:
             pin = read_closed_line(self.pin_file)
+            attempt = sha256(f"{self.module}|{self.token}|{pin}".encode()).digest()
+            if attempt in _REFUSED:
+                raise RootKeyError(f"PKCS#11 token {self.token} refused this PIN before and is not asked again")
             with _ONE_AT_A_TIME:
                 token = pkcs11.lib(str(self.module)).get_token(token_label=self.token)
                 with token.open(rw=writing, user_pin=pin) as session:
                     yield session
         except ClosedTextError as error:
             raise RootKeyError(f"the PIN of token {self.token}: {error}") from error
+        except (pkcs11.exceptions.PinIncorrect, pkcs11.exceptions.PinInvalid, pkcs11.exceptions.PinLenRange) as error:
+            _REFUSED.add(attempt)
+            raise RootKeyError(f"PKCS#11 token {self.token} refuses the PIN: {type(error).__name__}") from None
         except (pkcs11.PKCS11Error, RuntimeError, OSError) as error:
             # The text of such an error may hold what was given; its name says enough.
-            raise RootKeyError(f"PKCS#11 token {self.token} ({self.module}): {type(error).__name__}") from None
+            words = f"PKCS#11 token {self.token} ({self.module}): {type(error).__name__}"
+            raise RootKeyUnavailableError(words) from None
 
     def _wanted(self) -> dict[Any, Any]:
         pkcs11 = _library()

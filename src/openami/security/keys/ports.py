@@ -27,6 +27,10 @@ class RootKeyError(VaultError):
     """The root key is missing, of the wrong length or readable by others."""
 
 
+class RootKeyUnavailableError(RootKeyError, VaultUnavailableError):
+    """Whatever keeps the root key does not answer now: try again."""
+
+
 class KeyStateError(VaultError):
     """A change that the states of a meter's keys do not allow; nothing was changed."""
 

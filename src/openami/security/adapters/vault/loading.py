@@ -23,12 +23,10 @@ _CHANGED_PAIRS = text("""
     select h.system_title, h.profile, h.zone, e.meter_id, e.generation, e.suite, e.state, e.wrapped as encryption,
            e.installation_version as encryption_under, a.wrapped as authentication,
            a.installation_version as authentication_under, greatest(e.revision, a.revision) as revision,
-           coalesce(e.generation <= c.pair_generation or m.generation <= c.master_generation, false) as compromised
+           coalesce(e.generation <= h.leaked_pair or m.generation <= h.leaked_master, false) as compromised
     from security.meter_key e
     join security.meter_key a on a.meter_id = e.meter_id and a.generation = e.generation and a.use = 'authentication'
     join security.key_holder h on h.meter_id = e.meter_id
-    left join (select meter_id, max(pair_generation) as pair_generation, max(master_generation) as master_generation
-               from security.key_compromise group by meter_id) c on c.meter_id = e.meter_id
     left join security.meter_key m on m.meter_id = e.meter_id and m.use = 'master' and m.state = 'active'
     where e.use = 'encryption' and (e.revision > :after or a.revision > :after)
     order by revision

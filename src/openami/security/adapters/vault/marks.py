@@ -26,6 +26,11 @@ _MARK = text("""
         else 0 end
     from unnest(cast(:meters as uuid[])) as m
 """)
+_LEAKED = text("""
+    update security.key_holder h set leaked_pair = greatest(h.leaked_pair, c.pair_generation),
+        leaked_master = greatest(h.leaked_master, c.master_generation)
+    from security.key_compromise c where c.incident_id = :incident and c.meter_id = h.meter_id
+""")
 _LOOK_AGAIN = text(
     "update security.meter_key set revision = nextval('security.key_revision') "
     "where meter_id = any(:meters) and use = 'encryption' and state in ('active', 'new')"
@@ -81,6 +86,7 @@ async def mark(connection: AsyncConnection, incident: Incident, titles: Sequence
         },
     )
     await connection.execute(_MARK, {**values, "masters": masters})
+    await connection.execute(_LEAKED, values)
     await connection.execute(_LOOK_AGAIN, values)
     return len(rows)
 

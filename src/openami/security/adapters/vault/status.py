@@ -14,7 +14,8 @@ from openami.security.keys.status import MeterKeys, VaultStatus
 _STANDING = f"""
     select h.meter_id, h.system_title, h.serial, h.profile, e.generation, e.active_at,
         n.generation as new_generation, m.generation as master_generation,
-        case when coalesce(e.generation <= c.pair or m.generation <= c.master, false) then {SecurityLevel.COMPROMISED:d}
+        case when coalesce(e.generation <= h.leaked_pair or m.generation <= h.leaked_master, false)
+                  then {SecurityLevel.COMPROMISED:d}
              when e.generation is null then {SecurityLevel.NONE:d}
              when e.generation <= {FACTORY_GENERATION} then {SecurityLevel.FACTORY:d}
              else {SecurityLevel.SECURED:d} end as level
@@ -22,8 +23,6 @@ _STANDING = f"""
     left join security.meter_key e on e.meter_id = h.meter_id and e.use = 'encryption' and e.state = 'active'
     left join security.meter_key n on n.meter_id = h.meter_id and n.use = 'encryption' and n.state = 'new'
     left join security.meter_key m on m.meter_id = h.meter_id and m.use = 'master' and m.state = 'active'
-    left join (select meter_id, max(pair_generation) as pair, max(master_generation) as master
-               from security.key_compromise group by meter_id) c on c.meter_id = h.meter_id
 """  # noqa: S608 - constants
 _LEVELS = text(
     "select level, count(*) as meters, min(active_at) as oldest, count(*) filter (where master_generation is null) "  # noqa: S608 - constants
