@@ -51,6 +51,7 @@ _GROUPS = (
     ("meter", "app", "meter", TOOLS),
     ("zones", "app", "zones", PLATFORM),
     ("quarantine", "app", "quarantine", WORK),
+    ("orders", "app", "orders", WORK),
     ("thresholds", "app", "thresholds", WORK),
 )
 

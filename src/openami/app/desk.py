@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TypeAlias
+from uuid import UUID
 
 from openami.app.accounts import RealClock, accounts_of
 from openami.app.engines.rooms import room_database
@@ -55,12 +56,16 @@ class Act:
         query: name of the operation, for example ``keys.compromise``.
         note: what exactly, for the audit log; no identity of a customer and no secret.
         action: a change, or a look.
+        purpose: why.
+        service_points: the places that it is about, for whoever lives there to see; empty for devices.
     """
 
     kind: Kind
     query: str
     note: str = ""
     action: Action = Action.CHANGE
+    purpose: Purpose = Purpose.OPERATIONS
+    service_points: frozenset[UUID] = frozenset()
 
 
 @asynccontextmanager
@@ -85,7 +90,8 @@ async def acting(settings: Settings, person: Actor, act: Act) -> AsyncIterator[P
             raise SignInRefusedError("this login and password sign nobody in")
         try:
             gate = Gate(PostgresAuditLog(audit), RealClock(), settings.clock())
-            await gate.open(session.principal, Look(act.action, act.kind, Purpose.OPERATIONS, act.query, note=act.note))
+            look = Look(act.action, act.kind, act.purpose, act.query, act.service_points, note=act.note)
+            await gate.open(session.principal, look)
             yield session.principal
         finally:
             await accounts.sign_out(session.secret)

@@ -11,6 +11,14 @@ from uuid import UUID
 
 from openami.portal.views.collector import CollectorReportView, CollectorsView, Whereabouts
 from openami.portal.views.gateway import GatewayView
+from openami.portal.views.switching import (
+    AlertsView,
+    ListTakenView,
+    PlanSwitching,
+    SwitchOrderDetailView,
+    SwitchOrdersView,
+    SwitchOrderView,
+)
 from openami.portal.views.two_person import TwoPersonOrderView
 from openami.security.access.role import Principal
 
@@ -58,4 +66,48 @@ class GatewayDesk(Protocol):
 
     async def withdraw(self, principal: Principal, order_id: UUID) -> None:
         """Let an order do nothing any more. Raises RefusedError."""
+        ...
+
+
+class SwitchingDesk(Protocol):
+    """Switching orders, and what people are called for. Who acts has been let in and is in the log."""
+
+    async def orders(self, principal: Principal) -> SwitchOrdersView:
+        """Return the newest orders, as this person sees them."""
+        ...
+
+    async def order(self, principal: Principal, order_id: UUID) -> SwitchOrderDetailView:
+        """Return one order with its meters. Raises RefusedError: there is none."""
+        ...
+
+    async def plan(self, principal: Principal, wish: PlanSwitching) -> SwitchOrderView:
+        """Make an order with the person's own approval. Raises RefusedError: it cannot be; the text says why."""
+        ...
+
+    async def take(self, principal: Principal, text: str) -> ListTakenView:
+        """Take a signed list.
+
+        Raises:
+            RefusedError: no registered key signed it as it is, or it was taken before.
+        """
+        ...
+
+    async def approve(self, principal: Principal, order_id: UUID, digest: str) -> SwitchOrderView:
+        """Approve exactly what the person saw.
+
+        Raises:
+            RefusedError: it is another order now, it has ended, or this person has approved it before.
+        """
+        ...
+
+    async def withdraw(self, principal: Principal, order_id: UUID) -> None:
+        """Let nothing more of an order be done. Raises RefusedError: there is none that stands."""
+        ...
+
+    async def alerts(self) -> AlertsView:
+        """Return alerts, those that nobody has seen to first."""
+        ...
+
+    async def seen(self, principal: Principal, alert_id: UUID) -> None:
+        """Note that a person has seen to an alert. Raises RefusedError: there is none that nobody has seen to."""
         ...

@@ -38,6 +38,15 @@ from openami.portal.views.staff import (
     ServicePointHitView,
     UnassignedMeterView,
 )
+from openami.portal.views.switching import (
+    AlertsView,
+    ListTakenView,
+    PlanSwitching,
+    SwitchOrderDetailView,
+    SwitchOrdersView,
+    SwitchOrderView,
+    SwitchProgress,
+)
 from openami.portal.views.two_person import TwoPersonOrderState, TwoPersonOrderView
 from openami.portal.views.usage import BillSoFarView
 from openami.security.access.account import LiveSession
@@ -312,6 +321,40 @@ class FakeGateway:
         return None
 
 
+A_SWITCH = SwitchOrderView(
+    order=AN_ORDER, progress=SwitchProgress.WAITS_FOR_APPROVAL, words="Waits.", people_needed=2, approved_by=1,
+    is_list=True, switched=0, counts=[], longest_s=None,
+)  # fmt: skip
+
+
+class FakeSwitching:
+    """One order that waits for another person."""
+
+    async def orders(self, principal: Principal) -> SwitchOrdersView:
+        return SwitchOrdersView(orders=[A_SWITCH])
+
+    async def order(self, principal: Principal, order_id: UUID) -> SwitchOrderDetailView:
+        return SwitchOrderDetailView(order=A_SWITCH, each=[])
+
+    async def plan(self, principal: Principal, wish: PlanSwitching) -> SwitchOrderView:
+        return A_SWITCH
+
+    async def take(self, principal: Principal, text: str) -> ListTakenView:
+        return ListTakenView(order=A_SWITCH, paid=0)
+
+    async def approve(self, principal: Principal, order_id: UUID, digest: str) -> SwitchOrderView:
+        return A_SWITCH
+
+    async def withdraw(self, principal: Principal, order_id: UUID) -> None:
+        return None
+
+    async def alerts(self) -> AlertsView:
+        return AlertsView(alerts=[])
+
+    async def seen(self, principal: Principal, alert_id: UUID) -> None:
+        return None
+
+
 @dataclass
 class Portal:
     app: FastAPI
@@ -353,6 +396,7 @@ def portal() -> Portal:
         radios=FakeRadios(),
         collectors=FakeCollectors(),
         gateway=FakeGateway(),
+        switching=FakeSwitching(),
         live=hub,
         real=clock,
         domain=clock,

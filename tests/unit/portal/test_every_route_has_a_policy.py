@@ -32,6 +32,12 @@ BODIES = {
     "/api/v1/staff/gateway/thresholds": {"document": "{}", "reason": "a new forecast"},
     "/api/v1/staff/gateway/orders/{order_id}/approvals": {"digest": "ab" * 32},
     "/api/v1/staff/gateway/orders/{order_id}/withdrawal": {"reason": "no more needed"},
+    "/api/v1/staff/orders": {
+        "action": "disconnect", "reason": "safety", "system_titles": ["4f414d0000000001"], "note": "a house on fire",
+    },
+    "/api/v1/staff/order-lists": {"text": "openami order list 1"},
+    "/api/v1/staff/orders/{order_id}/approvals": {"digest": "0" * 64},
+    "/api/v1/staff/orders/{order_id}/withdrawal": {"reason": "no more needed"},
     "/api/v1/staff/meters/{meter_id}/reads": {"kind": "registers", "reason": "a caller doubts the bill"},
     "/api/v1/staff/dead-letters/{letter_id}/release": {"reason": "repaired by its maker"},
 }  # fmt: skip
@@ -120,7 +126,13 @@ def test_the_document_kept_for_the_web_application_is_this_one() -> None:
 
 def _address(path: str, place: str) -> str:
     return path.format(
-        service_point_id=place, bill_id=uuid4(), meter_id=METER, letter_id=HELD, collector_id=7, order_id=METER
+        service_point_id=place,
+        bill_id=uuid4(),
+        meter_id=METER,
+        letter_id=HELD,
+        collector_id=7,
+        order_id=OTHER,
+        alert_id=OTHER,
     )
 
 

@@ -23,6 +23,7 @@ from openami.app.engines.bus_address import BusError
 from openami.app.engines.nats import connect
 from openami.app.process import ready
 from openami.app.settings import Settings
+from openami.app.switch_desk import SwitchDesk
 from openami.app.threshold_desk import ThresholdDesk
 from openami.app.web.bills import PortalBills
 from openami.app.web.collectors import WatchedCollectors
@@ -34,6 +35,7 @@ from openami.app.web.operations import Operations
 from openami.app.web.people import PortalCustomers
 from openami.app.web.radio import RADIO_FOLDER, RadioDesk, known_radios
 from openami.app.web.recall import RecallingStore
+from openami.app.web.switching import SwitchingPages
 from openami.app.web.usage import MeterUsage
 from openami.billing.adapters.book_postgres import PostgresBillBook
 from openami.billing.api import Billing
@@ -151,6 +153,7 @@ async def wired(settings: Settings) -> AsyncIterator[Parts]:
             fleet=FleetDesk(PostgresFleetBooks(portal), headend, operations, data, real, domain, settings.zone),
             radios=RadioDesk(data, PostgresAirtime(portal), radios, domain),
             collectors=WatchedCollectors(PostgresCollectors(portal), CollectorReports(settings), real, domain),
+            switching=SwitchingPages(SwitchDesk(settings), real),
             gateway=GatewayPages(ThresholdDesk(settings), real),
             live=hub,
             real=real,

@@ -8,6 +8,7 @@ from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
 from openami.app.web.operations import answering
+from openami.customer.ports import CustomerStoreError
 from openami.headend.ports import StateUnavailableError
 from openami.kernel.errors import OpenAmiError
 from openami.kernel.time import epoch_s
@@ -21,9 +22,17 @@ from openami.security.access.order import (
     lapses_at,
 )
 from openami.security.access.role import Principal
+from openami.security.watch.alert import AlertsUnavailableError
 
 P = ParamSpec("P")
 R = TypeVar("R")
+_AWAY = (
+    AlertsUnavailableError,
+    CustomerStoreError,
+    OrdersUnavailableError,
+    SourceUnavailableError,
+    StateUnavailableError,
+)
 
 
 def desk_act(work: Callable[P, Awaitable[R]]) -> Callable[P, Coroutine[Any, Any, R]]:
@@ -34,7 +43,7 @@ def desk_act(work: Callable[P, Awaitable[R]]) -> Callable[P, Coroutine[Any, Any,
     async def acted(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
             return await work(*args, **kwargs)
-        except (OrdersUnavailableError, StateUnavailableError, SourceUnavailableError) as error:
+        except _AWAY as error:
             raise SourceUnavailableError(str(error)) from error
         except RefusedError:
             raise

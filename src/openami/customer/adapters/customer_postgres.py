@@ -53,8 +53,7 @@ class PostgresCustomers:
         return {r.email: (r.person_id, r.account_id, r.user_id) for r in rows}
 
     async def move_in(self, row: AgreementRow, *, now: datetime) -> None:
-        """End the running agreement and begin the new one."""
-        del now
+        """End the running agreement and begin the new one; an order against who lived there stops no one else."""
         async with self._begin() as connection:
             await connection.execute(_END_AGREEMENT, {"place": row.service_point_id, "at": row.start_at})
             await connection.execute(
@@ -64,6 +63,9 @@ class PostgresCustomers:
                     "subject": row.usage_subject_id, "start": row.start_at,
                 },
             )  # fmt: skip
+            await connection.execute(
+                _STOP_ORDERS, {"id": row.agreement_id, "place": row.service_point_id, "start": row.start_at, "now": now}
+            )
 
     async def agreements_of(self, user_id: UUID) -> list[AgreementRow]:
         """Return a user's agreements, newest first."""
@@ -135,6 +137,12 @@ _BEGIN_AGREEMENT = text(
 )
 _END_AGREEMENT = text(
     "update customer.agreement set end_at = :at where service_point_id = :place and start_at < :at and end_at is null"
+)
+# What was ordered for the bills of who lived there must not cut off who lives there now.
+_STOP_ORDERS = text(
+    "insert into customer.switch_stop (stop_id, service_point_id, code, reasons, from_at, orders_before, made_at) "
+    "values (:id, :place, 'other_customer', array['non_payment', 'move_out', 'customer_request'], :start, "
+    "greatest(:start, :now), :now)"
 )
 _KNOWN = text(
     "select p.email, p.person_id, a.account_id, a.user_id from customer.person p "

@@ -23,6 +23,8 @@ from openami.kernel.ids import SystemTitle
 
 PACE_PER_H = 40.0
 """Disconnections an hour of one order: below the gateway's threshold for all of the utility, so that it stays quiet."""
+BULK = 10
+"""Meters of an order beyond which it is spread: what ten homes take is no step that a feeder feels."""
 MOST_SPREAD_SHARE = 0.8
 """Of the window that is left; the rest is for those that have to be asked twice."""
 MOST_TRIES = 4
@@ -208,15 +210,15 @@ def pause_s(action: SwitchAction, tries: int) -> float:
 def spread_s(action: SwitchAction, meters: int, *, window_left_s: float) -> float:
     """Return over how long the turns of an order are spread [s].
 
-    One meter has its turn at once, and so has everybody who waits to be reconnected: the gateway ramps those by the
-    feeder's load.
+    A few meters have their turns at once, and so has everybody who waits to be reconnected: the gateway ramps those
+    by the feeder's load.
 
     >>> spread_s(SwitchAction.DISCONNECT, 200, window_left_s=8 * 3600.0) / 3600
     5.0
-    >>> spread_s(SwitchAction.DISCONNECT, 1, window_left_s=3600.0)
+    >>> spread_s(SwitchAction.DISCONNECT, 10, window_left_s=3600.0)
     0.0
     """
-    if action is SwitchAction.RECONNECT or meters <= 1:
+    if action is SwitchAction.RECONNECT or meters <= BULK:
         return 0.0
     return min(meters / PACE_PER_H * 3_600.0, MOST_SPREAD_SHARE * max(0.0, window_left_s))
 

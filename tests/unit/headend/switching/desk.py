@@ -139,7 +139,7 @@ class MemoryWitness:
 
 
 def signed_list(
-    subject: SwitchSubject,
+    subject: SwitchSubject | None,
     items: Iterable[SwitchItem],
     *,
     list_id: UUID,

@@ -74,7 +74,7 @@ def test_what_is_our_fault_counts_no_try() -> None:
     assert lived(Happened(Report.LATER), window_end_s=201.0).code is ItemCode.WINDOW_OVER
 
 
-@given(st.integers(2, 500), st.integers(0, 2**32), st.floats(0, 1e6))
+@given(st.integers(11, 500), st.integers(0, 2**32), st.floats(0, 1e6))
 def test_turns_are_spread_so_that_no_hour_has_more_than_the_pace(meters: int, seed: int, left_s: float) -> None:
     import random
 
