@@ -150,6 +150,7 @@ class CommandDesk:
             self.rates.give_back(command.command_class)
             self.guard.take_back(command)
             return Refusal.NO_ROUTE
+        self.guard.handed_down(command, now_ms=now_ms)
         self._open[number] = _Open(command.request_id, title, collector_id, command.expires_at_ms)
         self._numbers.setdefault(collector_id, set()).add(number)
         until_ms = command.expires_at_ms + ANSWER_GRACE_MS

@@ -77,8 +77,11 @@ class Rig:
             gateway_id=1, folder=self.folder, tell=self.words.append, now_ms=self.now_ms, thresholds=self.thresholds
         )
 
-    def says(self, command: Command) -> Refusal | None:
-        return self.guard.admit(command, now_ms=self.now_ms)
+    def says(self, command: Command, *, is_taken: bool = True) -> Refusal | None:
+        refusal = self.guard.admit(command, now_ms=self.now_ms)
+        if refusal is None and is_taken:
+            self.guard.handed_down(command, now_ms=self.now_ms)
+        return refusal
 
     def passed(self, commands: list[Command]) -> int:
         return sum(self.says(command) is None for command in commands)

@@ -212,6 +212,20 @@ def test_what_two_people_release_passes_once_and_still_counts() -> None:
     assert second.held_id in {one.held_id for one in rig.guard.held}
 
 
+def test_a_release_is_not_used_up_by_a_command_that_no_collector_took() -> None:
+    rig = Rig()
+    rig.passed([switch(m) for m in range(11)])
+    [kept] = rig.guard.held
+    rig.guard.release({kept.held_id})
+    rig.words.clear()
+    lost = switch(10)
+    assert rig.says(lost, is_taken=False) is None
+    rig.guard.take_back(lost)
+    assert ([one.held_id for one in rig.guard.held], rig.words) == ([kept.held_id], [])
+    assert rig.says(switch(10)) is None
+    assert (list(rig.guard.held), [w.kind for w in rig.words]) == ([], [WordKind.RELEASED])
+
+
 def test_a_release_does_not_lift_what_a_feeder_can_bear() -> None:
     rig = Rig(thresholds=replace(BUILT_IN, feeder_load_w=21_000))
     rig.passed([switch(m) for m in range(10)])

@@ -59,6 +59,7 @@ class SwitchingGuard:
         self.held = HeldCommands(folder / HELD if folder else None)
         self._told_ms: dict[tuple[ThresholdRule, Hashable], int] = {}
         self._released: frozenset[UUID] = frozenset()
+        self._passing: dict[UUID, HeldCommand] = {}
         self._tidied_ms = now_ms
         for passed in sorted(self._record.rows.values(), key=lambda p: p.at_ms):
             self._judge.count(passed.switched, now_ms=passed.at_ms)
@@ -115,8 +116,17 @@ class SwitchingGuard:
             return self._refuse(command, over, now_ms)
         return self._pass(command, held if is_released else None, now_ms)
 
+    def handed_down(self, command: Command, *, now_ms: int) -> None:
+        """A collector took what :meth:`admit` let pass: a release that it rested on is used up."""
+        released = self._passing.pop(command.request_id, None)
+        if released is not None:
+            self.held.let_go(released)
+            reach = Reach(released.rule, None, released.reached, released.limit)
+            self._say(WordKind.RELEASED, reach, command, now_ms, held_id=released.held_id)
+
     def take_back(self, command: Command) -> None:
-        """Take back what :meth:`admit` has just counted: no collector took it."""
+        """Take back what :meth:`admit` has just counted: no collector took it. A release that it rested on stays."""
+        self._passing.pop(command.request_id, None)
         if command.effect in SWITCHING:
             self._judge.take_back(_switched(command))
             self._record.take_back(command.request_id)
@@ -142,9 +152,7 @@ class SwitchingGuard:
         for reach in self._judge.count(passed.switched, now_ms=now_ms):
             self._say(WordKind.WARNED, reach, command, now_ms)
         if released is not None:
-            self.held.let_go(released)
-            reach = Reach(released.rule, None, released.reached, released.limit)
-            self._say(WordKind.RELEASED, reach, command, now_ms, held_id=released.held_id)
+            self._passing[command.request_id] = released
         return None
 
     def _refuse(self, command: Command, over: Over, now_ms: int) -> Refusal:
