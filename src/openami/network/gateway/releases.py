@@ -64,6 +64,7 @@ class Releases:
         self._looked_for: frozenset[bytes] = frozenset()
         self._going: deque[tuple[int, RefusedFrame]] = deque()
         self._has_resumed = False
+        self._has_read = False
 
     # -- what the gateway tells
 
@@ -100,10 +101,6 @@ class Releases:
 
     async def run(self) -> None:
         """Release what is due, every second, until cancelled. What fails is tried again."""
-        self._unknown |= await asyncio.to_thread(
-            unknown_titles, self._folder, but=self._log.numbers.keys(), most=MAX_UNKNOWN
-        )
-        self.titles_changed()
         while True:
             try:
                 await self._look()
@@ -113,6 +110,11 @@ class Releases:
             await asyncio.sleep(LOOK_EVERY_S)
 
     async def _look(self) -> None:
+        if not self._has_read:
+            known = frozenset(self._log.numbers)
+            self._unknown |= await asyncio.to_thread(unknown_titles, self._folder, but=known, most=MAX_UNKNOWN)
+            self._has_read = True
+            self.titles_changed()
         while True:
             if not self._has_resumed:
                 await self._resume()

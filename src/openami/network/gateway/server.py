@@ -18,16 +18,15 @@ from pathlib import Path
 import structlog
 
 from openami.contracts.command import CommandOutcome
-from openami.contracts.deadletter import RefusalReason
-from openami.contracts.directive import Directive, DirectiveKind
+from openami.contracts.directive import DirectiveKind
 from openami.kernel.clock import Clock
 from openami.network.gateway.airtime import AirtimePost
 from openami.network.gateway.batch import RefusedFrame
 from openami.network.gateway.check import is_association_answer, is_refusal_in_clear
 from openami.network.gateway.command import NoSigningKeys
 from openami.network.gateway.connection import CollectorConnection
+from openami.network.gateway.crowd import Crowd
 from openami.network.gateway.desk import CommandDesk, Commanding
-from openami.network.gateway.directives import DirectiveBook
 from openami.network.gateway.door import Door
 from openami.network.gateway.flow import Flow
 from openami.network.gateway.health import HealthBook, HealthTelling, tell_health
@@ -36,14 +35,12 @@ from openami.network.gateway.publisher import Publisher
 from openami.network.gateway.quarantine import QUARANTINE, Quarantine, QuarantineError
 from openami.network.gateway.rate import CommandRates
 from openami.network.gateway.refused import COUNT_PREFIX, STATUS, refused_counts
-from openami.network.gateway.releases import Releases
-from openami.network.gateway.revoked import RevokedPeers
 from openami.network.gateway.routes import KEEP_EVERY_S, RouteBook
 from openami.network.gateway.segment import SegmentWriter
+from openami.network.gateway.standing import Standing
 from openami.network.gateway.thresholds import SwitchingGuard
 from openami.network.gateway.thresholds.telling import ThresholdTelling
-from openami.network.gateway.titles import DirectedTitles
-from openami.network.link import LinkMessage, LinkState
+from openami.network.link import LinkMessage
 from openami.network.ports import (
     AirtimeBus,
     DirectiveBus,
@@ -54,7 +51,7 @@ from openami.network.ports import (
     SigningKeys,
     ThresholdBus,
 )
-from openami.security.pki import PeerIdentity, PeerRefusedError, PkiError, RevocationList
+from openami.security.pki import PeerIdentity, PeerRefusedError, RevocationList
 
 NUMBERS_A_MS = 1_000
 """More commands a millisecond than a gateway hands down."""
@@ -106,15 +103,11 @@ class Gateway:
         limits: GatewayLimits | None = None,
         flow: Flow | None = None,
     ) -> None:
-        known = DirectedTitles(titles)
-        self.titles: KnownTitles = known
-        self._known = known
         # Staff see what was ever refused, not what was refused since the last restart.
         self.counts: Counter[str] = _refused_before(folder)
         self._folder = folder
         self._ssl_context = ssl_context
         self._real_today = real_today
-        self._revoked = RevokedPeers(revoked)
         self._flow = flow or Flow()
         self._clock = clock
         self._commanding = commanding
@@ -122,13 +115,13 @@ class Gateway:
         self.health = HealthBook(gateway_id, since_ms=self._health_now_ms())
         self._airtime = AirtimePost(airtime_bus)
         self._keys: SigningKeys = commanding.keys if commanding else NoSigningKeys()
-        self._directive_bus = directive_bus
-        self.directives = DirectiveBook(self._keys, folder / "directives")
         self._threshold_telling = ThresholdTelling(threshold_bus)
+        self._limits = limits or GatewayLimits()
+        self._crowd = Crowd(self._limits, self.count)
         # Numbers go on in time, so that a RESULT of an earlier run fits nothing of this one.
         self.desk = CommandDesk(
             keys=self._keys,
-            send=self._send_down,
+            send=self._crowd.send_down,
             tell=self._tell,
             first_number=self._now_ms() * NUMBERS_A_MS + 1,
             book=RouteBook(folder / "routes"),
@@ -137,10 +130,6 @@ class Gateway:
                 gateway_id=gateway_id, folder=folder, tell=self._threshold_telling.say, now_ms=self._now_ms()
             ),
         )
-        self.directives.on(DirectiveKind.THRESHOLDS, self.desk.guard.take_thresholds)
-        self.directives.on(DirectiveKind.RELEASE, self.desk.guard.take_released)
-        self._limits = limits or GatewayLimits()
-        self._connections: dict[int, CollectorConnection] = {}
         self._acked: dict[int, int] = {}
         self._resuming: set[asyncio.Task[None]] = set()
         self._mark_turns = asyncio.Semaphore(self._limits.marks_at_once)
@@ -160,12 +149,20 @@ class Gateway:
             on_committed=self._committed,
             on_failed=self._failed,
         )
-        self.releases = Releases(
-            gateway_id=gateway_id, folder=folder / QUARANTINE, titles=known, publisher=self.publisher
+        self.standing = Standing(
+            gateway_id=gateway_id,
+            folder=folder,
+            keys=self._keys,
+            bus=directive_bus,
+            titles=titles,
+            revoked=revoked,
+            publisher=self.publisher,
+            end_refused=self._end_refused,
         )
-        self.directives.on(DirectiveKind.KNOWN_TITLES, self._take_titles)
-        self.directives.on(DirectiveKind.RELEASE, self.releases.take_released)
-        self.directives.on(DirectiveKind.REVOKED, self._take_revoked)
+        self.titles: KnownTitles = self.standing.titles
+        self.directives = self.standing.book
+        self.directives.on(DirectiveKind.THRESHOLDS, self.desk.guard.take_thresholds)
+        self.directives.on(DirectiveKind.RELEASE, self.desk.guard.take_released)
 
     async def run(self, stop: asyncio.Event, *, host: str, port: int, ready: Callable[[int], None]) -> None:
         """Serve until ``stop`` is set, then put what is gathered into the stream and return.
@@ -179,12 +176,15 @@ class Gateway:
         Raises:
             OSError: the address is taken.
         """
-        if self._directive_bus is not None:
-            # Nobody gets in before it is known who does not.
-            await self._directive_bus.read(self.directives.take)
+        await self.standing.read()
         publishing = asyncio.create_task(self.publisher.run())
         looking = asyncio.create_task(self._look_around())
-        beside = (self._hear_directives(), self.releases.run(), self._threshold_telling.run(), self._airtime.run())
+        beside = (
+            self.standing.hear(),
+            self.standing.releases.run(),
+            self._threshold_telling.run(),
+            self._airtime.run(),
+        )
         work = [publishing, looking, *(asyncio.create_task(one) for one in beside)]
         if self._telling is not None:
             work.append(asyncio.create_task(tell_health(self.health, self._telling)))
@@ -210,12 +210,11 @@ class Gateway:
             await self._finish([*work, stopping])
 
     async def _finish(self, tasks: list[asyncio.Task[None] | asyncio.Task[bool]]) -> None:
-        for connection in list(self._connections.values()):
-            connection.stop_reading()
+        self._crowd.stop_reading()
         if not tasks[0].done():
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self.publisher.drain(), self._limits.drain_s)
-        self._end_all("shutdown")
+        self._crowd.end_all("shutdown")
         pending: set[asyncio.Task[None] | asyncio.Task[bool]] = {*tasks, *self._resuming}
         while pending:
             for task in pending:
@@ -231,21 +230,14 @@ class Gateway:
     # -- what connections ask
 
     def admit(self, connection: CollectorConnection, peer: PeerIdentity) -> RateLimit | None:
-        """Take a connection. The newest of a collector wins: the older one is a line that died unnoticed."""
-        if word := self._revoked.refusal_of(peer.number, peer.serial):
+        """Take a connection of a collector that may come in. Raises PeerRefusedError."""
+        if word := self.standing.revoked.refusal_of(peer.number, peer.serial):
             self.count(f"refused_{word}")
             now_ms = self._health_now_ms()
             # Core hears that it came, and when.
             self.health.gone(peer.number, heard_at_ms=now_ms, cause=word, now_ms=now_ms)
             raise PeerRefusedError(f"the certificate is {word}")
-        if len(self._connections) >= self._limits.max_connections:
-            self.count("refused_full")
-            raise PeerRefusedError("no room for another connection")
-        older = self._connections.get(peer.number)
-        self._connections[peer.number] = connection
-        self.count("accepted")
-        if older is not None:
-            older.end("replaced")
+        self._crowd.take(connection, peer.number)
         self.health.opened(peer.number, now_ms=self._health_now_ms())
         return self._flow.cells.bucket_of(peer.number, connection.opened_at_s) if self._flow.cells else None
 
@@ -301,12 +293,11 @@ class Gateway:
 
     def doubt_of(self, collector_id: int) -> tuple[int, int] | None:
         """Return from when until when, by its own stamps, a collector was in the wrong hands."""
-        return self._revoked.doubt_of(collector_id)
+        return self.standing.revoked.doubt_of(collector_id)
 
     def left(self, connection: CollectorConnection) -> None:
         """Forget a connection, unless a newer one of the same collector took its place."""
-        if self._connections.get(connection.collector_id) is connection:
-            del self._connections[connection.collector_id]
+        if self._crowd.forget(connection):
             self.desk.collector_left(connection.collector_id, now_ms=self._now_ms())
             now_ms = self._health_now_ms()
             silent_ms = int((asyncio.get_running_loop().time() - connection.heard_at_s) * 1000)
@@ -323,10 +314,6 @@ class Gateway:
 
     # -- the road down
 
-    def _send_down(self, collector_id: int, octets: bytes) -> bool:
-        connection = self._connections.get(collector_id)
-        return connection is not None and connection.send_down(octets)
-
     def _tell(self, outcome: CommandOutcome) -> None:
         if self._commanding is not None:
             self._commanding.bus.tell(outcome)
@@ -340,55 +327,39 @@ class Gateway:
     # -- what the publisher says
 
     def _committed(self, last_seq: dict[int, int], refused: Sequence[RefusedFrame]) -> None:
-        self.releases.refused(refused)
+        releases = self.standing.releases
+        releases.refused(refused)
         for collector_id, seq in last_seq.items():
-            if collector_id == self.releases.release_id:
-                self.releases.committed(seq)
+            if collector_id == releases.release_id:
+                releases.committed(seq)
                 continue
             self._acked[collector_id] = seq
-            connection = self._connections.get(collector_id)
-            # A newer connection that has not resumed reads its mark for itself.
-            if connection is not None and connection.link.state is LinkState.OPEN:
-                connection.acknowledge(seq)
+            self._crowd.acknowledge(collector_id, seq)
         if refused:
             self.counts += Counter(COUNT_PREFIX + frame.reason for frame in refused)
             self._write_status()
         if not self.publisher.is_full:
-            self._go_on()
+            self._crowd.go_on()
 
     def _failed(self) -> None:
-        self.releases.failed()
-        self._end_all("not_committed")
+        self.standing.releases.failed()
+        self._crowd.end_all("not_committed")
 
-    def _end_all(self, cause: str) -> None:
-        for connection in list(self._connections.values()):
-            connection.end(cause)
-
-    def _go_on(self) -> None:
-        now_s = asyncio.get_running_loop().time()
-        for connection in self._connections.values():
-            if not connection.is_reading:
-                connection.go_on_reading(now_s)
-
-    async def _hear_directives(self) -> None:
-        if self._directive_bus is None:
-            await asyncio.Event().wait()
-        else:
-            await self._directive_bus.listen(self.directives.take)
+    def _end_refused(self, refusal_of: Callable[[int, int], str | None]) -> None:
+        for collector_id in self._crowd.end_where(refusal_of):
+            _log.warning("gateway.session_ended", collector=collector_id)
 
     # -- every second
 
     async def _look_around(self) -> None:
         while True:
-            self._refresh()
-            if self.directives.has_unkept:
-                await asyncio.to_thread(self.directives.keep)
-            self._end_overdue()
+            await self.standing.refresh()
+            self._crowd.end_overdue()
             self.desk.end_overdue(now_ms=self._now_ms())
             self.desk.guard.look_around(now_ms=self._now_ms())
             self.desk.rates.keep()
             if not self.publisher.is_full:
-                self._go_on()
+                self._crowd.go_on()
             self._write_status()
             if asyncio.get_running_loop().time() >= self._keep_routes_at_s:
                 self._keep_routes_at_s = asyncio.get_running_loop().time() + KEEP_EVERY_S
@@ -399,65 +370,13 @@ class Gateway:
                 await asyncio.to_thread(self._segments.sweep, today=today)
             await asyncio.sleep(1.0)
 
-    def _refresh(self) -> None:
-        self.titles.refresh()
-        self._keys.refresh()
-        try:
-            changed = self._revoked.refresh()
-        except PkiError as error:
-            _log.warning("gateway.revocation_list_unreadable", problem=str(error))
-            return
-        if changed:
-            self._end_revoked()
-
-    def _take_titles(self, directive: Directive) -> None:
-        """Put known devices into force. Raises ContractError."""
-        self._known.take(directive)
-        self.releases.titles_changed()
-
-    def _take_revoked(self, directive: Directive) -> None:
-        """Put revocations into force, and end what they end now. Raises ContractError."""
-        self._revoked.take(directive)
-        self._end_revoked()
-        for collector_id in self._revoked.stolen:
-            # What it brought and is not on its way yet; it takes its place in the sequence all the same.
-            self.publisher.discredit(collector_id, RefusalReason.STOLEN_COLLECTOR)
-
-    def _end_revoked(self) -> None:
-        for connection in list(self._connections.values()):
-            word = self._revoked.refusal_of(connection.collector_id, connection.serial)
-            if word is not None:
-                connection.end(word)
-                _log.warning("gateway.session_ended", collector=connection.collector_id, cause=word)
-
-    def _end_overdue(self) -> None:
-        now_s, limits = asyncio.get_running_loop().time(), self._limits
-        partial = []
-        for connection in list(self._connections.values()):
-            if not connection.is_reading:
-                continue
-            if connection.link.state is LinkState.AWAIT_HELLO and now_s - connection.opened_at_s > limits.hello_s:
-                connection.end("no_hello")
-            elif connection.partial_since_s is not None and now_s - connection.partial_since_s > limits.frame_s:
-                connection.end("slow_frame")
-            elif now_s - connection.heard_at_s > limits.silence_s:
-                connection.end("silent")
-            elif connection.link.partial_octets:
-                partial.append((connection.link.partial_octets, connection.collector_id, connection))
-        held = sum(octets for octets, _, _ in partial)
-        for octets, _, connection in sorted(partial, reverse=True):
-            if held <= limits.max_partial_octets:
-                break
-            connection.end("partial_frames")
-            held -= octets
-
     def _all_counts(self) -> Counter[str]:
-        beside = (self.publisher, self.desk, self.directives, self._airtime, self.releases)
+        beside = (self.publisher, self.desk, self.directives, self._airtime, self.standing.releases)
         return sum((part.counts for part in beside), self.counts.copy())
 
     def _write_status(self) -> None:
         status = {
-            "connections": len(self._connections),
+            "connections": len(self._crowd),
             "gathered_octets": self.publisher.octets,
             "counts": dict(sorted(self._all_counts().items())),
             "routes": len(self.desk.book.routes),
