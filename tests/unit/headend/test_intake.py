@@ -275,6 +275,9 @@ def test_a_counter_that_fell_is_told_from_a_replay(
     run(intake, [dated(factory, 5_000, NOW)])
     outcome = run(intake, [dated(factory, counter, NOW - ago)], first_seq=2)
     assert reasons(outcome) == [reason]
+    # Whoever looks at it sees both counters.
+    assert outcome.letters[0].detail.startswith(f"counter {counter} ")
+    assert outcome.letters[0].detail.endswith("the highest of its key is 5000")
     assert len(outcome.readings) == 0
     after = run(intake, [dated(factory, 5_001, NOW)], first_seq=3)
     assert (reasons(after), len(after.accepted)) == ([], 1)

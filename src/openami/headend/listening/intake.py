@@ -194,7 +194,7 @@ class Intake:
         counters, rows = opened.heads.counter[verified], opened.rows[verified]
         verdicts = self._windows.accept(rows, counters)
         is_lowered = self._lowered(opened, verified, verdicts)
-        refusals = opened.refusals + _judged(verified, counters, verdicts, is_lowered)
+        refusals = opened.refusals + _judged(verified, counters, verdicts, is_lowered, self._windows.highest[rows])
         good = verdicts == Verdict.ACCEPTED
         accepted = verified[good]
         asked = _IS_ANSWER[opened.first[accepted]]
@@ -353,17 +353,18 @@ def _refused(indexes: Rows, reason: RefusalReason, detail: str) -> list[Refusal]
     return [Refusal(index, reason, detail) for index in indexes.tolist()]
 
 
-def _judged(indexes: Rows, counters: I64, verdicts: U8, is_lowered: Mask) -> list[Refusal]:
+def _judged(indexes: Rows, counters: I64, verdicts: U8, is_lowered: Mask, highest: I64) -> list[Refusal]:
     refusals = []
     for at in np.flatnonzero(verdicts != Verdict.ACCEPTED).tolist():
+        last = f"the highest of its key is {int(highest[at])}"
         if is_lowered[at]:
-            detail = f"counter {int(counters[at])} fell: sent just now, and far below those that were accepted"
+            detail = f"counter {int(counters[at])} fell: sent just now, and {last}"
             refusals.append(Refusal(int(indexes[at]), RefusalReason.COUNTER_LOWERED, detail))
         elif verdicts[at] == Verdict.JUMP:
-            detail = f"counter {int(counters[at])} jumps over {MAX_JUMP} ahead: held for a person"
+            detail = f"counter {int(counters[at])} jumps over {MAX_JUMP} ahead, {last}: held for a person"
             refusals.append(Refusal(int(indexes[at]), RefusalReason.COUNTER_JUMP, detail))
         else:
-            detail = f"counter {int(counters[at])} was accepted before or lies below the window"
+            detail = f"counter {int(counters[at])} was accepted before or lies below the window, {last}"
             refusals.append(Refusal(int(indexes[at]), RefusalReason.REPLAY, detail))
     return refusals
 
