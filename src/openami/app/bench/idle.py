@@ -24,14 +24,14 @@ from openami.network.gateway_connection import HEARTBEAT_S
 from openami.network.link import CollectorLink, Hello, MessageType, encode_message
 from openami.security.pki import Role, client_context, ensure_identity
 
-AT_ONCE = 32
+AT_ONCE = 8
 WARM = 100
 """Connections before the first measurement: what the process allocates once is not theirs."""
 SPARE_DESCRIPTORS = 200
 SOURCES = 20
 """Addresses of the loopback that they come from, so that no one source is hasty."""
 SETTLE_S = 2.0
-ANSWER_S = 120.0
+ANSWER_S = 600.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,9 +14,9 @@ import ssl
 from collections.abc import Callable
 from typing import Any, cast
 
-READ_OCTETS = 32 * 1024
+READ_OCTETS = 64 * 1024
 """Taken from a socket at once, and held of a connection that is told to wait."""
-PIECE_OCTETS = 4 * 1024
+PIECE_OCTETS = 8 * 1024
 """Handed to OpenSSL at once: its input buffer keeps the size that it once had."""
 SHAKE_PIECE_OCTETS = 256
 """The same during a handshake, so that an idle connection's input buffer stays small."""
