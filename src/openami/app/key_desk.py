@@ -6,13 +6,13 @@ What is read here shows where keys stand and never a key. Rotation has a desk of
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from uuid import UUID, uuid4
 
-from openami.app.desk import Act, Person, acting
+from openami.app.desk import Act, Actor, acting
 from openami.app.engines.rooms import room_database
 from openami.app.root_key import file_root, token_root
 from openami.app.settings import Settings, real_now
@@ -22,6 +22,7 @@ from openami.kernel.ids import SystemTitle
 from openami.security.access.policy import Kind
 from openami.security.adapters.vault_postgres import PostgresVault
 from openami.security.keys.alert import KeyAlert
+from openami.security.keys.groups import KeyGroup
 from openami.security.keys.level import SecurityLevel
 from openami.security.keys.makers import MakerKey
 from openami.security.keys.marks import Incident, IncidentProgress, Residual
@@ -90,22 +91,21 @@ class KeyDesk:
             return await vault.makers()
 
     async def compromise(
-        self, person: Person, titles: Sequence[SystemTitle], *, reason: str, masters: bool
+        self, person: Actor, titles: Sequence[SystemTitle], *, reason: str, masters: bool
     ) -> tuple[UUID, int]:
         """Mark the keys of meters as leaked; return the incident and how many meters that are.
 
         Raises:
             KeyStateError: a title has no keys here; nothing was marked.
         """
-        digest = sha256(b"".join(sorted(t.octets for t in titles))).hexdigest()
         what = "with their master keys" if masters else "without their master keys"
-        note = f"{len(titles)} meters {what}, titles sha256 {digest}: {reason}"
+        note = f"{len(titles)} meters {what}, titles sha256 {_digest(titles)}: {reason}"
         async with acting(self._settings, person, Act(Kind.KEYS, "keys.compromise", note)) as principal:
             incident = Incident(uuid4(), reason, principal.actor, real_now())
             async with self._vault() as vault:
                 return incident.incident_id, await vault.mark_compromised(incident, titles, masters=masters)
 
-    async def rewrap(self, person: Person, *, go_on: bool, told: Callable[[int], None]) -> Rewrapped:
+    async def rewrap(self, person: Actor, *, go_on: bool, told: Callable[[int], None]) -> Rewrapped:
         """Make a new installation key and wrap everything under it, or go on with a re-wrap that was stopped.
 
         Args:
@@ -131,7 +131,7 @@ class KeyDesk:
                 if place is None:
                     return Rewrapped(step.version, keys, step.retired, tuple(spoiled))
 
-    async def move_root(self, person: Person, *, to_token: bool) -> tuple[str, int]:
+    async def move_root(self, person: Actor, *, to_token: bool) -> tuple[str, int]:
         """Wrap what is under the root key under the one in the token, or back under the file's.
 
         Returns:
@@ -155,7 +155,7 @@ class KeyDesk:
         async with acting(self._settings, person, act), self._vault(RootKeys(every)) as vault:
             return str(to), await vault.move_root(to)
 
-    async def register_maker(self, person: Person, maker: str, public_key: bytes) -> None:
+    async def register_maker(self, person: Actor, maker: str, public_key: bytes) -> None:
         """Believe a maker's signature on shipments from now on.
 
         Raises:
@@ -165,13 +165,54 @@ class KeyDesk:
         async with acting(self._settings, person, act) as principal, self._vault() as vault:
             await vault.register_maker(MakerKey(maker, public_key, principal.actor, real_now()))
 
-    async def withdraw_maker(self, person: Person, maker: str) -> int:
+    async def withdraw_maker(self, person: Actor, maker: str) -> int:
         """Believe no signature of this maker any more; return how many keys that were."""
         act = Act(Kind.KEYS, "keys.maker_withdrawn", maker)
         async with acting(self._settings, person, act), self._vault() as vault:
             return await vault.withdraw_maker(maker, at=real_now())
 
+    async def make_group(self, person: Actor, name: str, collectors: Collection[int]) -> UUID:
+        """Make a group of meters with a broadcast key; return its id.
+
+        Raises:
+            KeyStateError: there is one of this name, or the name is too long.
+        """
+        act = Act(Kind.KEYS, "keys.group_made", f"{name}, collectors {sorted(set(collectors))}")
+        async with acting(self._settings, person, act), self._vault() as vault:
+            return await vault.make_group(name, collectors, at=self._settings.clock().now())
+
+    async def join_group(self, person: Actor, name: str, titles: Sequence[SystemTitle]) -> int:
+        """Put meters into a group; return how many.
+
+        Raises:
+            KeyStateError: no such group, or a title has no keys here.
+        """
+        act = Act(Kind.KEYS, "keys.group_joined", f"{name}, {len(titles)} meters, titles sha256 {_digest(titles)}")
+        async with acting(self._settings, person, act), self._vault() as vault:
+            return await vault.join_group(name, titles)
+
+    async def renew_groups(self, person: Actor, names: Collection[str], *, collector_id: int | None) -> list[str]:
+        """Give groups new broadcast keys; return their names.
+
+        Raises:
+            KeyStateError: no group of such a name.
+        """
+        which = "" if collector_id is None else f" and those of collector {collector_id}"
+        act = Act(Kind.KEYS, "keys.group_renewed", f"{', '.join(sorted(names))}{which}")
+        async with acting(self._settings, person, act), self._vault() as vault:
+            now = self._settings.clock().now()
+            return await vault.renew_groups(names=names, collector_id=collector_id, at=now)
+
+    async def groups(self) -> tuple[list[KeyGroup], list[SystemTitle]]:
+        """Return every group, and meters that do not have their group's key yet."""
+        async with self._vault() as vault:
+            return await vault.groups(), await vault.behind()
+
     @asynccontextmanager
     async def _vault(self, root: RootKey | None = None) -> AsyncIterator[PostgresVault]:
         async with room_database(self._settings, "openami_security") as engine:
             yield PostgresVault(engine, root or root_key(self._settings))
+
+
+def _digest(titles: Sequence[SystemTitle]) -> str:
+    return sha256(b"".join(sorted(t.octets for t in titles))).hexdigest()

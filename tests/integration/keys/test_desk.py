@@ -205,6 +205,25 @@ def test_a_person_changes_the_installation_key_and_the_tables_say_so(settings: S
     assert "1 " in openami_keys(settings, "list").stdout
 
 
+def test_a_person_makes_a_group_puts_meters_into_it_and_renews_its_key(settings: Settings) -> None:
+    register(settings)
+    report = asyncio.run(take_shipment(settings, ship(settings)))
+    titles = settings.home.path / "north.txt"
+    titles.write_text("\n".join(str(m.system_title) for m in report.meters))
+    by_sam, password = ("--as", SAM.login), SAM.password + "\n"
+    printed(settings, "group", "make", "north", "--collector", "7", "--collector", "8", *by_sam, typed=password)
+    assert printed(settings, "group", "join", "north", str(titles), *by_sam, typed=password)["meters"] == 3
+    renewed = printed(settings, "group", "renew", "--collector", "7", *by_sam, typed=password)
+    assert renewed == {"renewed": ["north"]}
+    shown = printed(settings, "group", "list")
+    assert [(g["name"], g["collectors"], g["generation"], g["behind"]) for g in shown["groups"]] == [
+        ("north", [7, 8], 2, 3)
+    ]
+    assert set(shown["behind"]) == set(titles.read_text().split())
+    assert "north" in openami_keys(settings, "group", "list").stdout
+    assert isinstance(openami_keys(settings, "group", "renew", *by_sam).exception, MisuseError)
+
+
 def test_moving_the_root_key_without_a_token_says_what_to_set(settings: Settings) -> None:
     with pytest.raises(MisuseError, match="OPENAMI_PKCS11_MODULE"):
         asyncio.run(KeyDesk(settings).move_root(SAM, to_token=True))

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from openami.app.commands import keys_leak, keys_rotate, keys_vault
+from openami.app.commands.keys_groups import group_app
 from openami.app.commands.platform import DEFAULT_HOME, HomeOption, JsonOption
 from openami.kernel.errors import MisuseError
 
@@ -197,4 +198,5 @@ def _print_findings(error: Any, *, json_output: bool) -> None:
 
 keys_vault.add_to(app)
 keys_leak.add_to(app)
+app.add_typer(group_app, name="group")
 app.add_typer(keys_rotate.app, name="rotate")

@@ -41,7 +41,7 @@ def compromise(
     json_output: JsonOption = False,
 ) -> None:
     """Mark the keys of these meters as leaked: they take no switching command until they have proved newer keys."""
-    titles = _titles(meters)
+    titles = titles_in(meters)
     incident, count = asyncio.run(desk_of(home).compromise(person_of(login), titles, reason=reason, masters=masters))
     say(
         {"incident": str(incident), "meters": count},
@@ -114,7 +114,12 @@ def _document(meter: Residual) -> dict[str, object]:
     }
 
 
-def _titles(place: Path) -> list[SystemTitle]:
+def titles_in(place: Path) -> list[SystemTitle]:
+    """Return the system titles of a file, each once.
+
+    Raises:
+        MisuseError: it cannot be read, is empty or too long, or a line is no system title.
+    """
     try:
         with place.open("rb") as file:
             octets = file.read(MAX_LIST_OCTETS + 1)

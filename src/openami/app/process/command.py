@@ -20,6 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from openami.app.engines.address import nats_url
 from openami.app.engines.nats import connect_until
 from openami.app.engines.rooms import room_database
+from openami.app.group_renewal import GroupRenewal
 from openami.app.process import ready
 from openami.app.settings import Home, Settings, real_now
 from openami.app.shipment import root_key
@@ -53,6 +54,7 @@ from openami.security.adapters.approval_postgres import PostgresApprovals
 from openami.security.adapters.audit_postgres import PostgresAuditLog
 from openami.security.adapters.order_postgres import PostgresOrders
 from openami.security.adapters.secret_file import secret_in
+from openami.security.adapters.stolen_postgres import PostgresReports
 from openami.security.adapters.vault_postgres import KeyBindingError, PostgresVault
 from openami.security.closed_file import make_closed_once, write_closed
 from openami.security.keys.ports import KeyChanges, RootKeyError, VaultUnavailableError
@@ -127,6 +129,7 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
                 keep_told(office, stop),
                 renew_epoch(epoch, stop),
                 forget_expired(vault, clock.now, stop),
+                GroupRenewal(PostgresReports(security), vault, clock.now).run(stop),
             )
             try:
                 heard = HeardOutcomes(service.counts, switching)

@@ -17,7 +17,7 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from openami.kernel.ids import SystemTitle
-from openami.security.adapters.vault import alerts, changes, makers, marks, rewrap, status
+from openami.security.adapters.vault import alerts, changes, groups, makers, marks, rewrap, status
 from openami.security.adapters.vault.installation import SHIPMENT, InstallationKeys
 from openami.security.adapters.vault.loading import load_pairs
 from openami.security.adapters.vault.rows import LOCK, METERS, vault_meter
@@ -25,6 +25,7 @@ from openami.security.adapters.vault.shipments import ShipmentIntake
 from openami.security.keys.alert import KeyAlert, SpoiledKey
 from openami.security.keys.context import KeySet, KeyState, KeyUse
 from openami.security.keys.envelope import KeyBindingError as KeyBindingError  # noqa: PLC0414 - callers catch it here
+from openami.security.keys.groups import GroupKey, KeyGroup
 from openami.security.keys.level import SecurityLevel
 from openami.security.keys.makers import MakerKey
 from openami.security.keys.marks import Incident, IncidentProgress, Residual
@@ -201,6 +202,50 @@ class PostgresVault:
         """Return alerts, those that stand first."""
         async with self._reading() as connection:
             return await alerts.read_alerts(connection, limit=limit)
+
+    async def make_group(self, name: str, collectors: Collection[int], *, at: datetime) -> UUID:
+        """Make a group with a broadcast key."""
+        async with self._writing() as connection:
+            writing = await self._keys.writing(connection, at=at)
+            return await groups.make(connection, name, collectors, writing=writing, at=at)
+
+    async def join_group(self, name: str, titles: Sequence[SystemTitle]) -> int:
+        """Put meters into a group."""
+        async with self._writing() as connection:
+            return await groups.join(connection, name, titles)
+
+    async def renew_groups(
+        self, *, names: Collection[str] = (), collector_id: int | None = None, because: UUID | None = None, at: datetime
+    ) -> list[str]:
+        """Give groups new broadcast keys."""
+        renewal = groups.Renewal(names, collector_id, because, at)
+        async with self._writing() as connection:
+            return await groups.renew(connection, renewal, lambda: self._keys.writing(connection, at=at))
+
+    async def groups(self) -> list[KeyGroup]:
+        """Return every group, by name."""
+        async with self._reading() as connection:
+            return await groups.every(connection)
+
+    async def behind(self, *, limit: int = 1_000) -> list[SystemTitle]:
+        """Return meters that do not have their group's key yet."""
+        async with self._reading() as connection:
+            return await groups.behind(connection, limit=limit)
+
+    async def send_group_key_with(self, meter_id: UUID, pair_generation: int) -> None:
+        """Fix that the group's key of now goes to a meter with a new pair."""
+        async with self._writing() as connection:
+            await groups.fix(connection, meter_id, pair_generation)
+
+    async def group_key_to_send(self, meter_id: UUID, pair_generation: int) -> GroupKey | None:
+        """Return the group's key that goes to a meter with a pair."""
+        async with self._reading() as connection:
+            return await groups.to_send(connection, await self._keys.every(connection), meter_id, pair_generation)
+
+    async def group_key_held(self, meter_id: UUID, pair_generation: int) -> None:
+        """Note that a meter has proved a pair, and so holds the group's key that went with it."""
+        async with self._writing() as connection:
+            await groups.held(connection, meter_id, pair_generation)
 
     async def _keep_new(self, meter_id: UUID, keys: tuple[tuple[KeyUse, Secret], ...], at: datetime) -> int:
         try:

@@ -14,12 +14,13 @@ class KeyUse(StrEnum):
     """What a key is for. Source: IEC 62056-5-3, key types of a security setup.
 
     MASTER is the key that a meter takes new keys under. Nothing else is ever sealed with it, and of our processes the
-    command process alone can read it.
+    command process alone can read it. BROADCAST is the key of a group of meters; its context names the group.
     """
 
     ENCRYPTION = "encryption"
     AUTHENTICATION = "authentication"
     MASTER = "master"
+    BROADCAST = "broadcast"
 
 
 class KeySet(Enum):
@@ -48,7 +49,7 @@ class KeyContext:
 
     Args:
         installation: id of this installation, made with its first key.
-        meter: the meter's id in the vault.
+        meter: the meter's id in the vault; of a broadcast key, the group's.
         use: what the key is for.
         generation: 1 for the factory's key, one more after each rotation.
         suite: DLMS security suite, 0 to 2.

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from openami.security.adapters.vault import groups
 from openami.security.adapters.vault.installation import InstallationKey, InstallationKeys, WritingKeys
 from openami.security.keys.context import KeyContext, KeyUse
 from openami.security.keys.envelope import KeyBindingError
@@ -34,6 +35,7 @@ _WITHDRAWN = text(
 _RETIRE = text(
     "update security.installation_key i set wrapped = '', retired_at = :at where retired_at is null "
     "and version < :version and not exists (select from security.meter_key where installation_version = i.version) "
+    "and not exists (select from security.group_key where installation_version = i.version) "
     "returning version"
 )
 
@@ -62,15 +64,18 @@ async def step(
     meter, generation, use = after or (None, None, None)
     values = {"version": version, "meter": meter, "generation": generation, "use": use, "limit": limit}
     rows = (await connection.execute(_NEXT, values)).all()
-    renewed, spoiled = _rewrapped(rows, await keys.every(connection), writing)
+    every = await keys.every(connection)
+    renewed, spoiled = _rewrapped(rows, every, writing)
     if renewed:
         await connection.execute(_KEEP, renewed)
     if len(rows) == limit:
         last = rows[-1]
         return RewrapStep(version, len(renewed), (last.meter_id, last.generation, last.use), spoiled)
     await connection.execute(_WITHDRAWN, {"version": version})
+    of_groups, spoiled_too = await groups.rewrap(connection, every, writing)
     retired = (await connection.execute(_RETIRE, {"version": version, "at": at})).scalars()
-    return RewrapStep(version, len(renewed), None, spoiled, tuple(sorted(retired)))
+    count = len(renewed) + of_groups
+    return RewrapStep(version, count, None, (*spoiled, *spoiled_too), tuple(sorted(retired)))
 
 
 def _rewrapped(
