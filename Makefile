@@ -73,6 +73,10 @@ attacks: setup ## Run every test that is about an attack and print the table of 
 zones: setup ## Build the zones as network namespaces, send to every port of each, print what passes.
 	python -m tests.zones $(ARGS)
 
+.PHONY: canary
+canary: setup ## Run the zones with 500 named customers, capture every link and bus, open all, print where names were found.
+	python -m tests.canary $(ARGS)
+
 .PHONY: soak
 soak: setup ## The long runs: a thousand kills, long fuzzing (MINUTES=60 for an hour of it).
 	-.venv/bin/uv sync --quiet --locked --all-extras --group fuzz

@@ -89,10 +89,16 @@ class Net:
         return rows
 
     def popen(
-        self, zone: str, command: Sequence[str], *, environment: Mapping[str, str] | None = None, **options: Any
+        self,
+        zone: str,
+        command: Sequence[str],
+        *,
+        environment: Mapping[str, str] | None = None,
+        as_ourselves: bool = True,
+        **options: Any,
     ) -> subprocess.Popen[str]:
-        """Start a command in a zone as ourselves."""
-        words = [*self.entering(zone, as_ourselves=True), *command]
+        """Start a command in a zone as ourselves, or with every right over that zone's network."""
+        words = [*self.entering(zone, as_ourselves=as_ourselves), *command]
         paths = {"PYTHONPATH": f"{ROOT}:{ROOT / 'src'}"}
         return subprocess.Popen(
             words, text=True, cwd=ROOT, env={**os.environ, **paths, **(environment or {})}, **options

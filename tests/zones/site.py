@@ -19,7 +19,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -77,6 +77,18 @@ class Site:
         self.net.run("carrier", sys.executable, "-S", "-c", script, address("field"), str(LISTENER_PORT), octets.hex())
 
 
+class Watcher(Protocol):
+    """Who is told how far an installation is."""
+
+    def buses_up(self, running: Site) -> None:
+        """Both buses run and nothing was said on them yet but by the processes of core and the DMZ."""
+        ...
+
+    def history_loaded(self, running: Site) -> None:
+        """Core knows meters and customers; the field is silent."""
+        ...
+
+
 _DATAGRAM = """
 import socket, sys
 with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as meter:
@@ -90,14 +102,17 @@ with socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=10) as me
 
 
 @contextmanager
-def site(net: Net, *, homes: int = 0, days: int = 2, keys: Path | None = None) -> Iterator[Site]:
+def site(
+    net: Net, *, homes: int = 0, days: int = 2, watcher: Watcher | None = None, keys: Path | None = None
+) -> Iterator[Site]:
     """Run an installation in the zones until the block ends.
 
     Args:
         net: the zones, with whatever rules are to be in force.
         homes: simulated homes in the field, with their collectors; none leaves the listener alone there.
         days: how long their history is.
-        keys: file that takes the TLS keys of the collectors' links, for whoever opens a capture; None for none.
+        watcher: told how far it is, before the field begins to speak; None for nobody.
+        keys: file that takes the TLS secrets of the links, for whoever opens a capture; None for none.
     """
     with ExitStack() as stack:
         folder = Path(tempfile.mkdtemp(prefix="oa-z-"))
@@ -109,17 +124,24 @@ def site(net: Net, *, homes: int = 0, days: int = 2, keys: Path | None = None) -
         running = Site(net, core, dmz, core)
         stack.callback(_stop, running)
         waiting = [
-            _platform(stack, running, "dmz", dmz.home.path),
-            _platform(stack, running, "core", core.home.path),
+            _platform(stack, running, "dmz", dmz.home.path, keys),
+            _platform(stack, running, "core", core.home.path, keys),
         ]
         for printed, process in waiting:
             _announced(printed, process)
+        if watcher:
+            watcher.buses_up(running)
         if homes:
             _history(running)
+        if watcher:
+            watcher.history_loaded(running)
         running.meters = _field(folder, core)
-        _announced(*_platform(stack, running, "field", running.meters.home.path))
+        if keys:
+            _outdoors(stack, running, "listener", keys)
+        else:
+            _announced(*_platform(stack, running, "field", running.meters.home.path))
         if homes:
-            _territory(stack, running, keys)
+            _outdoors(stack, running, "territory", keys)
         yield running
 
 
@@ -174,11 +196,15 @@ def _field(folder: Path, core: Settings) -> Settings:
     return made
 
 
-def _platform(stack: ExitStack, running: Site, zone: str, home: Path) -> tuple[Path, subprocess.Popen[str]]:
+def _platform(
+    stack: ExitStack, running: Site, zone: str, home: Path, keys: Path | None = None
+) -> tuple[Path, subprocess.Popen[str]]:
     printed = home.parent / f"{zone}.out"
     out, log = (stack.enter_context(p.open("w")) for p in (printed, home.parent / f"{zone}.log"))
     command = [sys.executable, "-m", "openami", "up", "--home", str(home), "--json"]
-    process = running.net.popen(zone, command, stdout=out, stderr=log)
+    # The library's own switch: it works for contexts that it makes itself, as those of the bus's clients are.
+    environment = {"SSLKEYLOGFILE": str(keys)} if keys else {}
+    process = running.net.popen(zone, command, environment=environment, stdout=out, stderr=log)
     running.processes[zone] = process
     return printed, process
 
@@ -199,19 +225,20 @@ def _history(running: Site) -> None:
     assert process.returncode == 0, said[-3000:]
 
 
-def _territory(stack: ExitStack, running: Site, keys: Path | None) -> None:
+def _outdoors(stack: ExitStack, running: Site, name: str, keys: Path | None) -> None:
+    """Start a process of the field by itself."""
     home = running.meters.home.path
-    ready = home / "territory.ready"
+    ready = home / f"{name}.ready"
     program = "openami.app.process" if keys is None else "tests.zones.with_key_log"
     environment = {"OPENAMI_READY_FILE": str(ready)} | ({"KEY_LOG": str(keys)} if keys else {})
-    log = stack.enter_context((home.parent / "territory.log").open("w"))
-    command = [sys.executable, "-m", program, "territory", "--home", str(home)]
+    log = stack.enter_context((home.parent / f"{name}.log").open("w"))
+    command = [sys.executable, "-m", program, name, "--home", str(home)]
     process = running.net.popen("field", command, environment=environment, stderr=log)
-    running.processes["territory"] = process
+    running.processes[name] = process
     deadline = time.monotonic() + START_S
     while not ready.exists():
-        assert process.poll() is None, (home.parent / "territory.log").read_text()[-3000:]
-        assert time.monotonic() < deadline, "the territory is not ready"
+        assert process.poll() is None, (home.parent / f"{name}.log").read_text()[-3000:]
+        assert time.monotonic() < deadline, f"{name} is not ready"
         time.sleep(0.05)
 
 

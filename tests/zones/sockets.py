@@ -9,6 +9,7 @@ import socket
 import struct
 from dataclasses import dataclass
 
+from tests.zones.matrix import ZONES, Flow, zone_of
 from tests.zones.namespaces import Net
 
 _ESTABLISHED, _LISTENS = "01", "0A"
@@ -24,6 +25,24 @@ class End:
 
     def __str__(self) -> str:
         return f"{self.protocol} {self.host}:{self.port}"
+
+
+CORE_BUS = End("tcp", "127.0.0.1", 8422)
+LISTENS: dict[str, set[End]] = {
+    "carrier": set(),
+    "field": {End("tcp", "10.80.1.10", 4059), End("udp", "10.80.1.10", 4059)},
+    "dmz": {End("tcp", "10.80.2.10", 8443), End("tcp", "10.80.2.10", 8422)},
+    "core": {End("tcp", "10.80.3.10", 8420), CORE_BUS},
+    "enterprise": set(),
+}
+"""Where the processes of each zone listen, and nowhere else: database and store have Unix sockets alone."""
+STANDING = {Flow("field", "dmz", "tcp", 8443), Flow("core", "dmz", "tcp", 8422)}
+"""Connections that stand all the time, by who began them."""
+
+
+def begun(net: Net) -> set[Flow]:
+    """Return the connections between zones that stand now, by who began them."""
+    return {Flow(zone, zone_of(end.host), end.protocol, end.port) for zone in ZONES for _, end in dialed(net, zone)}
 
 
 def listening(net: Net, zone: str) -> set[End]:

@@ -16,6 +16,8 @@ import httpx
 
 ENDED = {"answered", "no_answer", "refused"}
 READ_S = 60.0
+PLAIN = {"Accept-Encoding": "identity"}
+"""Whoever opens the conversation afterwards should not have to unpack it."""
 
 
 def main() -> None:
@@ -24,7 +26,7 @@ def main() -> None:
     context = ssl.create_default_context(cafile=task["certificate"])
     if task.get("key_log"):
         context.keylog_filename = task["key_log"]
-    with httpx.Client(base_url=f"{task['portal']}/api/v1", verify=context, timeout=30) as client:
+    with httpx.Client(base_url=f"{task['portal']}/api/v1", verify=context, timeout=30, headers=PLAIN) as client:
         signed = client.post("/session", json=task["person"])
         signed.raise_for_status()
         client.headers["X-CSRF-Token"] = signed.json()["csrf_token"]
