@@ -145,6 +145,8 @@ class Field:
     silent: set[SystemTitle] = field(default_factory=set)
     deaf_after: dict[SystemTitle, int] = field(default_factory=dict)
     """Meters whose answers are lost from this question on."""
+    dies_after: int = 1_000_000
+    """The head-end is killed when this many questions have been asked."""
     sent: list[Command] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -183,8 +185,14 @@ class Field:
             self.clock.advance(step_s)
             self.desk.end_overdue(now_ms=self.now_ms)
             await self.work.turn()
-            await asyncio.gather(*self.work._tasks.values())
+            await asyncio.gather(*self.work._tasks.values(), return_exceptions=True)
             await asyncio.gather(*self._tasks)
+            if self.asked.total() >= self.dies_after:
+                return
+
+    def new_owner(self) -> None:
+        """The head-end is started anew: what it had in memory is gone."""
+        self._begin_headend()
 
     @property
     def now(self) -> datetime:
@@ -307,6 +315,9 @@ class Field:
     async def _call(self, number: int, title: SystemTitle, frame: bytes) -> None:
         self.clock.advance(EXCHANGE_S)
         self.asked[title] += 1
+        if self.asked.total() >= self.dies_after:
+            for task in self.work._tasks.values():
+                task.cancel()
         header, apdu = parse_wrapper(frame)
         answers = self.served[title].answer(header.source_port, apdu)
         result = Result(OutcomeKind.NO_ANSWER)

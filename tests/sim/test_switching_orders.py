@@ -234,3 +234,19 @@ async def test_a_withdrawn_order_ends_the_meters_whose_turn_had_not_come() -> No
     field.book.orders[order.subject.order_id] = withdrawn
     await field.run(2 * HOUR)
     assert field.codes(order) == {ItemCode.SWITCHED: done, ItemCode.WINDOW_OVER: 20 - done}
+
+
+@pytest.mark.parametrize("dies_at", range(1, 9))
+async def test_an_owner_killed_at_any_question_leaves_no_meter_switched_twice(dies_at: int) -> None:
+    field = Field(1, MORNING)
+    (item,) = field.items()
+    order = field.list_of(NON_PAYMENT, [item])
+    field.dies_after = dies_at
+    await field.run(3 * MINUTE, step_s=1.0)
+    field.dies_after = 1_000_000
+    field.new_owner()
+    await field.run(HOUR)
+    assert field.one(order).code in {ItemCode.SWITCHED, ItemCode.ALREADY}
+    assert not field.is_on(item.title)
+    sent = [c for c in field.sent if c.command_class is CommandClass.SWITCH]
+    assert len(sent) == 1

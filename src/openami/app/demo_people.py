@@ -34,7 +34,9 @@ RATES = ("ameren-mo-anytime", "ameren-mo-smart")
 """Homes take turns."""
 STAFF_LOGIN = "operator@utility.example"
 ENGINEER_LOGIN = "engineer@utility.example"
-"""The second person, whom firmware needs."""
+"""The second person, whom firmware and orders need."""
+SECURITY_LOGIN = "security@utility.example"
+"""Who says which systems may sign order lists."""
 SIGN_IN_FILE = "sign-in.txt"
 PEOPLE_FILE = "people.json"
 
@@ -81,7 +83,7 @@ class DemoHooks:
         people = self.settings.home.path / PEOPLE_FILE
         if people.exists():
             return
-        words = {who: secrets.token_urlsafe(12) for who in ("customer", "staff", "engineer")}
+        words = {who: secrets.token_urlsafe(12) for who in ("customer", "staff", "engineer", "security")}
         dice = random.Random(DemoWish.read(self.settings.home.path).seed)  # noqa: S311 - invents names, guards nothing
         customers = invented_customers(
             [p.id for p in points], dice=dice, since=points[0].made_at, password=words["customer"]
@@ -94,8 +96,14 @@ class DemoHooks:
             await CustomerBook(PostgresCustomers(identity), accounts, self.settings.clock()).create(customers)
             operator = NewUser(STAFF_LOGIN, frozenset({Role.OPERATOR}), words["staff"], display_name="Operator")
             engineer = NewUser(ENGINEER_LOGIN, frozenset({Role.ENGINEER}), words["engineer"], display_name="Engineer")
-            await accounts.register_users([operator, engineer])
-        logins = {"customer": customers[0].email, "staff": STAFF_LOGIN, "engineer": ENGINEER_LOGIN}
+            security = NewUser(SECURITY_LOGIN, frozenset({Role.SECADM}), words["security"], display_name="Security")
+            await accounts.register_users([operator, engineer, security])
+        logins = {
+            "customer": customers[0].email,
+            "staff": STAFF_LOGIN,
+            "engineer": ENGINEER_LOGIN,
+            "security": SECURITY_LOGIN,
+        }
         self._write_down(people, logins, words)
 
     def _write_down(self, people: Path, logins: dict[str, str], words: dict[str, str]) -> None:

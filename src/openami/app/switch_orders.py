@@ -321,7 +321,8 @@ def state_of(order: Order, subject: SwitchSubject, counts: dict[str, int], *, no
     open_ = counts.get("waiting", 0) + counts.get("running", 0)
     if counts and not open_:
         return OrderState.ENDED
-    at = max(now, order.subject.window.start)
+    # As it will stand when its window begins, or stood before it ended.
+    at = min(max(now, order.subject.window.start), order.subject.window.end - SECOND)
     by_list = subject.people == 1 and bool(order.document)
     if not by_list and not good_approvals(order, now=at, people=subject.people):
         lapse = lapses_at(order)

@@ -185,3 +185,24 @@ async def test_the_headend_cannot_say_that_an_item_is_free_again(desk: Desk) -> 
         with pytest.raises(ProgrammingError, match="permission denied"):
             async with desk.headend.begin() as connection:
                 await connection.execute(text(statement))
+
+
+async def test_the_headend_learns_no_hold_and_allows_itself_nothing(desk: Desk) -> None:
+    for statement in (
+        "select * from customer.supply_hold",
+        "select * from customer.switch_stop",
+        "insert into access.list_key values (gen_random_uuid(), 'x', sha256('x'), now(), gen_random_uuid())",
+        "insert into access.weather_forecast values (now(), now(), 70, null)",
+        "update security.alert set seen_at = now()",
+    ):
+        with pytest.raises(ProgrammingError, match="permission denied"):
+            async with desk.headend.begin() as connection:
+                await connection.execute(text(statement))
+
+
+async def test_the_command_process_learns_that_a_place_is_stopped_and_not_why(desk: Desk) -> None:
+    with pytest.raises(ProgrammingError, match="permission denied"):
+        async with desk.command.begin() as connection:
+            await connection.execute(text("select kind from customer.supply_hold"))
+    async with desk.command.begin() as connection:
+        assert (await connection.execute(text("select code, reasons from customer.switch_stop"))).all() == []

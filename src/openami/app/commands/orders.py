@@ -33,7 +33,7 @@ LoginOption = Annotated[str, typer.Option("--as", metavar="LOGIN", help="Your st
 OrderArgument = Annotated[UUID, typer.Argument(metavar="ORDER", help="Id of the order.")]
 PlaceArgument = Annotated[UUID, typer.Argument(metavar="PLACE", help="Id of the service point.")]
 MetersOption = Annotated[list[str], typer.Option("--meter", help="System title in hexadecimal; may be repeated.")]
-MAX_LIST_OCTETS = 16 * 1024 * 1024
+MAX_FILE_OCTETS = 1024 * 1024
 KEY_OCTETS = 32
 
 
@@ -387,11 +387,11 @@ def _titles(texts: list[str]) -> list[SystemTitle]:
 def _octets_of(file: Path) -> bytes:
     try:
         with file.open("rb") as source:
-            octets = source.read(MAX_LIST_OCTETS + 1)
+            octets = source.read(MAX_FILE_OCTETS + 1)
     except OSError as error:
         raise MisuseError(f"{file} cannot be read: {error.strerror or type(error).__name__}") from error
-    if len(octets) > MAX_LIST_OCTETS:
-        raise MisuseError(f"{file} has more than {MAX_LIST_OCTETS} octets")
+    if len(octets) > MAX_FILE_OCTETS:
+        raise MisuseError(f"{file} has more than {MAX_FILE_OCTETS} octets")
     return octets
 
 

@@ -198,6 +198,9 @@ class GroupSwitching:
     async def _work(self, one: _Standing, turn: SwitchTurn) -> None:
         """Run one session and keep what came of it."""
         key = turn.order_id, turn.title
+        if turn.state is ItemState.RUNNING:
+            # An owner died over it, or could not keep what came: the command may have gone. The meter is asked first.
+            turn = replace(turn, was_sent=True)
         try:
             await self.engines.store.keep(self.lease, replace(turn, state=ItemState.RUNNING))
             happened = await run_session(self.engines, self.way, one.subject, turn)

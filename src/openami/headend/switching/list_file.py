@@ -36,8 +36,11 @@ from openami.security.suites.ed25519 import SIGNATURE_OCTETS, verifies
 
 MAGIC = "openami order list 1"
 NOTICE = "notice"
-MAX_LIST_OCTETS = 16 * 1024 * 1024
-MAX_LIST_METERS = 200_000
+MAX_LIST_OCTETS = 1024 * 1024
+MAX_LIST_METERS = 10_000
+"""Fifty working days of a large utility's disconnections: a longer list is a mistake, or worse. Whoever carries orders
+out reads the lists of all that stand once a second.
+"""
 SIGNED_NAME = b"openami order list v1\x00"
 _SIGNATURE = b"signature "
 

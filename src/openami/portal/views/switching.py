@@ -12,7 +12,7 @@ from openami.portal.views.two_person import Reason, TwoPersonOrderView
 
 MAX_METERS = 1_000
 """Meters that a person names one by one; more come as a signed list."""
-MAX_LIST_CHARACTERS = 16 * 1024 * 1024
+MAX_LIST_CHARACTERS = 1024 * 1024
 
 
 class SwitchActionName(StrEnum):
