@@ -40,7 +40,8 @@ class QuarantineDesk:
     """Acts of people on the quarantine of one installation.
 
     Args:
-        settings: of the home; the gateway's folder is in it.
+        settings: of the home. Where the gateway stands in another zone its folder is not in it: frames are listed
+            there, and named here by their ids.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -61,8 +62,11 @@ class QuarantineDesk:
         """Return ids of frames that may be released, the oldest first.
 
         Raises:
+            ReleaseRefusedError: the gateway stands in another zone.
             QuarantineError: the disk refused.
         """
+        if not (self._gateway / QUARANTINE).is_dir():
+            raise ReleaseRefusedError("the gateway is not in this home: list its frames there, and name them by id")
         return await asyncio.to_thread(
             chosen_frames, self._gateway / QUARANTINE, reason=reason, collector_id=collector_id, most=most
         )
@@ -138,6 +142,9 @@ class QuarantineDesk:
 
     async def _require_releasable(self, ids: Sequence[bytes]) -> None:
         """Pass if every frame is in the quarantine for a reason that says nothing against it."""
+        if not (self._gateway / QUARANTINE).is_dir():
+            # The gateway stands in another zone: it looks for itself, and refuses what may not go.
+            return
         known = set(await self.chosen(reason=None, collector_id=None))
         strange = [frame_id for frame_id in ids if frame_id not in known]
         if not strange:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
@@ -79,6 +79,12 @@ async def test_a_storm_is_counted_and_the_cover_that_was_opened_in_it_is_first_i
         assert [(g.rule, g.unseen) for g in groups] == [("cover_opened", 1), ("event_mass", 1), ("magnet", 40)]
         assert groups[0].newest[0].device == f"{4_711:016x}"
         assert "undervoltage" in groups[1].newest[0].words
+        late = Alert(UUID(int=1), NOW + timedelta(days=1), "magnet", "the newest of all")
+        await PostgresAlerts(state).raise_alert(late)
+        page = await PostgresAlerts(security).newest(limit=4)
+        assert [a.rule for a in page].count("magnet") == 2, "however many they are, they leave room"
+        assert {a.rule for a in page} == {"magnet", "cover_opened", "event_mass"}
+        assert page[0].words == late.words
         async with state.connect() as connection:
             rows = (await connection.execute(text("select kind, events from headend.event_hour"))).all()
         counted = {r.kind: r.events for r in rows}

@@ -12,6 +12,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from openami.kernel.time import EPOCH
 from openami.security.watch.alert import MAX_WORDS, Alert, AlertGroup, AlertsUnavailableError
 
 _RAISE = text("""
@@ -19,9 +20,12 @@ _RAISE = text("""
     values (:alert_id, :at, :rule, :words, :order_id, :device) on conflict (alert_id) do nothing
 """)
 _NEWEST = text("""
-    select alert_id, at, rule, words, order_id, device, seen_by, seen_at from security.alert
-    order by seen_at is not null, at desc, alert_id limit :limit
+    select alert_id, at, rule, words, order_id, device, seen_by, seen_at from (
+        select *, row_number() over (partition by seen_at is not null, rule order by at desc, alert_id) place
+        from security.alert
+    ) a order by seen_at is not null, place, at desc, alert_id limit :limit
 """)
+"""The newest of each rule, then the next of each: a flood of one rule crowds no other out of a page."""
 _FOLDED = text("""
     select * from (
         select alert_id, at, rule, words, order_id, device, seen_by, seen_at, count(*) over (partition by rule) unseen,
@@ -58,6 +62,7 @@ class PostgresAlerts:
         """Return alerts, those that nobody has seen to first."""
         async with self._transaction() as connection:
             rows = (await connection.execute(_NEWEST, {"limit": limit})).all()
+        rows = sorted(rows, key=lambda r: (r.seen_at is not None, EPOCH - r.at, r.alert_id))
         return [Alert(r.alert_id, r.at, r.rule, r.words, r.order_id, r.device, r.seen_by, r.seen_at) for r in rows]
 
     async def folded(self, *, each: int) -> Sequence[AlertGroup]:

@@ -84,7 +84,7 @@ class AlertBook(Protocol):
         ...
 
     async def newest(self, *, limit: int) -> Sequence[Alert]:
-        """Return alerts, those that nobody has seen to first, then the newest."""
+        """Return alerts, those that nobody has seen to first, then the newest; none of many crowds out one of few."""
         ...
 
     async def seen(self, alert_id: UUID, *, by: UUID, at: datetime) -> bool:
