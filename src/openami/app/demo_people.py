@@ -14,9 +14,11 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
+from openami.app.desk import Person
 from openami.app.engines.rooms import room_database
 from openami.app.history import DemoWish
 from openami.app.process.web import RealClock, accounts_of
+from openami.app.rekey_desk import RekeyDesk
 from openami.app.settings import Settings
 from openami.app.shipment import public_shipment_key, register_maker, take_shipment
 from openami.billing.adapters.book_postgres import PostgresBillBook
@@ -60,6 +62,7 @@ class DemoHooks:
         """Make customers, an operator and an engineer, and put homes on rates. A repeat changes nothing."""
         await self._assign_rates(service_points)
         await self._make_people(service_points)
+        await self._let_keys_change()
 
     async def on_loaded(self, first: date, last: date) -> None:
         """Ask the worker to validate the days that are in now."""
@@ -105,6 +108,16 @@ class DemoHooks:
             "security": SECURITY_LOGIN,
         }
         self._write_down(people, logins, words)
+
+    async def _let_keys_change(self) -> None:
+        """Order by both people that keys change as they become due: until then no meter takes a switching command."""
+        desk = RekeyDesk(self.settings)
+        if (await desk.standing()).is_ordered:
+            return
+        people = json.loads((self.settings.home.path / PEOPLE_FILE).read_text())
+        first, second = (Person(people[who]["login"], people[who]["password"]) for who in ("staff", "engineer"))
+        order = await desk.order_all(first, reason="factory keys of the demonstration", days=365)
+        await desk.approve(second, order.subject.order_id)
 
     def _write_down(self, people: Path, logins: dict[str, str], words: dict[str, str]) -> None:
         lines = [f"  {who:<9} {logins[who]:<36} password {words[who]}" for who in logins]

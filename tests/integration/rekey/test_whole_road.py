@@ -90,7 +90,7 @@ async def test_named_meters_change_and_the_others_do_not(site: Site) -> None:
     assert [standing_words(order) for order in await desk.orders()] == ["withdrawn"]
     assert not (await desk.standing()).is_ordered
     assert await told(site, "status") == (
-        0, {"is_ordered": False, "pace": {"per_hour": 3600.0, "at_once": 16}, "left_over": 0,
+        0, {"is_ordered": False, "pace": {"per_hour": 1200.0, "at_once": 16}, "left_over": 0,
             "causes": {"factory": {"due": 4, "uncertain": 0, "done": 2, "failed": 0, "left_over": 0}}},
     )  # fmt: skip
     exit_code, (shown,) = await told(site, "orders")

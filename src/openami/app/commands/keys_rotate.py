@@ -218,7 +218,7 @@ def _title(word: str) -> SystemTitle:
 def _print(table: Table) -> None:
     # As wide as it must be: half an id tells nobody anything.
     console = Console(markup=False)
-    console.width = max(console.width, 170)
+    console.width = max(console.width, 230)
     console.print(table)
 
 

@@ -73,7 +73,7 @@ class RekeyPolicy:
         patient_tries: tries after which a meter is on the list of those that are left over; it is tried all the same.
     """
 
-    per_hour: float = 3_600.0
+    per_hour: float = 1_200.0
     burst: float = 40.0
     at_once: int = 16
     first_pause_s: float = 60.0
