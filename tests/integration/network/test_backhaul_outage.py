@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from openami.app.bench.outage import Outage, Outcome, play
@@ -17,6 +19,16 @@ async def test_after_an_outage_nothing_is_lost_and_last_gasps_are_first() -> Non
     assert len(outcome.gasp_places) == 30
     assert max(outcome.gasp_places) == 0
     assert outcome.gateway_peak - outcome.gateway_before < 8 * GatewayLimits().max_gathered_octets
+
+
+@pytest.mark.soak
+@pytest.mark.engines
+async def test_a_gateway_that_is_killed_again_and_again_in_the_storm_loses_and_doubles_nothing() -> None:
+    meters = int(os.environ.get("OPENAMI_OUTAGE_METERS", "1000"))
+    kills = int(os.environ.get("OPENAMI_OUTAGE_KILLS", "20"))
+    outcome = await play(Outage(meters=meters, line_away_s=1.0, spread_s=5.0, kills=kills))
+    assert (outcome.lost, outcome.doubled) == (0, 0)
+    assert max(outcome.gasp_places) == 0
 
 
 def test_a_frame_that_is_missing_or_there_twice_is_seen() -> None:

@@ -84,7 +84,8 @@ async def measure_idle(*, connections: int, place: Path | None = None) -> IdleFi
         connections: how many.
         place: where the home is made, as for :func:`served_home`.
     """
-    async with served_home(place) as (settings, gateway_pid):
+    async with served_home(place) as served:
+        settings, gateway_pid = served.settings, served.gateway_pid
         held: list[asyncio.Transport] = []
         beating = asyncio.create_task(_beat(held))
         await _open(settings, range(1, WARM + 1), held)

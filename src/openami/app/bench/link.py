@@ -82,9 +82,41 @@ def opaque_frames(count: int, *, frame_octets: int = 250) -> list[OfferedFrame]:
     return rows
 
 
+@dataclass(slots=True)
+class Served:
+    """A bus and a gateway at work in a home of their own.
+
+    Args:
+        settings: the home's.
+        children: the bus and, last, the gateway.
+    """
+
+    settings: Settings
+    children: list[subprocess.Popen[bytes]]
+
+    @property
+    def gateway_pid(self) -> int:
+        """The gateway's process."""
+        return self.children[-1].pid
+
+    async def start_gateway(self) -> None:
+        """Start the gateway and wait until it listens."""
+        command = [sys.executable, "-m", "openami.app.process", "gateway", "--home", str(self.settings.home.path)]
+        with (self.settings.home.path / "log").open("ab") as log:
+            self.children.append(_start(command, log))
+        await _until(lambda: _listens(self.settings.gateway_port), "the gateway")
+
+    async def kill_gateway(self) -> None:
+        """Kill -9 the gateway and start another."""
+        child = self.children.pop()
+        child.kill()
+        child.wait(30)
+        await self.start_gateway()
+
+
 @asynccontextmanager
-async def served_home(place: Path | None = None) -> AsyncIterator[tuple[Settings, int]]:
-    """Start a bus and a gateway in a temporary home; give the settings and the gateway's process id.
+async def served_home(place: Path | None = None) -> AsyncIterator[Served]:
+    """Start a bus and a gateway in a temporary home.
 
     Args:
         place: where the home is made; None: where temporary files go.
@@ -97,18 +129,16 @@ async def served_home(place: Path | None = None) -> AsyncIterator[tuple[Settings
     settings.save()
     engine = NatsEngine(settings.home.folder("nats"), "127.0.0.1", settings.nats_port)
     engine.prepare()
-    children = []
+    served = Served(settings, [])
     try:
         with (folder / "log").open("wb") as log:
-            children.append(_start(engine.command(), log))
-            await _until(engine.is_ready, "the bus")
-            await ensure_streams(dmz_url=engine.url("dmz_admin"), core_url=engine.url("core_admin"))
-            command = [sys.executable, "-m", "openami.app.process", "gateway", "--home", str(folder)]
-            children.append(_start(command, log))
-        await _until(lambda: _listens(settings.gateway_port), "the gateway")
-        yield settings, children[-1].pid
+            served.children.append(_start(engine.command(), log))
+        await _until(engine.is_ready, "the bus")
+        await ensure_streams(dmz_url=engine.url("dmz_admin"), core_url=engine.url("core_admin"))
+        await served.start_gateway()
+        yield served
     finally:
-        for child in reversed(children):
+        for child in reversed(served.children):
             child.terminate()
             child.wait(30)
         shutil.rmtree(folder, ignore_errors=True)
@@ -137,7 +167,8 @@ async def measure_link(*, frames: int = 200_000, frame_octets: int = 250) -> Lin
         frame_octets: size of a wrapper frame.
     """
     rows = opaque_frames(frames, frame_octets=frame_octets)
-    async with served_home() as (settings, gateway_pid):
+    async with served_home() as served:
+        settings, gateway_pid = served.settings, served.gateway_pid
         collector, stop = collector_of(settings, 1), asyncio.Event()
         start = time.perf_counter()
         for first in range(0, frames, OFFER_FRAMES):

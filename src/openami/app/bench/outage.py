@@ -15,14 +15,14 @@ import logging
 import os
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
 import numpy as np
 import structlog
 import uvloop
 
-from openami.app.bench.link import collector_of, served_home
+from openami.app.bench.link import Served, collector_of, served_home
 from openami.app.bench.processor import resident_octets
 from openami.app.bench.relay import Relay
 from openami.app.engines.bus_address import BusError
@@ -47,6 +47,7 @@ PORTS = {
 }
 OCTETS = {FrameClass.LAST_GASP: 90, FrameClass.ALARM: 90, FrameClass.PROFILE: 250}
 CATCH_UP_S = 600.0
+KILL_EVERY_S = 1.0
 Key = tuple[int, bytes]
 """Collector and the frame's octets."""
 
@@ -61,6 +62,7 @@ class Outage:
         dark_share: of the meters that lose supply in its middle, for an hour.
         line_away_s: how long the line is away at the least, real time: the collectors try in vain meanwhile.
         spread_s: over which collectors come back.
+        kills: how often the gateway is killed, one after another, from when the line is back.
     """
 
     meters: int = 1_000
@@ -68,6 +70,7 @@ class Outage:
     dark_share: float = 0.3
     line_away_s: float = 12.0
     spread_s: float = 20.0
+    kills: int = 0
 
 
 @dataclass(slots=True)
@@ -135,7 +138,8 @@ def run() -> dict[str, object]:
 async def play(outage: Outage) -> Outcome:
     """Play the outage on a bus and gateway of its own, and look at what the stream has afterwards."""
     outcome = Outcome()
-    async with served_home() as (settings, gateway_pid):
+    async with served_home() as served:
+        settings = served.settings
         relay = Relay(settings.gateway_address, settings.gateway_port)
         await relay.open()
         cells = -(-outage.meters // METERS_A_CELL)
@@ -149,8 +153,10 @@ async def play(outage: Outage) -> Outcome:
             away = asyncio.create_task(asyncio.sleep(outage.line_away_s))
             await _hours(outage, collectors, outcome)
             await away
-            outcome.gateway_before = resident_octets(gateway_pid)
-            await _catch_up(relay, collectors, gateway_pid, outcome)
+            outcome.gateway_before = resident_octets(served.gateway_pid)
+            killing = asyncio.create_task(_kill(served, outage.kills))
+            await _catch_up(relay, collectors, served, outcome)
+            await killing
         await relay.cut()
         await _look(settings, outcome)
     return outcome
@@ -183,14 +189,15 @@ async def _hours(outage: Outage, collectors: list[Collector], outcome: Outcome) 
         await asyncio.gather(*(collectors[cell].offer(rows) for cell, rows in heard.items()))
 
 
-async def _catch_up(relay: Relay, collectors: list[Collector], gateway_pid: int, outcome: Outcome) -> None:
+async def _catch_up(relay: Relay, collectors: list[Collector], served: Served, outcome: Outcome) -> None:
     """Give the line back and watch until everything is acknowledged."""
     loop = asyncio.get_running_loop()
     began, back = loop.time(), dict[int, float]()
     await relay.open()
 
     def look() -> bool:
-        outcome.gateway_peak = max(outcome.gateway_peak, resident_octets(gateway_pid))
+        with suppress(OSError):
+            outcome.gateway_peak = max(outcome.gateway_peak, resident_octets(served.gateway_pid))
         for c in collectors:
             status = c.status()
             if c.collector_id not in back and status.connected:
@@ -203,6 +210,12 @@ async def _catch_up(relay: Relay, collectors: list[Collector], gateway_pid: int,
     drained = [asyncio.create_task(c.drained()) for c in collectors]
     await _until(lambda: look() and all(d.done() for d in drained))
     outcome.drained_s, outcome.back_s = loop.time() - began, list(back.values())
+
+
+async def _kill(served: Served, kills: int) -> None:
+    for _ in range(kills):
+        await asyncio.sleep(KILL_EVERY_S)
+        await served.kill_gateway()
 
 
 async def _look(settings: Settings, outcome: Outcome) -> None:
