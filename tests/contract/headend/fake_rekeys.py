@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from uuid import UUID
 
 from openami.contracts.stream import partition_of
-from openami.headend.keeping.rekey import CAUSES, Rekey, heard, renewed
+from openami.headend.keeping.rekey import CAUSES, Rekey, RekeyStep, heard, renewed
 from openami.headend.ports import Lease, LostLeaseError
 
 
@@ -31,7 +31,7 @@ class FakeRekeys:
             if job.is_open
             and job.not_before_s <= now_s
             and partition_of(job.title) in partitions
-            and (titles is None or job.title.octets in titles)
+            and (job.step is RekeyStep.UNCERTAIN or titles is None or job.title.octets in titles)
         ]
         return sorted(found, key=lambda j: (CAUSES.index(j.cause), j.since_s, j.meter_id))[:limit]
 

@@ -67,6 +67,9 @@ async def test_the_gravest_cause_comes_first_and_then_what_waits_longest(rig: Ri
     assert [one.meter_id.int for one in await rig.due(limit=2)] == [2, 4]
     assert [one.meter_id.int for one in await rig.due(titles={TITLES[3].octets, TITLES[0].octets})] == [3, 0]
     assert await rig.due(titles=set()) == []
+    # What has gone to a meter is to be ended, whoever has ordered what since.
+    await rig.store.keep(rig.lease, job(1, step=RekeyStep.UNCERTAIN))
+    assert [one.meter_id.int for one in await rig.due(titles=set())] == [1]
     assert await rig.store.due(frozenset({63}) - OURS, now_s=1_000.0, limit=9) == []
 
 

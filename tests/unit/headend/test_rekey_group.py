@@ -221,6 +221,38 @@ async def test_a_cell_without_air_keeps_its_meters_waiting() -> None:
     assert len(rig.asked.titles) == 2
 
 
+async def test_what_has_gone_is_ended_though_its_order_was_withdrawn(rig: Rig) -> None:
+    rig.hear([1, 2])
+    await rig.turn()
+    gone = rig.store.jobs[UUID(int=2)]
+    rig.store.jobs[UUID(int=2)] = replace(gone, step=RekeyStep.UNCERTAIN, generation=2)
+    await rig.turn()
+    assert rig.asked.titles == [title(1)]
+
+
+async def test_a_job_whose_end_was_not_kept_is_ended_by_what_the_vault_says(rig: Rig) -> None:
+    rig.hear([1])
+    await rig.turn()
+    pair = {"encryption_key": Secret(b"e" * 15 + b"3"), "authentication_key": Secret(b"a" * 15 + b"3")}
+    await rig.vault.keep_new_pair(UUID(int=2), **pair, at=START)
+    await rig.vault.activate(UUID(int=2), KeySet.PAIR, 2, at=START)
+    job = rig.store.jobs[UUID(int=2)]
+    rig.store.jobs[UUID(int=2)] = replace(job, step=RekeyStep.UNCERTAIN, generation=2)
+    await rig.turn()
+    # Not a third pair: the second is in use.
+    assert rig.asked.titles == []
+    assert rig.store.jobs[UUID(int=2)].step is RekeyStep.DONE
+
+
+async def test_a_meter_that_speaks_under_keys_that_wait_has_a_job_whatever_became_of_it(rig: Rig) -> None:
+    pair = {"encryption_key": Secret(b"e" * 15 + b"4"), "authentication_key": Secret(b"a" * 15 + b"4")}
+    await rig.vault.keep_new_pair(UUID(int=2), **pair, at=START)
+    await rig.refresh()
+    rig.hear([1], generation=2)
+    await rig.turn()
+    assert rig.asked.titles == [title(1)]
+
+
 async def test_a_word_under_keys_that_wait_for_their_proof_is_taken_up_at_once(rig: Rig) -> None:
     rig.hear([1])
     await rig.turn()
@@ -234,4 +266,4 @@ async def test_a_word_under_keys_that_wait_for_their_proof_is_taken_up_at_once(r
     assert rig.store.jobs[job.meter_id] == waits
     rig.hear([1], generation=2)
     await rig.turn()
-    assert rig.store.jobs[job.meter_id].not_before_s == rig.now.timestamp()
+    assert rig.asked.titles == [title(1)]

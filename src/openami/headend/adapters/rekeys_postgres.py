@@ -24,7 +24,7 @@ _FIELDS = """
 """
 _DUE = text(
     _FIELDS + " where partition = any(:partitions) and step in ('due', 'uncertain') and not_before_s <= :now "
-    "and (cast(:titles as bytea[]) is null or system_title = any(cast(:titles as bytea[]))) "
+    "and (step = 'uncertain' or cast(:titles as bytea[]) is null or system_title = any(cast(:titles as bytea[]))) "
     "order by rank, since_s, meter_id limit :limit"
 )
 _KNOWN = text(_FIELDS + " where meter_id = any(:meters) for update")

@@ -47,7 +47,12 @@ class KeyWay:
 
 
 async def change_keys(
-    way: KeyWay, title: SystemTitle, *, port: int, note_sent: Callable[[int], Awaitable[None]]
+    way: KeyWay,
+    title: SystemTitle,
+    *,
+    port: int,
+    note_sent: Callable[[int], Awaitable[None]],
+    may_send: bool = True,
 ) -> Tried:
     """Give a meter new keys, or find out that it has them.
 
@@ -56,6 +61,7 @@ async def change_keys(
         title: the meter.
         port: address of the management client.
         note_sent: keeps that the transfer of a generation goes; it goes when this has returned.
+        may_send: whether an order lets keys go; without one it is only found out what has become of those that went.
 
     Raises:
         SealingRefusedError: the command process will not, for another reason than the meter's.
@@ -70,6 +76,15 @@ async def change_keys(
     await way.refresh()
     if not is_fresh and await _prove(way, title, port, generation) is None:
         return Tried(RekeyReport.CHANGED, "the meter had taken its new keys", generation)
+    if not may_send:
+        return Tried(RekeyReport.NO_ANSWER, "the meter did not speak under its new keys; no order lets them go again")
+    return await _give(way, title, port, generation, note_sent)
+
+
+async def _give(
+    way: KeyWay, title: SystemTitle, port: int, generation: int, note_sent: Callable[[int], Awaitable[None]]
+) -> Tried:
+    """Send new keys, and have the meter prove them."""
     parameter = axdr.decode(await way.keys.keys_parameter(title, generation))
     await note_sent(generation)
     try:

@@ -22,7 +22,7 @@ from openami.contracts.reading import uuids_of
 from openami.headend.command.key_orders import NAMED_METERS, KeyOrders
 from openami.headend.command.ports import CommandUnavailableError
 from openami.headend.keeping.budget import CellBudget
-from openami.headend.keeping.rekey import Cause, Pace, Rekey, RekeyPolicy, RekeyStep, Tried, sent, stepped
+from openami.headend.keeping.rekey import Cause, Pace, Rekey, RekeyPolicy, RekeyReport, RekeyStep, Tried, sent, stepped
 from openami.headend.keeping.request import Lane
 from openami.headend.listening.intake import Accepted
 from openami.headend.ports import (
@@ -37,11 +37,13 @@ from openami.headend.ports import (
 from openami.headend.session.rekey import KeyWay, change_keys
 from openami.headend.session.rekey_ports import KeyAges, RekeyStore
 from openami.headend.session.rollout import Way
+from openami.headend.session.titles import in_use
 from openami.kernel.ids import SystemTitle
 from openami.security.access.order import Order, OrderBook, OrderKind, OrdersUnavailableError, digest_of_items
 from openami.security.access.order import good_approvals as good_approvals_of
 from openami.security.keys.context import KeyState
 from openami.security.keys.level import FACTORY_GENERATION
+from openami.security.keys.ports import VaultUnavailableError
 from openami.security.keys.table import STATES, KeyTable, title_number
 
 LOOK_S = 2.0
@@ -142,8 +144,7 @@ class GroupRekey:
                 scope = await self._orders.scope()
             except CommandUnavailableError as error:
                 raise StateUnavailableError(str(error)) from error
-            if scope is None or scope:
-                await self._begin(scope, now_s)
+            await self._begin(scope, now_s)
 
     async def close(self) -> None:
         """Let go of what runs; the next owner finds out from the meters."""
@@ -180,9 +181,12 @@ class GroupRekey:
         factory = used[active & (table.generation[used] == FACTORY_GENERATION)]
         ending = np.unique(rows[counters >= COUNTER_LIMIT])
         ending = ending[table.state[ending] == _ACTIVE]
+        proving = used[table.state[used] == _NEW]
         fresh = self._jobs(ending, Cause.COUNTER, now_s) + self._jobs(factory, Cause.FACTORY, now_s)
+        # Whatever became of its job: a meter that speaks under keys that wait for their proof has them.
+        fresh += self._jobs(proving, Cause.ORDERED, now_s, RekeyStep.UNCERTAIN)
         # A word under keys that were not proved yet is as good as one that was waited for.
-        waited = set(uuids_of(table.meter_id[used[table.state[used] == _NEW]])) | (
+        waited = set(uuids_of(table.meter_id[proving])) | (
             self._uncertain & set(uuids_of(table.meter_id[used])) if self._uncertain else set()
         )
         return fresh, waited - self._tasks.keys()
@@ -201,14 +205,16 @@ class GroupRekey:
         is_old = np.array([meter in old for meter in uuids_of(table.meter_id[rows])], np.bool_)
         return self._jobs(rows[is_old], Cause.AGE, now_s)
 
-    def _jobs(self, rows: Rows, cause: Cause, now_s: float) -> list[Rekey]:
+    def _jobs(self, rows: Rows, cause: Cause, now_s: float, step: RekeyStep = RekeyStep.DUE) -> list[Rekey]:
         """Return jobs for rows that were not planned for this cause since this owner began."""
         new = [row for row in rows.tolist() if self._planned.get(row) is not cause]
         self._planned.update(dict.fromkeys(new, cause))
         titles, meters = self.table.title[new].tolist(), uuids_of(self.table.meter_id[new])
+        # Of keys that wait for their proof it is known which; of those that are due nothing is made yet.
+        generations = (self.table.generation[new] * (self.table.state[new] == _NEW)).tolist()
         return [
-            Rekey(meter, SystemTitle(title.to_bytes(8)), cause, RekeyStep.DUE, now_s, not_before_s=now_s)
-            for title, meter in zip(titles, meters, strict=True)
+            Rekey(meter, SystemTitle(title.to_bytes(8)), cause, step, now_s, generation, not_before_s=now_s)
+            for title, meter, generation in zip(titles, meters, generations, strict=True)
         ]
 
     async def _plan_orders(self, now_s: float) -> None:
@@ -263,15 +269,16 @@ class GroupRekey:
                 continue
             if not self._pace.take(1, now_s=now_s):
                 return
-            self._tasks[job.meter_id] = asyncio.create_task(self._work(job))
+            may_send = scope is None or job.title.octets in scope
+            self._tasks[job.meter_id] = asyncio.create_task(self._work(job, may_send=may_send))
 
     def _has_air(self, budget: CellBudget, cell: int, now_s: float) -> bool:
         return budget.spend_some(cell, Lane.BACKGROUND, least=EXCHANGES, most=EXCHANGES, now_s=now_s) > 0
 
-    async def _work(self, job: Rekey) -> None:
+    async def _work(self, job: Rekey, *, may_send: bool) -> None:
         """Try once and keep what came of it."""
         try:
-            tried = await self._tried(job)
+            tried = await self._tried(job, may_send=may_send)
             if tried is None:
                 self._rests_until_s[job.meter_id] = self._now_s() + OURS_PAUSE_S
                 return
@@ -290,7 +297,7 @@ class GroupRekey:
         finally:
             self._tasks.pop(job.meter_id, None)
 
-    async def _tried(self, job: Rekey) -> Tried | None:
+    async def _tried(self, job: Rekey, *, may_send: bool) -> Tried | None:
         """Return what a try gave; None where the fault is ours and says nothing of the meter."""
         port = self.way.port_of(job.title)
         if port is None:
@@ -302,13 +309,17 @@ class GroupRekey:
 
         way = KeyWay(self.way.sessions, engines.keys, engines.refresh)
         try:
-            return await change_keys(way, job.title, port=port, note_sent=note_sent)
+            if job.step is RekeyStep.UNCERTAIN:
+                await engines.refresh()
+                if in_use(self.table, job.title) >= job.generation > 0:
+                    return Tried(RekeyReport.CHANGED, "its new keys are in use", job.generation)
+            return await change_keys(way, job.title, port=port, note_sent=note_sent, may_send=may_send)
         except SealingRefusedError as error:
             if error.refusal is Refusal.NEEDS_APPROVAL:
                 self._refused_until_s = self._now_s() + REFUSED_PAUSE_S
             self.words = f"waits: {error}"
             log.warning("keys_refused", group=self.lease.group, error=str(error))
-        except (SealingUnavailableError, DownlinkUnavailableError) as error:
+        except (SealingUnavailableError, DownlinkUnavailableError, VaultUnavailableError) as error:
             log.warning("keys_unavailable", group=self.lease.group, error=str(error))
         return None
 

@@ -26,7 +26,7 @@ class RekeyStore(Protocol):
             partitions: of the group.
             now_s: real time.
             limit: at most so many.
-            titles: of these meters alone; None for any.
+            titles: what has not gone yet of these meters alone; None for any. What has gone is to be ended in any case.
         """
         ...
 

@@ -16,7 +16,7 @@ from openami.security.keys.context import KeyState
 from openami.security.keys.table import STATES, KeyTable
 
 TITLES = npt.NDArray[np.uint64]
-_NEW = STATES.index(KeyState.NEW)
+_ACTIVE, _NEW = STATES.index(KeyState.ACTIVE), STATES.index(KeyState.NEW)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +64,14 @@ def new_keys_of(table: KeyTable, title: SystemTitle) -> int:
     rows = table.row_at(np.arange(place[0], place[0] + count[0]))
     waiting = table.generation[rows[table.state[rows] == _NEW]]
     return int(waiting[0]) if len(waiting) else 0
+
+
+def in_use(table: KeyTable, title: SystemTitle) -> int:
+    """Return the generation of the keys in use of a meter; 0 for none."""
+    place, count = table.candidates(title_column(title))
+    rows = table.row_at(np.arange(place[0], place[0] + count[0]))
+    active = table.generation[rows[table.state[rows] == _ACTIVE]]
+    return int(active[0]) if len(active) else 0
 
 
 def title_column(title: SystemTitle) -> TITLES:
