@@ -129,6 +129,10 @@ class CollectorWord:
         opened_at_ms: when its enclosure was last reported open, however shortly; 0 for never in the gateway's memory.
         clock_offset_ms: its clock less the gateway's, when the report came.
         report: the newest; None where it has sent none.
+        refused: frames that it brought in this run of the gateway and that nobody may take: damaged, in the clear or
+            half protected, too large.
+        set_aside: frames that it brought and that may pass later: of unknown devices, over a rate, from a theft.
+        refused_at_ms: when one of either came last; 0 for never in this run.
     """
 
     collector_id: int
@@ -142,6 +146,9 @@ class CollectorWord:
     opened_at_ms: int = 0
     clock_offset_ms: int = 0
     report: HealthReport | None = None
+    refused: int = 0
+    set_aside: int = 0
+    refused_at_ms: int = 0
 
     def encode(self) -> bytes:
         """Return the word as JSON."""
@@ -158,7 +165,9 @@ class CollectorWord:
             row = json.loads(octets)
             row["presence"] = LinkPresence(row["presence"])
             numbers = ("collector_id", "gateway_id", "since_ms", "heard_at_ms", "told_at_ms", "gateway_since_ms")
-            said = [row["clock_offset_ms"], row["opened_at_ms"], *(row[name] for name in numbers)]
+            # A gateway of an earlier release says nothing of what it refused.
+            counts = [row.get(name, 0) for name in ("refused", "set_aside", "refused_at_ms")]
+            said = [row["clock_offset_ms"], row["opened_at_ms"], *(row[name] for name in numbers), *counts]
             if any(type(n) is not int or abs(n) > _LATEST_MS for n in said) or min(said[1:]) < 0:
                 raise ContractError("a collector's word without its numbers")
             if not 1 <= row["collector_id"] <= MAX_CELL or not isinstance(row["cause"], str):

@@ -215,6 +215,10 @@ async def test_refused_frames_lie_in_the_quarantine_with_the_reason_and_the_good
         await delivered(collector)
         stop.set()
         await asyncio.wait_for(task, 10)
+    # Core hears who brought what nobody may take, and what may pass later.
+    word = running.gateway.health.word_of(7)
+    assert word is not None
+    assert (word.refused, word.set_aside) == (2, 1)
     assert [f.octets for f in await stream_frames(nats_server)] == [frames["good"][1]]
     (file,) = (short_tmp / "gateway" / "quarantine").glob("*.jsonl")
     rows = [json.loads(line) for line in file.read_text().splitlines()]

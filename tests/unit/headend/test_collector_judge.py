@@ -144,3 +144,31 @@ def test_a_thief_in_a_storm_is_seen_by_the_door() -> None:
     robbed = replace(gone(7, heard_at_ms=NOW - 100_000), opened_at_ms=NOW - 101_000)
     others = [gone(n, heard_at_ms=NOW - 100_000) for n in range(1, 20) if n != 7]
     assert rules([c for c in found(robbed, *others) if c.collector_id == 7])[CollectorRule.ENCLOSURE_OPEN] == "fail"
+
+
+@pytest.mark.attack("A32", "A33")
+@pytest.mark.parametrize(
+    ("refused", "ago_ms", "expected"),
+    [
+        (9, 0, {}),
+        (10, 0, {CollectorRule.BRINGS_REFUSED: Severity.WARN}),
+        (1_000, 0, {CollectorRule.BRINGS_REFUSED: Severity.FAIL}),
+        (1_000, LINGER_MS, {}),
+    ],
+)
+def test_a_collector_that_brings_what_nobody_may_take_is_suspect(
+    refused: int, ago_ms: int, expected: Mapping[CollectorRule, Severity]
+) -> None:
+    assert rules(found(word(refused=refused, refused_at_ms=NOW - ago_ms))) == expected
+    # Frames of devices that are not known yet say nothing against whoever hears them.
+    assert found(word(set_aside=10_000, refused_at_ms=NOW)) == []
+
+
+@pytest.mark.attack("A32")
+def test_a_stolen_collector_is_a_finding_until_it_is_back_and_says_when_it_last_came() -> None:
+    fleet = {7: Standing(word(7, presence=LinkPresence.GONE, cause="stolen", since_ms=NOW - 5), HOME)}
+    (stolen,) = [c for c in judge(fleet, now_ms=NOW, stolen={7: NOW - 60_000}) if c.rule is CollectorRule.STOLEN]
+    assert (stolen.severity, stolen.since_ms) == (Severity.FAIL, NOW - 60_000)
+    assert stolen.evidence == {"is_in": 0, "turned_away_ms": NOW - 5}
+    (unheard,) = judge({}, now_ms=NOW, stolen={9: NOW})
+    assert (unheard.collector_id, unheard.rule) == (9, CollectorRule.STOLEN)

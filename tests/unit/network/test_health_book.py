@@ -166,3 +166,31 @@ def test_an_old_collector_without_a_report_is_known_by_its_connection() -> None:
     book.heard(7, beat(None), now_ms=T0 + 30_000)
     (word,) = said_after(book, 31)
     assert (word.report, word.heard_at_ms) == (None, T0 + 30_000)
+
+
+@pytest.mark.attack("A33")
+def test_what_was_refused_is_told_at_ten_a_hundred_and_a_thousand_and_not_in_between() -> None:
+    book, told = settled(), []
+    for second in range(1, 4_000):
+        book.refused(7, refused=1, set_aside=2, now_ms=T0 + second * 1000)
+        words = said_after(book, second)
+        book.told(words)
+        told += [w.refused for w in words]
+    for tens in (10, 100, 1_000):
+        assert tens <= min(n for n in told if n >= tens) <= tens + CALM_S
+    assert len(told) <= 3 + 4_000 // REFRESH_S
+    word = book.word_of(7)
+    assert word is not None
+    assert (word.refused, word.set_aside, word.refused_at_ms) == (3_999, 7_998, T0 + 3_999_000)
+    assert CollectorWord.decode(word.encode()) == word
+
+
+def test_a_word_of_an_earlier_gateway_refused_nothing() -> None:
+    book = settled()
+    word = book.word_of(7)
+    assert word is not None
+    octets = word.encode().replace(b',"refused":0,"set_aside":0,"refused_at_ms":0', b"")
+    assert octets != word.encode()
+    assert CollectorWord.decode(octets) == word
+    with pytest.raises(ContractError):
+        CollectorWord.decode(word.encode().replace(b'"refused":0', b'"refused":-1'))

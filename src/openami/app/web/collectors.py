@@ -11,7 +11,7 @@ from uuid import UUID
 
 from openami.app.web.operations import answering
 from openami.contracts.health import LinkPresence
-from openami.headend.collectors.finding import CollectorFinding, CollectorRule
+from openami.headend.collectors.finding import SECURITY_RULES, CollectorFinding, CollectorRule
 from openami.headend.collectors.judge import Standing, distance_m
 from openami.kernel.clock import Clock
 from openami.kernel.finding import Severity
@@ -36,6 +36,7 @@ _ACTIONS: Mapping[CollectorRule, str] = {
     CollectorRule.MOVED: "Ask whether a crew moved it; else report it stolen.",
     CollectorRule.OTHER_CELL: "Nothing, unless its place has changed too.",
     CollectorRule.CERTIFICATE_ENDS: "Give it a new certificate before the old one ends.",
+    CollectorRule.BRINGS_REFUSED: "Look at its refused frames; if they are of many meters, report it stolen.",
     CollectorRule.STOLEN: "Look for it; once it is back, give it a new certificate and report it back.",
     CollectorRule.CLOCK_OFF: "Look at its time source: stamps of its frames are off by as much.",
 }
@@ -144,7 +145,7 @@ def _state(findings: Sequence[CollectorFinding]) -> CollectorState:
     serious = {f.condition.rule for f in findings if f.condition.severity is Severity.FAIL}
     if CollectorRule.STOLEN in rules:
         return CollectorState.STOLEN
-    if serious & {CollectorRule.SILENT, CollectorRule.ENCLOSURE_OPEN, CollectorRule.MOVED}:
+    if serious & (SECURITY_RULES - {CollectorRule.OTHER_CELL}):
         return CollectorState.SUSPECT
     if CollectorRule.SILENT in rules:
         return CollectorState.SILENT
@@ -183,6 +184,8 @@ def _words(finding: CollectorFinding) -> str:
             return f"Another mobile cell carries it: {evidence.get('cell', '?')}, not {evidence.get('home_cell', '?')}."
         case CollectorRule.CERTIFICATE_ENDS:
             return _certificate(evidence.get("days_left", 0))
+        case CollectorRule.BRINGS_REFUSED:
+            return f"It brought {evidence.get('refused', '?')} frames that nobody may take: damaged or in the clear."
         case CollectorRule.STOLEN:
             return _stolen(is_in=bool(evidence.get("is_in")), came_back="turned_away_ms" in evidence)
         case CollectorRule.CLOCK_OFF:

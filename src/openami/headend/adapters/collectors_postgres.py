@@ -49,13 +49,13 @@ class PostgresCollectors:
         return {r.collector_id: Standing(CollectorWord.decode(r.word.encode()), _home(r)) for r in rows}
 
     async def settle(self, conditions: Sequence[Condition], *, now_ms: int) -> list[Condition]:
-        """Open and end findings; return the new ones."""
+        """Open and end findings; return the new ones, and those that were warnings until now."""
         async with transaction(self._engine) as connection:
             # One judge at a time, so that two head-ends do not end each other's findings with older words.
             await connection.execute(_ONE_JUDGE)
             rows = (await connection.execute(_OPEN)).all()
             standing = {(r.collector_id, r.rule): r.severity for r in rows}
-            new = [c for c in conditions if (c.collector_id, c.rule.value) not in standing]
+            new = [c for c in conditions if _is_news(c, standing.get((c.collector_id, c.rule.value)))]
             if conditions:
                 await connection.execute(_SETTLE, [_finding_row(c) for c in conditions])
             true_now = {(c.collector_id, c.rule.value) for c in conditions}
@@ -100,6 +100,11 @@ def _row(word: CollectorWord) -> dict[str, Any]:
         "longitude": report.longitude_e7 if report else None,
         "cell": report.cell if report else None,
     }
+
+
+def _is_news(condition: Condition, stood: str | None) -> bool:
+    """Tell whether nobody was told: it is new, or was a warning until now."""
+    return stood is None or (condition.severity is Severity.FAIL and stood != Severity.FAIL.value)
 
 
 def _finding_row(condition: Condition) -> dict[str, Any]:

@@ -22,6 +22,9 @@ _WORDS: Mapping[CollectorRule, Callable[[int, Evidence], str]] = {
     ),
     CollectorRule.SILENT: lambda n, _: f"Collector {n} missed three heartbeats, by itself: it may be stolen.",
     CollectorRule.ENCLOSURE_OPEN: lambda n, _: f"The enclosure of collector {n} was opened.",
+    CollectorRule.BRINGS_REFUSED: lambda n, e: (
+        f"Collector {n} brings frames that nobody may take, {e.get('refused', 0)} so far: damaged or in the clear."
+    ),
     CollectorRule.MOVED: lambda n, e: f"Collector {n} is {e.get('distance_m', '?')} m from where it was put up.",
     CollectorRule.OTHER_CELL: lambda n, _: f"Another mobile cell carries collector {n} than where it was put up.",
 }

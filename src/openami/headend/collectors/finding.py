@@ -19,6 +19,7 @@ class CollectorRule(StrEnum):
     CERTIFICATE_ENDS = "collector_certificate_ends"
     CLOCK_OFF = "collector_clock_off"
     STOLEN = "collector_stolen"
+    BRINGS_REFUSED = "collector_brings_refused"
 
 
 SECURITY_RULES = frozenset(
@@ -28,6 +29,7 @@ SECURITY_RULES = frozenset(
         CollectorRule.OTHER_CELL,
         CollectorRule.SILENT,
         CollectorRule.STOLEN,
+        CollectorRule.BRINGS_REFUSED,
     }
 )
 """What a thief causes: never left out of a list to make room for others."""

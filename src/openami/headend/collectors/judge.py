@@ -34,6 +34,9 @@ MOVED_M = 200.0
 WARN_DAYS = 60
 FAIL_DAYS = 14
 CLOCK_WARN_MS = 60_000
+REFUSED_WARN = 10
+"""A meter that sends in the clear, or a bad line behind a collector that does not check it."""
+REFUSED_FAIL = 1_000
 METERS_PER_DEGREE = 111_320.0
 
 
@@ -75,6 +78,7 @@ def judge(fleet: Mapping[int, Standing], *, now_ms: int, stolen: Mapping[int, in
             found.append(_silence(standing.word, silent[collector_id], since, len(fleet)))
         report = standing.word.report
         found += _door(standing.word, now_ms)
+        found += _refused(standing.word, now_ms)
         if report is not None:
             found += _place(standing.word, report, standing.home)
             found += _upkeep(standing.word, report, now_ms)
@@ -135,6 +139,15 @@ def _door(word: CollectorWord, now_ms: int) -> Iterator[Condition]:
     if word.opened_at_ms and (is_open or now_ms - word.opened_at_ms < LINGER_MS):
         evidence: dict[str, int | float | str] = {"is_open_now": int(is_open)}
         yield Condition(word.collector_id, CollectorRule.ENCLOSURE_OPEN, Severity.FAIL, word.opened_at_ms, evidence)
+
+
+def _refused(word: CollectorWord, now_ms: int) -> Iterator[Condition]:
+    """A collector changes nothing in what it carries: who brings many frames that are damaged or in the clear lies."""
+    if word.refused < REFUSED_WARN or now_ms - word.refused_at_ms >= LINGER_MS:
+        return
+    severity = Severity.FAIL if word.refused >= REFUSED_FAIL else Severity.WARN
+    evidence: dict[str, int | float | str] = {"refused": word.refused, "set_aside": word.set_aside}
+    yield Condition(word.collector_id, CollectorRule.BRINGS_REFUSED, severity, word.refused_at_ms, evidence)
 
 
 def _place(word: CollectorWord, report: HealthReport, home: Home | None) -> Iterator[Condition]:

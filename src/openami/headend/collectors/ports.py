@@ -41,7 +41,10 @@ class CollectorBook(Protocol):
         ...
 
     async def settle(self, conditions: Sequence[Condition], *, now_ms: int) -> list[Condition]:
-        """Open a finding for each condition that has none, end those that are no more, and return the new ones."""
+        """Open a finding for each condition that has none, end those that are no more, and return the new ones.
+
+        One that was a warning and is none any more is new, too.
+        """
         ...
 
 

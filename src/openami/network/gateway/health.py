@@ -64,6 +64,10 @@ class _Known:
     told_since_ms: int = 0
     told_report: bytes = b""
     news: int = 0
+    refused: int = 0
+    set_aside: int = 0
+    refused_at_ms: int = 0
+    told_refused: int = 0
 
 
 class HealthBook:
@@ -119,6 +123,13 @@ class HealthBook:
             known.opened_at_ms = now_ms
         known.news = _news(known)
 
+    def refused(self, collector_id: int, *, refused: int, set_aside: int, now_ms: int) -> None:
+        """Frames of a collector went to the quarantine: those that nobody may take, and those that may pass later."""
+        known = self._of(collector_id, now_ms)
+        known.refused, known.set_aside = known.refused + refused, known.set_aside + set_aside
+        known.refused_at_ms = now_ms
+        known.news = _news(known)
+
     def due(self, *, now_ms: int) -> list[CollectorWord]:
         """Return words to be said now, at most ``MAX_WORDS``, those about doors and places first."""
         calm_ms, refresh_ms = CALM_S * 1000, REFRESH_S * 1000
@@ -140,7 +151,7 @@ class HealthBook:
             # The same octets are kept once.
             known.told_report = known.report if packed == known.report else packed
             known.told_is_open, known.told_since_ms = word.presence is LinkPresence.OPEN, word.since_ms
-            known.told_at_ms = word.told_at_ms
+            known.told_at_ms, known.told_refused = word.told_at_ms, word.refused
             known.news = _news(known)
 
     def _of(self, collector_id: int, now_ms: int) -> _Known:
@@ -162,6 +173,9 @@ class HealthBook:
             opened_at_ms=known.opened_at_ms,
             clock_offset_ms=known.clock_offset_ms,
             report=decode_report(known.report) if known.report else None,
+            refused=known.refused,
+            set_aside=known.set_aside,
+            refused_at_ms=known.refused_at_ms,
         )
 
 
@@ -180,7 +194,7 @@ async def tell_health(book: HealthBook, telling: HealthTelling) -> None:
 
 def _news(known: _Known) -> int:
     """Return how urgently something is to be told: 2 what a thief makes (a door, a place, a cell), 1 another change."""
-    if known.opened_at_ms > known.told_at_ms:
+    if known.opened_at_ms > known.told_at_ms or _tens(known.refused) > _tens(known.told_refused):
         return _ALARMING
     if not known.report or not known.told_report:
         return _CHANGED if known.report or (known.is_open, known.since_ms) != _told_link(known) else 0
@@ -206,3 +220,8 @@ def _has_changed(before: HealthReport, now: HealthReport) -> bool:
         or before.uptime_s > now.uptime_s
         or before.spool_frames // SPOOL_STEPS != now.spool_frames // SPOOL_STEPS
     )
+
+
+def _tens(count: int) -> int:
+    """Return how often a count of refused frames is to be told: at ten, a hundred, a thousand and so on."""
+    return len(str(count)) - 1

@@ -38,6 +38,7 @@ from openami.network.gateway.refused import COUNT_PREFIX, STATUS, refused_counts
 from openami.network.gateway.routes import KEEP_EVERY_S, RouteBook
 from openami.network.gateway.segment import SegmentWriter
 from openami.network.gateway.standing import Standing
+from openami.network.gateway.thinning import RELEASABLE
 from openami.network.gateway.thresholds import SwitchingGuard
 from openami.network.gateway.thresholds.telling import ThresholdTelling
 from openami.network.link import LinkMessage
@@ -336,10 +337,19 @@ class Gateway:
             self._acked[collector_id] = seq
             self._crowd.acknowledge(collector_id, seq)
         if refused:
+            self._note_refused(refused)
             self.counts += Counter(COUNT_PREFIX + frame.reason for frame in refused)
             self._write_status()
         if not self.publisher.is_full:
             self._crowd.go_on()
+
+    def _note_refused(self, frames: Sequence[RefusedFrame]) -> None:
+        """Core hears who brings what nobody takes."""
+        now_ms = self._health_now_ms()
+        of = Counter((frame.collector_id, frame.reason in RELEASABLE) for frame in frames)
+        for collector_id in {number for number, _ in of}:
+            refused, set_aside = of[collector_id, False], of[collector_id, True]
+            self.health.refused(collector_id, refused=refused, set_aside=set_aside, now_ms=now_ms)
 
     def _failed(self) -> None:
         self.standing.releases.failed()
