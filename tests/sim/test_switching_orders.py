@@ -128,7 +128,7 @@ async def test_a_payment_reconnects_within_five_minutes(by: str) -> None:
     assert turn.ended_at_s - asked_at.timestamp() <= 300
 
 
-async def test_two_hundred_payments_at_once_are_not_held_by_a_count() -> None:
+async def test_sixty_payments_at_once_are_not_held_by_a_count() -> None:
     field = Field(60, MORNING, thresholds=OF_A_WORKING_DAY)
     for title in field.titles:
         field.devices[title].state.switch.state = type(field.devices[title].state.switch.state)(0)
@@ -250,3 +250,16 @@ async def test_an_owner_killed_at_any_question_leaves_no_meter_switched_twice(di
     assert not field.is_on(item.title)
     sent = [c for c in field.sent if c.command_class is CommandClass.SWITCH]
     assert len(sent) == 1
+
+
+@pytest.mark.attack("A14")
+async def test_what_the_gateway_keeps_is_carried_out_once_two_people_release_it() -> None:
+    field = Field(14, MORNING, thresholds=BUILT_IN)
+    order = field.list_of(NON_PAYMENT, field.items())
+    await field.run(HOUR / 2)
+    kept = list(field.desk.guard.held)
+    assert len(kept) + field.codes(order)[ItemCode.SWITCHED] == 14
+    assert kept
+    field.desk.guard.release({one.held_id for one in kept})
+    await field.run(HOUR / 2)
+    assert field.codes(order) == {ItemCode.SWITCHED: 14}

@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from openami.app.engines.rooms import room_database
 from openami.app.settings import Settings, real_now
+from openami.app.switch_loads import LOOK_BACK, peak_loads_w
 from openami.customer.adapters.supply_postgres import PostgresSupply
 from openami.customer.supply import SupplyBook
 from openami.headend.adapters.switch_turns import PostgresSwitchTurns
@@ -36,6 +37,8 @@ from openami.kernel.errors import OpenAmiError
 from openami.kernel.ids import SystemTitle
 from openami.kernel.time import Period, instant_from_epoch_s, zone_named
 from openami.mdm.adapters.registry_postgres import PostgresRegistry
+from openami.mdm.adapters.store_socket import SocketStore
+from openami.mdm.ports import MeterSpan
 from openami.security.access.order import (
     Order,
     OrderKind,
@@ -141,7 +144,7 @@ class SwitchOrders:
             raise SwitchRefusedError("a disconnection for non-payment comes as a signed list: openami orders take FILE")
         if not titles:
             raise SwitchRefusedError("an order names at least one meter")
-        found = await self._installed(None)
+        found = await self._installed(titles)
         items = []
         for title in sorted(set(titles)):
             if title not in found:
@@ -164,7 +167,7 @@ class SwitchOrders:
             return found, None
         if found.window.end <= real_now():
             raise SwitchRefusedError("the list's window has passed")
-        known = await self._installed([place for _, place in found.places])
+        known = await self._installed([title for title, _ in found.places])
         items = []
         for title, place in found.places:
             # What hangs elsewhere now stays in the order: it is refused at its turn, with that reason.
@@ -274,18 +277,31 @@ class SwitchOrders:
             alert = Alert(alert_id, now, AlertRule.SAFETY_ORDERED, words, order.subject.order_id)
             await PostgresAlerts(engine).raise_alert(alert)
 
-    async def _installed(self, places: Collection[UUID] | None) -> dict[SystemTitle, SwitchItem]:
+    async def _installed(self, titles: Collection[SystemTitle]) -> dict[SystemTitle, SwitchItem]:
+        """Return those of the meters that hang somewhere now, with feeder and load."""
         now = self._settings.clock().now()
         async with room_database(self._settings, "openami_mdm") as engine:
             registry = PostgresRegistry(engine)
-            installed = await registry.installed(places, Period(now, now + SECOND))
+            meters = await registry.meters_titled([title.octets for title in titles])
+            installed = await registry.installed(None, Period(now, now + SECOND), meters=[m.id for m in meters])
+            places = {one.installation.service_point_id for one in installed}
             feeders = {p.id: p.feeder for p in await registry.service_points(places)}
+        lately = Period(now - LOOK_BACK, now)
+        spans = [
+            MeterSpan(one.installation.service_point_id, one.meter.id, lately)
+            for one in installed
+            if one.installation.start <= lately.start
+        ]
+        store = SocketStore(self._settings.home.store_socket)
+        try:
+            loads = await peak_loads_w(store, spans, until=now)
+        finally:
+            await store.close()
         found = {}
         for one in installed:
-            if one.meter.system_title is not None:
-                place = one.installation.service_point_id
-                title = SystemTitle(one.meter.system_title)
-                found[title] = SwitchItem(title, place, feeder_number(feeders.get(place, "")))
+            place, title = one.installation.service_point_id, SystemTitle(one.meter.system_title or b"")
+            feeder = feeder_number(feeders.get(place, ""))
+            found[title] = SwitchItem(title, place, feeder, loads.get(one.meter.id, 0))
         return found
 
     def _access(self) -> AbstractAsyncContextManager[AsyncEngine]:

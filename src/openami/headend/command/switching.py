@@ -149,7 +149,7 @@ class SwitchApprovals:
         self._engines, self._rules, self._zone = engines, rules, zone
         self._real_now, self._clock = real_now, clock
         self._read: tuple[datetime, tuple[Order, ...]] | None = None
-        self._held: OrderedDict[tuple[UUID, bytes], _Held] = OrderedDict()
+        self._held: OrderedDict[tuple[UUID, bytes, tuple[bytes, ...]], _Held] = OrderedDict()
         self._sent: OrderedDict[UUID, tuple[UUID, bytes]] = OrderedDict()
 
     async def find(self, request: ApprovalRequest) -> Warrant | None:
@@ -260,10 +260,12 @@ class SwitchApprovals:
 
     async def _items(self, order: Order, subject: SwitchSubject) -> _Held:
         """Return the items of an order, believed once they are what was approved."""
-        key = order.subject.order_id, order.subject.digest()
+        # A key that may sign no more voids what it has signed, also what was believed before.
+        keys = tuple(await self._engines.facts.list_keys()) if order.document else ()
+        key = order.subject.order_id, order.subject.digest(), keys
         held = self._held.get(key)
         if held is None:
-            held = _Held(await self._believed(order, subject))
+            held = _Held(await self._believed(order, subject, keys))
             if held.items is None:
                 # Looked at anew each time: whoever mends it shall not have to wait.
                 return held
@@ -273,7 +275,9 @@ class SwitchApprovals:
         self._held.move_to_end(key)
         return held
 
-    async def _believed(self, order: Order, subject: SwitchSubject) -> dict[bytes, SwitchItem] | None:
+    async def _believed(
+        self, order: Order, subject: SwitchSubject, keys: Sequence[bytes]
+    ) -> dict[bytes, SwitchItem] | None:
         octets = await self._engines.book.items(order.subject.order_id)
         if digest_of_items(octets) != order.subject.items_digest:
             return None
@@ -282,7 +286,7 @@ class SwitchApprovals:
             if len(items) != len(octets):
                 return None
             if subject.needs_list or order.document:
-                signed = read_list(order.document, public_keys=await self._engines.facts.list_keys())
+                signed = read_list(order.document, public_keys=keys)
                 if not _is_of(signed, order, subject, items):
                     return None
         except SwitchOrderError:

@@ -177,6 +177,9 @@ def stepped(
         return ended(replace(turn, was_sent=was_sent), happened.code, happened.words, now_s=now_s)
     tries = turn.tries + (happened.report is Report.NO_ANSWER)
     due_s = now_s + pause_s(action, tries)
+    if happened.code is ItemCode.THRESHOLD and action is SwitchAction.RECONNECT:
+        # A feeder's ramp frees itself over five minutes: to ask every few seconds would only fill the air.
+        due_s = now_s + RECONNECT_LONGEST_S
     is_last = action is not SwitchAction.RECONNECT and tries >= MOST_TRIES
     if is_last or due_s >= window_end_s:
         code = ItemCode.NOT_COMMUNICATING if tries else ItemCode.WINDOW_OVER

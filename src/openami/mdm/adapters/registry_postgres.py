@@ -122,6 +122,11 @@ class PostgresRegistry:
             query = query.where(METER.c.id == _among(ids))
         return [_meter(row) for row in await self._rows(query)]
 
+    async def meters_titled(self, titles: Collection[bytes]) -> list[Meter]:
+        """Return the meters of these system titles, by id; unknown titles are absent."""
+        query = select(METER).order_by(METER.c.id).where(METER.c.system_title.in_(list(titles)))
+        return [_meter(row) for row in await self._rows(query)]
+
     async def installed(
         self,
         service_points: Collection[UUID] | None,

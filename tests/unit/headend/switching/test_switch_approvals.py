@@ -198,6 +198,15 @@ async def test_a_list_changed_by_one_meter_is_refused_whole(people: tuple[UUID, 
 
 
 @pytest.mark.attack("A16")
+async def test_a_key_that_may_sign_no_more_voids_what_it_has_signed() -> None:
+    desk = Desk()
+    desk.make_list()
+    assert await desk.find() is not None
+    desk.facts.keys = []
+    assert await desk.refusal() == (Refusal.NEEDS_APPROVAL, LIST_CHANGED)
+
+
+@pytest.mark.attack("A16")
 @pytest.mark.parametrize("change", ["added", "taken", "heavier"])
 async def test_an_order_changed_by_one_meter_after_its_approval_is_refused_whole(change: str) -> None:
     desk = Desk()
