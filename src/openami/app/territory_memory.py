@@ -98,6 +98,7 @@ class TerritoryMemory:
                     master,
                     counted_from=int(row.get("counted_from", 0)),
                     keys_taken=int(row.get("keys_taken", 0)),
+                    broadcast_key=bytes.fromhex(row["broadcast_key"]) if row.get("broadcast_key") else None,
                 )
             except (OSError, ValueError, KeyError, TypeError, IndexError, OpenAmiError) as error:
                 raise TerritoryFilesError(f"{place} cannot be read: {type(error).__name__}") from None
@@ -111,6 +112,7 @@ class TerritoryMemory:
             "master_key": (identity.master_key or b"").hex(),
             "counted_from": identity.counted_from,
             "keys_taken": identity.keys_taken,
+            "broadcast_key": (identity.broadcast_key or b"").hex(),
         }
         write_closed(self.folder / "keys" / f"{meter}.json", json.dumps(row).encode())
 

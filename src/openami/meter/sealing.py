@@ -34,6 +34,7 @@ class MeterIdentity:
         counted_from: how much the meter had sealed when its encryption key came; its invocation counter is what it
             sealed since.
         keys_taken: how often its encryption key was changed.
+        broadcast_key: key that it shares with its group, 16 octets; None before it got one.
 
     Raises:
         MisuseError: a key of another length, or one key for two uses.
@@ -45,9 +46,11 @@ class MeterIdentity:
     master_key: bytes | None = field(default=None, repr=False)
     counted_from: int = 0
     keys_taken: int = 0
+    broadcast_key: bytes | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
-        keys = [k for k in (self.encryption_key, self.authentication_key, self.master_key) if k is not None]
+        own = (self.encryption_key, self.authentication_key, self.master_key, self.broadcast_key)
+        keys = [k for k in own if k is not None]
         if any(len(k) != KEY_OCTETS for k in keys):
             raise MisuseError(f"a suite 0 key has {KEY_OCTETS} octets")
         if len(set(keys)) != len(keys):

@@ -53,6 +53,9 @@ async def test_factory_keys_go_at_the_first_word_of_each_meter_once_two_people_h
         while (found := (await site.progress()).get(Cause.FACTORY)) is None or found.due < 6:
             await asyncio.sleep(0.2)
     assert await states_of(site) == {KeyState.ACTIVE: 6}
+    north = list(site.village.disks)[:4]
+    await site.vault.make_group("north", [], at=site.settings.clock().now())
+    await site.vault.join_group("north", north)
     await site.order(people=1)
     await asyncio.sleep(2.5)
     assert (taken(site), await states_of(site)) == ([0] * 6, {KeyState.ACTIVE: 6})
@@ -63,6 +66,11 @@ async def test_factory_keys_go_at_the_first_word_of_each_meter_once_two_people_h
     assert await states_of(site) == {KeyState.ACTIVE: 6, KeyState.EXPIRED: 6}
     table = await table_of(site)
     assert {table.level_of(t.octets) for t in site.village.disks} == {SecurityLevel.SECURED}
+    # With their own keys came that of their group, to its members alone.
+    shared = [disk.identity.broadcast_key for title, disk in site.village.disks.items() if title in north]
+    assert (len(set(shared)), None in shared) == (1, False)
+    assert {d.identity.broadcast_key for t, d in site.village.disks.items() if t not in north} == {None}
+    assert [(g.members, g.behind) for g in await site.vault.groups()] == [(4, 0)]
     # Under the new keys pushes arrive, and nothing is refused.
     await site.heard()
     assert await letters(site) == []

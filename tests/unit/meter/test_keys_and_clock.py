@@ -40,6 +40,14 @@ def test_the_master_key_changes_too_and_the_old_one_wraps_no_more() -> None:
     assert call(one, 64, SECURITY, 2, array(key(0, OTHER, under=NEW))) is ActionResult.SUCCESS
 
 
+def test_a_groups_key_is_taken_beside_the_meters_own_and_nothing_is_sealed_with_it() -> None:
+    one = meter()
+    assert call(one, 64, SECURITY, 2, array(key(1, NEW))) is ActionResult.SUCCESS
+    (frame,) = run(one, hours=0.25)
+    assert (one.identity.broadcast_key, one.identity.encryption_key) == (NEW, IDENTITY.encryption_key)
+    assert opened(frame, IDENTITY)[0] == 1
+
+
 @pytest.mark.attack("A11")
 @pytest.mark.parametrize(
     "parameter",
@@ -48,7 +56,7 @@ def test_the_master_key_changes_too_and_the_old_one_wraps_no_more() -> None:
         array(key(0, NEW), key(2, OTHER, under=NEW)),
         array(structure(Data(Tag.ENUM, 0), octet_string(b"\x00" * 24))),
         array(structure(Data(Tag.ENUM, 0), octet_string(NEW))),
-        array(structure(Data(Tag.ENUM, 1), octet_string(wrap_key(NEW, wrapping_key=MASTER)))),
+        array(key(4, NEW)),
         array(structure(u8(0), octet_string(wrap_key(NEW, wrapping_key=MASTER)))),
         array(key(0, NEW), key(0, OTHER)),
         array(key(0, NEW), key(2, NEW)),
@@ -61,7 +69,7 @@ def test_the_master_key_changes_too_and_the_old_one_wraps_no_more() -> None:
         None,
     ],
     ids=[
-        "wrong master", "one of two wrong", "zeros", "not wrapped", "broadcast key", "no enum", "twice", "equal keys",
+        "wrong master", "one of two wrong", "zeros", "not wrapped", "no such key", "no enum", "twice", "equal keys",
         "equal to the master", "equal to the other", "none", "four", "structure", "null", "nothing",
     ],
 )  # fmt: skip

@@ -98,7 +98,9 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
             keys = KeyFeed(vault, table, KeyAlarm(vault, "command", real_now))
             clock = settings.clock()
             warrants = KeyOrders(PostgresOrders(security), real_now)
-            rotation = KeyRotation(Pairs(table, keys), vault, warrants, dice=secrets.token_bytes, now=clock.now)
+            rotation = KeyRotation(
+                Pairs(table, keys), vault, warrants, dice=secrets.token_bytes, now=clock.now, groups=vault
+            )
             road = NatsRoad(dmz, core)
             firmware = FirmwareApprovals(PostgresApprovals(security), PostgresFirmwareStore(security), real_now)
             switching = switch_approvals(settings, security, PostgresAuditLog(audit), table)

@@ -61,9 +61,13 @@ _RETRY = text("""
         words = 'tried again at the word of a person'
     where step = 'failed' and (cast(:title as bytea) is null or system_title = :title)
 """)
-_OLDER = text(
-    "select meter_id from security.meter_key where use = 'encryption' and state = 'active' and active_at < :instant"
-)
+# A meter gets its group's key with its next pair, so one that is behind its group is due as one with an old pair is.
+_OLDER = text("""
+    select meter_id from security.meter_key where use = 'encryption' and state = 'active' and active_at < :instant
+    union
+    select m.meter_id from security.group_member m
+    join security.group_key k on k.group_id = m.group_id and k.state = 'active' where m.held_generation < k.generation
+""")
 
 
 class PostgresRekeys:
@@ -163,7 +167,7 @@ class PostgresKeyAges:
         self._engine = engine
 
     async def older_than(self, instant: datetime) -> Sequence[UUID]:
-        """Return meters whose pair in use is older."""
+        """Return meters whose pair in use is older, and those that are behind their group's broadcast key."""
         try:
             async with self._engine.connect() as connection:
                 return list((await connection.execute(_OLDER, {"instant": instant})).scalars())

@@ -10,16 +10,18 @@ meter's own master key, which is in this process alone. Order of things, so that
   the head-end says of it is nothing at all.
 
 Where the keys in use have leaked, a new master key goes in the same message, last, wrapped in the old one as well. A
-meter takes a message whole or not at all, so its words under the new pair prove the new master key, too.
+meter takes a message whole or not at all, so its words under the new pair prove the new master key, too. In the same
+way the broadcast key of the meter's group goes with its new pair, where it has a group.
 
 Source: IEC 62056-6-2, 4.4.7 (key_transfer); IEC 62056-5-3, 5.3.4.7 (key wrap); attack A11; requirement R3.4.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 from typing import Protocol
 from uuid import UUID
 
@@ -41,6 +43,7 @@ from openami.protocol.cosem.reference import MethodRef
 from openami.protocol.errors import PeerError
 from openami.security.keys.context import KeySet, KeyState
 from openami.security.keys.envelope import KeyBindingError
+from openami.security.keys.groups import GroupKeys
 from openami.security.keys.ports import KeyChanges, KeyStateError, VaultUnavailableError
 from openami.security.keys.secret import Secret
 from openami.security.keys.weak import KEY_OCTETS, reason_key_is_weak
@@ -49,7 +52,7 @@ from openami.security.suites.gcm import open_sealed
 from openami.security.suites.wrap import wrap_key
 
 KEY_TRANSFER = MethodRef(64, Obis.from_text("0.0.43.0.0.255"), 2)
-ENCRYPTION_KEY, AUTHENTICATION_KEY, MASTER_KEY = 0, 2, 3
+ENCRYPTION_KEY, BROADCAST_KEY, AUTHENTICATION_KEY, MASTER_KEY = 0, 1, 2, 3
 """Key ids of a transfer."""
 MAX_THROWS = 8
 """Random keys that are tried until one is not weak: one in 2**100 is."""
@@ -85,6 +88,7 @@ class KeyRotation:
         warrants: what people have ordered.
         dice: gives that many octets nobody can guess.
         now: domain time, for the vault's book.
+        groups: broadcast keys of groups; None where there are none.
     """
 
     def __init__(
@@ -95,7 +99,9 @@ class KeyRotation:
         *,
         dice: Callable[[int], bytes],
         now: Callable[[], datetime],
+        groups: GroupKeys | None = None,
     ) -> None:
+        self._groups = groups
         self._pairs = pairs
         self._changes = changes
         self._warrants = warrants
@@ -127,6 +133,8 @@ class KeyRotation:
             generation = await self._changes.keep_new_pair(
                 active.meter_id, encryption_key=self._fresh(), authentication_key=self._fresh(), at=self._now()
             )
+            if self._groups is not None:
+                await self._groups.send_group_key_with(active.meter_id, generation)
         except KeyStateError:
             # Another command process was faster: its keys are as good, and must be these.
             await self._pairs.refresh()
@@ -152,9 +160,17 @@ class KeyRotation:
         master = await self._master_of(pair.meter_id)
         try:
             new_master = await self._changes.master_key(pair.meter_id, state=KeyState.NEW)
+            of_group = await self._groups.group_key_to_send(pair.meter_id, generation) if self._groups else None
         except VaultUnavailableError as error:
             raise CommandUnavailableError(str(error)) from error
-        return axdr.encode(wrapped(pair, master, new_master.key if new_master is not None else None))
+        except KeyBindingError as error:
+            raise CommandRefusedError(Refusal.UNKNOWN_TITLE, str(error)) from error
+        beside: dict[int, Secret] = {}
+        if new_master is not None:
+            beside[MASTER_KEY] = new_master.key
+        if of_group is not None:
+            beside[BROADCAST_KEY] = of_group.key
+        return axdr.encode(wrapped(pair, master, beside))
 
     async def proved(self, title: SystemTitle, generation: int, sealed: bytes) -> None:
         """Put new keys into use, on the meter's own words under them; the old ones expire. Again changes nothing.
@@ -180,6 +196,8 @@ class KeyRotation:
                 # First, so that a new master key without a new pair always means that neither has gone.
                 await self._changes.activate(pair.meter_id, KeySet.MASTER, new_master.generation, at=self._now())
             await self._changes.activate(pair.meter_id, KeySet.PAIR, generation, at=self._now())
+            if self._groups is not None:
+                await self._groups.group_key_held(pair.meter_id, generation)
         except KeyStateError as error:
             raise CommandRefusedError(Refusal.BAD_COMMAND, str(error)) from error
         except VaultUnavailableError as error:
@@ -250,15 +268,19 @@ class KeyApprovals:
         return await self.find(request)
 
 
-def wrapped(pair: Pair, master: Secret, new_master: Secret | None = None) -> Data:
-    """Return both keys of a pair, and a new master key, as *key_transfer* takes them."""
-    keys = [(ENCRYPTION_KEY, pair.key), (AUTHENTICATION_KEY, pair.auth_key)]
-    if new_master is not None:
-        keys.append((MASTER_KEY, new_master.reveal()))
+def wrapped(pair: Pair, master: Secret, beside: Mapping[int, Secret] = MappingProxyType({})) -> Data:
+    """Return new keys of a meter as *key_transfer* takes them, by their numbers.
+
+    Args:
+        pair: the new pair.
+        master: what they are wrapped in.
+        beside: what goes with them: a new master key, the key of a group.
+    """
+    keys = {ENCRYPTION_KEY: pair.key, AUTHENTICATION_KEY: pair.auth_key} | {n: k.reveal() for n, k in beside.items()}
     return array(
         *(
             structure(Data(Tag.ENUM, number), octet_string(wrap_key(key, wrapping_key=master.reveal())))
-            for number, key in keys
+            for number, key in sorted(keys.items())
         )
     )
 

@@ -24,13 +24,14 @@ AUTHENTICATED_AND_ENCRYPTED_BOTH_WAYS = 0x6C
 """Policy bits: request authenticated (2) and encrypted (3), response authenticated (5) and encrypted (6)."""
 SUITE = 0
 WRAPPED_OCTETS = KEY_OCTETS + 8
-MAX_KEYS = 3
+MAX_KEYS = 4
 
 
 class KeyId(IntEnum):
     """Which key a transfer replaces."""
 
     ENCRYPTION = 0
+    BROADCAST = 1
     AUTHENTICATION = 2
     MASTER = 3
 
@@ -92,6 +93,7 @@ def _transfer(keys: KeyHolder, parameter: Data | None) -> Data | None:
             encryption_key=taken.get(KeyId.ENCRYPTION, identity.encryption_key),
             authentication_key=taken.get(KeyId.AUTHENTICATION, identity.authentication_key),
             master_key=taken.get(KeyId.MASTER, identity.master_key),
+            broadcast_key=taken.get(KeyId.BROADCAST, identity.broadcast_key),
         )
     except MisuseError:
         # Two uses of one key: the identity itself refuses them.
