@@ -32,7 +32,7 @@ _RUN = [
     "-r",
     "N",
 ]
-_RUN += ["-p", "tests.attacks.long"]
+_RUN += ["-p", "tests.attacks.long", "--timeout", "300"]
 _ENDED_WELL = {pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED}
 
 

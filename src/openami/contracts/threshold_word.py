@@ -38,7 +38,8 @@ class WordKind(StrEnum):
 
     WARNED: a command passed, and the threshold is near. HELD: one is kept aside until two people release it. REFUSED:
     one was turned away and is not kept: a feeder's, which may come again, or a value that never passes. RELEASED: one
-    that was held passed. RENEWED: other thresholds hold from now on.
+    that was held passed. RENEWED: other thresholds hold from now on. BLIND: what passes cannot be written down, so
+    that nothing passes.
     """
 
     WARNED = "warned"
@@ -46,6 +47,7 @@ class WordKind(StrEnum):
     REFUSED = "refused"
     RELEASED = "released"
     RENEWED = "renewed"
+    BLIND = "blind"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +59,11 @@ class ThresholdWord:
         at_ms: when, real time, milliseconds since the epoch.
         gateway_id: who says it.
         version: of the thresholds that were in force.
-        rule: which threshold; None of a RENEWED.
+        rule: which threshold; None of a RENEWED or BLIND.
         reached: count or load (W) that would have been, or the value that was asked for.
         limit: what may be.
         held_id: what people release; the request id of the first command that was held.
-        title: the meter; None of a RENEWED.
+        title: the meter; None of a RENEWED or BLIND.
         effect: of the command.
         order_id, requester, feeder, load_w: as the command has them.
     """

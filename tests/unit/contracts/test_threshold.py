@@ -98,7 +98,9 @@ def test_any_octets_are_thresholds_a_word_or_a_contract_error(octets: bytes) -> 
             continue
 
 
-@pytest.mark.parametrize("word", [WORD, ThresholdWord(WordKind.RENEWED, 5, 1, 3)], ids=["held", "renewed"])
+@pytest.mark.parametrize(
+    "word", [WORD, ThresholdWord(WordKind.RENEWED, 5, 1, 3), ThresholdWord(WordKind.BLIND, 5, 1, 0)]
+)
 def test_a_word_is_read_as_it_was_written(word: ThresholdWord) -> None:
     assert decode_word(word.encode()) == word
 

@@ -72,6 +72,11 @@ def test_a_storm_is_one_alert_an_hour_for_each_threshold_and_requester() -> None
             "Other thresholds hold at gateway 1 from now on: version 7.",
             id="renewed",
         ),
+        pytest.param(
+            ThresholdWord(WordKind.BLIND, T0, 1, 7),
+            "Gateway 1 cannot write down what passes, so that nothing is switched: look at its disk.",
+            id="blind",
+        ),
     ],
 )
 def test_what_people_read(word: ThresholdWord, words: str | None) -> None:

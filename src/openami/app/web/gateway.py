@@ -141,6 +141,7 @@ def _word(word: ThresholdWord) -> ThresholdWordView:
         WordKind.REFUSED: "Turned away",
         WordKind.RELEASED: "Passed after its release",
         WordKind.RENEWED: f"Thresholds of version {word.version} hold from now on",
+        WordKind.BLIND: "It cannot write down what passes: nothing is switched",
     }
     said = kinds[word.kind]
     return ThresholdWordView(

@@ -61,6 +61,10 @@ def _id(word: ThresholdWord) -> UUID:
 def _text(word: ThresholdWord) -> str | None:
     if word.kind is WordKind.RENEWED:
         return f"Other thresholds hold at gateway {word.gateway_id} from now on: version {word.version}."
+    if word.kind is WordKind.BLIND:
+        return (
+            f"Gateway {word.gateway_id} cannot write down what passes, so that nothing is switched: look at its disk."
+        )
     if word.rule is None or word.kind not in _KINDS:
         return None
     what = _RULES[word.rule].format(feeder=word.feeder or "unknown")

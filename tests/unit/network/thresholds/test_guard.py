@@ -289,7 +289,8 @@ def test_with_a_disk_that_refuses_nothing_passes(tmp_path: Path) -> None:
     assert rig.says(switch(1)) is None
     (tmp_path / "passed_commands").unlink()
     (tmp_path / "passed_commands").mkdir()
-    assert rig.says(switch(2)) is Refusal.BUSY
+    assert [rig.says(switch(2)) for _ in range(5)] == [Refusal.BUSY] * 5
+    assert [w.kind for w in rig.words] == [WordKind.BLIND], "people hear of it, and not five times"
     rig.start()
     assert rig.says(switch(3)) is Refusal.BUSY
 

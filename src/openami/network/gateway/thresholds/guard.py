@@ -61,6 +61,7 @@ class SwitchingGuard:
         self._released: frozenset[UUID] = frozenset()
         self._passing: dict[UUID, HeldCommand] = {}
         self._tidied_ms = now_ms
+        self._blind_ms = -CALM_MS
         for passed in sorted(self._record.rows.values(), key=lambda p: p.at_ms):
             self._judge.count(passed.switched, now_ms=passed.at_ms)
 
@@ -148,6 +149,7 @@ class SwitchingGuard:
         except RecordError as error:
             # What cannot be counted after a restart does not pass.
             _log.error("gateway.not_recorded", problem=str(error))
+            self._say_blind(now_ms)
             return Refusal.BUSY
         for reach in self._judge.count(passed.switched, now_ms=now_ms):
             self._say(WordKind.WARNED, reach, command, now_ms)
@@ -173,6 +175,11 @@ class SwitchingGuard:
         if command.effect is CommandEffect.LIMIT and command.value < limits.limit_least:
             return Refusal.VALUE_BOUND, Reach(ThresholdRule.LIMIT, title, command.value, limits.limit_least)
         return None
+
+    def _say_blind(self, now_ms: int) -> None:
+        if now_ms - self._blind_ms >= CALM_MS:
+            self._blind_ms = now_ms
+            self._tell(ThresholdWord(WordKind.BLIND, now_ms, self._gateway_id, self._judge.thresholds.version))
 
     def _say_refused(self, reach: Reach, command: Command, now_ms: int) -> None:
         key = (reach.rule, reach.key)
