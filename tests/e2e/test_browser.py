@@ -147,7 +147,7 @@ PAGES = {
         "/radio",
         "/my-data",
     ],
-    "staff": ["/", "/dead-letters", "/unassigned", "/collectors", "/gateway"],
+    "staff": ["/", "/dead-letters", "/unassigned", "/collectors", "/gateway", "/keys"],
 }
 
 

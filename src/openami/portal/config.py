@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from openami.kernel.clock import Clock
-from openami.portal.console_ports import CollectorDesk, GatewayDesk, SwitchingDesk
+from openami.portal.console_ports import CollectorDesk, GatewayDesk, KeyDesk, SwitchingDesk
 from openami.portal.live import LiveHub
 from openami.portal.ports import AccessLog, Bills, Customers, FleetView, OperationsView, Radios, Sessions, UsageData
 from openami.security.access.gate import Gate
@@ -51,6 +51,7 @@ class Ports:
     collectors: CollectorDesk
     gateway: GatewayDesk
     switching: SwitchingDesk
+    keys: KeyDesk
     live: LiveHub
     real: Clock
     domain: Clock

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from openami.portal.views.collector import CollectorReportView, CollectorsView, Whereabouts
 from openami.portal.views.gateway import GatewayView
+from openami.portal.views.key import KeysView, LeakView, RetriedView
 from openami.portal.views.switching import (
     AlertsView,
     ListTakenView,
@@ -110,4 +111,34 @@ class SwitchingDesk(Protocol):
 
     async def seen(self, principal: Principal, alert_id: UUID) -> None:
         """Note that a person has seen to an alert. Raises RefusedError: there is none that nobody has seen to."""
+        ...
+
+
+class KeyDesk(Protocol):
+    """Meters' keys: where they stand and how they change. Who acts has been let in and is in the log."""
+
+    async def keys(self, principal: Principal) -> KeysView:
+        """Return where keys stand, how their changes go, orders and incidents, as this person sees them."""
+        ...
+
+    async def order(
+        self, principal: Principal, system_titles: Sequence[str] | None, *, days: float, reason: str
+    ) -> TwoPersonOrderView:
+        """Order new keys for these meters; None: for every meter as it becomes due. Raises RefusedError."""
+        ...
+
+    async def approve(self, principal: Principal, order_id: UUID, *, digest: str) -> TwoPersonOrderView:
+        """Approve an order whose digest this person has seen. Raises RefusedError."""
+        ...
+
+    async def withdraw(self, principal: Principal, order_id: UUID) -> None:
+        """Let nothing more begin by an order. Raises RefusedError."""
+        ...
+
+    async def retry(self, principal: Principal, system_title: str | None) -> RetriedView:
+        """Begin failed changes anew, of one meter or of all. Raises RefusedError."""
+        ...
+
+    async def leak(self, principal: Principal, system_titles: Sequence[str], *, masters: bool, reason: str) -> LeakView:
+        """Mark the keys of these meters as leaked, all of them or none. Raises RefusedError."""
         ...

@@ -27,6 +27,7 @@ from openami.portal.views.bill import BillSummaryView, BillView
 from openami.portal.views.collector import CollectorReportView, CollectorsView, Whereabouts
 from openami.portal.views.fleet import MeterReadView, MissingReadsView, ReadKind, ReadState, ServiceLevelsView
 from openami.portal.views.gateway import GatewayView
+from openami.portal.views.key import KeysView, LeakView, RetriedView
 from openami.portal.views.radio import ExposureColumnsView, MeterRadioView
 from openami.portal.views.staff import (
     AttachedView,
@@ -355,6 +356,33 @@ class FakeSwitching:
         return None
 
 
+class FakeKeys:
+    """A vault without meters."""
+
+    async def keys(self, principal: Principal) -> KeysView:
+        return KeysView(
+            as_of=0, meters=0, levels=[], without_master=0, oldest_active_at=None, left_to_rewrap=0, spoiled=0,
+            is_ordered=False, per_hour=0, causes=[], left_over=[], incidents=[], residual=[], worst=[], orders=[],
+        )  # fmt: skip
+
+    async def order(
+        self, principal: Principal, system_titles: Sequence[str] | None, *, days: float, reason: str
+    ) -> TwoPersonOrderView:
+        return AN_ORDER
+
+    async def approve(self, principal: Principal, order_id: UUID, *, digest: str) -> TwoPersonOrderView:
+        return AN_ORDER
+
+    async def withdraw(self, principal: Principal, order_id: UUID) -> None:
+        return None
+
+    async def retry(self, principal: Principal, system_title: str | None) -> RetriedView:
+        return RetriedView(jobs=0)
+
+    async def leak(self, principal: Principal, system_titles: Sequence[str], *, masters: bool, reason: str) -> LeakView:
+        return LeakView(incident_id=METER, meters=len(system_titles))
+
+
 @dataclass
 class Portal:
     app: FastAPI
@@ -396,6 +424,7 @@ def portal() -> Portal:
         radios=FakeRadios(),
         collectors=FakeCollectors(),
         gateway=FakeGateway(),
+        keys=FakeKeys(),
         switching=FakeSwitching(),
         live=hub,
         real=clock,

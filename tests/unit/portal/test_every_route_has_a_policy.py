@@ -28,6 +28,13 @@ BODIES = {
         "meter_id": METER, "service_point_id": OTHER, "installed_at": 1_700_000_000, "reason": "found in the field",
     },
     "/api/v1/staff/collectors/{collector_id}/reports": {"whereabouts": "stolen", "at": None, "reason": "empty box"},
+    "/api/v1/staff/keys/orders": {"system_titles": None, "days": 366, "reason": "as every year"},
+    "/api/v1/staff/keys/orders/{order_id}/approvals": {"digest": "ab" * 32},
+    "/api/v1/staff/keys/orders/{order_id}/withdrawal": {"reason": "no more needed"},
+    "/api/v1/staff/keys/retries": {"system_title": None, "reason": "the radio is back"},
+    "/api/v1/staff/keys/incidents": {
+        "system_titles": ["4f414d0000000001"], "masters": False, "reason": "a lost laptop",
+    },
     "/api/v1/staff/gateway/releases": {"held_ids": [METER], "reason": "a storm is over"},
     "/api/v1/staff/gateway/thresholds": {"document": "{}", "reason": "a new forecast"},
     "/api/v1/staff/gateway/orders/{order_id}/approvals": {"digest": "ab" * 32},

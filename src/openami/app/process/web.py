@@ -21,7 +21,9 @@ from openami.app.collector_reports import CollectorReports
 from openami.app.engines.address import nats_url, postgres_url
 from openami.app.engines.bus_address import BusError
 from openami.app.engines.nats import connect
+from openami.app.key_desk import KeyDesk
 from openami.app.process import ready
+from openami.app.rekey_desk import RekeyDesk
 from openami.app.settings import Settings
 from openami.app.switch_desk import SwitchDesk
 from openami.app.threshold_desk import ThresholdDesk
@@ -29,6 +31,7 @@ from openami.app.web.bills import PortalBills
 from openami.app.web.collectors import WatchedCollectors
 from openami.app.web.fleet import FleetDesk
 from openami.app.web.gateway import GatewayPages
+from openami.app.web.keys import KeyPages
 from openami.app.web.letters import Letters
 from openami.app.web.live import LiveFeed
 from openami.app.web.operations import Operations
@@ -155,6 +158,7 @@ async def wired(settings: Settings) -> AsyncIterator[Parts]:
             collectors=WatchedCollectors(PostgresCollectors(portal), CollectorReports(settings), real, domain),
             switching=SwitchingPages(SwitchDesk(settings), real),
             gateway=GatewayPages(ThresholdDesk(settings), real),
+            keys=KeyPages(portal, RekeyDesk(settings), KeyDesk(settings), real),
             live=hub,
             real=real,
             domain=domain,
