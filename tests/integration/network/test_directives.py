@@ -16,7 +16,7 @@ from openami.contracts.directive_body import Revoked
 from openami.contracts.stream import directive_subject
 from openami.headend.adapters.directives import NatsDirectiveRoad
 from openami.headend.command.ports import CommandUnavailableError
-from openami.headend.command.standing import DirectiveOffice
+from openami.headend.command.standing import LOOK_AGAIN_EVERY, DirectiveOffice
 from openami.network.adapters.directives import NatsDirectives
 from openami.security.suites.ed25519 import public_key_of, sign
 
@@ -57,6 +57,22 @@ async def test_what_core_says_reaches_a_running_gateway_and_one_that_starts_late
     async with running_gateway(nats_server, short_tmp / "later", keys=short_tmp / "command_keys") as running:
         # It was read before the first collector could come in.
         assert running.gateway.directives.number(DirectiveKind.REVOKED) == number
+    # Without news nothing is read again; a stream that was emptied is filled again.
+    heard: list[bytes] = []
+    gateway_client = await connect(nats_server.url("gateway"), name="test-gateway")
+    bus = NatsDirectives(gateway_client)
+    for _ in range(3):
+        await bus.read(heard.append)
+    assert len(heard) == 1
+    admin = await connect(nats_server.url("dmz_admin"), name="test")
+    await admin.jetstream().purge_stream("DMZ_DIRECTIVE")
+    late = datetime.now(UTC) + 2 * LOOK_AGAIN_EVERY
+    again = DirectiveOffice([fact], road=road, signing_key=KEY, real_now=lambda: late)
+    await again.publish_changed()
+    await bus.read(heard.append)
+    assert len(heard) == 2
+    await admin.close()
+    await gateway_client.close()
     newest = await road.newest(DirectiveKind.REVOKED, 0)
     assert newest is not None
     with pytest.raises(CommandUnavailableError):

@@ -30,6 +30,11 @@ class Road:
         self.away = False
         self.looks = 0
 
+    async def extent(self) -> tuple[int, int]:
+        if self.away:
+            raise CommandUnavailableError("away")
+        return max((held.sequence for held in self.held.values()), default=0), len(self.held)
+
     async def newest(self, kind: DirectiveKind, part: int) -> Published | None:
         if self.away:
             raise CommandUnavailableError("away")
@@ -106,12 +111,17 @@ async def test_a_stream_that_was_lost_or_altered_is_mended() -> None:
     office = office_of(road, fact, clock=clock)
     await office.publish_changed()
     first = road.said[0]
-    for spoiled in (None, Published(first.signed_with(bytes(64)), 1)):
+    for spoiled in (None, Published(first.signed_with(bytes(64)), 99)):
         road.held = {first.place: spoiled} if spoiled else {}
         clock.now += LOOK_AGAIN_EVERY
         await office.publish_changed()
     assert [d.body for d in road.said] == [b"one"] * 3
     assert len({d.number for d in road.said}) == 3
+    looks = road.looks
+    clock.now += 3 * LOOK_AGAIN_EVERY
+    await office.publish_changed()
+    await office.publish_changed()
+    assert road.looks <= looks + 1, "a stream that nobody touched is not read again"
 
 
 async def test_what_is_away_is_said_when_it_is_back() -> None:

@@ -48,7 +48,7 @@ USERS = {
 }
 _NOT_FOR_OTHERS = [f"{SEALING_SUBJECT}.>", COMMAND_SUBJECT, OUTCOME_SUBJECT, "dmz.>"]
 """What none but the head-end and the command process may say in core (attack A17)."""
-_READ_DIRECTIVES = f"$JS.API.DIRECT.GET.{DMZ_DIRECTIVE.name}.>"
+_READ_DIRECTIVES = [f"$JS.API.DIRECT.GET.{DMZ_DIRECTIVE.name}.>", f"$JS.API.STREAM.INFO.{DMZ_DIRECTIVE.name}"]
 RETRY_S = 0.5
 _log = structlog.get_logger("openami.bus")
 MAX_PAYLOAD = 4 * 1024 * 1024
@@ -146,9 +146,9 @@ def _dmz_users(words: dict[str, str]) -> list[dict[str, Any]]:
     gateway += ["$JS.API.STREAM.MSG.GET.DMZ_FRAME", "$JS.API.INFO", DMZ_OUTCOME_SUBJECT, "dmz.health.v1.*"]
     gateway += ["dmz.airtime.v1.*.*"]
     directives = DMZ_DIRECTIVE.subjects[0]
-    gateway += [_READ_DIRECTIVES, "dmz.threshold.v1.*"]
+    gateway += [*_READ_DIRECTIVES, "dmz.threshold.v1.*"]
     command = {
-        "publish": [DMZ_COMMAND_SUBJECT, directives, _READ_DIRECTIVES],
+        "publish": [DMZ_COMMAND_SUBJECT, directives, *_READ_DIRECTIVES],
         "subscribe": [DMZ_OUTCOME_SUBJECT, "_INBOX.>"],
     }
     headend = ["$JS.API.CONSUMER.>", "$JS.API.STREAM.INFO.DMZ_FRAME", "$JS.API.STREAM.NAMES", "$JS.API.INFO"]

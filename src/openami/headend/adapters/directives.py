@@ -24,6 +24,19 @@ class NatsDirectiveRoad:
         self._dmz = dmz
         self._stream = dmz.jetstream(timeout=TIMEOUT_S)
 
+    async def extent(self) -> tuple[int, int]:
+        """Return the sequence of the last directive that was ever published, and how many are kept.
+
+        Raises:
+            CommandUnavailableError: the bus does not answer.
+        """
+        self._require_connection()
+        try:
+            state = (await self._stream.stream_info(DMZ_DIRECTIVE.name)).state
+        except (NatsError, JetStreamError, OSError, TimeoutError) as error:
+            raise CommandUnavailableError(f"the DMZ's directives are away: {type(error).__name__}") from error
+        return state.last_seq, state.messages
+
     async def newest(self, kind: DirectiveKind, part: int) -> Published | None:
         """Return what is published now; what cannot be read is as if it were not there, and is replaced.
 

@@ -40,6 +40,10 @@ class Published:
 class DirectiveRoad(Protocol):
     """The stream of directives. Raises :class:`CommandUnavailableError` where the bus does not answer."""
 
+    async def extent(self) -> tuple[int, int]:
+        """Return the sequence of the last directive that was ever published, 0 for none, and how many are kept."""
+        ...
+
     async def newest(self, kind: DirectiveKind, part: int) -> Published | None:
         """Return what is published now."""
         ...
@@ -115,19 +119,31 @@ class DirectiveOffice:
         self._real_now = real_now
         self._in_force: dict[tuple[DirectiveKind, int], bytes] = {}
         self._looked_at: datetime | None = None
+        self._extent = (-1, 0)
 
     async def publish_changed(self) -> None:
         """Publish every body that is not in force. A source or a bus that is away is tried again at the next call."""
         now = self._real_now()
         if self._looked_at is None or not timedelta(0) <= now - self._looked_at < LOOK_AGAIN_EVERY:
-            self._in_force.clear()
-            self._looked_at = now
+            await self._look_again(now)
         for fact in self._facts:
             try:
                 for part, body in (await fact.bodies()).items():
                     await self._bring_into_force(fact.kind, part, body)
             except CommandUnavailableError as error:
                 _log.warning("directive_waits", kind=fact.kind.name.lower(), problem=str(error))
+
+    async def _look_again(self, now: datetime) -> None:
+        """Forget what is in force where the stream is not as we left it: lost, from an old copy, or another's work."""
+        try:
+            extent = await self._road.extent()
+        except CommandUnavailableError as error:
+            _log.warning("directives_waits", problem=str(error))
+            return
+        if extent != self._extent:
+            self._in_force.clear()
+        self._extent = extent
+        self._looked_at = now
 
     async def _bring_into_force(self, kind: DirectiveKind, part: int, body: bytes) -> None:
         if self._in_force.get((kind, part)) == body:
@@ -140,6 +156,8 @@ class DirectiveOffice:
             directive = Directive(kind, part, number, now_ms, body)
             signature = sign(directive.signed_octets(), private_key=self._signing_key)
             await self._road.publish(directive.signed_with(signature), after=newest.sequence if newest else 0)
+            # Looked at once more: what was just published must be there.
+            self._extent = (-1, 0)
             self.counts[f"directives_{kind.name.lower()}"] += 1
             _log.info("directive_published", kind=kind.name.lower(), part=part, number=number, octets=len(body))
         self._in_force[kind, part] = body

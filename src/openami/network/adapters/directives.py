@@ -32,6 +32,7 @@ class NatsDirectives:
         self._client = client
         self._stream = client.jetstream(timeout=READ_TIMEOUT_S)
         self._look_every_s = look_every_s
+        self._read_to = (-1, 0)
 
     async def listen(self, take: Callable[[bytes], object]) -> None:
         """Call ``take`` with each directive until cancelled; first with all that there are."""
@@ -46,7 +47,18 @@ class NatsDirectives:
             await asyncio.sleep(self._look_every_s)
 
     async def read(self, take: Callable[[bytes], object]) -> None:
-        """Call ``take`` with the newest directive of each kind and part; a bus that is away is tried again later."""
+        """Call ``take`` with the newest directive of each kind and part; a bus that is away is tried again later.
+
+        With nothing new in the stream since the last time, none: the titles of a million meters are ten megaoctets.
+        """
+        try:
+            state = (await self._stream.stream_info(DMZ_DIRECTIVE.name)).state
+        except (nats.errors.Error, JetStreamError, OSError, TimeoutError) as error:
+            _log.info("gateway.directives_unread", cause=type(error).__name__)
+            return
+        extent = (state.last_seq, state.messages)
+        if extent == self._read_to:
+            return
         for kind, parts in PARTS.items():
             for part in range(parts):
                 try:
@@ -58,3 +70,4 @@ class NatsDirectives:
                     _log.info("gateway.directives_unread", cause=type(error).__name__)
                     return
                 take(message.data or b"")
+        self._read_to = extent

@@ -104,6 +104,7 @@ class Gateway:
         limits: GatewayLimits | None = None,
         flow: Flow | None = None,
     ) -> None:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         # Staff see what was ever refused, not what was refused since the last restart.
         self.counts: Counter[str] = _refused_before(folder)
         self._folder = folder
