@@ -29,7 +29,8 @@ from openami.security.suites.errors import SuiteError
 from openami.security.suites.gcm import open_sealed
 
 KILLS = int(os.environ.get("OPENAMI_KILLS", "1000"))
-MENDS_S = 60.0
+MENDS_S = 300.0
+LONGEST_LIFE_S = 20.0
 pytestmark = pytest.mark.engines
 
 
@@ -71,11 +72,17 @@ class Trouble:
             self.left -= 1
             await process.kill()
             await process.start()
-            # Most die at work, some as they begin.
-            await asyncio.sleep(self.dice.choice((0.0, 0.3, 1.0, 2.0, 4.0)) * self.dice.random())
+            await self._work(self.dice.choice((0, 1, 3, 8, 20, 60)))
             await process.kill()
             self.killed[name] += 1
         await process.start()
+
+    async def _work(self, commands: int) -> None:
+        """Wait for that many commands on their way, however slow the machine is; some die as they begin."""
+        before, deadline = len(self.site.commands), time.monotonic() + LONGEST_LIFE_S
+        while len(self.site.commands) < before + commands and time.monotonic() < deadline:
+            await asyncio.sleep(0.005)
+        await asyncio.sleep(self.dice.random() * 0.05)
 
     async def _order(self) -> None:
         """Order new keys for every meter, again and again."""
