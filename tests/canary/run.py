@@ -25,6 +25,7 @@ import psycopg
 from tests.canary import packets, tap, tls13
 from tests.canary.needles import Finder
 from tests.canary.openings import KeyRing, key_ring
+from tests.canary.ordered import carried_out
 from tests.canary.packets import Conversations, Way
 from tests.canary.seeded import Canary, canary, seed
 from tests.zones.matrix import FIREWALL, ZONES, zone_of
@@ -90,6 +91,7 @@ class Report:
         missing: octets of TCP streams that are in no capture.
         apdus: sealed APDUs that opened, and that did not.
         reads: how the reads by hand ended.
+        orders: how new keys, disconnections and reconnections ended.
         planted: where a word was found that a meter of the test sent sealed: the search must be able to find it.
     """
 
@@ -101,6 +103,7 @@ class Report:
     missing: int = 0
     apdus: tuple[int, int] = (0, 0)
     reads: Counter[str] = field(default_factory=Counter)
+    orders: Counter[str] = field(default_factory=Counter)
     planted: set[str] = field(default_factory=set)
 
     def line(self, place: str, form: str) -> Line:
@@ -241,6 +244,8 @@ def _live(running: Site, report: Report, planted: Canary, keys: Path, rounds_s: 
     asked = [[meter, kind] for meter in heard[:3] for kind in READS]
     for found in running.visit({"person": staff, "reads": asked}, key_log=keys)["reads"]:
         report.reads[found["state"]] += 1
+    book_of = {str(m.meter_id): m.identity.title for m in TerritoryFiles(running.meters.home.path / "territory").book()}
+    report.orders = asyncio.run(carried_out(running, [book_of[meter] for meter in heard[:3]]))
     seen = running.visit({"person": customer, "pages": ["/session", "/me/service-points"]}, key_log=keys)
     points = json.loads(seen["pages"]["/me/service-points"][1])["service_points"]
     home = f"/service-points/{points[0]['service_point_id']}/home"
@@ -264,7 +269,7 @@ async def _planted_push(running: Site, planted: Canary) -> bytes:
     place = running.core.home.folder("shipments") / "canary.json"
     place.touch(mode=0o600)
     place.write_text(json.dumps(document))
-    await take_shipment(running.core, place)
+    await take_shipment(running.core, place, plain=True)
     word = planted.first.encode()
     plain = b"\x0f\0\0\0\1\0\x09" + bytes([len(word)]) + word
     return wrap(1, 103, apdu.general_glo(title, seal(title, 1, plain, key=key, auth_key=auth_key)))

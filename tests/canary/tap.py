@@ -14,6 +14,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import structlog
 from nats.aio.msg import Msg
 
 from openami.app.engines.nats import connect_until
@@ -58,4 +59,6 @@ def read(file: Path) -> Iterator[tuple[str, bytes, bytes]]:
 
 
 if __name__ == "__main__":
+    # Standard output is for whoever waits for us.
+    structlog.configure(logger_factory=lambda *_: structlog.PrintLogger(sys.stderr))
     asyncio.run(main(sys.stdin.readline().strip(), Path(sys.argv[1])))

@@ -33,6 +33,7 @@ def report() -> Report:
     return found
 
 
+@pytest.mark.attack("A34")
 def test_no_canary_is_found_on_any_link_bus_or_disk_in_the_clear_or_opened(report: Report) -> None:
     assert {(line.place, line.form): sorted(line.found)[:5] for line in report.leaks} == {}
 
@@ -54,3 +55,7 @@ def test_the_search_finds_what_is_there(report: Report) -> None:
 def test_the_run_was_a_full_one(report: Report) -> None:
     assert report.canaries == CUSTOMERS
     assert report.reads["answered"] >= 6
+    # Three meters got new keys, which crossed nothing in the clear, and were then switched with them.
+    assert report.orders["keys changed"] == 3
+    assert report.orders["disconnect: done"] >= 2
+    assert report.orders["reconnect: done"] >= 2

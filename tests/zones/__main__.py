@@ -62,8 +62,8 @@ def with_processes(console: Console, layer: Layer, ports: Sequence[int]) -> bool
         load(net, **layer.loaded)
         with site(net):
             found = sweep(net, ports, protocols=PROTOCOLS, pairs=layer.pairs)
+            passed = layer.passed(found)
             heard, stands = {zone: listening(net, zone) for zone in ZONES}, _standing(net)
-    passed = layer.passed(found)
     tell(console, layer, passed, found.sent, name="all together, while the real processes run")
     shown = Table("zone", "listens on", "has dialed", title="the real processes", title_justify="left", show_lines=True)
     for zone in ZONES:
@@ -87,7 +87,7 @@ def measured(layer: Layer, ports: Sequence[int]) -> tuple[set[Flow], int]:
     with namespaces() as net:
         load(net, **layer.loaded)
         found = sweep(net, ports, protocols=PROTOCOLS, pairs=layer.pairs)
-    return layer.passed(found), found.sent
+        return layer.passed(found), found.sent
 
 
 def told(layer: Layer, passed: set[Flow], flow: Flow) -> str:

@@ -9,7 +9,8 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from tests.zones.matrix import FIREWALL, ZONES, Flow, address, zone_of
@@ -48,19 +49,29 @@ table inet untracked {{
 """
 
 
-@dataclass(slots=True)
+@dataclass
 class Passed:
-    """What a sweep found.
+    """What a sweep found. Look while the zones stand, and before the next sweep.
 
     Args:
-        arrived: flows that reached the target's host.
-        taken: flows that its own rules let in.
+        net: the zones.
+        targets: those that were sent to.
         sent: how many packets went out.
     """
 
-    arrived: set[Flow] = field(default_factory=set)
-    taken: set[Flow] = field(default_factory=set)
+    net: Net
+    targets: tuple[str, ...]
     sent: int = 0
+
+    @cached_property
+    def arrived(self) -> set[Flow]:
+        """Flows that reached the target's host."""
+        return {flow for target in self.targets for flow in _seen(self.net, target, "arrived")}
+
+    @cached_property
+    def taken(self) -> set[Flow]:
+        """Flows that the rules of the target's own host let in."""
+        return {flow for target in self.targets for flow in _seen(self.net, target, "taken")}
 
 
 def load(net: Net, *, senders: bool = False, firewall: bool = False, targets: bool = False) -> None:
@@ -100,8 +111,8 @@ def sweep(
         pairs: zones that send and are sent to; all of them by default.
         wishes: ``source`` address, ``source_port`` and TCP ``flags`` instead of an honest sender's.
     """
-    found = Passed()
     chosen = list(pairs or [(a, b) for a in ZONES for b in ZONES if a != b])
+    found = Passed(net, tuple(sorted({b for _, b in chosen})))
     for source in sorted({a for a, _ in chosen}):
         tasks = []
         for target in (b for a, b in chosen if a == source):
@@ -111,9 +122,6 @@ def sweep(
             tasks.append(base | {"protocol": "other", "ports": list(protocols)})
         net.run(source, sys.executable, "-S", "-m", "tests.zones.sweep", text=json.dumps(tasks))
         found.sent += sum(len(task["ports"]) for task in tasks)
-    for target in sorted({b for _, b in chosen}):
-        found.arrived |= _seen(net, target, "arrived")
-        found.taken |= _seen(net, target, "taken")
     return found
 
 
