@@ -98,7 +98,7 @@ async def test_a_headend_that_hides_the_change_gets_nothing_sealed() -> None:
     order = field.list_of(NON_PAYMENT, field.items(*range(19)))
     await field.run(MINUTE / 60, step_s=1.0)
     assert len(field.turns.of(order.subject.order_id)) == 19
-    field.approvals._held.clear()
+    field.approvals.items.forget()
     field.book.listed[order.subject.order_id].append(field.items(19)[0].encode())
     await field.run(2 * HOUR)
     assert field.codes(order)[ItemCode.SWITCHED] == 0

@@ -15,7 +15,8 @@ from uuid import UUID, uuid4
 from openami.app.desk import Act, Actor, acting
 from openami.app.engines.rooms import room_database
 from openami.app.settings import Settings, real_now
-from openami.app.switch_orders import MAX_SUBJECTS, OrderHead, Prepared, SwitchOrders, supply_book
+from openami.app.switch_orders import MAX_SUBJECTS, Prepared, SwitchOrders, supply_book
+from openami.app.switch_standing import OrderHead
 from openami.customer.supply import Hold, HoldKind
 from openami.headend.switching.forecast_file import parse_forecast
 from openami.headend.switching.life import SwitchTurn

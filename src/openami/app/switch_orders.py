@@ -10,7 +10,6 @@ from collections.abc import Collection, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
 from uuid import UUID, uuid4, uuid5
 
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -18,10 +17,11 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from openami.app.engines.rooms import room_database
 from openami.app.settings import Settings, real_now
 from openami.app.switch_loads import LOOK_BACK, peak_loads_w
+from openami.app.switch_standing import OrderHead, order_head
 from openami.customer.adapters.supply_postgres import PostgresSupply
 from openami.customer.supply import SupplyBook
 from openami.headend.adapters.switch_turns import PostgresSwitchTurns
-from openami.headend.switching.life import GOOD, SwitchTurn
+from openami.headend.switching.life import SwitchTurn
 from openami.headend.switching.list_file import OrderList, read_list
 from openami.headend.switching.order import (
     SwitchAction,
@@ -46,7 +46,6 @@ from openami.security.access.order import (
     OrderSubject,
     digest_of_items,
     good_approvals,
-    lapses_at,
 )
 from openami.security.adapters.alert_postgres import PostgresAlerts
 from openami.security.adapters.list_keys_postgres import PostgresListKeys
@@ -60,17 +59,6 @@ SECOND = timedelta(seconds=1)
 
 class SwitchRefusedError(OpenAmiError):
     """A switching act that is refused. The text says why."""
-
-
-class OrderState(StrEnum):
-    """How an order stands. Staff screens print these in words."""
-
-    WAITS_FOR_APPROVAL = "waits_for_approval"
-    LAPSED = "lapsed"
-    WAITS_FOR_WINDOW = "waits_for_window"
-    RUNNING = "running"
-    ENDED = "ended"
-    WITHDRAWN = "withdrawn"
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,27 +89,6 @@ class Prepared:
         """What the audit log says of it."""
         text, reason, count = self.subject.text, self.subject.reason.value, len(self.items)
         return f"order {self.order_id}: {text} for {reason}, {count} meters, until {self.window.end.isoformat()}"
-
-
-@dataclass(frozen=True, slots=True)
-class OrderHead:
-    """An order as people see it, without its meters.
-
-    Args:
-        order: the order.
-        subject: its action and reason.
-        state: how it stands.
-        approved_by: how many people have approved it.
-        counts: meters by code; those that have not ended under their state.
-        longest_s: the longest time from approval to a meter's end [s]; None while none has ended.
-    """
-
-    order: Order
-    subject: SwitchSubject
-    state: OrderState
-    approved_by: int
-    counts: dict[str, int]
-    longest_s: float | None
 
 
 class SwitchOrders:
@@ -261,14 +228,14 @@ class SwitchOrders:
         # Counted from what is shown, so that the two never disagree.
         rows = [(t.state.value, t.code.value if t.code is not None else "", 1, t.took_s) for t in turns.values()]
         each = [turns.get(i.title) or SwitchTurn(order_id, i.title, i.service_point_id) for i in items]
-        return _head(order, rows, real_now()), each
+        return order_head(order, rows, real_now()), each
 
     async def _seen(self, orders: Sequence[Order]) -> list[OrderHead]:
         ids = [order.subject.order_id for order in orders]
         async with room_database(self._settings, "openami_headend") as engine:
             counts = await PostgresSwitchTurns(engine).counts(ids)
         now = real_now()
-        return [_head(order, counts.get(order.subject.order_id, []), now) for order in orders]
+        return [order_head(order, counts.get(order.subject.order_id, []), now) for order in orders]
 
     async def _call_people(self, order: Order, now: datetime) -> None:
         words = f"a disconnection for safety of {order.item_count} meters has its approvals: no block stops it"
@@ -321,47 +288,6 @@ def supply_book(settings: Settings, engine: AsyncEngine) -> SupplyBook:
         lambda kind, day: frozenset(reason.value for reason in rules.stopped_by(kind, day)),
         zone_named(settings.zone),
     )
-
-
-def state_of(order: Order, subject: SwitchSubject, counts: dict[str, int], *, now: datetime) -> OrderState:
-    """Return how an order stands.
-
-    Args:
-        order: the order.
-        subject: its action and reason.
-        counts: meters by code; those that have not ended under their state.
-        now: real time.
-    """
-    if order.withdrawn_at is not None:
-        return OrderState.WITHDRAWN
-    open_ = counts.get("waiting", 0) + counts.get("running", 0)
-    if counts and not open_:
-        return OrderState.ENDED
-    # As it will stand when its window begins, or stood before it ended.
-    at = min(max(now, order.subject.window.start), order.subject.window.end - SECOND)
-    by_list = subject.people == 1 and bool(order.document)
-    if not by_list and not good_approvals(order, now=at, people=subject.people):
-        lapse = lapses_at(order)
-        is_over = now >= order.subject.window.end or (lapse is not None and lapse <= now)
-        return OrderState.LAPSED if is_over else OrderState.WAITS_FOR_APPROVAL
-    if now >= order.subject.window.end:
-        return OrderState.ENDED
-    return OrderState.RUNNING if now >= order.subject.window.start else OrderState.WAITS_FOR_WINDOW
-
-
-def _head(order: Order, rows: Sequence[tuple[str, str, int, float | None]], now: datetime) -> OrderHead:
-    subject = subject_of(order.subject.action, order.subject.reason)
-    counts: dict[str, int] = {}
-    for state, code, meters, _ in rows:
-        counts[code or state] = counts.get(code or state, 0) + meters
-    longest = max((took for _, _, _, took in rows if took is not None), default=None)
-    people = len({a.human_id for a in order.approvals})
-    return OrderHead(order, subject, state_of(order, subject, counts, now=now), people, counts, longest)
-
-
-def switched(counts: dict[str, int]) -> int:
-    """Return how many meters of an order are as it wants them."""
-    return sum(counts.get(code.value, 0) for code in GOOD)
 
 
 def _whole_s(at: datetime) -> datetime:

@@ -24,14 +24,14 @@ from typer.testing import CliRunner
 
 from openami.app.accounts import RealClock, accounts_of
 from openami.app.bench.pushes import PushFactory
-from openami.app.cli import app as command_line
 from openami.app.commands.orders import app as orders_app
 from openami.app.desk import Person, SignInRefusedError
 from openami.app.engines.nats import NatsEngine
 from openami.app.engines.postgres import SUPERUSER, PostgresEngine
 from openami.app.settings import Home, Settings, real_now
 from openami.app.switch_desk import SwitchDesk
-from openami.app.switch_orders import OrderHead, OrderState, SwitchRefusedError
+from openami.app.switch_orders import SwitchRefusedError
+from openami.app.switch_standing import OrderHead, OrderState
 from openami.app.web.audit import audit_log
 from openami.contracts.frame import FrameClass
 from openami.customer.supply import HoldKind
@@ -205,7 +205,44 @@ async def _hang(mdm: AsyncEngine, village: Village) -> dict[SystemTitle, UUID]:
     return places
 
 
-async def test_a_list_is_taken_approved_carried_out_and_paid_for(site: Site) -> None:
+async def by_command_line(site: Site, tmp_path: Path) -> None:
+    """Sign a list, take it, approve it, look at it, and reconnect, as people type it."""
+    runner, home = CliRunner(), str(site.settings.home.path)
+
+    async def run(*words: str, who: Person | None = None) -> dict[str, object]:
+        arguments = [*words, "--home", home, "--json"] + (["--as", who.login] if who else [])
+        result = await asyncio.to_thread(
+            runner.invoke, orders_app, arguments, input=f"{who.password}\n" if who else None
+        )
+        assert result.exit_code == 0, (words, result.output, result.exception)
+        return json.loads(result.stdout.splitlines()[-1])  # type: ignore[no-any-return]
+
+    meters, key, out = tmp_path / "meters", tmp_path / "cis.key", tmp_path / "list"
+    meters.write_text(f"{site.titles[2]} {site.places[site.titles[2]]}\n")
+    result = await asyncio.to_thread(
+        runner.invoke, orders_app,
+        ["sign", "disconnect", "--meters", str(meters), "--key", str(key), "--out", str(out), "--json"],
+    )  # fmt: skip
+    assert result.exit_code == 0, result.output
+    await run("trust-key", "customer system", f"{key}.pub", who=SAM)
+    order = str((await run("take", str(out), who=ANNA))["order"])
+    await run("approve", order, who=BEN)
+    head, _ = await site.ended(UUID(order))
+    assert head.counts == {"switched": 1}
+    shown = await run("status", order)
+    assert (shown["state"], shown["switched"], shown["approved_by"]) == ("ended", 1, 2)
+    back = str((await run("plan", "reconnect", "--reason", "paid", "--meter", str(site.titles[2]), who=BEN))["order"])
+    await site.ended(UUID(back))
+    assert site.is_on(2)
+    with pytest.raises(SwitchRefusedError, match="signed list"):
+        await site.desk.plan(ANNA, OWES, [site.titles[2]], site.window())
+    with pytest.raises(SwitchRefusedError, match="hangs nowhere"):
+        await site.desk.plan(ANNA, SAFETY, [SystemTitle(b"OAM\x00\x00\x00\x00\x09")], site.window())
+    with pytest.raises(SignInRefusedError):
+        await site.desk.plan(Person("nobody", "x"), SAFETY, [site.titles[2]], site.window())
+
+
+async def test_a_list_is_taken_approved_carried_out_and_paid_for(site: Site, tmp_path: Path) -> None:
     """One day: a key is trusted, a list cuts one of three, the rest is refused in words, and a payment reconnects."""
     desk = site.desk
     octets = site.list_of(OWES, 0, 1, 3)
@@ -265,51 +302,15 @@ async def test_a_list_is_taken_approved_carried_out_and_paid_for(site: Site) -> 
     assert took_s is not None
     assert took_s < 300
 
+    await by_command_line(site, tmp_path)
     await desk.end_hold(ANNA, place, held.hold_id)
     assert [hold.to_at is None for hold in await desk.holds(ANNA, place)] == [False]
     looks = await site.looks()
     acts = [(look["query"], look["reason"]) for look in looks if str(look["actor"]).startswith("process:")]
-    assert acts.count(("switch.disconnect", "non_payment")) == 1
+    assert acts.count(("switch.disconnect", "non_payment")) == 2
     assert ("switch.disconnect.ended", "hold") in acts
     assert ("switch.reconnect.ended", "cut_for_safety") in acts
     assert {str(place)} in [set(look["subjects"]) for look in looks if look["query"] == "orders.hold"]  # type: ignore[call-overload]  # JSON
     assert "medical" not in json.dumps(looks)
     for name in ("gateway", "command", "headend"):
         assert "medical" not in (site.settings.home.path / f"{name}.log").read_text()
-
-
-async def test_the_command_line_orders_approves_and_shows(site: Site, tmp_path: Path) -> None:
-    runner, home = CliRunner(), str(site.settings.home.path)
-
-    async def run(*words: str, who: Person | None = None) -> dict[str, object]:
-        arguments = [*words, "--home", home, "--json"] + (["--as", who.login] if who else [])
-        result = await asyncio.to_thread(
-            runner.invoke, orders_app, arguments, input=f"{who.password}\n" if who else None
-        )
-        assert result.exit_code == 0, (words, result.output, result.exception)
-        return json.loads(result.stdout.splitlines()[-1])  # type: ignore[no-any-return]
-
-    assert command_line is not None
-    meters, key, out = tmp_path / "meters", tmp_path / "cis.key", tmp_path / "list"
-    meters.write_text(f"{site.titles[2]} {site.places[site.titles[2]]}\n")
-    result = await asyncio.to_thread(
-        runner.invoke, orders_app,
-        ["sign", "disconnect", "--meters", str(meters), "--key", str(key), "--out", str(out), "--json"],
-    )  # fmt: skip
-    assert result.exit_code == 0, result.output
-    await run("trust-key", "customer system", f"{key}.pub", who=SAM)
-    order = str((await run("take", str(out), who=ANNA))["order"])
-    await run("approve", order, who=BEN)
-    head, _ = await site.ended(UUID(order))
-    assert head.counts == {"switched": 1}
-    shown = await run("status", order)
-    assert (shown["state"], shown["switched"], shown["approved_by"]) == ("ended", 1, 2)
-    back = str((await run("plan", "reconnect", "--reason", "paid", "--meter", str(site.titles[2]), who=BEN))["order"])
-    await site.ended(UUID(back))
-    assert site.is_on(2)
-    with pytest.raises(SwitchRefusedError, match="signed list"):
-        await site.desk.plan(ANNA, OWES, [site.titles[2]], site.window())
-    with pytest.raises(SwitchRefusedError, match="hangs nowhere"):
-        await site.desk.plan(ANNA, SAFETY, [SystemTitle(b"OAM\x00\x00\x00\x00\x09")], site.window())
-    with pytest.raises(SignInRefusedError):
-        await site.desk.plan(Person("nobody", "x"), SAFETY, [site.titles[2]], site.window())

@@ -9,7 +9,8 @@ from uuid import UUID
 
 from openami.app.desk import Decided
 from openami.app.switch_desk import SwitchDesk
-from openami.app.switch_orders import OrderHead, OrderState, SwitchRefusedError, switched
+from openami.app.switch_orders import SwitchRefusedError
+from openami.app.switch_standing import OrderHead, OrderState, switched
 from openami.app.web.two_person import desk_act, order_view, require_seen
 from openami.headend.switching.life import GOOD, WORDS, ItemCode, SwitchTurn
 from openami.headend.switching.order import SwitchAction, SwitchReason, SwitchSubject

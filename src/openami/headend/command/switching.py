@@ -23,46 +23,34 @@ from zoneinfo import ZoneInfo
 
 from openami.contracts.command import CommandClass, CommandOutcome, OutcomeKind, Refusal
 from openami.headend.command.ports import ApprovalRequest, CommandRefusedError, CommandUnavailableError, Warrant
+from openami.headend.command.switch_items import OrderItems
+from openami.headend.command.switch_step import asked_of
 from openami.headend.switching.blocks import BlockCode, SwitchFacts, SwitchRules, block_of
-from openami.headend.switching.list_file import OrderList, read_list
 from openami.headend.switching.order import (
     SwitchAction,
     SwitchItem,
     SwitchOrderError,
     SwitchReason,
     SwitchSubject,
-    decode_item,
     subject_of,
 )
 from openami.kernel.clock import Clock
 from openami.kernel.ids import SystemTitle
-from openami.kernel.obis import Obis
-from openami.protocol import apdu as messages
-from openami.protocol.apdu.services import ActionRequest, SetRequest
-from openami.protocol.axdr import Data, Tag
-from openami.protocol.cosem.reference import AttributeRef, MethodRef
-from openami.protocol.errors import PeerError
 from openami.security.access.order import (
     Order,
     OrderBook,
     OrderKind,
     OrdersUnavailableError,
-    digest_of_items,
     good_approvals,
 )
 from openami.security.keys.level import SecurityLevel
 
-SWITCH, LIMITER = Obis.from_text("0.0.96.3.10.255"), Obis.from_text("0.0.17.0.0.255")
-OPEN, CLOSE = MethodRef(70, SWITCH, 1), MethodRef(70, SWITCH, 2)
-THRESHOLD = AttributeRef(71, LIMITER, 4)
 LIST_CHANGED = "list_changed"
 """Said of an order whose items, or whose signed list, are not what was approved."""
 BOOK_S = 1.0
 """Real time for which the orders that were read last are good: a withdrawn one stops within it."""
-MAX_ORDERS_HELD = 64
 MAX_SENT = 20_000
 """Commands whose outcome is waited for."""
-_ZERO = Data(Tag.INTEGER, 0)
 
 
 class SwitchFactSource(Protocol):
@@ -112,13 +100,6 @@ class SwitchEngines:
 
 
 @dataclass(frozen=True, slots=True)
-class _Held:
-    """The items of an order by title, once their digest agreed; None where they are not what was approved."""
-
-    items: dict[bytes, SwitchItem] | None
-
-
-@dataclass(frozen=True, slots=True)
 class _Found:
     order: Order
     subject: SwitchSubject
@@ -149,7 +130,7 @@ class SwitchApprovals:
         self._engines, self._rules, self._zone = engines, rules, zone
         self._real_now, self._clock = real_now, clock
         self._read: tuple[datetime, tuple[Order, ...]] | None = None
-        self._held: OrderedDict[tuple[UUID, bytes, tuple[bytes, ...]], _Held] = OrderedDict()
+        self.items = OrderItems(engines.book, engines.facts.list_keys)
         self._sent: OrderedDict[UUID, tuple[UUID, bytes]] = OrderedDict()
 
     async def find(self, request: ApprovalRequest) -> Warrant | None:
@@ -226,11 +207,11 @@ class SwitchApprovals:
                 approvals = good_approvals(order, now=now, people=subject.people) or await self._by_list(order, subject)
                 if not approvals:
                     continue
-                held = await self._items(order, subject)
-                if held.items is None:
-                    is_changed = is_changed or await self._names(order, request.title)
+                items = await self.items.of(order, subject)
+                if items is None:
+                    is_changed = is_changed or await self.items.names(order, request.title)
                     continue
-                item = held.items.get(request.title.octets)
+                item = items.get(request.title.octets)
                 if item is not None and await self._is_free(order, subject, item):
                     good.append(_Found(order, subject, item, approvals))
         except OrdersUnavailableError as error:
@@ -249,49 +230,10 @@ class SwitchApprovals:
         return await self._engines.book.is_free(order_id, item.encode(), most=subject.most_uses)
 
     async def _by_list(self, order: Order, subject: SwitchSubject) -> tuple[UUID, ...]:
-        """Return the list's own voice where a signed list is enough; :meth:`_items` looks at its signature."""
+        """Return the list's own voice where a signed list is enough; its signature is looked at with its items."""
         if subject.people > 1 or not order.document or order.withdrawn_at is not None:
             return ()
         return (order.subject.order_id,)
-
-    async def _names(self, order: Order, title: SystemTitle) -> bool:
-        items = await self._engines.book.items(order.subject.order_id)
-        return any(octets.startswith(title.octets) for octets in items)
-
-    async def _items(self, order: Order, subject: SwitchSubject) -> _Held:
-        """Return the items of an order, believed once they are what was approved."""
-        # A key that may sign no more voids what it has signed, also what was believed before.
-        keys = tuple(await self._engines.facts.list_keys()) if order.document else ()
-        key = order.subject.order_id, order.subject.digest(), keys
-        held = self._held.get(key)
-        if held is None:
-            held = _Held(await self._believed(order, subject, keys))
-            if held.items is None:
-                # Looked at anew each time: whoever mends it shall not have to wait.
-                return held
-            self._held[key] = held
-            while len(self._held) > MAX_ORDERS_HELD:
-                self._held.popitem(last=False)
-        self._held.move_to_end(key)
-        return held
-
-    async def _believed(
-        self, order: Order, subject: SwitchSubject, keys: Sequence[bytes]
-    ) -> dict[bytes, SwitchItem] | None:
-        octets = await self._engines.book.items(order.subject.order_id)
-        if digest_of_items(octets) != order.subject.items_digest:
-            return None
-        try:
-            items = {item.title.octets: item for item in map(decode_item, octets)}
-            if len(items) != len(octets):
-                return None
-            if subject.needs_list or order.document:
-                signed = read_list(order.document, public_keys=keys)
-                if not _is_of(signed, order, subject, items):
-                    return None
-        except SwitchOrderError:
-            return None
-        return items
 
     def _require_level(self, title: SystemTitle) -> None:
         level = self._engines.level_of(title.octets)
@@ -326,37 +268,6 @@ class SwitchApprovals:
             now=self._real_now(),
             domain_now=self._clock.now(),
         )
-
-
-def asked_of(plaintext: bytes) -> tuple[SwitchAction, int] | None:
-    """Return the action, and the limit [W], that a plain APDU asks for; None where it is none of our steps.
-
-    Args:
-        plaintext: the APDU before it is sealed.
-    """
-    try:
-        request = messages.decode(plaintext)
-    except PeerError:
-        return None
-    if isinstance(request, ActionRequest) and request.parameter == _ZERO:
-        if request.method == OPEN:
-            return SwitchAction.DISCONNECT, 0
-        if request.method == CLOSE:
-            return SwitchAction.RECONNECT, 0
-    if isinstance(request, SetRequest) and request.attribute == THRESHOLD and request.selection is None:
-        value = request.value
-        if value.tag is Tag.DOUBLE_LONG_UNSIGNED and value.integer is not None:
-            return SwitchAction.LIMIT, value.integer
-    return None
-
-
-def _is_of(signed: OrderList, order: Order, subject: SwitchSubject, items: dict[bytes, SwitchItem]) -> bool:
-    """Tell whether an order is a signed list, all of it and nothing else. Its id is the list's: a list serves once."""
-    return (
-        (signed.list_id, signed.subject) == (order.subject.order_id, subject)
-        and signed.window.intersection(order.subject.window) == order.subject.window
-        and dict(signed.places) == {item.title: item.service_point_id for item in items.values()}
-    )
 
 
 def _subject(order: Order) -> SwitchSubject | None:

@@ -6,12 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from openami.contracts.command import Refusal
+from openami.headend.command.switch_step import plain_step
 from openami.headend.command.switching import LIST_CHANGED
 from openami.headend.ports import DownlinkUnavailableError, SealingRefusedError, SealingUnavailableError
 from openami.headend.profiles import MeterProfile, UnknownProfileError
 from openami.headend.session.session import CONTROL, MANAGEMENT, SessionFailedError
 from openami.headend.session.switch_ports import SwitchEngines, SwitchWay
-from openami.headend.session.switching import LOAD_VOLTAGE_NAME, limit_load, plain_step, switch_supply
+from openami.headend.session.switching import LOAD_VOLTAGE_NAME, limit_load, switch_supply
 from openami.headend.switching.life import Happened, ItemCode, Report, SwitchTurn
 from openami.headend.switching.order import SwitchAction, SwitchSubject
 from openami.protocol.association.client import ClientAssociation

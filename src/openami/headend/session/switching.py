@@ -7,17 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from openami.headend.command.switching import CLOSE, OPEN, SWITCH, THRESHOLD
+from openami.headend.command.switch_step import CLOSE, OPEN, SWITCH, THRESHOLD, ZERO
 from openami.headend.profiles.model import Scale
 from openami.headend.switching.life import Happened, ItemCode, Report
 from openami.headend.switching.order import SwitchAction
 from openami.kernel.obis import Obis
-from openami.protocol import apdu as messages
-from openami.protocol.apdu.services import ActionRequest, SetRequest
 from openami.protocol.association.client import ClientAssociation
 from openami.protocol.association.ports import AccessRefusedError, ActionRefusedError
 from openami.protocol.association.steps import Steps
-from openami.protocol.axdr import Data, Tag, u32
+from openami.protocol.axdr import u32
 from openami.protocol.cosem.reference import AttributeRef
 from openami.protocol.errors import PeerError
 
@@ -28,21 +26,6 @@ LOAD_VOLTAGE = AttributeRef(3, LOAD_VOLTAGE_NAME, 2)
 MOST_LOAD_V = 20.0
 """Of an open switch. More than what leaks: a generator, a neighbor's cord, or a switch that did not open."""
 READY_FOR_RECONNECTION = 2
-_ZERO = Data(Tag.INTEGER, 0)
-_INVOKE = 0xC1
-
-
-def plain_step(action: SwitchAction, limit_w: int = 0) -> bytes:
-    """Return the plain APDU that an order comes down to: what the command process is asked for before the air is used.
-
-    Args:
-        action: what is done.
-        limit_w: of a LIMIT.
-    """
-    if action is SwitchAction.LIMIT:
-        return messages.encode(SetRequest(_INVOKE, THRESHOLD, None, u32(limit_w)))
-    method = OPEN if action is SwitchAction.DISCONNECT else CLOSE
-    return messages.encode(ActionRequest(_INVOKE, method, _ZERO))
 
 
 def switch_supply(
@@ -75,7 +58,7 @@ def switch_supply(
             return Happened(Report.ENDED, ItemCode.LOAD_VOLTAGE, f"{volts:.0f} V")
     note()
     try:
-        yield from client.call(CLOSE if wants_on else OPEN, _ZERO)
+        yield from client.call(CLOSE if wants_on else OPEN, ZERO)
     except ActionRefusedError as error:
         return Happened(Report.ENDED, ItemCode.METER_REFUSED, error.result.name.lower(), was_sent=True)
     note()

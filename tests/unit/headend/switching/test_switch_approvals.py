@@ -22,15 +22,8 @@ from tests.unit.headend.test_classify import LIMIT, ON, SCRIPT
 
 from openami.contracts.command import CommandClass, CommandOutcome, OutcomeKind, Refusal
 from openami.headend.command.ports import ApprovalRequest, CommandRefusedError, CommandUnavailableError, Warrant
-from openami.headend.command.switching import (
-    CLOSE,
-    LIST_CHANGED,
-    OPEN,
-    THRESHOLD,
-    SwitchApprovals,
-    SwitchEngines,
-    asked_of,
-)
+from openami.headend.command.switch_step import CLOSE, OPEN, THRESHOLD, asked_of
+from openami.headend.command.switching import LIST_CHANGED, SwitchApprovals, SwitchEngines
 from openami.headend.switching.blocks import BlockCode, Stop, SwitchFacts
 from openami.headend.switching.order import SwitchAction, SwitchItem, SwitchReason, SwitchSubject
 from openami.headend.switching.rules_file import rules_of
