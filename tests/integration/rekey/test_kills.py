@@ -72,7 +72,7 @@ class Trouble:
             self.left -= 1
             await process.kill()
             await process.start()
-            await self._work(self.dice.choice((0, 1, 3, 8, 20, 60)))
+            await self._work(self.dice.choice((0, 1, 3, 8, 20)))
             await process.kill()
             self.killed[name] += 1
         await process.start()

@@ -19,7 +19,7 @@ from openami.headend.command.key_orders import EVERY_METER, NAMED_METERS
 from openami.headend.keeping.budget import CellBudget, CellPolicy
 from openami.headend.keeping.rekey import Cause, RekeyPolicy, RekeyStep
 from openami.headend.listening.intake import Accepted
-from openami.headend.ports import Lease, SealingRefusedError
+from openami.headend.ports import DownlinkUnavailableError, Lease, SealingRefusedError
 from openami.headend.session.rekey_group import COUNTER_LIMIT, GroupRekey, RekeyEngines
 from openami.headend.session.rollout import Way
 from openami.kernel.ids import SystemTitle
@@ -62,10 +62,13 @@ class Asked:
 
     def __init__(self, refusal: Refusal = Refusal.UNKNOWN_TITLE) -> None:
         self.refusal = refusal
+        self.has_no_route = False
         self.titles: list[SystemTitle] = []
 
     async def begin_keys(self, title: SystemTitle) -> tuple[int, bool]:
         self.titles.append(title)
+        if self.has_no_route:
+            raise DownlinkUnavailableError("not handed over: no collector hears this meter now")
         raise SealingRefusedError("no master key", self.refusal)
 
 
@@ -208,6 +211,20 @@ async def test_a_group_that_is_refused_for_want_of_approval_rests(rig: Rig) -> N
     assert "waits" in rig.group.words
     await rig.turn(later_s=61.0)
     assert len(rig.asked.titles) > first
+
+
+async def test_a_meter_that_no_collector_hears_waits_ever_longer_and_keeps_its_place(rig: Rig) -> None:
+    rig.asked.has_no_route = True
+    rig.book.add(EVERY_METER)
+    rig.hear([1])
+    await rig.turn()
+    (job,) = rig.store.jobs.values()
+    assert (job.step, job.tries, job.words) == (RekeyStep.DUE, 1, "not handed over: no collector hears this meter now")
+    assert job.not_before_s - rig.now.timestamp() == 60.0
+    await rig.turn(later_s=59.0)
+    assert len(rig.asked.titles) == 1
+    await rig.turn(later_s=2.0)
+    assert rig.store.jobs[job.meter_id].not_before_s - rig.now.timestamp() == 120.0
 
 
 async def test_a_cell_without_air_keeps_its_meters_waiting() -> None:

@@ -302,9 +302,11 @@ class GroupRekey:
         port = self.way.port_of(job.title)
         if port is None:
             return None
-        engines = self.engines
+        engines, gone = self.engines, 0
 
         async def note_sent(generation: int) -> None:
+            nonlocal gone
+            gone = generation
             await engines.store.keep(self.lease, sent(job, generation, now_s=self._now_s()))
 
         way = KeyWay(self.way.sessions, engines.keys, engines.refresh)
@@ -319,7 +321,10 @@ class GroupRekey:
                 self._refused_until_s = self._now_s() + REFUSED_PAUSE_S
             self.words = f"waits: {error}"
             log.warning("keys_refused", group=self.lease.group, error=str(error))
-        except (SealingUnavailableError, DownlinkUnavailableError, VaultUnavailableError) as error:
+        except DownlinkUnavailableError as error:
+            # Mostly that no collector hears this meter: it must not take others' turns every few seconds.
+            return Tried(RekeyReport.UNCERTAIN if gone else RekeyReport.NO_ANSWER, str(error), gone)
+        except (SealingUnavailableError, VaultUnavailableError) as error:
             log.warning("keys_unavailable", group=self.lease.group, error=str(error))
         return None
 
