@@ -212,9 +212,10 @@ def test_what_two_people_release_passes_once_and_still_counts() -> None:
     assert second.held_id in {one.held_id for one in rig.guard.held}
 
 
-def test_a_release_is_not_used_up_by_a_command_that_no_collector_took() -> None:
-    rig = Rig()
+def test_a_release_is_not_used_up_by_a_command_that_no_collector_took_and_then_by_no_kill(tmp_path: Path) -> None:
+    rig = Rig(tmp_path)
     rig.passed([switch(m) for m in range(11)])
+    rig.guard.look_around(now_ms=rig.now_ms)
     [kept] = rig.guard.held
     rig.guard.release({kept.held_id})
     rig.words.clear()
@@ -224,6 +225,9 @@ def test_a_release_is_not_used_up_by_a_command_that_no_collector_took() -> None:
     assert ([one.held_id for one in rig.guard.held], rig.words) == ([kept.held_id], [])
     assert rig.says(switch(10)) is None
     assert (list(rig.guard.held), [w.kind for w in rig.words]) == ([], [WordKind.RELEASED])
+    rig.start()
+    rig.guard.release({kept.held_id})
+    assert rig.says(switch(10)) is Refusal.QUARANTINED
 
 
 def test_a_release_does_not_lift_what_a_feeder_can_bear() -> None:

@@ -9,26 +9,26 @@ Source: requirements R3.6, R3.8 (bounds that no role can pass); attacks A14, A15
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Hashable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from uuid import UUID
 
 import structlog
 
-from openami.contracts.command import SWITCHING, Command, CommandEffect, Refusal
+from openami.contracts.command import SWITCHING, Command, Refusal
 from openami.contracts.directive import Directive
 from openami.contracts.directive_body import decode_released
 from openami.contracts.threshold import BUILT_IN, Thresholds, decode_thresholds
-from openami.contracts.threshold_word import ThresholdRule, ThresholdWord, WordKind
+from openami.contracts.threshold_word import ThresholdWord, WordKind
+from openami.network.gateway.thresholds.bounds import beyond
 from openami.network.gateway.thresholds.held import HELD, HeldCommand, HeldCommands
 from openami.network.gateway.thresholds.judge import KEPT, Over, Reach, Switched, SwitchingJudge
 from openami.network.gateway.thresholds.record import Passed, PassedRecord, RecordError
+from openami.network.gateway.thresholds.voice import ThresholdVoice
 
 PASSED = "passed_commands"
 """Name of the record in the gateway's folder."""
 TIDY_EVERY_MS = 60_000
-CALM_MS = 60_000
-"""A refusal that is not kept is told once in this time for each rule and feeder or meter: who is refused asks on."""
 _log = structlog.get_logger(__name__)
 
 
@@ -52,16 +52,14 @@ class SwitchingGuard:
         now_ms: int = 0,
         thresholds: Thresholds = BUILT_IN,
     ) -> None:
-        self._gateway_id = gateway_id
-        self._tell = tell
+        self._voice = ThresholdVoice(gateway_id, tell)
+        self._voice.version = thresholds.version
         self._judge = SwitchingJudge(thresholds)
         self._record = PassedRecord(folder / PASSED if folder else None, now_ms=now_ms)
         self.held = HeldCommands(folder / HELD if folder else None)
-        self._told_ms: dict[tuple[ThresholdRule, Hashable], int] = {}
         self._released: frozenset[UUID] = frozenset()
         self._passing: dict[UUID, HeldCommand] = {}
         self._tidied_ms = now_ms
-        self._blind_ms = -CALM_MS
         for passed in sorted(self._record.rows.values(), key=lambda p: p.at_ms):
             self._judge.count(passed.switched, now_ms=passed.at_ms)
 
@@ -79,7 +77,7 @@ class SwitchingGuard:
         """Hold to other thresholds from now on; what was counted stays counted."""
         if thresholds != self._judge.thresholds:
             self._judge.thresholds = thresholds
-            self._tell(ThresholdWord(WordKind.RENEWED, now_ms, self._gateway_id, thresholds.version))
+            self._voice.renewed(thresholds.version, now_ms=now_ms)
 
     def release(self, held_ids: Collection[UUID]) -> None:
         """Take the ids of all held commands that two people have released; each lets one command pass."""
@@ -104,10 +102,9 @@ class SwitchingGuard:
             command: verified, and with a route.
             now_ms: real time, milliseconds since the epoch.
         """
-        if (bound := self._beyond(command)) is not None:
-            refusal, reach = bound
-            self._say_refused(reach, command, now_ms)
-            return refusal
+        if (bound := beyond(command, self.thresholds)) is not None:
+            self._voice.refused(bound.reach, command, now_ms=now_ms)
+            return bound.refusal
         if command.effect not in SWITCHING:
             return None
         held = self.held.of(command)
@@ -122,8 +119,10 @@ class SwitchingGuard:
         released = self._passing.pop(command.request_id, None)
         if released is not None:
             self.held.let_go(released)
+            # At once: a kill must not make it serve twice.
+            self.held.keep()
             reach = Reach(released.rule, None, released.reached, released.limit)
-            self._say(WordKind.RELEASED, reach, command, now_ms, held_id=released.held_id)
+            self._voice.say(WordKind.RELEASED, reach, command, now_ms=now_ms, held_id=released.held_id)
 
     def take_back(self, command: Command) -> None:
         """Take back what :meth:`admit` has just counted: no collector took it. A release that it rested on stays."""
@@ -138,7 +137,7 @@ class SwitchingGuard:
         if now_ms - self._tidied_ms >= TIDY_EVERY_MS:
             self._tidied_ms = now_ms
             self._judge.sweep(now_ms=now_ms)
-            self._told_ms = {key: at_ms for key, at_ms in self._told_ms.items() if now_ms - at_ms < CALM_MS}
+            self._voice.tidy(now_ms=now_ms)
             self._record.tidy(now_ms=now_ms)
             self.held.tidy(now_ms=now_ms)
 
@@ -149,64 +148,21 @@ class SwitchingGuard:
         except RecordError as error:
             # What cannot be counted after a restart does not pass.
             _log.error("gateway.not_recorded", problem=str(error))
-            self._say_blind(now_ms)
+            self._voice.blind(now_ms=now_ms)
             return Refusal.BUSY
         for reach in self._judge.count(passed.switched, now_ms=now_ms):
-            self._say(WordKind.WARNED, reach, command, now_ms)
+            self._voice.say(WordKind.WARNED, reach, command, now_ms=now_ms)
         if released is not None:
             self._passing[command.request_id] = released
         return None
 
     def _refuse(self, command: Command, over: Over, now_ms: int) -> Refusal:
         if over.refusal not in KEPT:
-            self._say_refused(over.reach, command, now_ms)
+            self._voice.refused(over.reach, command, now_ms=now_ms)
             return over.refusal
         if (new := self.held.hold(command, over, now_ms=now_ms)) is not None:
-            self._say(WordKind.HELD, over.reach, command, now_ms, held_id=new.held_id)
+            self._voice.say(WordKind.HELD, over.reach, command, now_ms=now_ms, held_id=new.held_id)
         return over.refusal
-
-    def _beyond(self, command: Command) -> tuple[Refusal, Reach] | None:
-        limits, title = self._judge.thresholds, command.title.octets
-        if command.effect is CommandEffect.CLOCK:
-            if command.value > limits.clock_most_s or command.value < 0:
-                return Refusal.VALUE_BOUND, Reach(ThresholdRule.CLOCK, title, command.value, limits.clock_most_s)
-            if command.value > limits.clock_free_s and not command.approvals:
-                return Refusal.NEEDS_APPROVAL, Reach(ThresholdRule.CLOCK, title, command.value, limits.clock_free_s)
-        if command.effect is CommandEffect.LIMIT and command.value < limits.limit_least:
-            return Refusal.VALUE_BOUND, Reach(ThresholdRule.LIMIT, title, command.value, limits.limit_least)
-        return None
-
-    def _say_blind(self, now_ms: int) -> None:
-        if now_ms - self._blind_ms >= CALM_MS:
-            self._blind_ms = now_ms
-            self._tell(ThresholdWord(WordKind.BLIND, now_ms, self._gateway_id, self._judge.thresholds.version))
-
-    def _say_refused(self, reach: Reach, command: Command, now_ms: int) -> None:
-        key = (reach.rule, reach.key)
-        if now_ms - self._told_ms.get(key, -CALM_MS) >= CALM_MS:
-            self._told_ms[key] = now_ms
-            self._say(WordKind.REFUSED, reach, command, now_ms)
-
-    def _say(self, kind: WordKind, reach: Reach, command: Command, now_ms: int, *, held_id: UUID | None = None) -> None:
-        _log.warning("gateway.threshold", kind=kind.value, rule=reach.rule.value, reached=reach.reached, of=reach.limit)
-        self._tell(
-            ThresholdWord(
-                kind,
-                now_ms,
-                self._gateway_id,
-                self._judge.thresholds.version,
-                rule=reach.rule,
-                reached=reach.reached,
-                limit=reach.limit,
-                held_id=held_id,
-                title=command.title,
-                effect=command.effect,
-                order_id=command.order_id,
-                requester=command.requester,
-                feeder=command.feeder,
-                load_w=command.load_w,
-            )
-        )
 
 
 def _switched(command: Command) -> Switched:
