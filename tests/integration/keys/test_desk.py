@@ -5,38 +5,36 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.integration.keys.conftest import superuser
-from typer.testing import CliRunner, Result
+from tests.integration.keys.desk import (
+    FACTORY,
+    MADE,
+    SAM,
+    VERA,
+    openami_keys,
+    printed,
+    register,
+    register_people,
+    ship,
+)
 
-from openami.app.commands.keys import app
-from openami.app.desk import Person, SignInRefusedError
+from openami.app.desk import SignInRefusedError
 from openami.app.engines.postgres import SUPERUSER, PostgresEngine
-from openami.app.engines.rooms import room_database
 from openami.app.key_desk import KeyDesk
-from openami.app.process.web import RealClock, accounts_of
 from openami.app.settings import Home, Settings
-from openami.app.shipment import public_shipment_key, take_shipment
+from openami.app.shipment import take_shipment
 from openami.kernel.errors import MisuseError
-from openami.security.access.account import NewUser
 from openami.security.access.gate import AccessDeniedError
-from openami.security.access.role import Role
 from openami.security.audit.entry import AuditEntry
 from openami.security.keys.shipment import ShipmentError
 from openami.security.suites.curve import public_key_of
-from openami.sim.factory import MAKER, make_meters, sealed_shipment, shipment_document
-from openami.sim.maker import make_maker
+from openami.sim.factory import MAKER, make_meters, shipment_document
 
 pytestmark = pytest.mark.engines
-SAM = Person("sam@utility.example", "a long enough password of Sam")
-VERA = Person("vera@utility.example", "a long enough password of Vera")
-MADE = datetime(2026, 1, 5, tzinfo=UTC)
-FACTORY = make_maker(os.urandom)
 
 
 @pytest.fixture
@@ -45,47 +43,8 @@ def settings(postgres: PostgresEngine, short_tmp: Path, monkeypatch: pytest.Monk
     monkeypatch.setenv("OPENAMI_POSTGRES_URL", postgres.url(SUPERUSER))
     Settings(home=Home(short_tmp)).save()
     made = Settings.load(short_tmp)
-    asyncio.run(_people(made))
+    asyncio.run(register_people(made))
     return made
-
-
-async def _people(settings: Settings) -> None:
-    people = [
-        NewUser(SAM.login, frozenset({Role.SECADM}), SAM.password, display_name="Sam"),
-        NewUser(VERA.login, frozenset({Role.VIEWER}), VERA.password, display_name="Vera"),
-    ]
-    async with room_database(settings, "openami_access") as access:
-        await accounts_of(settings, access, RealClock()).register_users(people)
-
-
-def ship(settings: Settings, *, count: int = 3, name: str = "S-1", sealed: bool = True) -> Path:
-    """Let the factory write a shipment for this utility."""
-    meters = [replace(m, serial=f"{name}/{m.serial}") for m in make_meters(count, secret=os.urandom)]
-    document = shipment_document(meters, shipment_id=name, made_at=MADE)
-    place = settings.home.path / f"{name}.shipment"
-    place.touch(mode=0o600)
-    if sealed:
-        key = asyncio.run(public_shipment_key(settings))
-        octets = sealed_shipment(document, maker=FACTORY, recipient_key=key, dice=os.urandom)
-        place.write_bytes(octets)
-        place.chmod(0o644)
-    else:
-        place.write_text(document)
-    return place
-
-
-def register(settings: Settings) -> None:
-    asyncio.run(KeyDesk(settings).register_maker(SAM, MAKER, public_key_of(FACTORY.signing_key)))
-
-
-def openami_keys(settings: Settings, *words: str, typed: str | None = None) -> Result:
-    return CliRunner().invoke(app, [*words, "--home", str(settings.home.path)], input=typed)
-
-
-def printed(settings: Settings, *words: str, typed: str | None = None) -> Any:
-    result = openami_keys(settings, *words, "--json", typed=typed)
-    assert result.exit_code == 0, result.output
-    return json.loads(result.stdout.splitlines()[-1])
 
 
 def test_a_sealed_shipment_of_a_registered_maker_is_taken_and_any_other_is_not(settings: Settings) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -11,10 +12,14 @@ from pathlib import Path
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 from tests.integration.keys.conftest import AT, shipment
+from tests.integration.keys.desk import SAM, printed, register_people, ship
 from tests.integration.keys.softhsm import PIN, make_token, softhsm_module
 
+from openami.app.engines.postgres import SUPERUSER, PostgresEngine
+from openami.app.key_desk import KeyDesk
 from openami.app.root_key import root_keys
-from openami.app.settings import Home
+from openami.app.settings import Home, Settings
+from openami.app.shipment import take_shipment
 from openami.security.adapters.root_file import FileRootKey
 from openami.security.adapters.root_pkcs11 import Pkcs11RootKey
 from openami.security.adapters.vault_postgres import PostgresVault
@@ -159,6 +164,26 @@ async def test_a_vault_moves_from_a_file_to_a_token_and_back_and_the_old_root_ke
     assert (await both.import_shipment(sent, at=AT)).already_taken
     assert await both.move_root(root) == 2
     assert not (await PostgresVault(engine, RootKeys((root,))).load()).spoiled
+
+
+@pytest.mark.engines
+def test_a_person_moves_the_root_key_into_the_token_and_the_tables_say_where_it_is(
+    postgres: PostgresEngine, short_tmp: Path, token: Pkcs11RootKey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAMI_POSTGRES_URL", postgres.url(SUPERUSER))
+    Settings(home=Home(short_tmp)).save()
+    settings = Settings.load(short_tmp)
+    asyncio.run(register_people(settings))
+    asyncio.run(take_shipment(settings, ship(settings, sealed=False), plain=True))
+    monkeypatch.setenv("OPENAMI_PKCS11_MODULE", str(token.module))
+    monkeypatch.setenv("OPENAMI_PKCS11_TOKEN", token.token)
+    monkeypatch.setenv("OPENAMI_PKCS11_PIN_FILE", str(token.pin_file))
+    place, keys = asyncio.run(KeyDesk(settings).move_root(SAM, to_token=True))
+    assert (place, keys) == (f"key openami-root of PKCS#11 token {token.token}", 2)
+    (short_tmp / "keys" / "root.key").unlink()
+    assert printed(settings, "status")["root_key"] == place
+    assert printed(settings, "rewrap", "--as", SAM.login, typed=SAM.password + "\n")["retired"] == [1]
+    assert asyncio.run(KeyDesk(settings).move_root(SAM, to_token=False))[0].endswith("keys/root.key")
 
 
 def test_the_environment_names_the_token_and_the_file_is_not_made_then(token: Pkcs11RootKey, tmp_path: Path) -> None:

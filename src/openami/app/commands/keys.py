@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
@@ -72,7 +73,9 @@ def list_keys(
         for m in meters:
             print(json.dumps(_meter_document(m, now)))
         return
-    table = Table("system title", "serial", "profile", "level", "keys", "in use for", "waiting", "master key")
+    table = Table(box=SIMPLE, pad_edge=False)
+    for name in ("system title", "serial", "profile", "level", "keys", "age", "new", "master"):
+        table.add_column(name, no_wrap=name in {"system title", "serial"})
     for m in meters[:SHOWN]:
         row = _meter_document(m, now)
         table.add_row(

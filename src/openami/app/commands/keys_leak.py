@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
@@ -75,13 +76,15 @@ def residual(
         print(json.dumps(document))
         return
     console = Console(markup=False)
-    table = Table("incident", "since", "meters", "renewed", "left", "reason")
+    table = Table("incident", "since", "meters", "renewed", "left", "reason", box=SIMPLE, pad_edge=False)
     for p in incidents:
-        since = p.incident.marked_at.isoformat(timespec="minutes")
+        since = f"{p.incident.marked_at:%Y-%m-%d %H:%MZ}"
         left = p.meters - p.renewed
-        table.add_row(str(p.incident.incident_id), since, str(p.meters), str(p.renewed), str(left), p.incident.reason)
+        table.add_row(
+            str(p.incident.incident_id)[:8], since, str(p.meters), str(p.renewed), str(left), p.incident.reason
+        )
     console.print(table)
-    rows = Table("system title", "serial", "leaked and in use", "what is next")
+    rows = Table("system title", "serial", "leaked and in use", "what is next", box=SIMPLE, pad_edge=False)
     for m in meters[:SHOWN]:
         rows.add_row(str(m.system_title), m.serial, _leaked(m), next_step(m))
     console.print(rows)
