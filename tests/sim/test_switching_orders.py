@@ -233,7 +233,7 @@ async def test_a_withdrawn_order_ends_the_meters_whose_turn_had_not_come() -> No
     withdrawn = replace(field.book.orders[order.subject.order_id], withdrawn_at=field.now)
     field.book.orders[order.subject.order_id] = withdrawn
     await field.run(2 * HOUR)
-    assert field.codes(order) == {ItemCode.SWITCHED: done, ItemCode.WINDOW_OVER: 20 - done}
+    assert field.codes(order) == {ItemCode.SWITCHED: done, ItemCode.WITHDRAWN: 20 - done}
 
 
 @pytest.mark.parametrize("dies_at", range(1, 9))

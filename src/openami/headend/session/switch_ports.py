@@ -15,7 +15,7 @@ from openami.headend.session.session import Sessions
 from openami.headend.switching.life import SwitchTurn
 from openami.headend.switching.order import SwitchSubject
 from openami.kernel.ids import SystemTitle
-from openami.security.access.order import OrderBook
+from openami.security.access.order import Order, OrderBook
 
 
 class SwitchStore(Protocol):
@@ -65,6 +65,18 @@ class SwitchLog(Protocol):
         ...
 
 
+class SwitchOrderBook(OrderBook, Protocol):
+    """Orders, those that stand no more included. Raises as :class:`~openami.security.access.order.OrderBook`."""
+
+    async def order(self, order_id: UUID) -> Order:
+        """Return one order.
+
+        Raises:
+            OrderRefusedError: there is none of this id.
+        """
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class SwitchEngines:
     """What a group's owner needs to carry out orders, beside what asking has.
@@ -76,7 +88,7 @@ class SwitchEngines:
         sealing: is asked whether a step may go, before any air is used for it.
     """
 
-    book: OrderBook
+    book: SwitchOrderBook
     store: SwitchStore
     log: SwitchLog
     sealing: Sealing

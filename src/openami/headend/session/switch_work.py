@@ -48,6 +48,7 @@ from openami.kernel.ids import SystemTitle
 from openami.security.access.order import (
     Order,
     OrderKind,
+    OrderRefusedError,
     OrdersUnavailableError,
     digest_of_items,
     good_approvals,
@@ -110,9 +111,9 @@ class GroupSwitching:
         try:
             standing = await self._standing()
             await self._adopt(standing)
+            await self._end_strays(standing, now_s)
         except OrdersUnavailableError as error:
             raise StateUnavailableError(str(error)) from error
-        await self._end_strays(standing, now_s)
         await self._begin(standing, now_s)
 
     async def close(self) -> None:
@@ -166,15 +167,25 @@ class GroupSwitching:
 
     async def _end_strays(self, standing: dict[UUID, _Standing], now_s: float) -> None:
         """End meters whose order was withdrawn, or whose time is over."""
+        withdrawn: dict[UUID, bool] = {}
         for turn in await self.engines.store.strays(self.partitions, list(standing)):
             if (turn.order_id, turn.title) in self._tasks:
                 continue
-            code = ItemCode.WINDOW_OVER
-            if turn.was_sent:
+            if turn.order_id not in withdrawn:
+                withdrawn[turn.order_id] = await self._is_withdrawn(turn.order_id)
+            code = ItemCode.WITHDRAWN if withdrawn[turn.order_id] else ItemCode.WINDOW_OVER
+            if turn.was_sent or turn.state is ItemState.RUNNING:
                 code = ItemCode.UNCONFIRMED
-            elif turn.tries:
+            elif turn.tries and not withdrawn[turn.order_id]:
                 code = ItemCode.NOT_COMMUNICATING
             await self._end(ended(turn, code, now_s=now_s), None)
+
+    async def _is_withdrawn(self, order_id: UUID) -> bool:
+        try:
+            return (await self.engines.book.order(order_id)).withdrawn_at is not None
+        except OrderRefusedError:
+            # Nobody has ordered it: nothing of it is done.
+            return True
 
     async def _begin(self, standing: dict[UUID, _Standing], now_s: float) -> None:
         busy = len(self._tasks) + len(self._rests_until_s)

@@ -49,6 +49,10 @@ class MemoryOrders:
             if o.subject.kind is kind and o.withdrawn_at is None and o.subject.window.holds(now)
         ]  # fmt: skip
 
+    async def order(self, order_id: UUID) -> Order:
+        self._require()
+        return self.orders[order_id]
+
     async def items(self, order_id: UUID) -> Sequence[bytes]:
         self._require()
         return sorted(self.listed[order_id])
