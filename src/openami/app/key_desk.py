@@ -5,28 +5,31 @@ What is read here shows where keys stand and never a key. Rotation has a desk of
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from hashlib import sha256
+from pathlib import Path
 from uuid import UUID, uuid4
 
 from openami.app.desk import Act, Actor, acting
 from openami.app.engines.rooms import room_database
 from openami.app.root_key import file_root, token_root
 from openami.app.settings import Settings, real_now
-from openami.app.shipment import root_key
+from openami.app.shipment import root_key, take_shipment
 from openami.kernel.errors import MisuseError
 from openami.kernel.ids import SystemTitle
 from openami.security.access.policy import Kind
+from openami.security.adapters.shipment_file import read_shipment_octets
 from openami.security.adapters.vault_postgres import PostgresVault
 from openami.security.keys.alert import KeyAlert
 from openami.security.keys.groups import KeyGroup
 from openami.security.keys.level import SecurityLevel
 from openami.security.keys.makers import MakerKey
 from openami.security.keys.marks import Incident, IncidentProgress, Residual
-from openami.security.keys.ports import RootKey
+from openami.security.keys.ports import RootKey, ShipmentReport
 from openami.security.keys.rewrap import Place
 from openami.security.keys.roots import RootKeys
 from openami.security.keys.status import MeterKeys, VaultStatus
@@ -89,6 +92,17 @@ class KeyDesk:
         """Return every key of a maker that was ever registered."""
         async with self._vault() as vault:
             return await vault.makers()
+
+    async def take_shipment(self, person: Actor, path: Path, *, plain: bool) -> ShipmentReport:
+        """Take a shipment as :func:`openami.app.shipment.take_shipment` does, in a person's name.
+
+        Raises:
+            ShipmentError: see there; nothing was taken.
+        """
+        digest = sha256(await asyncio.to_thread(read_shipment_octets, path)).hexdigest()
+        note = f"file sha256 {digest}{', though no maker sealed it' if plain else ''}"
+        async with acting(self._settings, person, Act(Kind.KEYS, "keys.import", note)):
+            return await take_shipment(self._settings, path, plain=plain)
 
     async def compromise(
         self, person: Actor, titles: Sequence[SystemTitle], *, reason: str, masters: bool

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -181,6 +182,16 @@ def test_a_person_makes_a_group_puts_meters_into_it_and_renews_its_key(settings:
     assert set(shown["behind"]) == set(titles.read_text().split())
     assert "north" in openami_keys(settings, "group", "list").stdout
     assert isinstance(openami_keys(settings, "group", "renew", *by_sam).exception, MisuseError)
+
+
+def test_an_import_in_a_persons_name_is_in_the_audit_log(settings: Settings, postgres: PostgresEngine) -> None:
+    place = ship(settings, sealed=False)
+    words = ("import", str(place), "--plain", "--as", SAM.login)
+    assert printed(settings, *words, typed=SAM.password + "\n")["already_taken"] is False
+    with superuser(postgres) as connection:
+        bodies = [bytes(b) for (b,) in connection.execute("select body from audit.entry").fetchall()]
+    (entry,) = [e for e in map(AuditEntry.from_canonical, bodies) if e.query == "keys.import"]
+    assert (entry.allowed, sha256(place.read_bytes()).hexdigest() in entry.note) == (True, True)
 
 
 def test_moving_the_root_key_without_a_token_says_what_to_set(settings: Settings) -> None:

@@ -34,16 +34,25 @@ def import_shipment(
     plain: Annotated[
         bool, typer.Option("--plain", help="Take a file that no maker sealed, too: whoever carried it has its keys.")
     ] = False,
+    login: Annotated[
+        str, typer.Option("--as", metavar="LOGIN", help="Your staff login: the import is in the audit log then.")
+    ] = "",
     home: HomeOption = DEFAULT_HOME,
     json_output: JsonOption = False,
 ) -> None:
     """Take a shipment, whole or not at all. The same shipment again changes nothing."""
+    from openami.app.key_desk import KeyDesk
     from openami.app.settings import Settings
     from openami.app.shipment import take_shipment
     from openami.security.keys.shipment import ShipmentError
 
+    settings = Settings.load(home)
     try:
-        report = asyncio.run(take_shipment(Settings.load(home), file, plain=plain))
+        if login:
+            taking = KeyDesk(settings).take_shipment(keys_vault.person_of(login), file, plain=plain)
+        else:
+            taking = take_shipment(settings, file, plain=plain)
+        report = asyncio.run(taking)
     except ShipmentError as error:
         _print_findings(error, json_output=json_output)
         raise
