@@ -3,55 +3,26 @@
 from __future__ import annotations
 
 from collections import Counter
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
+from tests.sim.switching_day import MORNING, held_medical, paid, working_day
 from tests.sim.switching_field import NON_PAYMENT, OF_A_WORKING_DAY, PAID, SAFETY, Field
 from tests.unit.headend.switching.desk import ANNA, BEN, HOUR
 
 from openami.contracts.command import CommandClass, CommandEffect
 from openami.contracts.threshold import BUILT_IN
-from openami.headend.switching.blocks import BlockCode, Stop, SwitchFacts
 from openami.headend.switching.life import PACE_PER_H, WORDS, ItemCode, ItemState
-from openami.headend.switching.order import SwitchAction, SwitchItem, SwitchReason, SwitchSubject
-from openami.headend.switching.rules_file import rules_of
-from openami.kernel.time import Period
+from openami.headend.switching.order import SwitchAction, SwitchReason, SwitchSubject
 from openami.meter.tampering import Tampering
 from openami.security.watch.alert import AlertRule
 
-MORNING = datetime(2026, 4, 14, 13, 5, tzinfo=UTC)
-"""Five past eight on a Tuesday in St. Louis: nothing binds, and the day is long."""
 MINUTE = timedelta(minutes=1)
 
 
-def paid(field: Field, item: SwitchItem) -> None:
-    """The customer information system says that this place has paid now."""
-    stop = Stop(BlockCode.PAID, frozenset({SwitchReason.NON_PAYMENT}), _always(field), field.now)
-    field.facts.known[item.service_point_id] = SwitchFacts(item.service_point_id, (stop,))
-
-
-def held_medical(field: Field, item: SwitchItem) -> None:
-    """The customer room holds this place for a medical reason; only that it holds is told."""
-    stop = Stop(BlockCode.HOLD, rules_of().stopped_by("medical", field.now.date()), _always(field))
-    field.facts.known[item.service_point_id] = SwitchFacts(item.service_point_id, (stop,))
-
-
-def _always(field: Field) -> Period:
-    return Period(field.now - HOUR, field.now + 1_000 * HOUR)
-
-
 async def test_of_a_list_of_200_exactly_180_switch_and_each_refusal_has_its_reason() -> None:
-    field = Field(200, MORNING)
+    field, order = await working_day()
     items = field.items()
-    order = field.list_of(NON_PAYMENT, items)
-    await field.run(MINUTE)
-    for item in items[:12]:
-        paid(field, item)
-    for item in items[12:17]:
-        held_medical(field, item)
-    field.silent.update(item.title for item in items[17:20])
-    await field.run(7 * HOUR)
-
     turns = field.turns.of(order.subject.order_id)
     assert field.codes(order) == {
         ItemCode.SWITCHED: 180,
@@ -74,6 +45,7 @@ async def test_of_a_list_of_200_exactly_180_switch_and_each_refusal_has_its_reas
     # Spread: no hour has more than the pace, and the gateway had nothing to say.
     ends_s = sorted(turn.ended_at_s or 0.0 for turn in turns if turn.code is ItemCode.SWITCHED)
     assert max(sum(at <= other < at + 3_600 for other in ends_s) for at in ends_s) <= PACE_PER_H + 3
+    assert field.words == []
     # What is medical is nowhere but in the customer room.
     said = " ".join([*(t.words for t in turns), *(str(e) for e in field.audit.entries), *map(str, field.words)])
     assert "medical" not in said

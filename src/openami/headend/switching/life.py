@@ -21,8 +21,8 @@ from uuid import UUID
 from openami.headend.switching.order import SwitchAction
 from openami.kernel.ids import SystemTitle
 
-PACE_PER_H = 40.0
-"""Disconnections an hour of one order: below the gateway's threshold for all of the utility, so that it stays quiet."""
+PACE_PER_H = 36.0
+"""Disconnections an hour of one order: below four fifths of what the gateway passes, at which it warns people."""
 BULK = 10
 """Meters of an order beyond which it is spread: what ten homes take is no step that a feeder feels."""
 MOST_SPREAD_SHARE = 0.8
@@ -216,7 +216,7 @@ def spread_s(action: SwitchAction, meters: int, *, window_left_s: float) -> floa
     A few meters have their turns at once, and so has everybody who waits to be reconnected: the gateway ramps those
     by the feeder's load.
 
-    >>> spread_s(SwitchAction.DISCONNECT, 200, window_left_s=8 * 3600.0) / 3600
+    >>> spread_s(SwitchAction.DISCONNECT, 180, window_left_s=8 * 3600.0) / 3600
     5.0
     >>> spread_s(SwitchAction.DISCONNECT, 10, window_left_s=3600.0)
     0.0
