@@ -56,7 +56,7 @@ class Trouble:
     async def make(self) -> None:
         """Make trouble until the kills are used up."""
         village = self.site.village
-        village.cut_share, village.lose_share = 0.02, 0.04
+        village.cut_share, village.lose_share = 0.08, 0.08
         others = [asyncio.create_task(work) for work in (self._order(), self._push())]
         try:
             await asyncio.gather(self._kill("command"), self._kill("headend"))
@@ -72,7 +72,7 @@ class Trouble:
             self.left -= 1
             await process.kill()
             await process.start()
-            await self._work(self.dice.choice((0, 1, 3, 8, 20)))
+            await self._work(self.dice.choice((0, 2, 8, 20, 40)))
             await process.kill()
             self.killed[name] += 1
         await process.start()
