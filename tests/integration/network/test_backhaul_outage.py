@@ -7,8 +7,8 @@ import os
 import pytest
 
 from openami.app.bench.outage import Outage, Outcome, play
-from openami.network.collector import LONGEST_WAIT_S, URGENT_WAIT_S, rest_s
 from openami.network.gateway import GatewayLimits
+from openami.network.reconnection import LONGEST_WAIT_S, URGENT_WAIT_S, rest_s
 
 
 @pytest.mark.engines

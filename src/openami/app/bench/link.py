@@ -28,7 +28,8 @@ from openami.app.engines.nats import NatsEngine, ensure_streams
 from openami.app.settings import Home, Settings, real_now
 from openami.contracts.frame import FrameClass
 from openami.kernel.ids import SystemTitle
-from openami.network.collector import LONGEST_WAIT_S, Collector, OfferedFrame
+from openami.network.collector import Collector, OfferedFrame
+from openami.network.reconnection import LONGEST_WAIT_S
 from openami.protocol.envelope import build_sealed, wrap
 from openami.protocol.envelope.ports import PUSH_SINK_PORT, PushPort
 from openami.security.pki import Role, client_context, ensure_identity
