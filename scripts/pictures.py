@@ -27,6 +27,7 @@ def pages(today: date, meter: str) -> dict[str, list[tuple[str, str]]]:
             ("usage", f"/usage?level=month&day={last_month}"),
             ("year", f"/usage?level=year&day={today.isoformat()}"),
             ("bills", "/bills"),
+            ("radio", "/radio"),
             ("my-data", "/my-data"),
         ],
         "staff": [
@@ -34,6 +35,10 @@ def pages(today: date, meter: str) -> dict[str, list[tuple[str, str]]]:
             ("meter", f"/meters/{meter}"),
             ("dead-letters", "/dead-letters"),
             ("unassigned", "/unassigned"),
+            ("orders", "/orders"),
+            ("keys", "/keys"),
+            ("collectors", "/collectors"),
+            ("gateway", "/gateway"),
         ],
     }
 

@@ -147,8 +147,35 @@ PAGES = {
         "/radio",
         "/my-data",
     ],
-    "staff": ["/", "/dead-letters", "/unassigned", "/collectors", "/gateway", "/keys"],
+    "staff": ["/", "/dead-letters", "/unassigned", "/collectors", "/gateway", "/keys", "/orders"],
 }
+
+
+FORMS = {
+    "/orders": "Order switching",
+    "/keys": "Say that keys leaked",
+    "/gateway": "Propose others",
+    "/collectors": "Report stolen collector 1",
+}
+
+
+@pytest.mark.parametrize("phone", [False, True], ids=["desktop", "phone"])
+def test_each_act_of_the_console_opens_by_keyboard_says_what_follows_and_can_be_left(
+    browser: Browser, demo: Demo, phone: bool
+) -> None:
+    page = opened(browser, demo, "staff", phone=phone)
+    problems: dict[str, list[str]] = {}
+    for address, act in FORMS.items():
+        page.goto(f"{demo.portal}{address}")
+        page.get_by_role("button", name=act).press("Enter")
+        form = page.locator("form")
+        expect(form.get_by_role("heading", level=2)).to_be_focused()
+        if found := violations(page):
+            problems[address] = found
+        form.get_by_role("button", name="Leave it").press("Enter")
+        expect(form).to_have_count(0)
+    page.context.close()
+    assert not problems, json.dumps(problems, indent=1)
 
 
 def meter_page(page: Page, demo: Demo) -> str:
