@@ -41,7 +41,7 @@ def show(report: Report) -> None:
     Console(width=max(130, Console().width), highlight=False).print(table)
     opened, shut = report.apdus
     print(f"{report.octets:,} octets searched; {opened:,} sealed APDUs opened, {shut} not; reads: {dict(report.reads)}")
-    print(f"orders: {dict(report.orders)}")
+    print(f"orders: {dict(report.orders)}; pages that did not answer: {report.refused or 'none'}")
     print(f"packets lost by the captures: {report.dropped}; octets missing in streams: {report.missing}")
     print(f"a word that a meter sent sealed was found in: {', '.join(sorted(report.planted)) or 'NOTHING'}")
     print(f"canaries where none belongs: {sum(len(line.found) for line in report.leaks)}")

@@ -20,7 +20,7 @@ from openami.headend.switching.order import SwitchAction, SwitchReason, SwitchSu
 from openami.kernel.ids import SystemTitle
 from openami.kernel.time import Period
 
-PATIENCE_S = 180.0
+PATIENCE_S = 300.0
 STEPS = (
     SwitchSubject(SwitchAction.DISCONNECT, SwitchReason.MOVE_OUT),
     SwitchSubject(SwitchAction.RECONNECT, SwitchReason.CUSTOMER_REQUEST),
@@ -38,7 +38,10 @@ async def carried_out(running: Site, titles: Sequence[SystemTitle]) -> Counter[s
     async def changed() -> bool:
         return await _keys_done(running) - before >= len(titles)
 
-    ended["keys changed"] = len(titles) if await _until(changed) else await _keys_done(running) - before
+    if not await _until(changed):
+        progress = (await keys.standing()).progress
+        ended.update({f"keys, {cause.value}: {left}": 1 for cause, left in progress.items()})
+    ended["keys changed"] = await _keys_done(running) - before
     desk = SwitchDesk(running.core)
     for subject in STEPS:
         now = real_now()

@@ -17,6 +17,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from pathlib import Path
 from secrets import token_bytes
 from typing import Any
@@ -45,6 +46,10 @@ from openami.security.suites.gcm import seal
 READS = ("registers", "voltage", "events")
 ROUNDS_S = 45.0
 """At sixty times the speed of the clock, three quarter-hours: every meter pushes three times."""
+CUSTOMER_PAGES = ["home", "radio", "who-looked", "bills"]
+STAFF_PAGES = [f"/staff/{page}" for page in (
+    "now", "dead-letters", "unassigned", "collectors", "service-levels", "orders", "alerts", "keys"
+)]  # fmt: skip
 LOOPBACKS = ("field", "dmz", "core")
 ROOMS = ("headend", "security", "mdm", "billing", "network", "grid", "field")
 """Schemas of rooms that are to know no customer."""
@@ -92,6 +97,7 @@ class Report:
         apdus: sealed APDUs that opened, and that did not.
         reads: how the reads by hand ended.
         orders: how new keys, disconnections and reconnections ended.
+        refused: pages that did not answer as they should, with their status.
         planted: where a word was found that a meter of the test sent sealed: the search must be able to find it.
     """
 
@@ -104,6 +110,7 @@ class Report:
     apdus: tuple[int, int] = (0, 0)
     reads: Counter[str] = field(default_factory=Counter)
     orders: Counter[str] = field(default_factory=Counter)
+    refused: dict[str, int] = field(default_factory=dict)
     planted: set[str] = field(default_factory=set)
 
     def line(self, place: str, form: str) -> Line:
@@ -246,10 +253,12 @@ def _live(running: Site, report: Report, planted: Canary, keys: Path, rounds_s: 
         report.reads[found["state"]] += 1
     book_of = {str(m.meter_id): m.identity.title for m in TerritoryFiles(running.meters.home.path / "territory").book()}
     report.orders = asyncio.run(carried_out(running, [book_of[meter] for meter in heard[:3]]))
-    seen = running.visit({"person": customer, "pages": ["/session", "/me/service-points"]}, key_log=keys)
-    points = json.loads(seen["pages"]["/me/service-points"][1])["service_points"]
-    home = f"/service-points/{points[0]['service_point_id']}/home"
-    running.visit({"person": customer, "pages": [home, "/me/access-log"]}, key_log=keys)
+    seen = running.visit({"person": customer, "pages": ["/session", "/me/service-points"]}, key_log=keys)["pages"]
+    place = json.loads(seen["/me/service-points"][1])["service_points"][0]["service_point_id"]
+    theirs = [f"/service-points/{place}/{page}" for page in CUSTOMER_PAGES]
+    for person, pages in ((customer, theirs), (staff, STAFF_PAGES)):
+        seen |= running.visit({"person": person, "pages": pages}, key_log=keys)["pages"]
+    report.refused = {page: status for page, (status, _) in seen.items() if status != HTTPStatus.OK}
     octets = asyncio.run(_planted_push(running, planted))
     for protocol in ("udp", "tcp"):
         running.push_from_carrier(octets, protocol=protocol)

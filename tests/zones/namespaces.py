@@ -28,6 +28,10 @@ class NoNamespacesError(Exception):
     """This machine lets us make no network namespaces; the text says why."""
 
 
+class ZoneCommandError(Exception):
+    """A command in a zone that stands failed: a fault of ours, not of the machine."""
+
+
 def tool(name: str) -> str:
     """Return where a program is: ordinary users lack /usr/sbin in their path.
 
@@ -67,13 +71,17 @@ class Net:
         return words
 
     def run(self, zone: str, *command: str, text: str | None = None) -> str:
-        """Run a command in a zone and return what it prints."""
+        """Run a command in a zone and return what it prints.
+
+        Raises:
+            ZoneCommandError: it failed; the text holds the end of what it said.
+        """
         done = subprocess.run(
             [*self.entering(zone), *command], input=text, capture_output=True, text=True, check=False, timeout=120,
             cwd=ROOT, env={**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'src'}"},
         )  # fmt: skip
         if done.returncode != 0:
-            raise NoNamespacesError(f"{' '.join(command[:3])} in {zone}: {done.stderr.strip()[-500:]}")
+            raise ZoneCommandError(f"{' '.join(command[:3])} in {zone}: {done.stderr.strip()[-500:]}")
         return done.stdout
 
     def rules(self, zone: str, file: Path | str) -> None:
@@ -124,11 +132,32 @@ def namespaces() -> Iterator[Net]:
         for zone in ZONES:
             before = [] if not net.within else [*_user_of(net), "--preserve-credentials"]
             net.holders[zone] = _held(stack, [], before)
-        for zone in ZONES:
-            _join(net, zone)
-        net.run(FIREWALL, tool("ip"), "link", "set", "dev", "lo", "up")
-        net.run(FIREWALL, "sh", "-c", _FORWARDING)
+        try:
+            for zone in ZONES:
+                _join(net, zone)
+            net.run(FIREWALL, tool("ip"), "link", "set", "dev", "lo", "up")
+            net.run(FIREWALL, "sh", "-c", _FORWARDING)
+            net.rules(FIREWALL, _WHAT_IT_TAKES)
+            net.rules(FIREWALL, "flush ruleset")
+        except ZoneCommandError as error:
+            raise NoNamespacesError(f"network namespaces cannot be joined and guarded here: {error}") from error
         yield net
+
+
+# What the rule sets and the test ask of the kernel: if it has these, whatever fails afterwards is a fault of ours.
+_WHAT_IT_TAKES = """
+table inet probe {
+  set seen { type ipv4_addr . inet_proto . inet_service; size 1024; flags dynamic; }
+  chain forward {
+    type filter hook forward priority filter; policy drop;
+    ct state established,related accept
+    tcp flags & (fin | syn | rst | ack) != syn counter drop
+    ip ttl 1 add @seen { ip saddr . ip protocol . th dport }
+    limit rate 10/second log prefix "probe: "
+    reject with icmpx admin-prohibited
+  }
+}
+"""
 
 
 # The kernel's own check of source addresses is off, so that the rules must do it.
@@ -147,10 +176,11 @@ def _held(stack: ExitStack, options: list[str], before: Sequence[str] = ()) -> s
     command = [*before, tool("unshare"), *options, "--net", "cat"]
     holder = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     stack.callback(_let_go, holder)
-    ours, deadline = Path("/proc/self/ns/net").readlink(), time.monotonic() + START_S
+    deadline = time.monotonic() + START_S
+    # It is `cat` once its namespaces are made and our user id is mapped into them.
     while True:
         try:
-            if Path(f"/proc/{holder.pid}/ns/net").readlink() != ours:
+            if Path(f"/proc/{holder.pid}/comm").read_text() == "cat\n":
                 break
         except OSError:
             pass

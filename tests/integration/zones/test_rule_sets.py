@@ -13,7 +13,7 @@ import pytest
 from tests.integration.zones.conftest import zones
 from tests.zones.layers import LAYERS, Layer
 from tests.zones.matrix import ALLOWED, FIREWALL, ZONES, Flow, address, router
-from tests.zones.namespaces import RULES, Net
+from tests.zones.namespaces import RULES, Net, ZoneCommandError
 from tests.zones.probing import PROTOCOLS, forget, sixes, sweep
 from tests.zones.sweep import ACK, SYN
 
@@ -127,3 +127,8 @@ def test_every_layer_holds_what_the_matrix_says_of_it() -> None:
     whole = next(layer for layer in LAYERS if layer.name == "all together")
     assert whole.expected == set(ALLOWED)
     assert replace(whole, name="x").pairs == whole.pairs
+
+
+def test_a_rule_set_that_does_not_load_is_a_fault_and_no_reason_to_skip(firewalled: Net) -> None:
+    with pytest.raises(ZoneCommandError, match="syntax error"):
+        firewalled.rules("dmz", "table inet broken { chain input { type filter nonsense } }")
