@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 from tests.attacks.marks import mark_by_name
 
@@ -25,6 +26,9 @@ from openami.app.settings import Home, Settings
 from openami.kernel.clock import FixedClock
 
 ROOT = Path(__file__).parent.parent
+# How long an example takes is this machine's affair; every test has a time limit of its own.
+hypothesis.settings.register_profile("openami", deadline=None)
+hypothesis.settings.load_profile("openami")
 SHARED_DATA = Path(os.environ.get("OPENAMI_TEST_DATA", ROOT.parent / "shared" / "data"))
 
 

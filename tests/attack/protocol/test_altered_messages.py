@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tracemalloc
 from pathlib import Path
-from time import perf_counter
+from time import process_time
 
 import pytest
 from tests.attack.protocol.invariants import DECODERS, check
@@ -63,9 +63,9 @@ COMPACT_NOTHING = "00 13 02 02 11 01 ffff 00 01 01"
 def test_the_largest_message_costs_little_time_and_memory(octets: bytes) -> None:
     tracemalloc.start()
     try:
-        began = perf_counter()
+        began = process_time()
         check(apdu.decode, octets)
-        took_s = perf_counter() - began
+        took_s = process_time() - began
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
