@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -62,7 +63,9 @@ class KeyRing:
         while at >= 0:
             whole = _whole(octets, at)
             if whole is not None:
-                yield from self._opened(whole, parse_sealed_header(whole), None)
+                # Two octets come together by chance often enough: what is no APDU has no length that fits.
+                with contextlib.suppress(PeerError):
+                    yield from self._opened(whole, parse_sealed_header(whole), None)
             at = octets.find(GENERAL_GLO, at + 1)
 
     def _apdu(self, apdu: bytes, sender: bytes, meter: bytes) -> Iterator[bytes]:
