@@ -59,7 +59,7 @@ test-web: web/node_modules/.ready ## Lint, types and unit tests of the web appli
 
 .PHONY: test-python
 test-python: setup compiled ## Doctests and tests: unit, property, golden, pair, contract, simulation, engines, browser.
-	pytest -q -m "not soak" -n 2 --dist loadgroup $(PYTEST_ARGS)
+	pytest -q -m "not soak" -n 2 --dist loadscope $(PYTEST_ARGS)
 
 .PHONY: peers
 peers: setup ## Print what other makers' DLMS stacks and ours make of each other; installs them into .peers.

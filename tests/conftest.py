@@ -18,6 +18,8 @@ from typing import Any
 import hypothesis
 import pytest
 from tests.attacks.marks import mark_by_name
+from tests.scheduling import PLATFORMS, PlatformsTogether
+from xdist.remote import Producer
 
 from openami.app.engines.migrate import migrate
 from openami.app.engines.nats import NatsEngine, ensure_streams
@@ -34,14 +36,17 @@ SHARED_DATA = Path(os.environ.get("OPENAMI_TEST_DATA", ROOT.parent / "shared" / 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep a file on one worker, and everything that starts a whole platform on the same one, one after another.
-
-    Also note on each test the attacks that it is about, before ``-m`` chooses.
-    """
+    """Note on each test the attacks that it is about, before ``-m`` chooses, and begin with what takes longest."""
     for item in items:
         mark_by_name(item)
-        whole = item.path.is_relative_to(ROOT / "tests" / "e2e")
-        item.add_marker(pytest.mark.xdist_group("platform" if whole else str(item.path)))
+    items.sort(key=lambda item: not item.nodeid.startswith(PLATFORMS))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> PlatformsTogether:
+    """Share the suite among workers as :mod:`tests.scheduling` says."""
+    config.option.loadscopereorder = False
+    return PlatformsTogether(config, log)
 
 
 def free_port() -> int:

@@ -24,7 +24,7 @@ _RUN = [
     "-n",
     "2",
     "--dist",
-    "loadgroup",
+    "loadscope",
     "--durations",
     "1",
     "--tb",
