@@ -32,7 +32,7 @@ from tests.e2e.own_meter import (
 )
 
 from openami.app.settings import Settings
-from openami.kernel.time import epoch_s
+from openami.kernel.time import epoch_s, local_date, zone_named
 from openami.network.collector import Collector, OfferedFrame
 
 pytestmark = [pytest.mark.e2e, pytest.mark.enable_socket, pytest.mark.timeout(300)]
@@ -232,7 +232,7 @@ async def test_a_meter_without_installation_waits_and_is_attached_back_to_its_in
     assert [i["start"] for i in shown.json()["installations"]] == [epoch_s(ends[0] - QUARTER)]
 
     async def readings() -> list[float]:
-        days = {e.astimezone().date().isoformat() for e in ends}
+        days = {local_date(end - QUARTER, zone_named(place.zone)).isoformat() for end in ends}
         span = f"from={min(days)}&to={max(days)}"
         answer = await staff.get(f"/service-points/{place.service_point_id}/intervals?{span}")
         assert answer.status_code == 200, answer.text

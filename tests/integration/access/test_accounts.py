@@ -121,6 +121,17 @@ async def test_guessing_is_stopped_even_with_the_right_password_and_others_go_on
     assert await accounts.sign_in(login="ada@example.org", password=WORD, address="192.0.2.9")
 
 
+async def test_who_signs_in_rightly_at_each_act_is_not_slowed_down(accounts: PostgresAccounts) -> None:
+    await accounts.register_users([NewUser("ada@example.org", frozenset({Role.OPERATOR}), WORD)])
+    for _ in range(PAIR_RULE.burst + 2):
+        assert await accounts.sign_in(login="ada@example.org", password=WORD, address="console") is not None
+    # And has no more guesses for it.
+    for _ in range(PAIR_RULE.burst):
+        await accounts.sign_in(login="ada@example.org", password="guess", address="console")
+    with pytest.raises(TooManyAttemptsError):
+        await accounts.sign_in(login="ada@example.org", password=WORD, address="console")
+
+
 async def test_one_place_that_guesses_on_does_not_lock_the_person_out_elsewhere(accounts: PostgresAccounts) -> None:
     await accounts.register_users([NewUser("ada@example.org", frozenset({Role.CUSTOMER}), WORD)])
     refused = 0
