@@ -192,6 +192,8 @@ class Headend:
     async def _poll_keys(self, stop: asyncio.Event) -> None:
         while not stop.is_set():
             await _sleep(stop, KEY_POLL_S)
+            if stop.is_set():
+                return
             try:
                 await self._engines.keys.refresh()
                 if self._engines.columns is not None:

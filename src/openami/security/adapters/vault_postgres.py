@@ -44,6 +44,8 @@ from openami.security.keys.shipment import Shipment, ShipmentError
 from openami.security.keys.status import MeterKeys, VaultStatus
 from openami.security.keys.table import KeyColumns
 
+_SNAPSHOT = text("set transaction isolation level repeatable read, read only")
+
 
 class PostgresVault:
     """A ``KeyVault`` and ``KeyChanges`` of :mod:`openami.security.keys.ports`, and its marks of what leaked.
@@ -56,7 +58,6 @@ class PostgresVault:
 
     def __init__(self, engine: AsyncEngine, root: RootKey, dice: Callable[[int], bytes] = os.urandom) -> None:
         self._engine = engine
-        self._snapshots = engine.execution_options(isolation_level="REPEATABLE READ")
         self._keys = InstallationKeys(root, dice)
 
     async def import_shipment(self, shipment: Shipment, *, at: datetime, is_signed: bool = False) -> ShipmentReport:
@@ -270,7 +271,10 @@ class PostgresVault:
     async def _reading(self) -> AsyncIterator[AsyncConnection]:
         """Hold one snapshot: a row and the installation key that it names are of one moment, whatever is re-wrapped."""
         try:
-            async with self._snapshots.connect() as connection:
+            async with self._engine.begin() as connection:
+                # Not as an option of the engine: that waits while it connects, and whoever is cancelled there keeps
+                # the connection for good.
+                await connection.execute(_SNAPSHOT)
                 yield connection
         except OperationalError as error:
             raise VaultUnavailableError(f"the vault does not answer: {type(error.orig).__name__}") from error
