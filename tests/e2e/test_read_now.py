@@ -98,7 +98,12 @@ async def test_a_meter_that_nobody_can_reach_is_said_in_words(demo: Demo, tmp_pa
         # Heard once, by a collector that then carries nothing down.
         async with own_collector(settings, tmp_path) as collector:
             await collector.offer([meter.push([row(end, 500) for end in last_quarters(1)])])
-            await asyncio.sleep(1.0)
+
+            async def heard() -> bool:
+                view = (await staff.get(f"/staff/meters/{meter.meter_id}")).json()
+                return view["last_frame"] is not None
+
+            await until(heard, what="the meter was heard")
         took_s, found = await asked(staff, str(meter.meter_id), "registers")
     assert found["state"] == "no_answer", found
     assert re.search(r"answer|hears", found["words"]), found["words"]
