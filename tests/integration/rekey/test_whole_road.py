@@ -94,6 +94,8 @@ async def _is_left_over(site: Site, dark: SystemTitle) -> None:
     assert "no answer" in shown["words"]
 
 
+@pytest.mark.soak
+@pytest.mark.timeout(600)
 async def test_named_meters_change_and_the_others_do_not(site: Site) -> None:
     named = list(site.village.disks)[:2]
     desk, (anna, ben) = RekeyDesk(site.settings), (Person(login, PASSWORD) for login in PEOPLE)
