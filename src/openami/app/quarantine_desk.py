@@ -12,8 +12,9 @@ from collections.abc import Collection, Sequence
 from datetime import timedelta
 from uuid import UUID, uuid4
 
-from openami.app.desk import Act, Actor, acting
+from openami.app.desk import Act, Actor
 from openami.app.engines.rooms import room_database
+from openami.app.order_desk import approve_order, is_over, make_order
 from openami.app.settings import Settings, real_now
 from openami.contracts.deadletter import RefusalReason
 from openami.contracts.directive_body import MAX_RELEASED
@@ -95,13 +96,8 @@ class QuarantineDesk:
             Period(now, now + WINDOW),
         )  # fmt: skip
         note = f"order {subject.order_id}: {len(ids)} frames, items {subject.items_digest.hex()}: {reason}"
-        async with (
-            acting(self._settings, person, Act(Kind.DEAD_LETTERS, "quarantine.release", note)) as principal,
-            room_database(self._settings, "openami_access") as engine,
-        ):
-            orders = PostgresOrders(engine)
-            await orders.make(Order(subject, principal.user_id, real_now(), len(items)), items, approval_id=uuid4())
-            return await orders.order(subject.order_id)
+        act = Act(Kind.DEAD_LETTERS, "quarantine.release", note)
+        return await make_order(self._settings, person, act, subject, items)
 
     async def approve(self, person: Actor, order_id: UUID) -> Order:
         """Give a second person's approval to an order that releases frames, and return it.
@@ -112,14 +108,7 @@ class QuarantineDesk:
                 :meth:`release`; this person approved it before.
         """
         order = await self._one(order_id)
-        act = Act(Kind.DEAD_LETTERS, "quarantine.approve", f"order {order_id}, digest {order.subject.digest().hex()}")
-        async with (
-            acting(self._settings, person, act) as principal,
-            room_database(self._settings, "openami_access") as engine,
-        ):
-            orders = PostgresOrders(engine)
-            await orders.approve(order.subject, approval_id=uuid4(), user_id=principal.user_id, at=real_now())
-            return await orders.order(order_id)
+        return await approve_order(self._settings, person, Kind.DEAD_LETTERS, "quarantine.approve", order)
 
     async def orders(self) -> Sequence[Order]:
         """Return orders of releases, the newest first."""
@@ -136,7 +125,7 @@ class QuarantineDesk:
             frames = frozenset()
         if order.subject.kind is not OrderKind.RELEASE or not frames:
             raise ReleaseRefusedError(f"order {order_id} releases no frames")
-        if order.withdrawn_at is not None or not order.subject.window.holds(real_now()):
+        if is_over(order):
             raise ReleaseRefusedError(f"order {order_id} is over")
         return order
 

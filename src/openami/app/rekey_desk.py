@@ -14,6 +14,7 @@ from uuid import UUID, uuid4
 
 from openami.app.desk import Act, Actor, acting
 from openami.app.engines.rooms import room_database
+from openami.app.order_desk import approve_order, is_over, make_order, withdraw_order
 from openami.app.settings import Settings, real_now
 from openami.app.shipment import root_key
 from openami.headend.adapters.rekeys_postgres import PostgresRekeys
@@ -23,7 +24,6 @@ from openami.kernel.errors import OpenAmiError
 from openami.kernel.ids import SystemTitle
 from openami.kernel.time import Period
 from openami.security.access.order import (
-    LAPSE,
     MAX_ITEMS,
     Order,
     OrderKind,
@@ -150,15 +150,7 @@ class RekeyDesk:
             SignInRefusedError, AccessDeniedError, AuditUnavailableError, OrderRefusedError, OrdersUnavailableError: as
                 :meth:`order_all`; this person approved it before.
         """
-        order = await self._one(order_id)
-        act = Act(Kind.KEYS, "keys.approve", f"order {order_id}, digest {order.subject.digest().hex()}")
-        async with (
-            acting(self._settings, person, act) as principal,
-            room_database(self._settings, "openami_access") as engine,
-        ):
-            orders = PostgresOrders(engine)
-            await orders.approve(order.subject, approval_id=uuid4(), user_id=principal.user_id, at=real_now())
-            return await orders.order(order_id)
+        return await approve_order(self._settings, person, Kind.KEYS, "keys.approve", await self._one(order_id))
 
     async def withdraw(self, person: Actor, order_id: UUID) -> None:
         """Let nothing more begin by an order. What has gone to a meter is still found out and proved.
@@ -167,9 +159,7 @@ class RekeyDesk:
             As :meth:`approve`.
         """
         await self._one(order_id)
-        act = Act(Kind.KEYS, "keys.withdraw", f"order {order_id}")
-        async with acting(self._settings, person, act), room_database(self._settings, "openami_access") as engine:
-            await PostgresOrders(engine).withdraw(order_id, at=real_now())
+        await withdraw_order(self._settings, person, Kind.KEYS, "keys.withdraw", order_id)
 
     async def retry(self, person: Actor, title: SystemTitle | None) -> int:
         """Begin anew what failed, of one meter or of all; return how many.
@@ -187,34 +177,13 @@ class RekeyDesk:
         window = Period(now, now + timedelta(seconds=round(days * 86_400)))
         subject = OrderSubject(uuid4(), OrderKind.KEYS, action, reason, digest_of_items(items), window)
         note = f"order {subject.order_id}: {action}; {len(items)} meters, items {subject.items_digest.hex()}: {reason}"
-        async with (
-            acting(self._settings, person, Act(Kind.KEYS, "keys.order", note)) as principal,
-            room_database(self._settings, "openami_access") as engine,
-        ):
-            orders = PostgresOrders(engine)
-            await orders.make(Order(subject, principal.user_id, real_now(), len(items)), items, approval_id=uuid4())
-            return await orders.order(subject.order_id)
+        return await make_order(self._settings, person, Act(Kind.KEYS, "keys.order", note), subject, items)
 
     async def _one(self, order_id: UUID) -> Order:
         async with room_database(self._settings, "openami_headend") as engine:
             order = await PostgresOrders(engine).order(order_id)
         if order.subject.kind is not OrderKind.KEYS:
             raise RekeyRefusedError(f"order {order_id} is one of {order.subject.kind.value}, not of keys")
-        if order.withdrawn_at is not None or not order.subject.window.holds(real_now()):
+        if is_over(order):
             raise RekeyRefusedError(f"order {order_id} is over")
         return order
-
-
-def standing_words(order: Order) -> str:
-    """Return how an order stands, in words."""
-    now = real_now()
-    if order.withdrawn_at is not None:
-        return "withdrawn"
-    if good_approvals(order, now=now):
-        return "approved by two people"
-    if not order.subject.window.holds(now):
-        return "over"
-    newest = max((a.made_at for a in order.approvals), default=None)
-    if newest is not None and newest + LAPSE < now:
-        return "lapsed: order it anew"
-    return "waits for a second person"

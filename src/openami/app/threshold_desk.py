@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID, uuid4
 
-from openami.app.desk import Act, Actor, acting
+from openami.app.desk import Act, Actor
 from openami.app.engines.rooms import room_database
+from openami.app.order_desk import approve_order, is_over, make_order, withdraw_order
 from openami.app.settings import Settings, real_now
 from openami.contracts.errors import ContractError
 from openami.contracts.release_item import command_item
@@ -23,12 +24,10 @@ from openami.headend.command.ordered_facts import thresholds_item
 from openami.kernel.errors import MisuseError, OpenAmiError
 from openami.kernel.time import Period
 from openami.security.access.order import (
-    LAPSE,
     Order,
     OrderKind,
     OrderSubject,
     digest_of_items,
-    good_approvals,
 )
 from openami.security.access.policy import Kind
 from openami.security.adapters.order_postgres import PostgresOrders
@@ -146,14 +145,7 @@ class ThresholdDesk:
                 :meth:`propose`; this person approved it before.
         """
         order = await self._one(order_id)
-        act = Act(Kind.THRESHOLD, "thresholds.approve", f"order {order_id}, digest {order.subject.digest().hex()}")
-        async with (
-            acting(self._settings, person, act) as principal,
-            room_database(self._settings, "openami_access") as engine,
-        ):
-            orders = PostgresOrders(engine)
-            await orders.approve(order.subject, approval_id=uuid4(), user_id=principal.user_id, at=real_now())
-            return await orders.order(order_id)
+        return await approve_order(self._settings, person, Kind.THRESHOLD, "thresholds.approve", order)
 
     async def withdraw(self, person: Actor, order_id: UUID) -> None:
         """Let an order change nothing any more; thresholds that are in force stay.
@@ -162,9 +154,7 @@ class ThresholdDesk:
             As :meth:`approve`.
         """
         await self._one(order_id)
-        act = Act(Kind.THRESHOLD, "thresholds.withdraw", f"order {order_id}")
-        async with acting(self._settings, person, act), room_database(self._settings, "openami_access") as engine:
-            await PostgresOrders(engine).withdraw(order_id, at=real_now())
+        await withdraw_order(self._settings, person, Kind.THRESHOLD, "thresholds.withdraw", order_id)
 
     async def _order(
         self,
@@ -180,38 +170,16 @@ class ThresholdDesk:
         window = Period(now, now + WINDOW)
         subject = OrderSubject(uuid4(), kind, action, reason, digest_of_items(items), window)
         act = Act(Kind.THRESHOLD, f"thresholds.{kind.value}", f"order {subject.order_id}: {note}")
-        async with (
-            acting(self._settings, person, act) as principal,
-            room_database(self._settings, "openami_access") as engine,
-        ):
-            order = Order(subject, principal.user_id, real_now(), len(items), document=document)
-            orders = PostgresOrders(engine)
-            await orders.make(order, items, approval_id=uuid4())
-            return await orders.order(subject.order_id)
+        return await make_order(self._settings, person, act, subject, items, document=document)
 
     async def _one(self, order_id: UUID) -> Order:
         async with room_database(self._settings, "openami_headend") as engine:
             order = await PostgresOrders(engine).order(order_id)
         if order.subject.kind not in KINDS:
             raise ThresholdRefusedError(f"order {order_id} is one of {order.subject.kind.value}, not of thresholds")
-        if order.withdrawn_at is not None or not order.subject.window.holds(real_now()):
+        if is_over(order):
             raise ThresholdRefusedError(f"order {order_id} is over")
         return order
-
-
-def standing_words(order: Order) -> str:
-    """Return how an order stands, in words."""
-    now = real_now()
-    if order.withdrawn_at is not None:
-        return "withdrawn"
-    if good_approvals(order, now=now):
-        return "approved by two people"
-    if not order.subject.window.holds(now):
-        return "over"
-    newest = max((a.made_at for a in order.approvals), default=None)
-    if newest is not None and newest + LAPSE < now:
-        return "lapsed: order it anew"
-    return "waits for a second person"
 
 
 def _read(order: Order) -> Thresholds | None:

@@ -14,7 +14,8 @@ from typer.testing import CliRunner
 
 from openami.app.commands.keys import app as keys_command
 from openami.app.desk import Person, SignInRefusedError
-from openami.app.rekey_desk import RekeyDesk, RekeyRefusedError, standing_words
+from openami.app.order_desk import standing_words
+from openami.app.rekey_desk import RekeyDesk, RekeyRefusedError
 from openami.headend.keeping.rekey import Cause, RekeyProgress
 from openami.kernel.ids import SystemTitle
 from openami.security.access.order import OrderRefusedError

@@ -166,7 +166,7 @@ def _job_document(job: Rekey) -> dict[str, Any]:
 
 
 def _order_document(order: Order) -> dict[str, Any]:
-    from openami.app.rekey_desk import standing_words
+    from openami.app.order_desk import standing_words
 
     return {
         "order": str(order.subject.order_id),

@@ -102,7 +102,7 @@ def approve(
 
 
 def _say(order: Order, *, json_output: bool) -> None:
-    from openami.app.threshold_desk import standing_words
+    from openami.app.order_desk import standing_words
 
     people = len({a.human_id for a in order.approvals})
     state = standing_words(order)

@@ -149,7 +149,7 @@ def _show_words(found: list[ThresholdWord], *, json_output: bool) -> None:
 
 
 def _order_document(order: Order) -> dict[str, Any]:
-    from openami.app.threshold_desk import standing_words
+    from openami.app.order_desk import standing_words
 
     return {
         "order": str(order.subject.order_id),
