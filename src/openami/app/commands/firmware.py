@@ -15,11 +15,12 @@ from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
+from openami.app.commands.person import person_of, print_wide
 from openami.app.commands.platform import DEFAULT_HOME, HomeOption, JsonOption
 from openami.kernel.errors import MisuseError
 
 if TYPE_CHECKING:
-    from openami.app.firmware_desk import FirmwareDesk, Person
+    from openami.app.firmware_desk import FirmwareDesk
     from openami.headend.session.rollout_ports import CampaignHead
 
 app = typer.Typer(help="Bring firmware to meters, in waves and under two people's approval.", no_args_is_help=True)
@@ -76,7 +77,7 @@ def plan(
         Period(now, now + timedelta(days=window_days)),
     )
     note = "signature not checked here" if maker_key is None else "signed by its maker"
-    campaign_id = asyncio.run(_desk(home).plan(_person(login), wish, note=note))
+    campaign_id = asyncio.run(_desk(home).plan(person_of(login), wish, note=note))
     _say(
         {"campaign": str(campaign_id), "waits_for": "approval by a second person"},
         f"Campaign {campaign_id} is planned. Another person lets it begin: openami firmware approve {campaign_id}",
@@ -120,7 +121,7 @@ def approve(
 ) -> None:
     """Approve a campaign that somebody else has planned: this image, these meters, this window."""
     octets = _octets_of(image, MAX_FILE_OCTETS) if image is not None else None
-    subject = asyncio.run(_desk(home).approve(_person(login), campaign, image=octets))
+    subject = asyncio.run(_desk(home).approve(person_of(login), campaign, image=octets))
     _say(
         {
             "campaign": str(campaign),
@@ -197,7 +198,7 @@ def status(
 def _change(home: Path, campaign: UUID, login: str, state: str, *, json_output: bool) -> None:
     from openami.headend.keeping.campaign import CampaignState
 
-    asyncio.run(_desk(home).change(_person(login), campaign, CampaignState(state)))
+    asyncio.run(_desk(home).change(person_of(login), campaign, CampaignState(state)))
     _say({"campaign": str(campaign), "state": state}, f"Campaign {campaign} is {state}.", json_output=json_output)
 
 
@@ -223,10 +224,7 @@ def _show_heads(heads: list[dict[str, Any]]) -> None:
     for one in heads:
         done = f"{one['confirmed']} of {one['meters']}"
         table.add_row(one["campaign"], one["image"], one["state"], done, str(one["failed_meters"]), one["words"])
-    # As wide as it must be: half an id tells nobody anything.
-    console = Console(markup=False)
-    console.width = max(console.width, 120)
-    console.print(table)
+    print_wide(table, columns=120)
 
 
 def _show_one(document: dict[str, Any]) -> None:
@@ -249,12 +247,6 @@ def _desk(home: Path) -> FirmwareDesk:
     from openami.app.settings import Settings
 
     return FirmwareDesk(Settings.load(home))
-
-
-def _person(login: str) -> Person:
-    from openami.app.firmware_desk import Person
-
-    return Person(login, typer.prompt(f"Password of {login}", hide_input=True, err=True))
 
 
 def _say(document: dict[str, Any], words: str, *, json_output: bool) -> None:

@@ -15,6 +15,7 @@ from rich.table import Table
 
 from openami.app.commands import keys_leak, keys_rotate, keys_vault
 from openami.app.commands.keys_groups import group_app
+from openami.app.commands.person import person_of
 from openami.app.commands.platform import DEFAULT_HOME, HomeOption, JsonOption
 from openami.kernel.errors import MisuseError
 
@@ -49,7 +50,7 @@ def import_shipment(
     settings = Settings.load(home)
     try:
         if login:
-            taking = KeyDesk(settings).take_shipment(keys_vault.person_of(login), file, plain=plain)
+            taking = KeyDesk(settings).take_shipment(person_of(login), file, plain=plain)
         else:
             taking = take_shipment(settings, file, plain=plain)
         report = asyncio.run(taking)

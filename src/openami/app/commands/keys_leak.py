@@ -12,7 +12,8 @@ from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
-from openami.app.commands.keys_vault import LoginOption, desk_of, person_of, say
+from openami.app.commands.keys_vault import LoginOption, desk_of, say
+from openami.app.commands.person import person_of
 from openami.app.commands.platform import DEFAULT_HOME, HomeOption, JsonOption
 from openami.kernel.errors import MisuseError
 from openami.kernel.ids import BadSystemTitleError, SystemTitle

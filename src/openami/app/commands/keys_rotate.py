@@ -11,14 +11,13 @@ from uuid import UUID
 
 import typer
 from rich.box import SIMPLE
-from rich.console import Console
 from rich.table import Table
 
+from openami.app.commands.person import person_of, print_wide
 from openami.app.commands.platform import DEFAULT_HOME, HomeOption, JsonOption
 from openami.kernel.errors import MisuseError
 
 if TYPE_CHECKING:
-    from openami.app.desk import Person
     from openami.app.rekey_desk import RekeyDesk
     from openami.headend.keeping.rekey import Rekey
     from openami.kernel.ids import SystemTitle
@@ -53,7 +52,7 @@ def status(home: HomeOption = DEFAULT_HOME, json_output: JsonOption = False) -> 
             table.add_row(cause.value, *(str(getattr(progress, name)) for name in names))
         if not rows:
             table.add_row("none", *(str(getattr(RekeyProgress(), name)) for name in names))
-        _print(table)
+        print_wide(table, columns=230)
         word = "holds" if found.is_ordered else "is missing: nothing changes (openami keys rotate order --standing)"
         print(f"An order of two people {word}. At most {found.policy.per_hour:.0f} meters an hour.")
     if left_over:
@@ -76,7 +75,7 @@ def left_over(
             table.add_column(column, no_wrap=column != "how it stands")
         for row in map(_job_document, found):
             table.add_row(row["meter"], row["cause"], row["step"], str(row["tries"]), row["since"], row["words"])
-        _print(table)
+        print_wide(table, columns=230)
     if found:
         raise typer.Exit(1)
 
@@ -98,7 +97,7 @@ def order(
     """Order new keys. It begins once another person has approved it."""
     if sum((standing, every, bool(profile), meters is not None)) != 1:
         raise MisuseError("say one of --standing, --all, --profile and --meters")
-    desk, person = _desk(home), _person(login)
+    desk, person = _desk(home), person_of(login)
     if standing:
         made = asyncio.run(desk.order_all(person, reason=reason, days=days))
     else:
@@ -112,7 +111,7 @@ def approve(
     order_id: OrderArgument, login: LoginOption, home: HomeOption = DEFAULT_HOME, json_output: JsonOption = False
 ) -> None:
     """Approve what somebody else has ordered: exactly these meters, in this window."""
-    _say(asyncio.run(_desk(home).approve(_person(login), order_id)), json_output=json_output)
+    _say(asyncio.run(_desk(home).approve(person_of(login), order_id)), json_output=json_output)
 
 
 @app.command()
@@ -120,7 +119,7 @@ def withdraw(
     order_id: OrderArgument, login: LoginOption, home: HomeOption = DEFAULT_HOME, json_output: JsonOption = False
 ) -> None:
     """Withdraw an order. Nothing more begins; what has gone to a meter is still proved."""
-    asyncio.run(_desk(home).withdraw(_person(login), order_id))
+    asyncio.run(_desk(home).withdraw(person_of(login), order_id))
     document = {"order": str(order_id), "state": "withdrawn"}
     print(json.dumps(document) if json_output else f"Order {order_id} is withdrawn.")
 
@@ -138,7 +137,7 @@ def orders(home: HomeOption = DEFAULT_HOME, json_output: JsonOption = False) -> 
     for row in rows:
         cells = (row["order"], row["action"], str(row["meters"] or "all"), row["until"], row["state"], row["reason"])
         table.add_row(*cells)
-    _print(table)
+    print_wide(table, columns=230)
 
 
 @app.command()
@@ -149,7 +148,7 @@ def retry(
     json_output: JsonOption = False,
 ) -> None:
     """Begin anew what failed for good: after a master key was put right, for example."""
-    count = asyncio.run(_desk(home).retry(_person(login), _title(meter) if meter else None))
+    count = asyncio.run(_desk(home).retry(person_of(login), _title(meter) if meter else None))
     print(json.dumps({"begun": count}) if json_output else f"{count} meters are due again.")
 
 
@@ -215,21 +214,8 @@ def _title(word: str) -> SystemTitle:
         raise MisuseError(str(error)) from error
 
 
-def _print(table: Table) -> None:
-    # As wide as it must be: half an id tells nobody anything.
-    console = Console(markup=False)
-    console.width = max(console.width, 230)
-    console.print(table)
-
-
 def _desk(home: Path) -> RekeyDesk:
     from openami.app.rekey_desk import RekeyDesk
     from openami.app.settings import Settings
 
     return RekeyDesk(Settings.load(home))
-
-
-def _person(login: str) -> Person:
-    from openami.app.desk import Person
-
-    return Person(login, typer.prompt(f"Password of {login}", hide_input=True, err=True))

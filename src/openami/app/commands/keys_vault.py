@@ -11,11 +11,11 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from openami.app.commands.person import person_of
 from openami.app.commands.platform import DEFAULT_HOME, HomeOption, JsonOption
 from openami.kernel.errors import MisuseError
 
 if TYPE_CHECKING:
-    from openami.app.desk import Person
     from openami.app.key_desk import KeyDesk
 
 LoginOption = Annotated[str, typer.Option("--as", metavar="LOGIN", help="Your staff login; the password is asked.")]
@@ -55,9 +55,9 @@ def rewrap(
     """Make a new installation key and wrap every key under it while everything runs. Safe to stop at any moment."""
     from rich.progress import Progress, TextColumn
 
+    person = person_of(login)
     with Progress(TextColumn("{task.completed} keys wrapped"), console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("", total=None)
-        person = person_of(login, bar)
         done = asyncio.run(
             desk_of(home).rewrap(person, go_on=go_on, told=lambda keys: bar.update(task, completed=keys))
         )
@@ -184,18 +184,6 @@ def desk_of(home: Path) -> KeyDesk:
     from openami.app.settings import Settings
 
     return KeyDesk(Settings.load(home))
-
-
-def person_of(login: str, progress: Any = None) -> Person:
-    """Ask for a person's password."""
-    from openami.app.desk import Person
-
-    if progress is not None:
-        progress.stop()
-    password = typer.prompt(f"Password of {login}", hide_input=True, err=True)
-    if progress is not None:
-        progress.start()
-    return Person(login, password)
 
 
 def say(document: dict[str, Any], words: str, *, json_output: bool) -> None:

@@ -19,13 +19,13 @@ from openami.app.commands.orders_words import (
     desk_of,
     head_document,
     octets_of,
-    person_of,
     say,
     show_heads,
     show_one,
     titles_of,
     turn_document,
 )
+from openami.app.commands.person import person_of
 from openami.app.commands.platform import DEFAULT_HOME, HomeOption, JsonOption
 from openami.headend.switching.order import SwitchAction, SwitchReason
 

@@ -13,7 +13,8 @@ import typer
 from rich.box import SIMPLE
 from rich.table import Table
 
-from openami.app.commands.orders_words import LoginOption, PlaceArgument, console, desk_of, octets_of, person_of, say
+from openami.app.commands.orders_words import LoginOption, PlaceArgument, console, desk_of, octets_of, say
+from openami.app.commands.person import person_of
 from openami.app.commands.platform import DEFAULT_HOME, HomeOption, JsonOption
 from openami.customer.supply import HoldKind
 from openami.kernel.errors import MisuseError

@@ -15,7 +15,6 @@ from rich.table import Table
 from openami.kernel.errors import MisuseError
 
 if TYPE_CHECKING:
-    from openami.app.desk import Person
     from openami.app.switch_desk import SwitchDesk
     from openami.app.switch_standing import OrderHead
     from openami.headend.switching.life import SwitchTurn
@@ -107,13 +106,6 @@ def desk_of(home: Path) -> SwitchDesk:
     from openami.app.switch_desk import SwitchDesk
 
     return SwitchDesk(Settings.load(home))
-
-
-def person_of(login: str) -> Person:
-    """Ask for the password of a login."""
-    from openami.app.desk import Person
-
-    return Person(login, typer.prompt(f"Password of {login}", hide_input=True, err=True))
 
 
 def say(document: dict[str, Any], words: str, *, json_output: bool) -> None:

@@ -11,16 +11,15 @@ from uuid import UUID
 
 import typer
 from rich.box import SIMPLE
-from rich.console import Console
 from rich.table import Table
 
+from openami.app.commands.person import person_of, print_wide
 from openami.app.commands.platform import DEFAULT_HOME, HomeOption, JsonOption
 from openami.contracts.deadletter import RefusalReason
 from openami.contracts.directive_body import ID_OCTETS
 from openami.kernel.errors import MisuseError
 
 if TYPE_CHECKING:
-    from openami.app.desk import Person
     from openami.app.quarantine_desk import QuarantineDesk
     from openami.security.access.order import Order
 
@@ -63,9 +62,7 @@ def list_frames(
             str(row["refused"]), str(row["reason"]), str(row["system_title"]), str(row["collector"]),
             str(row["octets"]), str(row["state"]), str(shown),
         )  # fmt: skip
-    console = Console(markup=False)
-    console.width = max(console.width, 150)
-    console.print(table)
+    print_wide(table, columns=150)
 
 
 @app.command()
@@ -87,7 +84,7 @@ def release(
     wanted = [_id(text) for text in ids or ()]
     if reason is not None:
         wanted = asyncio.run(desk.chosen(reason=reason, collector_id=collector))
-    _say(asyncio.run(desk.release(_person(login), wanted, reason=why)), json_output=json_output)
+    _say(asyncio.run(desk.release(person_of(login), wanted, reason=why)), json_output=json_output)
 
 
 @app.command()
@@ -98,7 +95,7 @@ def approve(
     json_output: JsonOption = False,
 ) -> None:
     """Approve what somebody else has ordered: exactly these frames."""
-    _say(asyncio.run(_desk(home).approve(_person(login), order)), json_output=json_output)
+    _say(asyncio.run(_desk(home).approve(person_of(login), order)), json_output=json_output)
 
 
 def _say(order: Order, *, json_output: bool) -> None:
@@ -134,9 +131,3 @@ def _desk(home: Path) -> QuarantineDesk:
     from openami.app.settings import Settings
 
     return QuarantineDesk(Settings.load(home))
-
-
-def _person(login: str) -> Person:
-    from openami.app.desk import Person
-
-    return Person(login, typer.prompt(f"Password of {login}", hide_input=True, err=True))

@@ -11,14 +11,13 @@ from uuid import UUID
 
 import typer
 from rich.box import SIMPLE
-from rich.console import Console
 from rich.table import Table
 
+from openami.app.commands.person import person_of, print_wide
 from openami.app.commands.platform import DEFAULT_HOME, HomeOption, JsonOption
 from openami.kernel.errors import MisuseError
 
 if TYPE_CHECKING:
-    from openami.app.desk import Person
     from openami.app.threshold_desk import ThresholdDesk
     from openami.contracts.threshold_word import ThresholdWord
     from openami.security.access.order import Order
@@ -74,7 +73,7 @@ def orders(home: HomeOption = DEFAULT_HOME, json_output: JsonOption = False) -> 
         table.add_column(column, no_wrap=True)
     for row in rows:
         table.add_row(row["order"], row["action"], row["made"], row["until"], row["state"])
-    _print(table)
+    print_wide(table, columns=190)
 
 
 @app.command()
@@ -93,7 +92,7 @@ def propose(
             document = source.read(MAX_THRESHOLDS_OCTETS + 1)
     except OSError as error:
         raise MisuseError(f"{file} cannot be read: {error.strerror or type(error).__name__}") from error
-    _say(asyncio.run(_desk(home).propose(_person(login), document, reason=reason)), json_output=json_output)
+    _say(asyncio.run(_desk(home).propose(person_of(login), document, reason=reason)), json_output=json_output)
 
 
 @app.command()
@@ -105,7 +104,7 @@ def release(
     json_output: JsonOption = False,
 ) -> None:
     """Let kept commands pass, each once, as soon as another person has approved it and their order asks again."""
-    _say(asyncio.run(_desk(home).release(_person(login), ids, reason=reason)), json_output=json_output)
+    _say(asyncio.run(_desk(home).release(person_of(login), ids, reason=reason)), json_output=json_output)
 
 
 @app.command()
@@ -113,7 +112,7 @@ def approve(
     order: OrderArgument, login: LoginOption, home: HomeOption = DEFAULT_HOME, json_output: JsonOption = False
 ) -> None:
     """Approve what somebody else has proposed: exactly this document, or exactly these commands."""
-    _say(asyncio.run(_desk(home).approve(_person(login), order)), json_output=json_output)
+    _say(asyncio.run(_desk(home).approve(person_of(login), order)), json_output=json_output)
 
 
 @app.command()
@@ -121,7 +120,7 @@ def withdraw(
     order: OrderArgument, login: LoginOption, home: HomeOption = DEFAULT_HOME, json_output: JsonOption = False
 ) -> None:
     """Withdraw an order. Thresholds that are in force stay; what was not released yet is not."""
-    asyncio.run(_desk(home).withdraw(_person(login), order))
+    asyncio.run(_desk(home).withdraw(person_of(login), order))
     print(json.dumps({"order": str(order), "state": "withdrawn"}) if json_output else f"Order {order} is withdrawn.")
 
 
@@ -145,7 +144,7 @@ def _show_words(found: list[ThresholdWord], *, json_output: bool) -> None:
             str(word.feeder) if word.feeder else "",
             str(word.held_id) if word.held_id else "",
         )
-    _print(table)
+    print_wide(table, columns=190)
 
 
 def _order_document(order: Order) -> dict[str, Any]:
@@ -174,21 +173,8 @@ def _say(order: Order, *, json_output: bool) -> None:
         print(f"Another person lets it happen: openami thresholds approve {document['order']} --as LOGIN")
 
 
-def _print(table: Table) -> None:
-    # As wide as it must be: half an id tells nobody anything.
-    console = Console(markup=False)
-    console.width = max(console.width, 190)
-    console.print(table)
-
-
 def _desk(home: Path) -> ThresholdDesk:
     from openami.app.settings import Settings
     from openami.app.threshold_desk import ThresholdDesk
 
     return ThresholdDesk(Settings.load(home))
-
-
-def _person(login: str) -> Person:
-    from openami.app.desk import Person
-
-    return Person(login, typer.prompt(f"Password of {login}", hide_input=True, err=True))
