@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { addDays, calendarDay, clock, dayAndClock, kwh, localDate, money, share, significant } from './format';
+import { addDays, calendarDay, clock, dateAndClock, dayAndClock, kwh, localDate, money, share, significant } from './format';
 
 const zone = 'America/Chicago';
 
@@ -35,6 +35,9 @@ describe('times', () => {
     const lateEvening = Date.UTC(2026, 10, 24, 4, 30) / 1000;
     expect(dayAndClock(lateEvening, zone)).toBe('Mon 23 Nov, 22:30');
     expect(localDate(lateEvening, zone)).toBe('2026-11-23');
+  });
+  it('names the year of what may last over one', () => {
+    expect(dateAndClock(Date.UTC(2027, 0, 1, 4, 30) / 1000, zone)).toBe('Thu 31 Dec 2026, 22:30');
   });
   it('walks over a month edge and a leap day', () => {
     expect(addDays('2028-02-28', 1)).toBe('2028-02-29');

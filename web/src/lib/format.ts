@@ -78,6 +78,11 @@ export function dayAndClock(epochS: number, zone: string): string {
   return `${day(epochS, zone)}, ${clock(epochS, zone)}`;
 }
 
+/** `Mon 23 Nov 2026, 14:15`: for what may last over a new year. */
+export function dateAndClock(epochS: number, zone: string): string {
+  return `${calendarDay(localDate(epochS, zone))}, ${clock(epochS, zone)}`;
+}
+
 /** `Mon 23 Nov 2026` for a calendar date `2026-11-23`. */
 export function calendarDay(iso: string): string {
   const parts = dateFormat('UTC', { weekday: 'short', day: 'numeric', month: 'short', year: 'numeric' }).formatToParts(
