@@ -44,12 +44,13 @@ from openami.headend.command.witness import AuditWitness
 from openami.headend.keeping.budget import CellBudget, CellPolicy
 from openami.headend.listening.intake import Answer
 from openami.headend.listening.keyfeed import KeyFeed
-from openami.headend.ports import Lease, SealingRefusedError
+from openami.headend.ports import SealingRefusedError
 from openami.headend.profiles import profile_of
 from openami.headend.session.exchange import Exchanges
 from openami.headend.session.session import Sessions
 from openami.headend.session.switch_ports import SwitchEngines, SwitchWay
 from openami.headend.session.switch_work import GroupSwitching
+from openami.headend.state_ports import Lease
 from openami.headend.switching.life import ItemCode, SwitchTurn
 from openami.headend.switching.order import SwitchAction, SwitchItem, SwitchReason, SwitchSubject, feeder_number
 from openami.headend.switching.rules_file import rules_of

@@ -31,7 +31,7 @@ _FRIDAY = 4
 
 
 class RegistryRoster:
-    """A :class:`~openami.headend.ports.RosterSource`. All groups of a head-end share what was read last.
+    """A :class:`~openami.headend.state_ports.RosterSource`. All groups of a head-end share what was read last.
 
     Args:
         registry: who hangs where.

@@ -12,7 +12,7 @@ from openami.contracts.deadletter import RefusalReason
 from openami.headend.keeping.answer import Figure
 from openami.headend.keeping.missing import IntervalState
 from openami.headend.keeping.request import Request, RequestKind
-from openami.headend.ports import LevelRow, RegisterLevelRow
+from openami.headend.state_ports import LevelRow, RegisterLevelRow
 from openami.kernel.ids import SystemTitle
 
 

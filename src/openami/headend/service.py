@@ -31,13 +31,12 @@ from openami.headend.ports import (
     BusUnavailableError,
     FrameReader,
     FrameSource,
-    GroupStore,
     HeadendError,
-    Lease,
     Outbox,
     StateUnavailableError,
 )
 from openami.headend.session.asking import AskingEngines, GroupAsking
+from openami.headend.state_ports import GroupStore, Lease
 from openami.kernel.clock import Clock
 from openami.kernel.errors import OpenAmiError
 from openami.kernel.time import EPOCH

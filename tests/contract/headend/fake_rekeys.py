@@ -8,7 +8,8 @@ from uuid import UUID
 
 from openami.contracts.stream import partition_of
 from openami.headend.keeping.rekey import CAUSES, Rekey, RekeyStep, heard, renewed
-from openami.headend.ports import Lease, LostLeaseError
+from openami.headend.ports import LostLeaseError
+from openami.headend.state_ports import Lease
 
 
 @dataclass(slots=True)

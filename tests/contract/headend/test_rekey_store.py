@@ -15,8 +15,9 @@ from openami.app.engines.postgres import PostgresEngine
 from openami.contracts.stream import partition_of
 from openami.headend.adapters.rekeys_postgres import PostgresRekeys
 from openami.headend.keeping.rekey import Cause, Rekey, RekeyStep
-from openami.headend.ports import Lease, LostLeaseError
+from openami.headend.ports import LostLeaseError
 from openami.headend.session.rekey_ports import RekeyStore
+from openami.headend.state_ports import Lease
 from openami.kernel.ids import SystemTitle
 
 pytestmark = pytest.mark.engines

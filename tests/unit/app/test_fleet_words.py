@@ -13,7 +13,7 @@ from openami.headend.api import AskedRequest
 from openami.headend.keeping.answer import Figure
 from openami.headend.keeping.missing import Explanation, Link
 from openami.headend.keeping.request import Lane, Request, RequestKind, RequestState
-from openami.headend.ports import LevelRow
+from openami.headend.state_ports import LevelRow
 from openami.kernel.ids import SystemTitle
 from openami.portal.views.fleet import ReadState
 

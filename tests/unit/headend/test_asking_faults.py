@@ -19,9 +19,10 @@ from openami.headend.keeping.keeper import Keeper
 from openami.headend.keeping.request import Lane, Request, RequestKind, RequestState
 from openami.headend.keeping.roster import Hung, Roster
 from openami.headend.listening.keyfeed import KeyFeed
-from openami.headend.ports import BusUnavailableError, Lease, StateUnavailableError
+from openami.headend.ports import BusUnavailableError, StateUnavailableError
 from openami.headend.session.asking import PUBLISH_TRIES, AskingEngines, GroupAsking
 from openami.headend.session.operations import Circumstance
+from openami.headend.state_ports import Lease
 from openami.kernel.clock import FixedClock
 from openami.kernel.ids import SystemTitle
 from openami.kernel.time import epoch_s

@@ -19,9 +19,10 @@ from openami.headend.command.key_orders import EVERY_METER, NAMED_METERS
 from openami.headend.keeping.budget import CellBudget, CellPolicy
 from openami.headend.keeping.rekey import Cause, RekeyPolicy, RekeyStep
 from openami.headend.listening.intake import Accepted
-from openami.headend.ports import DownlinkUnavailableError, Lease, SealingRefusedError
+from openami.headend.ports import DownlinkUnavailableError, SealingRefusedError
 from openami.headend.session.rekey_group import COUNTER_LIMIT, GroupRekey, RekeyEngines
 from openami.headend.session.rollout import Way
+from openami.headend.state_ports import Lease
 from openami.kernel.ids import SystemTitle
 from openami.kernel.time import Period
 from openami.security.access.order import Order, OrderApproval, OrderKind, OrderSubject, digest_of_items

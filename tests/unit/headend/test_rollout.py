@@ -28,7 +28,6 @@ from openami.headend.keeping.campaign import (
 )
 from openami.headend.keeping.request import Lane
 from openami.headend.ports import (
-    Lease,
     LostLeaseError,
     NoAnswerError,
     SealingRefusedError,
@@ -37,6 +36,7 @@ from openami.headend.ports import (
 from openami.headend.session.rollout import LEAST_BLOCKS, LOOK_S, OVERHEAD, GroupRollout, RolloutEngines, Way
 from openami.headend.session.rollout_ports import CampaignHead, Turn
 from openami.headend.session.session import MANAGEMENT, Sessions
+from openami.headend.state_ports import Lease
 from openami.kernel.ids import SystemTitle
 from openami.kernel.time import Period
 from openami.security.access.approval import FirmwareApproval, FirmwareSubject, digest_of_meters

@@ -24,7 +24,7 @@ from openami.headend.keeping.missing import (
     why_missing,
 )
 from openami.headend.keeping.request import Lane, Request, RequestKind, RequestState
-from openami.headend.ports import LevelRow
+from openami.headend.state_ports import LevelRow
 from openami.headend.profiles import UnknownProfileError, profile_of
 from openami.headend.session.pulled import answers_pulls
 from openami.kernel.clock import Clock

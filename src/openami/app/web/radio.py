@@ -12,7 +12,7 @@ import structlog
 
 from openami.app.web.operations import answering
 from openami.contracts.airtime import WINDOW_MS, AirtimeDay
-from openami.headend.ports import AirtimeBook
+from openami.headend.state_ports import AirtimeBook
 from openami.headend.profiles import UnknownProfileError, profile_of
 from openami.kernel.clock import Clock
 from openami.kernel.ids import SystemTitle

@@ -33,7 +33,7 @@ _FORGET = text("delete from headend.airtime where day < :before")
 
 
 class PostgresAirtime:
-    """A :class:`~openami.headend.ports.AirtimeBook`.
+    """A :class:`~openami.headend.state_ports.AirtimeBook`.
 
     Args:
         engine: connected as ``openami_headend`` to write, or ``openami_portal`` to read.

@@ -18,7 +18,8 @@ from openami.headend.keeping.answer import Figure
 from openami.headend.keeping.look import interval_states
 from openami.headend.keeping.memory_page import restore_memory
 from openami.headend.keeping.request import DONE_KEPT_S, Request, RequestKind
-from openami.headend.ports import LevelRow, RegisterLevelRow, StateUnavailableError
+from openami.headend.ports import StateUnavailableError
+from openami.headend.state_ports import LevelRow, RegisterLevelRow
 from openami.kernel.ids import SystemTitle
 from openami.kernel.time import instant_from_epoch_s
 

@@ -15,8 +15,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from openami.contracts.stream import partition_of
 from openami.headend.adapters.requests_postgres import transaction
 from openami.headend.keeping.campaign import CampaignMeter, CampaignPlan, CampaignState, MeterStep, WaveStanding, judged
-from openami.headend.ports import Lease, LostLeaseError
+from openami.headend.ports import LostLeaseError
 from openami.headend.session.rollout_ports import CampaignHead, Turn
+from openami.headend.state_ports import Lease
 from openami.kernel.errors import OpenAmiError
 from openami.kernel.ids import SystemTitle
 from openami.kernel.time import Period, instant_from_epoch_s

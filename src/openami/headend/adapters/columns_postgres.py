@@ -22,7 +22,7 @@ MAX_SHEETS = 5_000
 
 
 class PostgresColumnSheets:
-    """A :class:`~openami.headend.ports.ColumnSheets`.
+    """A :class:`~openami.headend.state_ports.ColumnSheets`.
 
     Args:
         engine: connected as ``openami_headend``.

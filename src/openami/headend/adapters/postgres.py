@@ -17,15 +17,8 @@ from openami.contracts.deadletter import DeadLetter, RefusalReason
 from openami.contracts.reading import uuids_of
 from openami.headend.api import HeadendCounts, LastFrame, RefusedFrame
 from openami.headend.listening.release import CounterRelease
-from openami.headend.ports import (
-    HeadendError,
-    KeptPage,
-    LastFrames,
-    Lease,
-    LostLeaseError,
-    Snapshot,
-    StateUnavailableError,
-)
+from openami.headend.ports import HeadendError, LostLeaseError, StateUnavailableError
+from openami.headend.state_ports import KeptPage, LastFrames, Lease, Snapshot
 from openami.kernel.time import EPOCH
 
 MAX_LIMIT = 10_000
@@ -45,7 +38,7 @@ def _instant(ms: int) -> datetime:
 
 
 class PostgresGroupStore:
-    """A :class:`~openami.headend.ports.GroupStore`.
+    """A :class:`~openami.headend.state_ports.GroupStore`.
 
     Args:
         engine: connected as ``openami_headend``.

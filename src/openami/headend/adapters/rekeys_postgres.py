@@ -15,7 +15,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from openami.contracts.stream import partition_of
 from openami.headend.adapters.requests_postgres import transaction
 from openami.headend.keeping.rekey import CAUSES, Cause, Rekey, RekeyPolicy, RekeyProgress, RekeyStep, renewed
-from openami.headend.ports import Lease, LostLeaseError, StateUnavailableError
+from openami.headend.ports import LostLeaseError, StateUnavailableError
+from openami.headend.state_ports import Lease
 from openami.kernel.ids import SystemTitle
 
 _FIELDS = """

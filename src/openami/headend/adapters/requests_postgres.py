@@ -15,7 +15,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from openami.headend.keeping.answer import Figure
 from openami.headend.keeping.request import Lane, Request, RequestKind, RequestState
-from openami.headend.ports import Lease, LostLeaseError, StateUnavailableError
+from openami.headend.ports import LostLeaseError, StateUnavailableError
+from openami.headend.state_ports import Lease
 from openami.kernel.ids import SystemTitle
 
 log = structlog.get_logger("openami.headend")
@@ -57,7 +58,7 @@ async def transaction(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
 
 
 class PostgresRequests:
-    """A :class:`~openami.headend.ports.RequestStore`.
+    """A :class:`~openami.headend.state_ports.RequestStore`.
 
     Args:
         engine: connected as ``openami_headend``.

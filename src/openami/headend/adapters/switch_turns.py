@@ -11,7 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from openami.contracts.stream import partition_of
 from openami.headend.adapters.requests_postgres import transaction
-from openami.headend.ports import Lease, LostLeaseError
+from openami.headend.ports import LostLeaseError
+from openami.headend.state_ports import Lease
 from openami.headend.switching.life import ItemCode, ItemState, SwitchTurn
 from openami.kernel.ids import SystemTitle
 

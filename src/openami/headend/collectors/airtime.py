@@ -10,7 +10,8 @@ import structlog
 
 from openami.contracts.airtime import AirtimeDay, decode_airtime
 from openami.contracts.errors import ContractError
-from openami.headend.ports import AirtimeBook, BusUnavailableError, StateUnavailableError
+from openami.headend.ports import BusUnavailableError, StateUnavailableError
+from openami.headend.state_ports import AirtimeBook
 from openami.kernel.clock import Clock
 
 LOOK_EVERY_S = 10.0

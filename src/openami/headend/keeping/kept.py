@@ -15,7 +15,7 @@ from openami.headend.keeping.levels import EXPECTED, LATER
 from openami.headend.keeping.memory import GroupMemory
 from openami.headend.keeping.memory_page import encode_memory
 from openami.headend.keeping.midnights import day_bit
-from openami.headend.ports import KeptPage, LevelRow, RegisterLevelRow
+from openami.headend.state_ports import KeptPage, LevelRow, RegisterLevelRow
 from openami.kernel.time import EPOCH, epoch_s, instant_from_epoch_s, local_date, local_midnight
 
 MIN_BASE_OCTETS = 256 * 1024

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
-from openami.headend.ports import ColumnSheets
 from openami.headend.profiles.said import SaidScales
+from openami.headend.state_ports import ColumnSheets
 
 OVERLAP = 1_000
 """Sheets that are read again with each new one: what was kept at the same moment may have a lower number and be seen

@@ -11,7 +11,7 @@ from openami.contracts.deadletter import DeadLetter
 from openami.headend.listening.intake import Accepted, Outcome, refusal_counts
 from openami.headend.listening.snapshot import encode_page
 from openami.headend.listening.window import NONE_SEEN, CounterWindows, Rows
-from openami.headend.ports import LastFrames, Snapshot
+from openami.headend.state_ports import LastFrames, Snapshot
 from openami.security.keys.table import KeyTable
 
 MAX_LETTERS = 2_000

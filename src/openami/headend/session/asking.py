@@ -32,12 +32,7 @@ from openami.headend.listening.intake import Outcome
 from openami.headend.ports import (
     AnswerOutbox,
     BusUnavailableError,
-    ColumnSheets,
     DownlinkUnavailableError,
-    KeptPage,
-    Lease,
-    RequestStore,
-    RosterSource,
     SealingRefusedError,
     SealingUnavailableError,
     StateUnavailableError,
@@ -50,6 +45,7 @@ from openami.headend.session.session import SessionFailedError, Sessions
 from openami.headend.session.switch_ports import SwitchEngines, SwitchWay
 from openami.headend.session.switch_work import GroupSwitching
 from openami.headend.session.titles import GroupTitles, can_ask, title_column
+from openami.headend.state_ports import ColumnSheets, KeptPage, Lease, RequestStore, RosterSource
 from openami.kernel.clock import Clock
 from openami.kernel.errors import OpenAmiError
 from openami.kernel.ids import SystemTitle

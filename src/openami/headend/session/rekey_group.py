@@ -28,7 +28,6 @@ from openami.headend.listening.intake import Accepted
 from openami.headend.ports import (
     DownlinkUnavailableError,
     KeyProcess,
-    Lease,
     LostLeaseError,
     SealingRefusedError,
     SealingUnavailableError,
@@ -38,6 +37,7 @@ from openami.headend.session.rekey import KeyWay, change_keys
 from openami.headend.session.rekey_ports import KeyAges, RekeyStore
 from openami.headend.session.rollout import Way
 from openami.headend.session.titles import in_use
+from openami.headend.state_ports import Lease
 from openami.kernel.ids import SystemTitle
 from openami.security.access.order import Order, OrderBook, OrderKind, OrdersUnavailableError, digest_of_items
 from openami.security.access.order import good_approvals as good_approvals_of

@@ -8,7 +8,7 @@ from typing import Protocol
 from uuid import UUID
 
 from openami.headend.keeping.rekey import Rekey
-from openami.headend.ports import Lease
+from openami.headend.state_ports import Lease
 
 
 class RekeyStore(Protocol):

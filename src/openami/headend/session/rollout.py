@@ -22,7 +22,6 @@ from openami.headend.keeping.campaign import CampaignMeter, Happened, MeterStep,
 from openami.headend.keeping.request import Lane
 from openami.headend.ports import (
     DownlinkUnavailableError,
-    Lease,
     LostLeaseError,
     SealingRefusedError,
     SealingUnavailableError,
@@ -38,6 +37,7 @@ from openami.headend.session.firmware import (
 )
 from openami.headend.session.rollout_ports import CampaignHead, CampaignStore, Turn
 from openami.headend.session.session import SessionFailedError, Sessions
+from openami.headend.state_ports import Lease
 from openami.kernel.ids import SystemTitle
 from openami.protocol.association.client import ClientAssociation
 from openami.protocol.association.steps import Steps

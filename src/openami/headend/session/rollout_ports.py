@@ -8,7 +8,7 @@ from typing import Protocol
 from uuid import UUID
 
 from openami.headend.keeping.campaign import CampaignMeter, CampaignPlan, CampaignState, WaveStanding
-from openami.headend.ports import Lease
+from openami.headend.state_ports import Lease
 from openami.kernel.ids import SystemTitle
 from openami.kernel.time import Period
 

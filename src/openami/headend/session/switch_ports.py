@@ -9,9 +9,10 @@ from typing import Protocol
 from uuid import UUID
 
 from openami.headend.keeping.budget import CellBudget
-from openami.headend.ports import Lease, Sealing
+from openami.headend.ports import Sealing
 from openami.headend.profiles import MeterProfile
 from openami.headend.session.session import Sessions
+from openami.headend.state_ports import Lease
 from openami.headend.switching.life import SwitchTurn
 from openami.headend.switching.order import SwitchSubject
 from openami.kernel.ids import SystemTitle

@@ -19,13 +19,10 @@ import structlog
 
 from openami.contracts.stream import partition_of
 from openami.headend.keeping.request import Lane
-from openami.headend.ports import (
-    Lease,
-    LostLeaseError,
-    StateUnavailableError,
-)
+from openami.headend.ports import LostLeaseError, StateUnavailableError
 from openami.headend.session.switch_ports import SwitchEngines, SwitchWay
 from openami.headend.session.switch_session import run_session
+from openami.headend.state_ports import Lease
 from openami.headend.switching.life import (
     ItemCode,
     ItemState,

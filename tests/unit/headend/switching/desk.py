@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
 from openami.headend.command.ports import CommandUnavailableError
-from openami.headend.ports import Lease
+from openami.headend.state_ports import Lease
 from openami.headend.switching.blocks import BlockCode, SwitchFacts
 from openami.headend.switching.life import SwitchTurn
 from openami.headend.switching.list_file import OrderList, written_list
