@@ -12,16 +12,12 @@ from uuid import UUID, uuid4, uuid5
 
 from openami.headend.command.ports import CommandUnavailableError
 from openami.headend.switching.blocks import BlockCode
+from openami.headend.switching.journal import switch_entry
 from openami.headend.switching.order import SwitchAction, SwitchItem, SwitchReason, SwitchSubject
 from openami.kernel.clock import Clock
 from openami.security.access.gate import AuditUnavailableError, AuditWriter
 from openami.security.access.order import Order
-from openami.security.access.policy import Action, Kind
-from openami.security.access.scope import Purpose
-from openami.security.audit.entry import AuditEntry
 from openami.security.watch.alert import Alert, AlertBook, AlertRule, AlertsUnavailableError
-
-ACTOR, ROLE = "process:command", "process"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,17 +46,12 @@ class AuditWitness:
         is_safety = subject.reason is SwitchReason.SAFETY and subject.action is not SwitchAction.RECONNECT
         try:
             await self.audit.write(
-                AuditEntry(
-                    entry_id=self.new_id(),
-                    at=_whole_ms(now),
-                    domain_at=_whole_ms(self.clock.now()),
-                    actor=ACTOR,
-                    role=ROLE,
-                    purpose=Purpose.OPERATIONS.value,
-                    action=Action.CHANGE.value,
-                    kind=Kind.SWITCH.value,
-                    subjects=(item.service_point_id,),
-                    period=None,
+                switch_entry(
+                    self.new_id(),
+                    process="command",
+                    real_now=now,
+                    domain_now=self.clock.now(),
+                    service_point_id=item.service_point_id,
                     query=f"switch.{subject.action.value}",
                     allowed=True,
                     reason=subject.reason.value,
@@ -75,7 +66,3 @@ class AuditWitness:
                 )
         except (AuditUnavailableError, AlertsUnavailableError) as error:
             raise CommandUnavailableError(f"nothing is switched that cannot be written down: {error}") from error
-
-
-def _whole_ms(instant: datetime) -> datetime:
-    return instant.replace(microsecond=instant.microsecond // 1000 * 1000)

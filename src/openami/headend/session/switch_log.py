@@ -10,16 +10,13 @@ from uuid import UUID, uuid4, uuid5
 import structlog
 
 from openami.headend.ports import StateUnavailableError
+from openami.headend.switching.journal import switch_entry
 from openami.headend.switching.life import ItemCode, ItemState, SwitchTurn
 from openami.headend.switching.order import SwitchSubject
 from openami.kernel.clock import Clock
 from openami.security.access.gate import AuditUnavailableError, AuditWriter
-from openami.security.access.policy import Action, Kind
-from openami.security.access.scope import Purpose
-from openami.security.audit.entry import AuditEntry
 from openami.security.watch.alert import Alert, AlertBook, AlertRule, AlertsUnavailableError
 
-ACTOR, ROLE = "process:headend", "process"
 log = structlog.get_logger("openami.headend")
 
 
@@ -48,17 +45,12 @@ class AuditSwitchLog:
         took = f", {turn.took_s:.0f} s after its approval" if turn.took_s is not None else ""
         try:
             await self.audit.write(
-                AuditEntry(
-                    entry_id=self.new_id(),
-                    at=_whole_ms(now),
-                    domain_at=_whole_ms(self.clock.now()),
-                    actor=ACTOR,
-                    role=ROLE,
-                    purpose=Purpose.OPERATIONS.value,
-                    action=Action.CHANGE.value,
-                    kind=Kind.SWITCH.value,
-                    subjects=(turn.service_point_id,),
-                    period=None,
+                switch_entry(
+                    self.new_id(),
+                    process="headend",
+                    real_now=now,
+                    domain_now=self.clock.now(),
+                    service_point_id=turn.service_point_id,
                     query=f"switch{what}.ended",
                     allowed=turn.state is ItemState.DONE,
                     reason=code,
@@ -83,7 +75,3 @@ def _alerts_of(turn: SwitchTurn, now: datetime) -> list[Alert]:
         alert_id = uuid5(turn.order_id, f"load voltage {device}")
         return [Alert(alert_id, now, AlertRule.LOAD_VOLTAGE, words, turn.order_id, device)]
     return []
-
-
-def _whole_ms(instant: datetime) -> datetime:
-    return instant.replace(microsecond=instant.microsecond // 1000 * 1000)

@@ -6,7 +6,6 @@ Nothing else makes a scope for a person. If the audit row cannot be written ther
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Protocol
 from uuid import UUID, uuid4
 
@@ -16,7 +15,7 @@ from openami.kernel.time import Period
 from openami.security.access.policy import Action, Decision, Kind, Relation, decide
 from openami.security.access.role import Principal, Role
 from openami.security.access.scope import Purpose, Scope, granted_scope
-from openami.security.audit.entry import AuditEntry
+from openami.security.audit.entry import AuditEntry, whole_ms
 
 
 class AccessDeniedError(OpenAmiError):
@@ -104,8 +103,8 @@ class Gate:
     def _entry(self, principal: Principal, look: Look, decision: Decision) -> AuditEntry:
         return AuditEntry(
             entry_id=uuid4(),
-            at=_whole_ms(self.real.now()),
-            domain_at=_whole_ms(self.domain.now()),
+            at=whole_ms(self.real.now()),
+            domain_at=whole_ms(self.domain.now()),
             actor=principal.actor,
             role=_leading_role(principal).value,
             purpose=look.purpose.value,
@@ -125,7 +124,3 @@ def _leading_role(principal: Principal) -> Role:
     ordered = [r for r in Role if r in principal.roles]
     staff = [r for r in ordered if r is not Role.CUSTOMER]
     return (staff or ordered or [Role.THIRD_PARTY])[0]
-
-
-def _whole_ms(instant: datetime) -> datetime:
-    return instant.replace(microsecond=instant.microsecond // 1000 * 1000)

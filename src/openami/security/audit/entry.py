@@ -22,6 +22,11 @@ class BadAuditEntryError(OpenAmiError):
     """Octets are not an audit row; the text says why."""
 
 
+def whole_ms(instant: datetime) -> datetime:
+    """Return an instant in the whole milliseconds that a row keeps."""
+    return instant.replace(microsecond=instant.microsecond // 1000 * 1000)
+
+
 @dataclass(frozen=True, slots=True)
 class AuditEntry:
     """One look.
