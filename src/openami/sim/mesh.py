@@ -164,10 +164,6 @@ class TerritoryAir:
         for cell in self.cells:
             cell.close(until_s)
 
-    def cell_of_home(self, home: int) -> CellAir:
-        """Return the cell that a home is in."""
-        return self.cells[int(self.cell_of[home])]
-
 
 def _mesh(seed: int, cell: int, homes: int) -> Mesh:
     d = dice(seed=seed, stream=Stream.MESH, day=cell)
