@@ -26,7 +26,11 @@ class RawQuality(IntFlag):
 
 
 class QualityState(IntEnum):
-    """State of one value of a ``reading_day`` version."""
+    """State of one value of a ``reading_day`` version. Numbers are stored: they stay for ever, new ones are appended.
+
+    QUESTIONABLE failed a rule and waits for a person; VERIFIED failed one and was confirmed true. PARTIAL covers only
+    part of its interval (a power failure, an installation or a clock set within it). DERIVED comes from other channels.
+    """
 
     ACTUAL = 0
     ESTIMATED = 1
@@ -34,10 +38,19 @@ class QualityState(IntEnum):
     EDITED = 3
     OUTAGE_ZERO = 4
     QUESTIONABLE = 5
+    VERIFIED = 6
+    PARTIAL = 7
+    DERIVED = 8
+    FORECAST = 9
 
 
 class Method(IntEnum):
-    """How a value of a ``reading_day`` version came to be."""
+    """How a value of a ``reading_day`` version came to be. Numbers are stored: they stay for ever.
+
+    ``_SCALED`` methods were scaled to the register difference over their gap. WEIGHTED is the optimally weighted
+    average of the line through the neighbors and of like days (Peppanen, Zhang, Grijalva, Reno 2016). DONOR takes the
+    shape of one earlier day. CALCULATED is made from other channels.
+    """
 
     MEASURED = 0
     LINEAR = 1
@@ -47,6 +60,14 @@ class Method(IntEnum):
     REGISTER_SPREAD = 5
     POWER_FAIL_ZERO = 6
     MANUAL = 7
+    WEIGHTED = 8
+    WEIGHTED_SCALED = 9
+    CLASS_PROFILE = 10
+    CLASS_PROFILE_SCALED = 11
+    DONOR = 12
+    DONOR_SCALED = 13
+    CHECK_METER = 14
+    CALCULATED = 15
     NONE = 255
 
 

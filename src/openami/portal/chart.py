@@ -35,6 +35,11 @@ QUALITY_WORDS: dict[int, Quality] = {
     QualityState.EDITED: Quality.EDITED,
     QualityState.OUTAGE_ZERO: Quality.OUTAGE,
     QualityState.QUESTIONABLE: Quality.QUESTIONABLE,
+    # Of these a customer need not know more: the reading counts.
+    QualityState.VERIFIED: Quality.ACTUAL,
+    QualityState.PARTIAL: Quality.ACTUAL,
+    QualityState.DERIVED: Quality.ACTUAL,
+    QualityState.FORECAST: Quality.ESTIMATED,
 }
 # A bucket shows the state that its reader should know of first, if enough of it is in that state: a month with one
 # estimated quarter-hour is not an estimated month. The shares of the whole chart are given beside it.
