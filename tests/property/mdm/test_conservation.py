@@ -16,8 +16,9 @@ from openami.mdm.vee import apportion as apportion_module
 from openami.mdm.vee.apportion import apportion
 from openami.mdm.vee.brackets import Brackets, Chains, Reads, brackets_of
 from openami.mdm.vee.grid import Grid, grid_of
-from openami.mdm.vee.kernel import Coverage, Outcome, validated
+from openami.mdm.vee.kernel import validated
 from openami.mdm.vee.matrix import placed
+from openami.mdm.vee.outcome import Coverage, Outcome
 
 CHICAGO = ZoneInfo("America/Chicago")
 CAPACITY = 20_000_000

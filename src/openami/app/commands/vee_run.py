@@ -15,8 +15,9 @@ from openami.kernel.time import instant_from_epoch_s, local_date
 from openami.mdm.importing import FileRefusedError
 from openami.mdm.vee.brackets import Brackets, Chains, Reads, RegisterFault, brackets_of
 from openami.mdm.vee.grid import DAY_S, I64, Grid, grid_of
-from openami.mdm.vee.kernel import Coverage, Outcome, Statement, validated
+from openami.mdm.vee.kernel import validated
 from openami.mdm.vee.matrix import placed
+from openami.mdm.vee.outcome import Coverage, Outcome, Statement
 from openami.mdm.vee.rules import statements_of
 
 MAX_PLACES = 6

@@ -17,8 +17,8 @@ from openami.mdm.ports import Values
 from openami.mdm.registry.records import InstalledMeter
 from openami.mdm.vee.brackets import Brackets, Chains, Reads, RegisterFault, brackets_of
 from openami.mdm.vee.grid import BOOLS, I64, Grid
-from openami.mdm.vee.kernel import Coverage
 from openami.mdm.vee.matrix import Matrix, placed
+from openami.mdm.vee.outcome import Coverage
 
 _ANY_VOLTAGE = 10_000_000
 

@@ -32,7 +32,8 @@ from openami.mdm.validation.table import Stamp, changed_days, findings_of
 from openami.mdm.vee.brackets import Brackets
 from openami.mdm.vee.estimate import LOOK_BACK_DAYS
 from openami.mdm.vee.grid import BOOLS, Grid, grid_of
-from openami.mdm.vee.kernel import Coverage, Outcome, validated
+from openami.mdm.vee.kernel import validated
+from openami.mdm.vee.outcome import Coverage, Outcome
 from openami.mdm.vee.rules import statements_of
 from openami.security.access.scope import Purpose, Scope, system_scope
 

@@ -17,7 +17,7 @@ from openami.kernel.finding import Severity
 from openami.kernel.time import Period, epoch_s, instant_from_epoch_s
 from openami.mdm.validation.ports import DayFinding
 from openami.mdm.vee.grid import BOOLS, I64, Grid
-from openami.mdm.vee.kernel import Outcome, Statement
+from openami.mdm.vee.outcome import Outcome, Statement
 
 _COLUMNS = (
     ("values", "values"),

@@ -7,69 +7,16 @@ missing by name. What the registers say and the good values cannot both be true 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-
 import numpy as np
-import numpy.typing as npt
 
-from openami.contracts.quality import Method, QualityState, RawQuality
-from openami.mdm.vee.apportion import apportion
 from openami.mdm.vee.brackets import Brackets
-from openami.mdm.vee.estimate import Estimate, estimated
-from openami.mdm.vee.grid import BOOLS, I64, Grid
+from openami.mdm.vee.decided import Decided
+from openami.mdm.vee.fill import fill
+from openami.mdm.vee.grid import I64, Grid
 from openami.mdm.vee.matrix import Matrix
-
-U8 = npt.NDArray[np.uint8]
-_WEIGHT_SCALE = 256
-"""Estimates become integer weights of 1/256 count, so that small ones keep their shape."""
-_UNUSABLE = int(RawQuality.CRITICAL_ERROR | RawQuality.DATA_NOT_VALID)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Coverage:
-    """Where a meter hung.
-
-    Args:
-        whole: (S, N) one meter hung there for the whole interval.
-        touched: (S, N) a meter hung there for some of it.
-    """
-
-    whole: BOOLS
-    touched: BOOLS
-
-
-@dataclass(frozen=True, slots=True)
-class Statement:
-    """One rule's statement about columns lo to hi (exclusive) of a row; becomes a finding."""
-
-    row: int
-    lo: int
-    hi: int
-    rule: str
-    is_failure: bool
-    evidence: dict[str, int | float | str]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Outcome:
-    """Validated cells, all (S, N), and what the sum check has to say.
-
-    Args:
-        values: counts; 0 where missing.
-        quality: :class:`~openami.contracts.quality.QualityState`.
-        method: :class:`~openami.contracts.quality.Method`.
-        low, high: band; equal to the value where it is known exactly.
-        refused: readings that came and were not believed.
-        statements: failures of the sum check.
-    """
-
-    values: I64
-    quality: U8
-    method: U8
-    low: I64
-    high: I64
-    refused: BOOLS
-    statements: list[Statement]
+from openami.mdm.vee.outcome import Coverage, Outcome
+from openami.mdm.vee.rules.screen import believed, measured
+from openami.mdm.vee.rules.sums import check_sums
 
 
 def validated(
@@ -81,6 +28,7 @@ def validated(
     limit: I64,
     is_energy: bool = True,
     with_like_days: bool = True,
+    decided: Decided | None = None,
 ) -> Outcome:
     """Validate and, for energy, estimate.
 
@@ -92,164 +40,20 @@ def validated(
         limit: (S,) the most an interval can hold, counts after the multiplier.
         is_energy: False for an average such as voltage, which is never estimated.
         with_like_days: False where a longer gap is looked at again in a wider window anyway.
+        decided: what people decided about cells; None for nothing.
     """
-    usable = matrix.present & coverage.whole & ((matrix.flags & _UNUSABLE) == 0)
-    good = usable & (matrix.values >= 0) & (matrix.values <= limit[:, None])
+    good = believed(matrix, coverage, limit)
     values = np.where(good, matrix.values, 0)
-    quality, method = _measured(matrix, good, values)
+    quality, method = measured(matrix, good, values)
+    if decided is not None:
+        good = decided.apply(matrix, coverage, good, values, quality, method)
     outcome = Outcome(values, quality, method, values.copy(), values.copy(), matrix.present & ~good, [])
     if not is_energy:
         return outcome
-    _check_sums(outcome, good, brackets, coverage)
+    check_sums(outcome, good, brackets, coverage)
     missing = coverage.touched & ~good
     if missing.any():
-        _fill(grid, matrix, outcome, good, missing, brackets, limit, with_like_days=with_like_days)
+        fill(grid, matrix, outcome, good, missing, brackets, limit, with_like_days=with_like_days)
+    if decided is not None:
+        decided.settle(outcome)
     return outcome
-
-
-def _measured(matrix: Matrix, good: BOOLS, values: I64) -> tuple[U8, U8]:
-    """Return state and method of measured cells; everything else is missing for now."""
-    quality = np.where(good, np.uint8(QualityState.ACTUAL), np.uint8(QualityState.MISSING))
-    method = np.where(good, np.uint8(Method.MEASURED), np.uint8(Method.NONE))
-    flagged = good & (matrix.flags != 0)
-    if flagged.any():
-        zero = flagged & ((matrix.flags & RawQuality.POWER_DOWN) != 0) & (values == 0)
-        quality[flagged & ((matrix.flags & RawQuality.CLOCK_INVALID) != 0)] = QualityState.QUESTIONABLE
-        quality[flagged & ((matrix.flags & RawQuality.ESTIMATED_AT_SOURCE) != 0)] = QualityState.ESTIMATED
-        quality[flagged & ((matrix.flags & RawQuality.EDITED_AT_SOURCE) != 0)] = QualityState.EDITED
-        quality[zero], method[zero] = QualityState.OUTAGE_ZERO, Method.POWER_FAIL_ZERO
-    return quality, method
-
-
-def _check_sums(outcome: Outcome, good: BOOLS, brackets: Brackets, coverage: Coverage) -> None:
-    """Compare registers and intervals where no interval is missing."""
-    if not len(brackets.row):
-        return
-    found = _span_sums(outcome.values, brackets)
-    holes = _span_sums(coverage.touched & ~good, brackets)
-    residual = brackets.energy - found
-    for b in np.flatnonzero((holes == 0) & (np.abs(residual) > brackets.tolerance)).tolist():
-        _raise_residual(outcome, brackets, b, int(residual[b]))
-        span = outcome.quality[brackets.row[b], brackets.lo[b] : brackets.hi[b]]
-        span[span == QualityState.ACTUAL] = QualityState.QUESTIONABLE
-
-
-def _raise_residual(outcome: Outcome, brackets: Brackets, b: int, residual: int) -> None:
-    energy = int(brackets.energy[b])
-    evidence: dict[str, int | float | str] = {
-        "register_wh": energy,
-        "intervals_wh": energy - residual,
-        "residual_wh": residual,
-        "tolerance_wh": int(brackets.tolerance[b]),
-    }
-    span = (int(brackets.row[b]), int(brackets.lo[b]), int(brackets.hi[b]))
-    outcome.statements.append(Statement(*span, "sum_check", is_failure=True, evidence=evidence))
-
-
-def _span_sums(cells: npt.NDArray[np.generic], brackets: Brackets) -> I64:
-    """Return the sum of the cells of each bracket."""
-    columns = cells.shape[1]
-    running = np.concatenate([np.zeros(1, np.int64), np.cumsum(cells.ravel(), dtype=np.int64)])
-    return np.asarray(running[brackets.row * columns + brackets.hi] - running[brackets.row * columns + brackets.lo])
-
-
-def _fill(
-    grid: Grid,
-    matrix: Matrix,
-    outcome: Outcome,
-    good: BOOLS,
-    missing: BOOLS,
-    brackets: Brackets,
-    limit: I64,
-    *,
-    with_like_days: bool,
-) -> None:
-    """Estimate the missing cells and scale them to the registers."""
-    power_down = matrix.present & ((matrix.flags & RawQuality.POWER_DOWN) != 0)
-    failed_day = np.logical_or.reduceat(power_down, grid.day_at[:-1], axis=1)
-    cells = estimated(grid, outcome.values, good, missing, failed_day=failed_day, with_like_days=with_like_days)
-    dark = _dark(cells, power_down)
-    bracket = _bracket_of(cells, brackets, grid.columns)
-    cells = replace(cells, value=np.where(dark, 0.0, cells.value))
-    _write_unscaled(outcome, cells, dark=dark)
-    if len(brackets.row):
-        known = _span_sums(np.where(good, outcome.values, 0), brackets)
-        _scale(outcome, cells, bracket, brackets, target=brackets.energy - known, limit=limit, dark=dark)
-
-
-def _dark(cells: Estimate, power_down: BOOLS) -> BOOLS:
-    """Return which missing cells lie between two intervals in which the meter itself reported a power failure."""
-    last = power_down.shape[1] - 1
-    first = np.searchsorted(cells.gap, np.arange(cells.gap[-1] + 1))
-    final = np.append(first[1:], len(cells.gap)) - 1
-    row, before, after = cells.row[first], cells.column[first] - 1, cells.column[final] + 1
-    flagged = power_down[row, np.maximum(before, 0)] & power_down[row, np.minimum(after, last)]
-    return np.asarray((flagged & (before >= 0) & (after <= last))[cells.gap])
-
-
-def _bracket_of(cells: Estimate, brackets: Brackets, columns: int) -> I64:
-    """Return the bracket that holds each cell, or -1."""
-    if not len(brackets.row):
-        return np.full(len(cells.row), -1, np.int64)
-    stride = columns + 1
-    at = np.searchsorted(brackets.row * stride + brackets.lo, cells.row * stride + cells.column, side="right") - 1
-    inside = (at >= 0) & (brackets.row[at] == cells.row) & (cells.column < brackets.hi[at])
-    return np.where(inside, at, -1)
-
-
-def _write_unscaled(outcome: Outcome, cells: Estimate, *, dark: BOOLS) -> None:
-    """Write estimates as they are; a cell that nothing speaks for stays missing."""
-    has = (cells.method != Method.NONE) | dark
-    at = (cells.row[has], cells.column[has])
-    value = np.rint(cells.value[has]).astype(np.int64)
-    outcome.values[at] = value
-    outcome.quality[at] = np.where(dark[has], QualityState.OUTAGE_ZERO, QualityState.ESTIMATED)
-    outcome.method[at] = np.where(dark[has], Method.POWER_FAIL_ZERO, cells.method[has])
-    outcome.low[at] = np.where(dark[has], 0, np.minimum(np.floor(cells.low[has]), value))
-    outcome.high[at] = np.where(dark[has], 0, np.maximum(np.ceil(cells.high[has]), value))
-
-
-def _scale(
-    outcome: Outcome, cells: Estimate, bracket: I64, brackets: Brackets, *, target: I64, limit: I64, dark: BOOLS
-) -> None:
-    """Make the cells of each bracket add up to what its registers leave for them."""
-    total = len(brackets.row)
-    held = bracket >= 0
-    in_bracket = np.bincount(bracket[held], minlength=total)
-    lit = np.bincount(bracket[held & ~dark], minlength=total)
-    # Darkness claimed for every hole cannot be true if the register went on: then all of them are scaled.
-    believed = dark & (lit[bracket] > 0) & held
-    open_cells = np.where(lit > 0, lit, in_bracket)
-    possible = (target >= -brackets.tolerance) & (target <= open_cells * limit[brackets.row] + brackets.tolerance)
-    for b in np.flatnonzero((in_bracket > 0) & ~possible).tolist():
-        written = int(outcome.values[brackets.row[b], brackets.lo[b] : brackets.hi[b]].sum())
-        _raise_residual(outcome, brackets, b, int(brackets.energy[b]) - written)
-    use = held & ~believed & possible[bracket]
-    group, totals = bracket[use], np.maximum(target, 0)
-    _write_scaled(outcome, cells, use=use, group=group, totals=totals, count=np.bincount(group, minlength=total))
-    zero = use & dark & (totals[bracket] == 0)
-    at = (cells.row[zero], cells.column[zero])
-    outcome.quality[at], outcome.method[at] = QualityState.OUTAGE_ZERO, Method.POWER_FAIL_ZERO
-
-
-def _write_scaled(outcome: Outcome, cells: Estimate, *, use: BOOLS, group: I64, totals: I64, count: I64) -> None:
-    """Apportion each bracket's total over its cells and write values, methods and bands."""
-    weights = np.rint(cells.value[use] * _WEIGHT_SCALE).astype(np.int64)
-    unspoken = cells.method[use] == Method.NONE
-    even = totals[group] // np.maximum(count[group], 1) * _WEIGHT_SCALE
-    weights = np.where(unspoken, np.maximum(even, 1), weights)
-    value = apportion(totals, weights, group)
-    sums = np.zeros(len(totals), np.int64)
-    np.add.at(sums, group, weights)
-    spread = unspoken | (sums[group] == 0)
-    factor = totals[group] * _WEIGHT_SCALE / np.maximum(sums[group], 1)
-    low = np.where(spread, 0, np.floor(cells.low[use] * factor))
-    high = np.where(spread, totals[group], np.ceil(cells.high[use] * factor))
-    exact = (count[group] == 1) | (totals[group] == 0)
-    at = (cells.row[use], cells.column[use])
-    outcome.values[at] = value
-    outcome.quality[at] = QualityState.ESTIMATED
-    scaled = np.where(cells.method[use] == Method.LINEAR, Method.LINEAR_SCALED, Method.LIKE_DAYS_SCALED)
-    outcome.method[at] = np.where(spread, Method.REGISTER_SPREAD, scaled)
-    outcome.low[at] = np.where(exact, value, np.minimum(low, value)).astype(np.int64)
-    outcome.high[at] = np.where(exact, value, np.clip(high, value, np.maximum(totals[group], value))).astype(np.int64)

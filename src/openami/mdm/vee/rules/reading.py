@@ -1,7 +1,8 @@
 """The rules that look at readings: missing, interval count, duplicate, conflict, negative, out of range, flagged.
 
 Each gives statements about runs of columns, cut at local midnights, so that every statement belongs to one local day.
-Rules are pure and independent; the sum check lives with the estimation it guards, in :mod:`openami.mdm.vee.kernel`.
+Rules are pure and independent; the sum check is made with the filling that it guards, in
+:mod:`openami.mdm.vee.rules.sums`.
 """
 
 from __future__ import annotations
@@ -13,8 +14,8 @@ import numpy as np
 from openami.contracts.quality import Method, QualityState, RawQuality
 from openami.mdm.vee.brackets import RegisterFault
 from openami.mdm.vee.grid import BOOLS, I64, Grid
-from openami.mdm.vee.kernel import Coverage, Outcome, Statement
 from openami.mdm.vee.matrix import Matrix
+from openami.mdm.vee.outcome import Coverage, Outcome, Statement
 
 MAX_RUNS = 1_000_000
 """Most runs that one rule reports in one call: a matrix of noise must not eat the memory."""

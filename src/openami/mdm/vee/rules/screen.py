@@ -1,0 +1,39 @@
+"""Screening: which readings are believed at all, and with which state. The rest is missing by name."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from openami.contracts.quality import Method, QualityState, RawQuality
+from openami.mdm.vee.grid import BOOLS, I64
+from openami.mdm.vee.matrix import Matrix
+from openami.mdm.vee.outcome import U8, Coverage
+
+UNUSABLE = int(RawQuality.CRITICAL_ERROR | RawQuality.DATA_NOT_VALID)
+"""Bits with which the meter itself says that a value must not be used."""
+
+
+def believed(matrix: Matrix, coverage: Coverage, limit: I64) -> BOOLS:
+    """Return the readings (S, N) that came from a meter that hung there, unflagged and possible.
+
+    Args:
+        matrix: raw readings.
+        coverage: where a meter hung.
+        limit: (S,) the most an interval can hold.
+    """
+    usable = matrix.present & coverage.whole & ((matrix.flags & UNUSABLE) == 0)
+    return np.asarray(usable & (matrix.values >= 0) & (matrix.values <= limit[:, None]))
+
+
+def measured(matrix: Matrix, good: BOOLS, values: I64) -> tuple[U8, U8]:
+    """Return state and method of measured cells; everything else is missing for now."""
+    quality = np.where(good, np.uint8(QualityState.ACTUAL), np.uint8(QualityState.MISSING))
+    method = np.where(good, np.uint8(Method.MEASURED), np.uint8(Method.NONE))
+    flagged = good & (matrix.flags != 0)
+    if flagged.any():
+        zero = flagged & ((matrix.flags & RawQuality.POWER_DOWN) != 0) & (values == 0)
+        quality[flagged & ((matrix.flags & RawQuality.CLOCK_INVALID) != 0)] = QualityState.QUESTIONABLE
+        quality[flagged & ((matrix.flags & RawQuality.ESTIMATED_AT_SOURCE) != 0)] = QualityState.ESTIMATED
+        quality[flagged & ((matrix.flags & RawQuality.EDITED_AT_SOURCE) != 0)] = QualityState.EDITED
+        quality[zero], method[zero] = QualityState.OUTAGE_ZERO, Method.POWER_FAIL_ZERO
+    return quality, method
