@@ -16,7 +16,7 @@ from openami.app.engines.rooms import room_database
 from openami.app.order_desk import approve_order, is_over, make_order, withdraw_order
 from openami.app.settings import Settings, real_now
 from openami.contracts.errors import ContractError
-from openami.contracts.release_item import command_item
+from openami.contracts.release_item import command_item, released_by
 from openami.contracts.threshold import BUILT_IN, Thresholds, decode_thresholds
 from openami.contracts.threshold_word import ThresholdWord, WordKind
 from openami.headend.adapters.thresholds_postgres import PostgresThresholdBook
@@ -174,12 +174,24 @@ class ThresholdDesk:
 
     async def _one(self, order_id: UUID) -> Order:
         async with room_database(self._settings, "openami_headend") as engine:
-            order = await PostgresOrders(engine).order(order_id)
+            book = PostgresOrders(engine)
+            order, items = await book.order(order_id), await book.items(order_id)
         if order.subject.kind not in KINDS:
             raise ThresholdRefusedError(f"order {order_id} is one of {order.subject.kind.value}, not of thresholds")
+        if order.subject.kind is OrderKind.RELEASE and not _releases_commands(items):
+            # Frames are another right: whoever may sign for thresholds may not let them in.
+            raise ThresholdRefusedError(f"order {order_id} releases frames: see openami quarantine")
         if is_over(order):
             raise ThresholdRefusedError(f"order {order_id} is over")
         return order
+
+
+def _releases_commands(items: Sequence[bytes]) -> bool:
+    try:
+        released = released_by(items)
+    except ContractError:
+        return False
+    return bool(released.commands) and not released.frames
 
 
 def _read(order: Order) -> Thresholds | None:

@@ -16,8 +16,10 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from typer.testing import CliRunner
 
 from openami.app.commands.thresholds import app
+from openami.app.desk import Person
 from openami.app.engines.postgres import SUPERUSER, PostgresEngine
 from openami.app.process.web import RealClock, accounts_of
+from openami.app.quarantine_desk import QuarantineDesk
 from openami.app.settings import Home, Settings
 from openami.app.threshold_desk import ThresholdRefusedError
 from openami.contracts.command import CommandEffect
@@ -117,6 +119,13 @@ async def test_what_is_kept_is_shown_and_released_by_two(desk: Desk) -> None:
     assert await desk.says("held") is None
     with pytest.raises(ThresholdRefusedError, match="is not kept"):
         await desk.says("release", str(first), by="ben")
+
+
+async def test_who_signs_for_thresholds_does_not_let_quarantined_frames_in(desk: Desk) -> None:
+    frames = QuarantineDesk(Settings.load(desk.home))
+    order = await frames.release(Person("anna", "anna-secret"), [bytes(16)], reason="a new model")
+    with pytest.raises(ThresholdRefusedError, match="releases frames"):
+        await desk.says("approve", str(order.subject.order_id), by="ben")
 
 
 @pytest.mark.parametrize("content", [b"{", b'{"meter_dya": 1}', b'{"version": 0}'])
