@@ -65,6 +65,10 @@ test-python: setup compiled ## Doctests and tests: unit, property, golden, pair,
 peers: setup ## Print what other makers' DLMS stacks and ours make of each other; installs them into .peers.
 	python -m tests.peers $(ARGS)
 
+.PHONY: homes
+homes: setup ## Fetch real homes that others published, for measuring; into .homes. NONCOMMERCIAL=1 takes those that only you may use.
+	python -m tests.homes $(if $(NONCOMMERCIAL),--noncommercial)
+
 .PHONY: attacks
 attacks: setup ## Run every test that is about an attack and print the table of attacks with each result.
 	python -m tests.attacks $(ARGS)
