@@ -11,11 +11,12 @@ import math
 import os
 import socket
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, replace
 from random import SystemRandom
 from secrets import token_bytes
+from typing import Protocol
 from uuid import uuid4
 
 from nats.aio.client import Client
@@ -102,90 +103,33 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
     """
     instance = os.environ.get(INSTANCE, "1")
     with _only_one(settings, instance):
-        dmz = await connect_until(stop, nats_url(settings, "headend_dmz"), name="openami-headend-dmz")
-        core = await connect_until(stop, nats_url(settings, "core_headend"), name="openami-headend")
-        state = create_async_engine(
-            postgres_url(settings, "openami_headend"), pool_size=4, hide_parameters=True, pool_pre_ping=True
-        )
-        security = create_async_engine(
-            postgres_url(settings, "openami_keyreader"), pool_size=1, hide_parameters=True, pool_pre_ping=True
-        )
-        registry = create_async_engine(
-            postgres_url(settings, "openami_mdm"), pool_size=1, hide_parameters=True, pool_pre_ping=True
-        )
-        # What was switched is written down here, and nothing else of this process.
-        audit = room_engine(settings, "openami_audit", pool_size=1)
-        try:
-            if dmz is not None and core is not None:
-                table = KeyTable()
-                vault = PostgresVault(security, root_key(settings))
-                exchanges = Exchanges(NatsCommandProcess(core, real_now), new_id=uuid4)
-                await listen_to_outcomes(core, exchanges.told)
-                keys = KeyFeed(vault, table, KeyAlarm(vault, "headend", real_now))
-                fetched = _Fetched(core, exchanges, table, keys, state, security, registry, audit)
-                alarm = LetterAlarm(PostgresAlerts(state), real_now)
-                engines = Engines(
-                    source=JetStreamFrames(dmz),
-                    outbox=JetStreamOutbox(core),
-                    store=PostgresGroupStore(state),
-                    keys=keys,
-                    clock=settings.clock(),
-                    real_now=real_now,
-                    monotonic=time.monotonic,
-                    columns=ColumnFeed(PostgresColumnSheets(state)),
-                    on_answers=exchanges.answered,
-                    on_letters=alarm.take,
-                    asking=_asking(settings, fetched),
-                )
-                headend = Headend(
-                    owner=f"{socket.gethostname()}/{instance}",
-                    groups=settings.partition_groups,
-                    zone=settings.zone,
-                    table=table,
-                    engines=engines,
-                )
-                watch = CollectorWatch(
-                    JetStreamWords(dmz),
-                    PostgresCollectors(state),
-                    real_now=real_now,
-                    reports=ReportedStolen(PostgresReports(state)),
-                    alerts=PostgresAlerts(state),
-                )
-                thresholds = ThresholdWatch(
-                    JetStreamThresholdWords(dmz), PostgresThresholdBook(state), PostgresAlerts(state)
-                )
-                counts = LatestMessages(dmz, DMZ_AIRTIME, most=MAX_COUNTS_A_LOOK)
-                keeper = AirtimeKeeper(counts, PostgresAirtime(state), domain=settings.clock())
-                events = EventWatch(
-                    JetStreamEvents(core, real_now),
-                    PostgresEventBook(state),
-                    PostgresAlerts(state),
-                    real_now=real_now,
-                    title_of=table.title_of,
-                )
-                watching = [asyncio.create_task(one.run(stop)) for one in (watch, thresholds, keeper, events)]
-                for task in watching:
-                    # It ends before it is told to by a bug alone; then nobody would watch.
-                    task.add_done_callback(lambda _: stop.set())
-                try:
-                    await headend.run(stop, on_ready=ready)
-                finally:
-                    stop.set()
-                    await asyncio.gather(*watching)
-        finally:
-            for client in (dmz, core):
-                if client is not None:
-                    await client.close()
-            await state.dispose()
-            await security.dispose()
-            await registry.dispose()
-            await audit.dispose()
+        async with AsyncExitStack() as stack:
+            wired = await _wired(settings, stop, stack)
+            if wired is None:
+                return
+            headend = Headend(
+                owner=f"{socket.gethostname()}/{instance}",
+                groups=settings.partition_groups,
+                zone=settings.zone,
+                table=wired.table,
+                engines=_engines(settings, wired),
+            )
+            watching = [asyncio.create_task(one.run(stop)) for one in _watches(settings, wired)]
+            for task in watching:
+                # It ends before it is told to by a bug alone; then nobody would watch.
+                task.add_done_callback(lambda _: stop.set())
+            try:
+                await headend.run(stop, on_ready=ready)
+            finally:
+                stop.set()
+                await asyncio.gather(*watching)
 
 
 @dataclass(frozen=True, slots=True)
-class _Fetched:
-    """What asking is wired to: the bus, keys and databases of this process."""
+class _Wired:
+    """What this process is wired to: the two sides of the bus, keys and databases."""
 
+    dmz: Client
     core: Client
     exchanges: Exchanges
     table: KeyTable
@@ -196,14 +140,94 @@ class _Fetched:
     audit: AsyncEngine
 
 
-def _asking(settings: Settings, fetched: _Fetched) -> AskingEngines:
+class _Watch(Protocol):
+    """A loop beside the partitions, which ends when told to."""
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Watch until ``stop`` is set."""
+        ...
+
+
+async def _wired(settings: Settings, stop: asyncio.Event, stack: AsyncExitStack) -> _Wired | None:
+    """Connect to everything, and let the stack close it; None when told to stop before both buses answered."""
+    dmz = await connect_until(stop, nats_url(settings, "headend_dmz"), name="openami-headend-dmz")
+    if dmz is not None:
+        stack.push_async_callback(dmz.close)
+    core = await connect_until(stop, nats_url(settings, "core_headend"), name="openami-headend")
+    if core is not None:
+        stack.push_async_callback(core.close)
+    if dmz is None or core is None:
+        return None
+
+    def database(role: str, pool_size: int) -> AsyncEngine:
+        engine = create_async_engine(
+            postgres_url(settings, role), pool_size=pool_size, hide_parameters=True, pool_pre_ping=True
+        )
+        stack.push_async_callback(engine.dispose)
+        return engine
+
+    state, security, registry = (
+        database("openami_headend", 4), database("openami_keyreader", 1), database("openami_mdm", 1)
+    )  # fmt: skip
+    # What was switched is written down here, and nothing else of this process.
+    audit = room_engine(settings, "openami_audit", pool_size=1)
+    stack.push_async_callback(audit.dispose)
+    table, vault = KeyTable(), PostgresVault(security, root_key(settings))
+    exchanges = Exchanges(NatsCommandProcess(core, real_now), new_id=uuid4)
+    await listen_to_outcomes(core, exchanges.told)
+    keys = KeyFeed(vault, table, KeyAlarm(vault, "headend", real_now))
+    return _Wired(dmz, core, exchanges, table, keys, state, security, registry, audit)
+
+
+def _engines(settings: Settings, wired: _Wired) -> Engines:
+    """Return what the head-end takes frames from and gives readings to."""
+    return Engines(
+        source=JetStreamFrames(wired.dmz),
+        outbox=JetStreamOutbox(wired.core),
+        store=PostgresGroupStore(wired.state),
+        keys=wired.keys,
+        clock=settings.clock(),
+        real_now=real_now,
+        monotonic=time.monotonic,
+        columns=ColumnFeed(PostgresColumnSheets(wired.state)),
+        on_answers=wired.exchanges.answered,
+        on_letters=LetterAlarm(PostgresAlerts(wired.state), real_now).take,
+        asking=_asking(settings, wired),
+    )
+
+
+def _watches(settings: Settings, wired: _Wired) -> Sequence[_Watch]:
+    """Return what watches collectors, thresholds, airtime and meters' events."""
+    state, alerts = wired.state, PostgresAlerts(wired.state)
+    counts = LatestMessages(wired.dmz, DMZ_AIRTIME, most=MAX_COUNTS_A_LOOK)
+    return (
+        CollectorWatch(
+            JetStreamWords(wired.dmz),
+            PostgresCollectors(state),
+            real_now=real_now,
+            reports=ReportedStolen(PostgresReports(state)),
+            alerts=alerts,
+        ),
+        ThresholdWatch(JetStreamThresholdWords(wired.dmz), PostgresThresholdBook(state), alerts),
+        AirtimeKeeper(counts, PostgresAirtime(state), domain=settings.clock()),
+        EventWatch(
+            JetStreamEvents(wired.core, real_now),
+            PostgresEventBook(state),
+            alerts,
+            real_now=real_now,
+            title_of=wired.table.title_of,
+        ),
+    )
+
+
+def _asking(settings: Settings, wired: _Wired) -> AskingEngines:
     """Return what it takes to ask meters: sessions over the command process and the road down."""
-    state, clock, table = fetched.state, settings.clock(), fetched.table
-    process = NatsCommandProcess(fetched.core, real_now)
-    sealing = SessionSealing(process, fetched.exchanges, table)
+    state, clock, table = wired.state, settings.clock(), wired.table
+    process = NatsCommandProcess(wired.core, real_now)
+    sealing = SessionSealing(process, wired.exchanges, table)
     sessions = Sessions(
         sealing=sealing,
-        downlink=fetched.exchanges,
+        downlink=wired.exchanges,
         own_title=client_title(settings.home),
         secret=token_bytes,
         monotonic=time.monotonic,
@@ -211,9 +235,9 @@ def _asking(settings: Settings, fetched: _Fetched) -> AskingEngines:
     )
     return AskingEngines(
         PostgresRequests(state),
-        RegistryRoster(PostgresRegistry(fetched.registry), clock, monotonic=time.monotonic),
+        RegistryRoster(PostgresRegistry(wired.registry), clock, monotonic=time.monotonic),
         sessions,
-        JetStreamOutbox(fetched.core),
+        JetStreamOutbox(wired.core),
         SystemRandom().random,
         columns=PostgresColumnSheets(state),
         policy=KeepingPolicy(cell=_cell_policy(os.environ).shared(settings.partition_groups)),
@@ -221,16 +245,16 @@ def _asking(settings: Settings, fetched: _Fetched) -> AskingEngines:
         switching=SwitchEngines(
             PostgresOrders(state),
             PostgresSwitchTurns(state),
-            AuditSwitchLog(PostgresAuditLog(fetched.audit), PostgresAlerts(state), real_now, clock),
+            AuditSwitchLog(PostgresAuditLog(wired.audit), PostgresAlerts(state), real_now, clock),
             sealing,
         ),
         rekey=RekeyEngines(
             PostgresRekeys(state),
             process,
-            fetched.keys.refresh,
+            wired.keys.refresh,
             PostgresOrders(state),
             now=clock.now,
-            ages=PostgresKeyAges(fetched.security),
+            ages=PostgresKeyAges(wired.security),
             policy=_rekey_policy(os.environ).shared(settings.partition_groups),
         ),
     )
