@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import csv
-import io
 import json
 import os
 import sys
 from contextlib import AsyncExitStack
-from datetime import UTC, date
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 from uuid import UUID
@@ -21,6 +19,7 @@ from openami.kernel.errors import MisuseError, OpenAmiError
 
 if TYPE_CHECKING:
     from openami.mdm.api import IntervalSeries
+    from openami.mdm.exporting import ExportFile
 
 PASSWORD = "OPENAMI_PASSWORD"  # noqa: S105 - the name of an environment variable
 _PLACE = "console"
@@ -35,13 +34,24 @@ def export(
     login: Annotated[str, typer.Option("--login", help=f"Your login; the password is asked, or in {PASSWORD}.")],
     first: Annotated[str, typer.Option("--from", help="First local day, YYYY-MM-DD.")],
     end: Annotated[str, typer.Option("--to", help="The day after the last, YYYY-MM-DD.")],
-    channel: Annotated[str, typer.Option("--channel", help="delivered or received.")] = "delivered",
+    channel: Annotated[
+        list[str] | None, typer.Option("--channel", help="delivered (as it is without), received ...; repeat it.")
+    ] = None,
+    format_name: Annotated[str, typer.Option("--format", help="csv, nem12, greenbutton or cim.")] = "csv",
+    nmi: Annotated[
+        str | None, typer.Option("--nmi", help="NEM12's ten capitals or digits for the place; ours without.")
+    ] = None,
     out: Annotated[Path | None, typer.Option("--out", help="File to write; standard output without.")] = None,
     home: HomeOption = DEFAULT_HOME,
     json_output: JsonOption = False,
 ) -> None:
-    """Write your own intervals as CSV that `import`, `bill` and `compare` read. The look is in your access log."""
+    """Write your own intervals as a file; CSV is what `import`, `bill` and `compare` read.
+
+    Each value carries its quality in the file's codes (docs/protocol/quality-codes.md). The look is in your access log.
+    """
     from openami.app.commands.intervals import day_of
+    from openami.app.settings import real_now
+    from openami.mdm.exporting import FORMATS, as_file
 
     try:
         place = UUID(service_point)
@@ -51,38 +61,37 @@ def export(
     if days[1] <= days[0]:
         raise MisuseError("--to is not after --from")
     password = os.environ.get(PASSWORD) or typer.prompt("Password", hide_input=True)
-    series = asyncio.run(_fetch(home, place, channel, days, (login, password)))
-    text = as_csv(series)
+    if format_name not in FORMATS:
+        raise MisuseError(f"--format {format_name!r}: one of {', '.join(FORMATS)}")
+    series = asyncio.run(_fetch(home, place, channel or ["delivered"], days, (login, password)))
+    name = (nmi or place.hex[:10].upper()) if format_name == "nem12" else str(place)
+    found = as_file(series, format_name, made_at=real_now(), place=name)
     if out is not None:
-        out.write_text(text)
+        out.write_text(found.text)
     elif not json_output:
-        sys.stdout.write(text)
+        sys.stdout.write(found.text)
+    for line in found.held_back:
+        print(f"held back: {line}", file=sys.stderr)
     if json_output:
-        summary = {"service_point": service_point, "channel": channel, "intervals": len(series)}
-        print(json.dumps(summary | {"total": int(series.value.sum()), "file": str(out) if out else None}))
+        print(json.dumps(_summary(series, found, service_point=service_point, out=out)))
 
 
-def as_csv(series: IntervalSeries) -> str:
-    """Return intervals as our own interval table; missing ones are left out, they have no value."""
-    from openami.contracts.quality import Method, QualityState
-    from openami.kernel.time import instant_from_epoch_s
-
-    sink = io.StringIO()
-    writer = csv.writer(sink, lineterminator="\n")
-    writer.writerow(("start", "value", "channel", "quality", "method", "preliminary"))
-    rows = zip(series.start_s, series.value, series.quality, series.method, series.preliminary, strict=True)
-    for start, value, quality, method, preliminary in rows:
-        if quality == QualityState.MISSING:
-            continue
-        stamp = instant_from_epoch_s(int(start)).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        words = (QualityState(int(quality)).name.lower(), Method(int(method)).name.lower())
-        writer.writerow((stamp, int(value), series.channel.name.lower(), *words, int(preliminary)))
-    return sink.getvalue()
+def _summary(
+    series: list[IntervalSeries], found: ExportFile, *, service_point: str, out: Path | None
+) -> dict[str, object]:
+    """Return what ``--json`` prints: of each channel, and of the first one beside, as scripts have known it."""
+    channels = [
+        {"channel": s.channel.name.lower(), "intervals": len(s), "total": int(s.value.sum())} for s in series
+    ]  # fmt: skip
+    return {
+        "service_point": service_point, **channels[0], "channels": channels, "written": found.intervals,
+        "held_back": list(found.held_back), "file": str(out) if out else None,
+    }  # fmt: skip
 
 
 async def _fetch(
-    home: Path, place: UUID, channel_name: str, days: tuple[date, date], sign_in: tuple[str, str]
-) -> IntervalSeries:
+    home: Path, place: UUID, names: list[str], days: tuple[date, date], sign_in: tuple[str, str]
+) -> list[IntervalSeries]:
     from openami.app.engines.address import postgres_url
     from openami.app.process.web import RealClock, accounts_of
     from openami.app.settings import Settings
@@ -99,9 +108,10 @@ async def _fetch(
     from openami.security.adapters.audit_postgres import PostgresAuditLog
     from openami.security.adapters.row_security import row_secured_engine
 
-    channel = CHANNEL_BY_NAME.get(channel_name)
-    if channel is None:
-        raise MisuseError(f"--channel {channel_name!r}: one of {', '.join(CHANNEL_BY_NAME)}")
+    unknown = [n for n in names if n not in CHANNEL_BY_NAME]
+    if unknown:
+        raise MisuseError(f"--channel {unknown[0]!r}: one of {', '.join(CHANNEL_BY_NAME)}")
+    channels = [CHANNEL_BY_NAME[n] for n in dict.fromkeys(names)]
     settings = Settings.load(home)
     async with AsyncExitStack() as stack:
         engines = {r: row_secured_engine(postgres_url(settings, f"openami_{r}")) for r in ("access", "audit", "mdm")}
@@ -125,4 +135,5 @@ async def _fetch(
             granted = scope.granted(place, period)
             if not granted:
                 raise MisuseError("none of these days lie in your time at this place")
-            return await data.intervals(scope, place, channel, Period(granted[0].start, granted[-1].end))
+            whole = Period(granted[0].start, granted[-1].end)
+            return [await data.intervals(scope, place, c, whole) for c in channels]

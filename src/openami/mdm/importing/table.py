@@ -28,6 +28,10 @@ _QUALITY = {
     "edited": RawQuality.EDITED_AT_SOURCE,
     "questionable": RawQuality.DATA_NOT_VALID,
     "outage_zero": RawQuality.POWER_DOWN,
+    "verified": RawQuality.GOOD,
+    "partial": RawQuality.GOOD,
+    "derived": RawQuality.EDITED_AT_SOURCE,
+    "forecast": RawQuality.ESTIMATED_AT_SOURCE,
 }
 COLUMNS = ("start", "value", "channel", "quality", "meter")
 
