@@ -35,7 +35,8 @@ from openami.headend.ports import (
     Outbox,
     StateUnavailableError,
 )
-from openami.headend.session.asking import AskingEngines, GroupAsking
+from openami.headend.session.asking import GroupAsking
+from openami.headend.session.group_work import AskingEngines
 from openami.headend.state_ports import GroupStore, Lease
 from openami.kernel.clock import Clock
 from openami.kernel.errors import OpenAmiError

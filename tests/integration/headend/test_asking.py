@@ -31,7 +31,7 @@ from openami.headend.profiles import profile_of
 from openami.headend.profiles.columns import disagreements
 from openami.headend.profiles.model import Scale
 from openami.headend.service import Engines, Headend
-from openami.headend.session.asking import AskingEngines
+from openami.headend.session.group_work import AskingEngines
 from openami.headend.session.session import Sessions
 from openami.kernel.ids import SystemTitle
 from openami.kernel.time import epoch_s, instant_from_epoch_s

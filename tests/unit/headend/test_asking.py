@@ -9,7 +9,8 @@ import numpy as np
 
 from openami.contracts.reading import uuid_column
 from openami.headend.keeping.roster import Roster
-from openami.headend.session.asking import AskingEngines, GroupAsking
+from openami.headend.session.asking import GroupAsking
+from openami.headend.session.group_work import AskingEngines
 from openami.headend.state_ports import Lease
 from openami.kernel.clock import FixedClock
 from openami.security.keys.table import KeyTable

@@ -20,8 +20,10 @@ from openami.headend.keeping.request import Lane, Request, RequestKind, RequestS
 from openami.headend.keeping.roster import Hung, Roster
 from openami.headend.listening.keyfeed import KeyFeed
 from openami.headend.ports import BusUnavailableError, StateUnavailableError
-from openami.headend.session.asking import PUBLISH_TRIES, AskingEngines, GroupAsking
+from openami.headend.session.asking import GroupAsking
+from openami.headend.session.group_work import AskingEngines
 from openami.headend.session.operations import Circumstance
+from openami.headend.session.request_runs import PUBLISH_TRIES
 from openami.headend.state_ports import Lease
 from openami.kernel.clock import FixedClock
 from openami.kernel.ids import SystemTitle
@@ -165,7 +167,7 @@ async def test_a_bug_in_a_session_ends_its_request_and_tells_nothing_of_a_readin
 async def test_what_a_session_brings_after_the_bus_was_away_has_a_name_of_its_own(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("openami.headend.session.asking.RETRY_S", 0.0)
+    monkeypatch.setattr("openami.headend.session.request_runs.RETRY_S", 0.0)
     asking, requests, fleet = await asked(bus_away=PUBLISH_TRIES)
     await until(asking, lambda: any(r.state is RequestState.DONE for r in requests.kept.values()))
     # The try did not count, so its number comes again; the stream would drop what comes under a name it has.
@@ -199,7 +201,7 @@ async def test_a_meter_that_rests_is_released_and_a_group_given_back_releases_it
 
 
 async def test_meters_that_do_not_answer_a_release_hold_up_no_group(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("openami.headend.session.asking.LEAVE_S", 0.05)
+    monkeypatch.setattr("openami.headend.session.associations.LEAVE_S", 0.05)
     asking, _, fleet = await asked()
     fleet.held, fleet.release_s = [fleet.hung[0].title], 60.0
     await until(asking, lambda: True)

@@ -58,8 +58,8 @@ from openami.headend.listening.alarm import LetterAlarm
 from openami.headend.listening.columnfeed import ColumnFeed
 from openami.headend.listening.keyfeed import KeyAlarm, KeyFeed
 from openami.headend.service import Engines, Headend
-from openami.headend.session.asking import AskingEngines
 from openami.headend.session.exchange import Exchanges
+from openami.headend.session.group_work import AskingEngines
 from openami.headend.session.rekey_group import RekeyEngines
 from openami.headend.session.rollout import RolloutEngines
 from openami.headend.session.sealing import SessionSealing
