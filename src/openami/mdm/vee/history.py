@@ -1,41 +1,64 @@
-"""What the store remembers of the local days before the ones asked for: digests, so that no interval is read again.
+"""What is remembered of local days: digests, so that no interval of an earlier day is read again.
 
 Rules that compare a day with the last four weeks (high and low use, an earlier day repeated to the count, a clock that
 went wrong by an hour, a half-registering meter) read these columns. Intervals of earlier days are read only for series
-with gaps.
+with gaps. :func:`remembered` is the one way to make them, for the store and for the rules.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
 
 from openami.contracts.quality import QualityState
-from openami.mdm.vee.grid import I64
+from openami.mdm.vee.grid import BOOLS, I64, Grid
 
 U8 = npt.NDArray[np.uint8]
 U64 = npt.NDArray[np.uint64]
 DIGEST_DAYS = 28
 PROFILE_HOURS = 24
+MIN_DISTINCT = 8
+"""A vacant home repeats its days honestly: a day with fewer different values says nothing by repeating another."""
+
+_RANK = np.zeros(256, np.uint8)
+"""How bad a state is, for the worst of a day: what is not in the list is as good as measured."""
+for _rank, _state in enumerate(
+    (
+        QualityState.ACTUAL,
+        QualityState.VERIFIED,
+        QualityState.DERIVED,
+        QualityState.OUTAGE_ZERO,
+        QualityState.PARTIAL,
+        QualityState.EDITED,
+        QualityState.ESTIMATED,
+        QualityState.FORECAST,
+        QualityState.QUESTIONABLE,
+        QualityState.MISSING,
+    )
+):
+    _RANK[_state] = _rank
+_BY_RANK = np.argsort(_RANK[: len(QualityState)]).astype(np.uint8)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class History:
-    """Digests of the D local days before the first asked day, oldest first, of S series.
+    """Digests of D local days in a row, oldest first, of S series.
 
     Args:
         total: (S, D) counts of the day; 0 where there is no day.
         maximum: (S, D) the highest interval of the day, counts.
-        digest: (S, D) hash of the day's values in order; 0 where there is no day, or one too flat to be told from
-            another (fewer than :data:`MIN_DISTINCT` different values).
+        base: (S, D) the lowest hour of the day, counts: what runs day and night.
+        digest: (S, D) hash of the day's values in order; 0 where there is no day, or nothing but zeros.
         state: (S, D) the worst :class:`~openami.contracts.quality.QualityState` of the day; MISSING for no day.
-        profile: (S, 24) mean counts by local hour over the measured days; 0 where none was.
+        profile: (S, 24) mean counts by local hour over the days that have no missing interval; 0 where none is.
     """
 
     total: I64
     maximum: I64
+    base: I64
     digest: U64
     state: U8
     profile: I64
@@ -47,11 +70,97 @@ class History:
         return cls(
             np.zeros(shape, np.int64),
             np.zeros(shape, np.int64),
+            np.zeros(shape, np.int64),
             np.zeros(shape, np.uint64),
             np.full(shape, QualityState.MISSING, np.uint8),
             np.zeros((series, PROFILE_HOURS), np.int64),
         )
 
+    @property
+    def days(self) -> int:
+        """Number of days."""
+        return int(self.total.shape[1])
 
-MIN_DISTINCT = 8
-"""A vacant home repeats its days honestly: a day with fewer different values has no digest."""
+    @property
+    def is_known(self) -> BOOLS:
+        """(S, D) days without a missing interval."""
+        return np.asarray(self.state != QualityState.MISSING)
+
+
+def remembered(grid: Grid, values: I64, quality: U8, *, asked: BOOLS | None = None) -> History:
+    """Return the digests of the grid's days.
+
+    Args:
+        grid: the columns.
+        values: (S, N) counts.
+        quality: (S, N) states.
+        asked: (S, N) cells that belong to a day of the series; None for all. A day without one is no day.
+    """
+    at = grid.day_at[:-1]
+    # Mostly a whole day of actual values: the worst is found without looking up the rank of each.
+    rank = _RANK[quality] if quality.any() else quality
+    if asked is not None:
+        rank = np.where(asked, rank, 0)
+    state = _BY_RANK[np.maximum.reduceat(rank, at, axis=1)]
+    if asked is not None:
+        state = np.where(np.logical_or.reduceat(asked, at, axis=1), state, np.uint8(QualityState.MISSING))
+    is_known = state != QualityState.MISSING
+    base, profile = _hours(grid, values, is_known)
+    return History(
+        total=np.add.reduceat(values, at, axis=1),
+        maximum=np.maximum.reduceat(values, at, axis=1),
+        base=base,
+        digest=_hashes(grid, values) * is_known,
+        state=state,
+        profile=profile,
+    )
+
+
+def joined(earlier: History, later: History) -> History:
+    """Return both spans of days as one; the profile is the earlier one's."""
+    return History(
+        total=np.concatenate([earlier.total, later.total], axis=1),
+        maximum=np.concatenate([earlier.maximum, later.maximum], axis=1),
+        base=np.concatenate([earlier.base, later.base], axis=1),
+        digest=np.concatenate([earlier.digest, later.digest], axis=1),
+        state=np.concatenate([earlier.state, later.state], axis=1),
+        profile=earlier.profile,
+    )
+
+
+def _hours(grid: Grid, values: I64, is_known: BOOLS) -> tuple[I64, I64]:
+    """Return the lowest hour of each day, and the mean day by hour over the known days."""
+    series = len(values)
+    base = np.zeros((series, grid.days), np.int64)
+    total, count = np.zeros((series, PROFILE_HOURS), np.int64), np.zeros((series, PROFILE_HOURS), np.int64)
+    for day in range(grid.days):
+        lo, hi = int(grid.day_at[day]), int(grid.day_at[day + 1])
+        hour = grid.slot[lo:hi] * grid.interval_s // 3600
+        begins = np.concatenate([np.zeros(1, np.int64), np.flatnonzero(hour[1:] != hour[:-1]) + 1])
+        by_hour = np.add.reduceat(values[:, lo:hi], begins, axis=1)
+        base[:, day] = by_hour.min(axis=1)
+        known = is_known[:, day, None]
+        total[:, hour[begins]] += by_hour * known
+        count[:, hour[begins]] += known
+    return base, total // np.maximum(count, 1)
+
+
+def _hashes(grid: Grid, values: I64) -> U64:
+    """Return one hash a day: the sum of each value times a constant of its place, modulo 2**64."""
+    found = np.zeros((len(values), grid.days), np.uint64)
+    for day in range(grid.days):
+        lo, hi = int(grid.day_at[day]), int(grid.day_at[day + 1])
+        found[:, day] = values[:, lo:hi].astype(np.uint64) @ _weights(hi - lo)
+    return found
+
+
+@lru_cache(maxsize=8)
+def _weights(count: int) -> U64:
+    """Return odd constants that look random and stay the same for ever (splitmix64)."""
+    state, found = 0x9E37_79B9_7F4A_7C15, []
+    for k in range(1, count + 1):
+        z = (state * k) & 0xFFFF_FFFF_FFFF_FFFF
+        z = ((z ^ (z >> 30)) * 0xBF58_476D_1CE4_E5B9) & 0xFFFF_FFFF_FFFF_FFFF
+        z = ((z ^ (z >> 27)) * 0x94D0_49BB_1331_11EB) & 0xFFFF_FFFF_FFFF_FFFF
+        found.append((z ^ (z >> 31)) | 1)
+    return np.array(found, dtype=np.uint64)
