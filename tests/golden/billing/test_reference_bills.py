@@ -20,7 +20,7 @@ import pytest
 
 from openami.billing.rating import LineKind, RatedBill, Usage, calendar_months, determinants, rate
 from openami.billing.tariff import RateSchedule, TariffError, parse_rate
-from openami.billing.tariff.holiday import HolidayList
+from openami.kernel.holiday import HolidayList
 
 TOLERANCE = 0.005
 AMEREN = ("anytime-users", "evening-morning-savers", "overnight-savers", "smart-savers", "ultimate-savers")

@@ -16,7 +16,6 @@ from openami.billing.rating.fleet import fleet_determinants, fleet_totals_cents,
 from openami.billing.rating.rate import shared_out
 from openami.billing.rating.reference import determinants_by_hand
 from openami.billing.tariff import RateSchedule, Tariff, shipped_rates
-from openami.billing.tariff.holiday import KNOWN, HolidayList, Observance
 from openami.billing.tariff.model import (
     Block,
     BlockScope,
@@ -27,6 +26,7 @@ from openami.billing.tariff.model import (
     SeasonRule,
     Window,
 )
+from openami.kernel.holiday import KNOWN, HolidayList, Observance
 from openami.kernel.money import rounded_to_cent
 
 ZONES = ("America/Chicago", "UTC", "Asia/Kathmandu", "Australia/Lord_Howe", "Europe/Berlin")

@@ -13,8 +13,8 @@ import pytest
 from openami.billing.compare import compare_rates
 from openami.billing.rating import BillSpan, LineKind, RatedBill, Usage, UsageError, determinants, rate
 from openami.billing.tariff import RateSchedule, TariffError, parse_rate, shipped_rates
-from openami.billing.tariff.holiday import KNOWN, HolidayList, Observance
 from openami.billing.tariff.model import BlockScope, SeasonRule
+from openami.kernel.holiday import KNOWN, HolidayList, Observance
 
 CHICAGO = ZoneInfo("America/Chicago")
 ANYTIME, SMART, ULTIMATE = (shipped_rates()[f"ameren-mo-{n}"] for n in ("anytime", "smart", "ultimate"))

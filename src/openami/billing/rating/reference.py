@@ -15,8 +15,8 @@ from openami.billing.rating.demand import Peak, window_minutes
 from openami.billing.rating.determinant import Determinants
 from openami.billing.rating.pool import Pool, pools
 from openami.billing.rating.usage import BillSpan, Usage
-from openami.billing.tariff.holiday import HolidayList
 from openami.billing.tariff.model import BlockScope, RateSchedule, SeasonRule, Tariff, WeekPlan
+from openami.kernel.holiday import HolidayList
 from openami.kernel.time import instant_from_epoch_s
 
 

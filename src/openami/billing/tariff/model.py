@@ -16,7 +16,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from openami.billing.tariff.errors import TariffError
-from openami.billing.tariff.holiday import HolidayList
+from openami.kernel.holiday import HolidayList
 
 LARGEST_NUMBER = 10**9
 MOST_PLACES = 12

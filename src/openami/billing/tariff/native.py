@@ -12,7 +12,6 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from openami.billing.tariff.errors import TariffError
-from openami.billing.tariff.holiday import KNOWN, HolidayList, HolidayRule, Observance
 from openami.billing.tariff.model import (
     HOLIDAY,
     Block,
@@ -31,6 +30,7 @@ from openami.billing.tariff.model import (
     Window,
     can_be_price,
 )
+from openami.kernel.holiday import KNOWN, HolidayList, HolidayRule, Observance
 
 FORMAT = "openami-rate/1"
 _DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday", "holiday")

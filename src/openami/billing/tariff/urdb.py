@@ -16,7 +16,6 @@ from itertools import groupby
 from typing import Any, cast
 
 from openami.billing.tariff.errors import TariffError
-from openami.billing.tariff.holiday import KNOWN, HolidayList, Observance
 from openami.billing.tariff.model import (
     Block,
     BlockScope,
@@ -33,6 +32,7 @@ from openami.billing.tariff.model import (
     Window,
     can_be_price,
 )
+from openami.kernel.holiday import KNOWN, HolidayList, Observance
 
 MAX_PERIODS = 64
 MAX_BLOCKS = 32

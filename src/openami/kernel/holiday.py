@@ -1,6 +1,6 @@
 """Holidays as data: rules that give dates in any year, and what happens when one falls on a weekend.
 
-Which days are holidays is the rate sheet's to say; the list and the observance are read from the rate file.
+Which days are holidays is for a rate sheet or a calendar of places to say; this knows only how to date them.
 """
 
 from __future__ import annotations
@@ -71,19 +71,19 @@ KNOWN: Mapping[str, HolidayRule] = {
         HolidayRule("christmas", 12, day=25),
     )
 }
-"""Holidays of the United States that rate files name."""
+"""Holidays of the United States that rate files and calendars name."""
 
 
 @dataclass(frozen=True, slots=True)
 class HolidayList:
-    """The holidays of a rate: rules, single dates, and the observance."""
+    """The holidays of a rate or a calendar: rules, single dates, and the observance."""
 
     rules: tuple[HolidayRule, ...] = ()
     dates: frozenset[date] = frozenset()
     observance: Observance = Observance.ACTUAL_DAY
 
     def between(self, first: date, last: date) -> frozenset[date]:
-        """Return the days from first to last, both included, that bill as holidays."""
+        """Return the days from first to last, both included, that are kept as holidays."""
         years = range(first.year - 1, last.year + 2)
         named = {observed(r.in_year(y), self.observance) for r in self.rules for y in years}
         return frozenset(d for d in named | self.dates if first <= d <= last)
