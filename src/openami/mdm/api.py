@@ -41,6 +41,7 @@ from openami.mdm.registry.records import (
     ServicePoint,
     UnknownRecordError,
 )
+from openami.mdm.registry.segments import Factors
 from openami.mdm.usage.series import (
     IntervalSeries,
     UsageTotal,
@@ -202,24 +203,20 @@ class MeterData:
         installed = await self.registry.installed({service_point_id}, wider)
         spans = _spans(installed, wider)
         batch = await self.store.registers(scope, spans, channel, period) if spans else RegisterBatch.empty()
-        meters = {i.meter.id: i for i in installed}
+        meters = {i.meter.id: i.meter for i in installed}
+        factors = Factors(installed, channel)
         found = {
             (meter, int(at)): int(value)
             for meter, at, value in zip(uuids_of(batch.meter_id), batch.at, batch.value, strict=True)
         }
         for one in installed:
             i = one.installation
-            for instant, reads in ((i.start, i.in_reads), (i.end, i.out_reads)):
+            ends = ((i.start, i.in_reads), *((s.start, s.reads) for s in i.steps), (i.end, i.out_reads))
+            for instant, reads in ends:
                 if instant is not None and channel in reads and period.start <= instant <= period.end:
                     found[one.meter.id, int(instant.timestamp())] = reads[channel]
         return [
-            Register(
-                meter,
-                meters[meter].meter.serial,
-                instant_from_epoch_s(at),
-                value,
-                meters[meter].installation.multiplier,
-            )
+            Register(meter, meters[meter].serial, instant_from_epoch_s(at), value, factors.at(meter, at))
             for (meter, at), value in sorted(found.items(), key=lambda item: item[0][1])
         ]
 
@@ -318,8 +315,11 @@ class MeterData:
         batch = (
             await self.store.values(scope, spans, series.channel, period) if spans else Values.of(ReadingBatch.empty())
         )
-        factors = {i.meter.id.bytes: i.installation.multiplier for i in installed}
-        multiplier = np.array([factors[bytes(m)] for m in batch.meter_id.tolist()], dtype=np.int64)
+        factors = Factors(installed, series.channel)
+        multiplier = np.array(
+            [factors.at(m, s) for m, s in zip(uuids_of(batch.meter_id), batch.start.tolist(), strict=True)],
+            dtype=np.int64,
+        )
         order = np.argsort(batch.start, kind="stable")
         value = batch.value * multiplier if len(batch) else batch.value
         return raw_tail(series, start_s=batch.start[order], value=value[order], flags=batch.quality[order])

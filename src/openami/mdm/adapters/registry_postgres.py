@@ -15,21 +15,26 @@ from sqlalchemy.types import Uuid
 
 from openami.contracts.channel import Channel
 from openami.kernel.time import Period, local_date, require_utc, zone_named
+from openami.mdm.adapters.registry_facts import PostgresFacts
 from openami.mdm.adapters.registry_tables import (
     INSTALLATION,
     INSTALLATION_READ,
     METER,
+    METER_REGISTER,
+    MULTIPLIER_STEP,
     REGISTRY_CHANGE,
     SERVICE_POINT,
     VEE_REQUEST,
 )
 from openami.mdm.ports import MeterSpan
+from openami.mdm.registry.multiplier import Multiplier, MultiplierStep
 from openami.mdm.registry.records import (
     Affected,
     Installation,
     InstalledMeter,
     Meter,
     OverlapError,
+    RegisterForm,
     RegistryError,
     ServicePoint,
     ServicePointStatus,
@@ -48,6 +53,12 @@ class PostgresRegistry:
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
+        self._facts = PostgresFacts(engine)
+
+    @property
+    def facts(self) -> PostgresFacts:
+        """See the port."""
+        return self._facts
 
     async def add_service_points(self, rows: Sequence[ServicePoint]) -> None:
         """See the port."""
@@ -58,6 +69,7 @@ class PostgresRegistry:
     async def add_meters(self, rows: Sequence[Meter]) -> None:
         """See the port."""
         await self._add(METER, [_meter_row(r) for r in rows])
+        await self._add(METER_REGISTER, [r for m in rows for r in _register_rows(m)])
 
     async def install(self, rows: Sequence[Installation], *, at: datetime) -> list[Affected]:
         """See the port."""
@@ -120,12 +132,12 @@ class PostgresRegistry:
         query = select(METER).order_by(METER.c.id)
         if ids is not None:
             query = query.where(METER.c.id == _among(ids))
-        return [_meter(row) for row in await self._rows(query)]
+        return await self._formed(await self._rows(query))
 
     async def meters_titled(self, titles: Collection[bytes]) -> list[Meter]:
         """Return the meters of these system titles, by id; unknown titles are absent."""
         query = select(METER).order_by(METER.c.id).where(METER.c.system_title.in_(list(titles)))
-        return [_meter(row) for row in await self._rows(query)]
+        return await self._formed(await self._rows(query))
 
     async def installed(
         self,
@@ -143,9 +155,13 @@ class PostgresRegistry:
         if meters is not None:
             query = query.where(INSTALLATION.c.meter_id == _among(meters))
         rows = await self._rows(query)
-        reads = await self._reads([r["id"] for r in rows])
+        ids = [r["id"] for r in rows]
+        reads, steps = await self._reads(ids), await self._steps(ids)
         known = {m.id: m for m in await self.meters({r["meter_id"] for r in rows})}
-        return [InstalledMeter(_installation(r, reads.get(r["id"], {})), known[r["meter_id"]]) for r in rows]
+        return [
+            InstalledMeter(installation_of(r, reads.get(r["id"], ()), steps.get(r["id"], ())), known[r["meter_id"]])
+            for r in rows
+        ]
 
     async def spans(self, service_points: Collection[UUID] | None, period: Period) -> list[MeterSpan]:
         """See the port."""
@@ -173,7 +189,8 @@ class PostgresRegistry:
             return
         try:
             async with self._engine.begin() as connection:
-                await connection.execute(insert(table).on_conflict_do_nothing(index_elements=["id"]), rows)
+                keys = [c.name for c in table.primary_key]
+                await connection.execute(insert(table).on_conflict_do_nothing(index_elements=keys), rows)
         except IntegrityError as error:
             raise _refusal(error) from error
 
@@ -181,12 +198,33 @@ class PostgresRegistry:
         async with self._engine.connect() as connection:
             return [dict(row) for row in (await connection.execute(query)).mappings()]
 
-    async def _reads(self, installations: Collection[UUID]) -> dict[UUID, dict[str, dict[Channel, int]]]:
-        query = select(INSTALLATION_READ).where(INSTALLATION_READ.c.installation_id == _among(installations))
-        found: dict[UUID, dict[str, dict[Channel, int]]] = {}
+    async def _formed(self, rows: Sequence[Row]) -> list[Meter]:
+        """Return meters with the registers that have a form of their own."""
+        query = select(METER_REGISTER).where(METER_REGISTER.c.meter_id == _among([r["id"] for r in rows]))
+        forms: dict[UUID, dict[Channel, RegisterForm]] = {}
         for row in await self._rows(query):
-            by_kind = found.setdefault(row["installation_id"], {"in": {}, "out": {}})
-            by_kind[row["kind"]][Channel(row["channel"])] = row["value"]
+            form = RegisterForm(row["resolution"], row["capacity"])
+            forms.setdefault(row["meter_id"], {})[Channel(row["channel"])] = form
+        return [_meter(row, forms.get(row["id"], {})) for row in rows]
+
+    async def _reads(self, installations: Collection[UUID]) -> dict[UUID, list[Row]]:
+        query = select(INSTALLATION_READ).where(INSTALLATION_READ.c.installation_id == _among(installations))
+        found: dict[UUID, list[Row]] = {}
+        for row in await self._rows(query):
+            found.setdefault(row["installation_id"], []).append(row)
+        return found
+
+    async def _steps(self, installations: Collection[UUID]) -> dict[UUID, list[Row]]:
+        query = (
+            select(MULTIPLIER_STEP)
+            .where(
+                MULTIPLIER_STEP.c.installation_id == _among(installations), MULTIPLIER_STEP.c.superseded_at.is_(None)
+            )
+            .order_by(MULTIPLIER_STEP.c.start_at)
+        )
+        found: dict[UUID, list[Row]] = {}
+        for row in await self._rows(query):
+            found.setdefault(row["installation_id"], []).append(row)
         return found
 
 
@@ -201,9 +239,18 @@ def span_in(installed: InstalledMeter, period: Period) -> MeterSpan | None:
 async def _install(connection: AsyncConnection, rows: Sequence[Installation], at: datetime) -> list[Affected]:
     await connection.execute(insert(INSTALLATION), [_installation_row(r, at) for r in rows])
     reads = [
-        {"installation_id": r.id, "channel": int(channel), "kind": kind, "value": value}
+        {
+            "installation_id": r.id,
+            "channel": int(channel),
+            "kind": kind,
+            "value": value,
+            "is_estimated": channel in estimated,
+        }
         for r in rows
-        for kind, of_kind in (("in", r.in_reads), ("out", r.out_reads))
+        for kind, of_kind, estimated in (
+            ("in", r.in_reads, r.estimated_in),
+            ("out", r.out_reads, r.estimated_out),
+        )
         for channel, value in of_kind.items()
     ]
     if reads:
@@ -312,10 +359,18 @@ def _meter_row(meter: Meter) -> Row:
     }
 
 
-def _meter(row: Row) -> Meter:
+def _register_rows(meter: Meter) -> list[Row]:
+    return [
+        {"meter_id": meter.id, "channel": int(c), "resolution": f.resolution, "capacity": f.capacity}
+        for c, f in meter.registers.items()
+    ]
+
+
+def _meter(row: Row, registers: Mapping[Channel, RegisterForm]) -> Meter:
     title = row["system_title"]
     channels = tuple(Channel(c) for c in row["channels"])
-    return Meter(**{**row, "channels": channels, "system_title": bytes(title) if title is not None else None})
+    own = {"channels": channels, "system_title": bytes(title) if title is not None else None, "registers": registers}
+    return Meter(**{**row, **own})
 
 
 def _installation_row(row: Installation, at: datetime) -> Row:
@@ -329,7 +384,13 @@ def _installation_row(row: Installation, at: datetime) -> Row:
     }
 
 
-def _installation(row: Row, reads: dict[str, dict[Channel, int]]) -> Installation:
+def installation_of(row: Row, reads: Sequence[Row], steps: Sequence[Row]) -> Installation:
+    """Return an installation of its row, the reads at its ends and its later multipliers."""
+    of_kind = {k: {Channel(r["channel"]): r["value"] for r in reads if r["kind"] == k} for k in ("in", "out")}
+    estimated = {
+        k: frozenset(Channel(r["channel"]) for r in reads if r["kind"] == k and r["is_estimated"])
+        for k in ("in", "out")
+    }
     return Installation(
         id=row["id"],
         service_point_id=row["service_point_id"],
@@ -337,6 +398,16 @@ def _installation(row: Row, reads: dict[str, dict[Channel, int]]) -> Installatio
         start=row["period"].lower,
         end=row["period"].upper,
         multiplier=row["multiplier"],
-        in_reads=reads.get("in", {}),
-        out_reads=reads.get("out", {}),
+        in_reads=of_kind["in"],
+        out_reads=of_kind["out"],
+        estimated_in=estimated["in"],
+        estimated_out=estimated["out"],
+        steps=tuple(
+            MultiplierStep(
+                s["start_at"],
+                Multiplier(s["ct"], s["pt"], s["constant"]),
+                {Channel(int(c)): int(v) for c, v in s["reads"].items()},
+            )
+            for s in steps
+        ),
     )

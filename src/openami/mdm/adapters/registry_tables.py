@@ -1,4 +1,4 @@
-"""Tables of schema ``mdm`` as SQLAlchemy sees them. Migration 0002_mdm is their definition."""
+"""Tables of schema ``mdm`` as SQLAlchemy sees them. Migrations 0002_mdm and 0032_registry_facts define them."""
 
 from __future__ import annotations
 
@@ -66,6 +66,94 @@ INSTALLATION_READ = Table(
     Column("channel", SmallInteger, primary_key=True),
     Column("kind", Text, primary_key=True),
     Column("value", BigInteger),
+    Column("is_estimated", Boolean),
+    Column("reason", Text),
+)
+INSTALLATION_BEFORE = Table(
+    "installation_before",
+    METADATA,
+    Column("installation_id", Uuid),
+    Column("service_point_id", Uuid),
+    Column("meter_id", Uuid),
+    Column("period", TSTZRANGE),
+    Column("multiplier", Integer),
+    Column("reads", JSONB),
+    Column("entered_at", _INSTANT),
+    Column("superseded_at", _INSTANT),
+)
+MULTIPLIER_STEP = Table(
+    "multiplier_step",
+    METADATA,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("installation_id", Uuid),
+    Column("start_at", _INSTANT),
+    Column("ct", Integer),
+    Column("pt", Integer),
+    Column("constant", Integer),
+    Column("reads", JSONB),
+    Column("entered_at", _INSTANT),
+    Column("entered_by", Text),
+    Column("reason", Text),
+    Column("superseded_at", _INSTANT),
+)
+METER_REGISTER = Table(
+    "meter_register",
+    METADATA,
+    Column("meter_id", Uuid, primary_key=True),
+    Column("channel", SmallInteger, primary_key=True),
+    Column("resolution", Integer),
+    Column("capacity", BigInteger),
+)
+PLACE_FACT = Table(
+    "place_fact",
+    METADATA,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("service_point_id", Uuid),
+    Column("kind", Text),
+    Column("value", Text),
+    Column("period", TSTZRANGE),
+    Column("entered_at", _INSTANT),
+    Column("entered_by", Text),
+    Column("reason", Text),
+    Column("superseded_at", _INSTANT),
+)
+CALENDAR_DAY = Table(
+    "calendar_day",
+    METADATA,
+    Column("calendar", Text, primary_key=True),
+    Column("local_day", Date, primary_key=True),
+    Column("name", Text),
+)
+UNMETERED_ESTIMATE = Table(
+    "unmetered_estimate",
+    METADATA,
+    Column("id", Uuid, primary_key=True),
+    Column("service_point_id", Uuid),
+    Column("channel", SmallInteger),
+    Column("period", TSTZRANGE),
+    Column("value_wh", BigInteger),
+    Column("method", Text),
+    Column("evidence", JSONB),
+    Column("entered_at", _INSTANT),
+    Column("superseded_at", _INSTANT),
+)
+HAND_READ = Table(
+    "hand_read",
+    METADATA,
+    Column("id", Uuid, primary_key=True),
+    Column("service_point_id", Uuid),
+    Column("meter_id", Uuid),
+    Column("channel", SmallInteger),
+    Column("read_at", _INSTANT),
+    Column("value", BigInteger),
+    Column("road", Text),
+    Column("mark", Text),
+    Column("state", Text),
+    Column("findings", JSONB),
+    Column("entered_at", _INSTANT),
+    Column("entered_by", Text),
+    Column("reason", Text),
+    Column("superseded_at", _INSTANT),
 )
 REGISTRY_CHANGE = Table(
     "registry_change",
@@ -75,6 +163,8 @@ REGISTRY_CHANGE = Table(
     Column("kind", Text),
     Column("subject", Uuid),
     Column("detail", JSONB),
+    Column("made_by", Text),
+    Column("reason", Text),
 )
 VEE_DAY = Table(
     "vee_day",

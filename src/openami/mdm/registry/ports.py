@@ -3,14 +3,59 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Protocol
 from uuid import UUID
 
 from openami.contracts.channel import Channel
 from openami.kernel.time import Period
 from openami.mdm.ports import MeterSpan
+from openami.mdm.registry.facts import Fact, FactEntry, FactKind
 from openami.mdm.registry.records import Affected, Installation, InstalledMeter, Meter, ServicePoint
+
+
+class FactBook(Protocol):
+    """Dated facts of service points, and calendars. Raises :class:`~openami.mdm.registry.errors.RegistryError`."""
+
+    async def of(
+        self,
+        service_points: Collection[UUID] | None,
+        period: Period | None = None,
+        *,
+        kinds: Collection[FactKind] | None = None,
+        as_known_at: datetime | None = None,
+    ) -> list[Fact]:
+        """Return facts that hold in part of the period, by (service point, kind, start).
+
+        Args:
+            service_points: of these; None asks for all.
+            period: None asks for all time.
+            kinds: of these kinds; None asks for all.
+            as_known_at: what was believed then; None asks for what is believed now.
+        """
+        ...
+
+    async def enter(
+        self, entries: Sequence[FactEntry], *, at: datetime, by: str = "", reason: str = ""
+    ) -> list[Affected]:
+        """Enter facts, back-dated ones too, all or none; what was believed before stays askable.
+
+        Returns:
+            The local days that validation must look at again, already on its queue.
+
+        Raises:
+            UnknownRecordError: no such service point.
+            RegistryError: another hand entered a fact for the same time right then.
+        """
+        ...
+
+    async def holidays(self, first: date, last: date) -> dict[str, frozenset[date]]:
+        """Return the holidays from first to last, both included, of every calendar by name, the shipped ones too."""
+        ...
+
+    async def set_calendar(self, name: str, days: Mapping[date, str], *, at: datetime, by: str = "") -> None:
+        """Replace the days of a calendar of the utility's own."""
+        ...
 
 
 class Registry(Protocol):
@@ -19,6 +64,11 @@ class Registry(Protocol):
     Writes raise :class:`~openami.mdm.registry.records.RegistryError` and change nothing when one row is refused.
     Those that alter history return the local days whose validation must run again, already on its queue.
     """
+
+    @property
+    def facts(self) -> FactBook:
+        """Dated facts of the service points."""
+        ...
 
     async def add_service_points(self, rows: Sequence[ServicePoint]) -> None:
         """Enter service points; any number in one call. A repeat of an id already there is left as it is."""

@@ -13,24 +13,18 @@ from enum import StrEnum
 from uuid import UUID
 
 from openami.contracts.channel import Channel
-from openami.kernel.errors import OpenAmiError
 from openami.kernel.time import require_utc
+from openami.mdm.registry.errors import OverlapError, RegistryError, UnknownRecordError
+from openami.mdm.registry.multiplier import MultiplierStep
+
+__all__ = [
+    "Affected", "Installation", "InstalledMeter", "Meter", "OverlapError", "RegisterForm", "RegistryError",
+    "ServicePoint", "ServicePointStatus", "UnknownRecordError",
+]  # fmt: skip
 
 DEFAULT_MAX_POWER_W = 48_000
 """A 200 A, 240 V service: nothing a home's meter reports can lie above it (vee-grid note 1.6)."""
 DEFAULT_CHANNELS = (Channel.DELIVERED, Channel.RECEIVED, Channel.VOLTAGE)
-
-
-class RegistryError(OpenAmiError):
-    """The registry refused; the text names the record and what to mend."""
-
-
-class OverlapError(RegistryError):
-    """Two meters at one point, or one meter at two points, at the same time."""
-
-
-class UnknownRecordError(RegistryError):
-    """No such service point, meter or installation."""
 
 
 class ServicePointStatus(StrEnum):
@@ -65,6 +59,18 @@ class ServicePoint:
 
 
 @dataclass(frozen=True, slots=True)
+class RegisterForm:
+    """What one channel's register resolves [counts], and the count at which it rolls over; None where unknown."""
+
+    resolution: int
+    capacity: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.resolution < 1 or (self.capacity is not None and self.capacity <= self.resolution):
+            raise RegistryError(f"a register resolves {self.resolution} and rolls over at {self.capacity}: it cannot")
+
+
+@dataclass(frozen=True, slots=True)
 class Meter:
     """A device, or the virtual meter of an imported file.
 
@@ -80,6 +86,7 @@ class Meter:
         resolution_wh: what the registers resolve [Wh].
         max_power_w: the most it can measure [W]; bounds intervals and register advances.
         is_virtual: made by an import.
+        registers: channels whose register has another form than the meter's row says.
     """
 
     id: UUID
@@ -93,6 +100,7 @@ class Meter:
     resolution_wh: int = 1
     max_power_w: int = DEFAULT_MAX_POWER_W
     is_virtual: bool = False
+    registers: Mapping[Channel, RegisterForm] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,9 +111,11 @@ class Installation:
         id: random.
         start: from when, inclusive.
         end: until when, exclusive; None while it hangs there.
-        multiplier: CT x PT x meter constant; applied once, in validation.
+        multiplier: CT x PT x meter constant from the start on; applied once, in validation.
         in_reads: register counts at ``start`` by channel.
         out_reads: register counts at ``end`` by channel.
+        estimated_in, estimated_out: channels whose read could not be taken there and is an estimate.
+        steps: later multipliers, by start.
     """
 
     id: UUID
@@ -116,6 +126,9 @@ class Installation:
     multiplier: int = 1
     in_reads: Mapping[Channel, int] = field(default_factory=dict)
     out_reads: Mapping[Channel, int] = field(default_factory=dict)
+    estimated_in: frozenset[Channel] = frozenset()
+    estimated_out: frozenset[Channel] = frozenset()
+    steps: tuple[MultiplierStep, ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "start", require_utc(self.start))

@@ -15,6 +15,7 @@ from openami.contracts.reading import UUIDS, RegisterBatch
 from openami.kernel.time import Period, epoch_s
 from openami.mdm.ports import Values
 from openami.mdm.registry.records import InstalledMeter
+from openami.mdm.registry.segments import segments
 from openami.mdm.vee.brackets import Brackets, Chains, Reads, RegisterFault, brackets_of
 from openami.mdm.vee.grid import BOOLS, I64, Grid
 from openami.mdm.vee.matrix import Matrix, placed
@@ -65,12 +66,12 @@ def inputs_of(
         until: nothing is expected after this instant.
     """
     row_of = {point: row for row, point in enumerate(points)}
-    mine = [i for i in installed if i.installation.service_point_id in row_of]
+    mine = segments([i for i in installed if i.installation.service_point_id in row_of], channel)
     chains = _chains(mine, row_of, until)
     by_meter: dict[UUID, list[int]] = {}
     for index, one in enumerate(mine):
         by_meter.setdefault(one.meter.id, []).append(index)
-    chain = _chain_of(readings.meter_id, readings.start, by_meter, chains, end_included=False)
+    chain = _chain_of(readings.meter_id, readings.start, by_meter, chains)
     held = chain >= 0
     kept = chain[held]
     matrix = placed(
@@ -132,15 +133,17 @@ def _chains(installed: Sequence[InstalledMeter], row_of: Mapping[UUID, int], unt
     )
 
 
-def _chain_of(ids: UUIDS, at_s: I64, by_meter: Mapping[UUID, list[int]], chains: Chains, *, end_included: bool) -> I64:
-    """Return the installation that each row falls in, or -1."""
+def _chain_of(
+    ids: UUIDS, at_s: I64, by_meter: Mapping[UUID, list[int]], chains: Chains, *, at_end: bool = False
+) -> I64:
+    """Return the installation that each row falls in, or, at its end, the one that ends right there; -1 for none."""
     chain = np.full(len(ids), -1, np.int64)
     for lo, hi in _meter_runs(ids):
         for index in by_meter.get(UUID(bytes=bytes(ids[lo])), ()):
             at = at_s[lo:hi]
-            inside = (at >= chains.start_s[index]) & (
-                (at <= chains.end_s[index]) if end_included else (at < chains.end_s[index])
-            )
+            inside = (at >= chains.start_s[index]) & (at < chains.end_s[index])
+            if at_end:
+                inside = at == chains.end_s[index]
             chain[lo:hi][inside] = index
     return chain
 
@@ -153,7 +156,11 @@ def _reads(
     chains: Chains,
 ) -> Reads:
     """Return the meters' own reads and the installers'."""
-    chain = _chain_of(registers.meter_id, registers.at, by_meter, chains, end_included=True)
+    # A read right between two segments of one meter closes the one and opens the other.
+    open_here = _chain_of(registers.meter_id, registers.at, by_meter, chains)
+    ends_here = _chain_of(registers.meter_id, registers.at, by_meter, chains, at_end=True)
+    chain = np.concatenate([open_here, ends_here])
+    at_s, value = np.tile(registers.at, 2), np.tile(registers.value, 2)
     held = chain >= 0
     by_hand = [
         (index, epoch_s(instant), reads[channel])
@@ -167,8 +174,8 @@ def _reads(
     extra = np.array(by_hand, dtype=np.int64).reshape(-1, 3)
     return Reads(
         chain=np.concatenate([chain[held], extra[:, 0]]),
-        at_s=np.concatenate([registers.at[held], extra[:, 1]]),
-        value=np.concatenate([registers.value[held], extra[:, 2]]),
+        at_s=np.concatenate([at_s[held], extra[:, 1]]),
+        value=np.concatenate([value[held], extra[:, 2]]),
         is_end=np.concatenate([np.zeros(int(held.sum()), bool), np.ones(len(extra), bool)]),
     )
 
