@@ -29,6 +29,14 @@ def test_german_homes_use_what_published_homes_use() -> None:
     assert 4.5 < np.percentile(mwh, 25) < np.percentile(mwh, 75) < 7.5
 
 
+def test_german_homes_are_at_home_at_midday_on_saturdays_and_sundays() -> None:
+    homes = homes_of("htw")
+    midday = sum(h.delivered_wh.reshape(-1, 96)[:, 32:64].sum(axis=1) for h in homes)
+    weekday = np.array([(homes[0].first.weekday() + d) % 7 for d in range(len(midday))])
+    by_day = [midday[weekday == d].mean() for d in range(7)]
+    assert min(by_day[5:]) > 1.2 * max(by_day[:5])
+
+
 def test_the_french_home_lost_about_one_percent_of_its_minutes_in_long_spans() -> None:
     homes = homes_of("energydata")
     absent = sum(int(np.count_nonzero(~h.present)) for h in homes) / sum(len(h.present) for h in homes)

@@ -6,7 +6,7 @@ Energy is accumulated first and truncated to a Wh after, as a register does, so 
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +26,7 @@ MINUTE_S, QUARTER_S, HALF_HOUR_S, HOUR_S = 60, 900, 1_800, 3_600
 _FRENCH = "EnergyData/data/householdpower.csv"
 _GERMAN = "input/baseload/df_S_15min.csv"
 _BRITISH = "opendsm/eemeter/samples/uk-electricity-hdd-only-hourly-sample-{}.csv.gz"
+_SEVEN_YEARS_S = (date(2017, 1, 1) - date(2010, 1, 1)).days * 86_400
 _SOLAR = "nem12/Example_NEM12_month_solar.csv"
 
 
@@ -62,9 +63,13 @@ def read_energydata(folder: Path) -> list[Home]:
 
 
 def read_htw(folder: Path) -> list[Home]:
-    """Read 74 German homes: mean watts of each quarter-hour of a year in standard time."""
+    """Read 74 German homes: mean watts of each quarter-hour of a year in standard time.
+
+    The package calls the year 2017; homes are at home at midday on what it calls Mondays and Tuesdays, which in 2010,
+    the year of the original, were Saturdays and Sundays.
+    """
     table = pyarrow.csv.read_csv(folder / _GERMAN)
-    start_s = _seconds(table["Time"]) - HOUR_S
+    start_s = _seconds(table["Time"]) - HOUR_S - _SEVEN_YEARS_S
     return [
         _home(f"htw-{k:02}", "htw", "Etc/GMT-1", QUARTER_S, start_s, table[str(k)].to_numpy() / 4.0) for k in range(74)
     ]
