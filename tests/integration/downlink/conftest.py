@@ -28,8 +28,9 @@ from openami.contracts.frame import FrameClass
 from openami.headend.adapters.command_process import NatsCommandProcess, listen_to_outcomes
 from openami.headend.adapters.jetstream import JetStreamFrames, JetStreamOutbox
 from openami.headend.adapters.postgres import PostgresGroupStore
+from openami.headend.group import Engines
 from openami.headend.listening.keyfeed import KeyFeed
-from openami.headend.service import Engines, Headend
+from openami.headend.service import Headend
 from openami.headend.session.exchange import Exchanges
 from openami.headend.session.sealing import SessionSealing
 from openami.kernel.clock import FixedClock

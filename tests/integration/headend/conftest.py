@@ -35,9 +35,10 @@ from openami.contracts.stream import (
 )
 from openami.headend.adapters.jetstream import JetStreamFrames, JetStreamOutbox
 from openami.headend.adapters.postgres import PostgresGroupStore, PostgresHeadendStatus
+from openami.headend.group import Engines
 from openami.headend.listening.keyfeed import KeyFeed
 from openami.headend.ports import Outbox
-from openami.headend.service import Engines, Headend
+from openami.headend.service import Headend
 from openami.kernel.clock import FixedClock
 from openami.security.adapters.root_file import FileRootKey
 from openami.security.adapters.vault_postgres import PostgresVault

@@ -23,6 +23,7 @@ from openami.headend.adapters.columns_postgres import PostgresColumnSheets
 from openami.headend.adapters.jetstream import JetStreamFrames, JetStreamOutbox
 from openami.headend.adapters.postgres import PostgresGroupStore
 from openami.headend.adapters.requests_postgres import PostgresRequests
+from openami.headend.group import Engines
 from openami.headend.keeping.missing import IntervalState
 from openami.headend.keeping.request import DONE_KEPT_S, Lane, Request, RequestKind, RequestState
 from openami.headend.keeping.roster import Hung, Roster
@@ -30,7 +31,7 @@ from openami.headend.listening.keyfeed import KeyFeed
 from openami.headend.profiles import profile_of
 from openami.headend.profiles.columns import disagreements
 from openami.headend.profiles.model import Scale
-from openami.headend.service import Engines, Headend
+from openami.headend.service import Headend
 from openami.headend.session.group_work import AskingEngines
 from openami.headend.session.session import Sessions
 from openami.kernel.ids import SystemTitle

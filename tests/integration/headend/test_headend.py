@@ -199,7 +199,7 @@ async def test_a_replay_is_still_known_after_restart(rig: Any) -> None:
 
 async def test_windows_survive_as_a_base_and_many_changes(rig: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("openami.headend.listening.progress.MIN_BASE_OCTETS", 900)
-    monkeypatch.setattr("openami.headend.service.SNAPSHOT_S", 0.05)
+    monkeypatch.setattr("openami.headend.group.SNAPSHOT_S", 0.05)
     async with rig.running(rig.headend()):
         for turn in range(6):
             await rig.send(rig.factory.profile_frames(240)[40 * turn : 40 * turn + 40])

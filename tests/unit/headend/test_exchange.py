@@ -112,7 +112,7 @@ async def test_what_the_network_says_is_said_in_words(
 )
 async def test_a_time_out_says_how_far_the_message_came(*, said: bool, words: str) -> None:
     rig = Rig()
-    task = await rig.begin(timeout_s=0.03)
+    task = await rig.begin(timeout_s=0.3)
     if said:
         rig.say(OutcomeKind.ANSWERED, of=answer())
     with pytest.raises(NoAnswerError, match=words):

@@ -34,10 +34,11 @@ from openami.contracts.frame import SealedFrame, encode_frame_batch
 from openami.contracts.stream import frame_subject, partition_of
 from openami.headend.adapters.jetstream import JetStreamFrames, JetStreamOutbox
 from openami.headend.adapters.postgres import PostgresGroupStore
+from openami.headend.group import Engines
 from openami.headend.listening.intake import Outcome
 from openami.headend.listening.keyfeed import KeyFeed
 from openami.headend.ports import Outbox
-from openami.headend.service import Engines, Headend
+from openami.headend.service import Headend
 from openami.kernel.clock import FixedClock
 from openami.security.keys.ports import ShipmentReport, VaultMeter
 from openami.security.keys.shipment import Shipment

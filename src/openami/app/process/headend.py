@@ -51,13 +51,14 @@ from openami.headend.collectors.airtime import AirtimeKeeper
 from openami.headend.collectors.reports import ReportedStolen
 from openami.headend.collectors.watch import CollectorWatch
 from openami.headend.events.watch import EventWatch
+from openami.headend.group import Engines
 from openami.headend.keeping.budget import CellPolicy
 from openami.headend.keeping.keeper import KeepingPolicy
 from openami.headend.keeping.rekey import RekeyPolicy
 from openami.headend.listening.alarm import LetterAlarm
 from openami.headend.listening.columnfeed import ColumnFeed
 from openami.headend.listening.keyfeed import KeyAlarm, KeyFeed
-from openami.headend.service import Engines, Headend
+from openami.headend.service import Headend
 from openami.headend.session.exchange import Exchanges
 from openami.headend.session.group_work import AskingEngines
 from openami.headend.session.rekey_group import RekeyEngines
