@@ -12,6 +12,16 @@ from openami.mdm.vee.matrix import Matrix
 from openami.mdm.vee.outcome import U8, Coverage, Outcome
 
 
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """Columns lo to hi (exclusive) of a row in which a person accepted what these rules say; every rule for none."""
+
+    row: int
+    lo: int
+    hi: int
+    rules: frozenset[str]
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Decided:
     """Decisions on S series of N intervals. Where more than one speaks, replaced goes before refused before accepted.
@@ -21,12 +31,14 @@ class Decided:
         refused: (S, N) the reading is not believed: the cell is estimated.
         replaced: (S, N) a person gave a value.
         value: (S, N) the value where replaced, counts; ignored elsewhere.
+        settled: statements that a person has answered.
     """
 
     accepted: BOOLS
     refused: BOOLS
     replaced: BOOLS
     value: I64
+    settled: tuple[Settled, ...] = ()
 
     @classmethod
     def none(cls, series: int, columns: int) -> Decided:
@@ -51,3 +63,9 @@ class Decided:
         """Turn accepted cells that a rule questions into verified ones."""
         cells = self.accepted & (outcome.quality == QualityState.QUESTIONABLE)
         outcome.quality[cells] = QualityState.VERIFIED
+
+    def settles(self, row: int, lo: int, hi: int, rule: str) -> bool:
+        """Tell whether a person has answered a rule's statement about columns lo to hi of a row."""
+        return any(
+            s.row == row and s.lo <= lo and hi <= s.hi and (not s.rules or rule in s.rules) for s in self.settled
+        )
