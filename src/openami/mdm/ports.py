@@ -16,8 +16,6 @@ from openami.contracts.day import DayTable
 from openami.contracts.reading import UUIDS, ReadingBatch, RegisterBatch
 from openami.kernel.errors import OpenAmiError
 from openami.kernel.time import Period
-from openami.mdm.vee.digest import I32
-from openami.mdm.vee.history import History
 from openami.security.access.scope import Scope
 
 
@@ -81,23 +79,8 @@ class IntervalStore(Protocol):
         """Keep register reads."""
         ...
 
-    async def write_days(self, days: DayTable, *, token: str, profiles: I32 | None = None) -> None:
-        """Keep versions of validated days and their digests.
-
-        Args:
-            days: n versions.
-            token: names the write.
-            profiles: (n, 24) the profile by hour of each series after that day, or None.
-        """
-        ...
-
-    async def history(
-        self, scope: Scope, service_points: Sequence[UUID], channel: Channel, before: date, days: int
-    ) -> History:
-        """Return the digests of the latest versions of the ``days`` days before a day, in the order of the places.
-
-        The profile is the one kept with the day just before.
-        """
+    async def write_days(self, days: DayTable, *, token: str) -> None:
+        """Keep versions of validated days."""
         ...
 
     async def readings(

@@ -12,15 +12,13 @@ from uuid import UUID
 
 import numpy as np
 
-from openami.contracts.channel import CHANNELS, Channel
+from openami.contracts.channel import Channel
 from openami.contracts.day import DayTable, DayVersion, day_number
 from openami.contracts.quality import QualityState
 from openami.contracts.reading import ReadingBatch, RegisterBatch, uuid_column, uuids_of
 from openami.kernel.clock import FixedClock
 from openami.kernel.time import EPOCH, Period, epoch_s, instant_from_epoch_s
 from openami.mdm.ports import Conflict, DailyTotals, LastReading, MeterSpan, StoreError, TableSize, Values
-from openami.mdm.vee.digest import I32, fingerprints, worst_states
-from openami.mdm.vee.history import History
 from openami.security.access.scope import Scope, ScopeError
 
 MAX_CONFLICTS = 10_000
@@ -53,7 +51,6 @@ class FakeStore:
     intervals: dict[tuple[UUID, int, int, int, int, int], Raw] = field(default_factory=dict)
     reads: dict[tuple[UUID, int, int, int, int, int], Raw] = field(default_factory=dict)
     versions: dict[tuple[UUID, int, date, int, UUID], DayVersion] = field(default_factory=dict)
-    profiles: dict[tuple[UUID, int, date, int, UUID], I32] = field(default_factory=dict)
     tokens: set[tuple[str, str]] = field(default_factory=set)
 
     async def write_readings(self, batch: ReadingBatch, *, token: str) -> None:
@@ -73,14 +70,11 @@ class FakeStore:
         rows = [Raw(m, c, at, 0, v, 0, s, i, self.clock.now()) for m, c, at, v, s, i in zip(*columns, strict=True)]
         self._keep(self.reads, rows, "register", token)
 
-    async def write_days(self, days: DayTable, *, token: str, profiles: I32 | None = None) -> None:
+    async def write_days(self, days: DayTable, *, token: str) -> None:
         if self._seen("day", token):
             return
-        for index, row in enumerate(days.rows()):
-            key = row.service_point_id, row.channel, row.local_day, row.version, row.run_id
-            self.versions[key] = row
-            if profiles is not None:
-                self.profiles[key] = profiles[index]
+        for row in days.rows():
+            self.versions[row.service_point_id, row.channel, row.local_day, row.version, row.run_id] = row
 
     async def readings(
         self, scope: Scope, spans: Sequence[MeterSpan], channel: Channel, period: Period
@@ -124,22 +118,6 @@ class FakeStore:
         as_known_at: datetime | None = None,
     ) -> DayTable:
         return DayTable.from_rows(self._latest_days(scope, service_points, channel, first, last, as_known_at))
-
-    async def history(
-        self, scope: Scope, service_points: Sequence[UUID], channel: Channel, before: date, days: int
-    ) -> History:
-        history = History.none(len(service_points), days)
-        first, last = before - timedelta(days=days), before - timedelta(days=1)
-        for r in self._latest_days(scope, service_points, channel, first, last, None):
-            row, day = list(service_points).index(r.service_point_id), (r.local_day - first).days
-            history.total[row, day], history.maximum[row, day] = r.values.sum(), r.values.max()
-            if CHANNELS[r.channel].is_energy:
-                history.digest[row, day] = fingerprints(r.values[None])[0]
-            history.state[row, day] = worst_states(r.quality[None])[0]
-            kept = self.profiles.get((r.service_point_id, r.channel, r.local_day, r.version, r.run_id))
-            if kept is not None and r.local_day == last:
-                history.profile[row] = kept
-        return history
 
     async def daily_totals(
         self,

@@ -16,13 +16,11 @@ from tests.contract.store.fake_store import FakeStore
 
 from openami.contracts.channel import Channel
 from openami.contracts.day import DayTable, DayVersion
-from openami.contracts.quality import QualityState
 from openami.contracts.reading import ReadingBatch, RegisterBatch, uuid_column, uuids_of
 from openami.kernel.clock import FixedClock
 from openami.kernel.time import Period, epoch_s
 from openami.mdm.adapters.store_socket import SocketStore
 from openami.mdm.ports import IntervalStore, IntervalSummaries, MeterSpan, StoreError, StoreUnavailableError
-from openami.mdm.vee.digest import fingerprints
 from openami.security.access.scope import Purpose, Scope, ScopeError, granted_scope, system_scope
 
 pytestmark = pytest.mark.engines
@@ -289,35 +287,6 @@ async def test_daily_totals_are_the_sums_of_the_latest_days(store: Store, home: 
     assert got.total.tolist() == [288, 92 * 91 // 2]
     assert got.intervals.tolist() == [96, 92]
     assert (got.estimated.tolist(), got.missing.tolist()) == ([5, 0], [2, 0])
-
-
-async def test_the_digests_of_earlier_days_come_with_the_latest_version_of_each(store: Store, home: Home) -> None:
-    other, silent = Home(uuid4(), uuid4()), Home(uuid4(), uuid4())
-    dice = np.random.default_rng(3)
-    old, new, short = dice.integers(0, 900, 96), dice.integers(0, 900, 96), dice.integers(0, 900, 92)
-    estimated = np.zeros(92, np.uint8)
-    estimated[4] = QualityState.ESTIMATED
-    rows = [
-        day(home.point, date(2026, 3, 6), values=old),
-        day(home.point, date(2026, 3, 8), values=short, n=92, quality=estimated),
-        day(other.point, date(2026, 3, 7), values=np.full(96, 7, np.int64)),
-        day(other.point, date(2026, 3, 9), values=old),
-    ]
-    await store.write_days(
-        DayTable.from_rows(rows), token=token(), profiles=np.arange(96, dtype=np.int32).reshape(4, 24)
-    )
-    later = day(home.point, date(2026, 3, 6), values=new, version=2, known=DAY + timedelta(hours=1))
-    await store.write_days(DayTable.from_rows([later]), token=token())
-    got = await store.history(
-        SYSTEM, [silent.point, home.point, other.point], Channel.DELIVERED, date(2026, 3, 9), days=3
-    )
-    assert got.total.tolist() == [[0, 0, 0], [new.sum(), 0, short.sum()], [0, 672, 0]]
-    assert got.maximum.tolist() == [[0, 0, 0], [new.max(), 0, short.max()], [0, 7, 0]]
-    missing = QualityState.MISSING
-    assert got.state.tolist() == [[missing] * 3, [0, missing, QualityState.ESTIMATED], [missing, 0, missing]]
-    assert got.digest.tolist() == [[0, 0, 0], [*fingerprints(new[None]), 0, *fingerprints(short[None])], [0, 0, 0]]
-    assert got.profile.tolist() == [[0] * 24, list(range(24, 48)), [0] * 24]
-    assert (await store.history(SYSTEM, [], Channel.DELIVERED, date(2026, 3, 9), days=3)).total.shape == (0, 3)
 
 
 async def test_completeness_counts_each_interval_once_by_the_hour_it_starts_in(store: Store, home: Home) -> None:

@@ -37,6 +37,7 @@ from openami.contracts.stream import CORE_CHANGED, changed_subject
 from openami.kernel.clock import Clock
 from openami.kernel.errors import OpenAmiError
 from openami.kernel.time import zone_named
+from openami.mdm.adapters.decision_postgres import PostgresDecisions
 from openami.mdm.adapters.registry_postgres import PostgresRegistry
 from openami.mdm.adapters.registry_validation import PostgresBook
 from openami.mdm.adapters.store_socket import SocketStore
@@ -104,7 +105,8 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
         registry = PostgresRegistry(engine_for("openami_mdm"))
         book = PostgresBook(engine_for("openami_mdm"))
         data = MeterData(registry=registry, store=store, book=book)
-        validation = Validation(registry=registry, store=store, book=book)
+        decisions = PostgresDecisions(engine_for("openami_mdm"))
+        validation = Validation(registry=registry, store=store, book=book, decisions=decisions)
         schedule = Schedule(registry=registry, store=store, book=book, validation=validation, new_id=uuid4)
         wiring = Wiring(settings, settings.clock(), data, engine_for, bus)
         ready()

@@ -32,6 +32,23 @@ _CLOSE = (
     "where f.service_point_id = k.point and f.channel = k.channel and f.local_day = k.day "
     "and f.superseded_at is null"
 )
+_OPEN = (
+    "select f.service_point_id, f.channel, f.local_day, f.rule, f.severity, f.start_at, f.version, f.ordinal "
+    "from mdm.finding f join unnest(%s::uuid[], %s::smallint[], %s::date[]) as k (point, channel, day) "
+    "on f.service_point_id = k.point and f.channel = k.channel and f.local_day = k.day where f.superseded_at is null"
+)
+_CLOSE_ONE = (
+    "update mdm.finding f set superseded_at = %s "
+    "from unnest(%s::uuid[], %s::smallint[], %s::date[], %s::bigint[], %s::smallint[]) "
+    "as k (point, channel, day, version, ordinal) where f.service_point_id = k.point and f.channel = k.channel "
+    "and f.local_day = k.day and f.version = k.version and f.ordinal = k.ordinal"
+)
+_LAST_ORDINALS = (
+    "select f.service_point_id, f.channel, f.local_day, f.version, max(f.ordinal) from mdm.finding f "
+    "join unnest(%s::uuid[], %s::smallint[], %s::date[], %s::bigint[]) as k (point, channel, day, version) "
+    "on f.service_point_id = k.point and f.channel = k.channel and f.local_day = k.day and f.version = k.version "
+    "group by 1, 2, 3, 4"
+)
 _ANY_THERE = (
     "select exists (select from mdm.finding where service_point_id = any(%s::uuid[]) and channel = any(%s::smallint[]) "
     "and local_day between %s and %s)"
@@ -114,6 +131,28 @@ class PostgresBook:
             if findings:
                 await _copy(connection, findings)
 
+    async def refresh_findings(
+        self, keys: Sequence[tuple[UUID, Channel, date, int]], findings: Sequence[DayFinding], *, at: datetime
+    ) -> int:
+        """See the port."""
+        async with self._engine.begin() as connection:
+            raw: Any = (await connection.get_raw_connection()).driver_connection
+            columns = ([k[0] for k in keys], [int(k[1]) for k in keys], [k[2] for k in keys])
+            there = await (await raw.execute(_OPEN, columns)).fetchall()
+            known = {_said(*row[:6]): row for row in there}
+            said = {
+                _said(f.service_point_id, f.channel, f.local_day, f.rule, f.severity, f.period.start): f
+                for f in findings
+            }
+            gone = [row for key, row in known.items() if key not in said]
+            if gone:
+                rows = [list(column) for column in zip(*((r[0], r[1], r[2], r[6], r[7]) for r in gone), strict=True)]
+                await raw.execute(_CLOSE_ONE, (at, *rows))
+            fresh = [f for key, f in said.items() if key not in known]
+            if fresh:
+                await _copy(connection, fresh, after=await _ordinals(raw, fresh))
+        return len(gone) + len(fresh)
+
     async def findings(
         self, service_points: Collection[UUID] | None, first: date, last: date, *, limit: int
     ) -> list[DayFinding]:
@@ -148,10 +187,35 @@ async def _forget(
     await raw.execute(_CLOSE, (at, *columns))
 
 
-async def _copy(connection: AsyncConnection, findings: Sequence[DayFinding]) -> None:
-    """Write findings by COPY: a backlog of a year brings hundreds of thousands."""
+_Key = tuple[UUID, Channel, date, int]
+
+
+def _said(
+    point: UUID, channel: int, day: date, rule: str, severity: str, start: datetime
+) -> tuple[UUID, int, date, str, str, datetime]:
+    """Return what tells one finding of a day from another."""
+    return (point, int(channel), day, rule, str(severity), start)
+
+
+async def _ordinals(raw: Any, findings: Sequence[DayFinding]) -> dict[_Key, int]:
+    """Return the last number that each version's findings have."""
+    keys = sorted({(f.service_point_id, int(f.channel), f.local_day, f.version) for f in findings})
+    rows = await (await raw.execute(_LAST_ORDINALS, tuple(list(c) for c in zip(*keys, strict=True)))).fetchall()
+    return {(r[0], Channel(r[1]), r[2], r[3]): r[4] for r in rows}
+
+
+async def _copy(
+    connection: AsyncConnection, findings: Sequence[DayFinding], *, after: dict[_Key, int] | None = None
+) -> None:
+    """Write findings by COPY: a backlog of a year brings hundreds of thousands.
+
+    Args:
+        connection: in a transaction.
+        findings: new ones.
+        after: the last number that each version's findings have; None where it has none.
+    """
     raw: Any = (await connection.get_raw_connection()).driver_connection
-    ordinals: dict[tuple[UUID, Channel, date, int], int] = {}
+    ordinals: dict[_Key, int] = dict(after or {})
     async with raw.cursor().copy(_FINDING_COPY) as copy:
         for f in findings:
             key = (f.service_point_id, f.channel, f.local_day, f.version)

@@ -3,9 +3,6 @@
 Most days are measured from end to end. Their quality is all ACTUAL (0), their method all MEASURED (0) and their band
 is the value itself; such columns are stored as empty arrays. Elsewhere the band is kept as two distances from the
 value, which are 0 at measured intervals. Nothing is lost: :func:`full_days` returns what :func:`sparse_days` took.
-
-With each version go the digests that rules read of earlier days (:mod:`openami.mdm.vee.digest`): written with it, so
-that neither can be there without the other.
 """
 
 from __future__ import annotations
@@ -16,11 +13,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from openami.contracts.channel import CHANNELS
 from openami.contracts.day import DayTable
 from openami.contracts.errors import ContractError
 from openami.contracts.reading import arrow_column
-from openami.mdm.vee.digest import I32, fingerprints, worst_states
 
 STORED_DAY_SCHEMA = pa.schema(
     [
@@ -39,21 +34,13 @@ STORED_DAY_SCHEMA = pa.schema(
         ("above", pa.list_(pa.int64())),
     ]
 )
-WRITTEN_DAY_SCHEMA = pa.schema(
-    [*STORED_DAY_SCHEMA, ("state", pa.uint8()), ("digest", pa.uint32()), ("profile", pa.list_(pa.int32()))]
-)
-"""What a version is written with: its digests too."""
 _PLAIN = ("service_point_id", "channel", "local_day", "interval_s", "start_utc", "version", "known_at", "run_id")
 _Flat = npt.NDArray[Any]
 _Offsets = npt.NDArray[np.int64]
 
 
-def sparse_days(days: DayTable, profiles: I32 | None = None) -> pa.RecordBatch:
-    """Return the day versions with all-zero quality, method and band columns left out row by row, and their digests.
-
-    Args:
-        days: n versions.
-        profiles: (n, 24) the profile of each series after that day; None where none is kept.
+def sparse_days(days: DayTable) -> pa.RecordBatch:
+    """Return the day versions with all-zero quality, method and band columns left out row by row.
 
     Raises:
         ContractError: offsets that do not rise from 0 to the number of values, or columns of unequal length.
@@ -65,42 +52,16 @@ def sparse_days(days: DayTable, profiles: I32 | None = None) -> pa.RecordBatch:
     arrays.append(_sparse(days.method, days.offsets, lengths, pa.uint8()))
     arrays.append(_sparse(days.values - days.band_low, days.offsets, lengths, pa.int64()))
     arrays.append(_sparse(days.band_high - days.values, days.offsets, lengths, pa.int64()))
-    state, digest = _digests(days, lengths)
-    arrays += [arrow_column(state, pa.uint8()), arrow_column(digest, pa.uint32())]
-    hours = np.zeros((len(days), 0), np.int32) if profiles is None else profiles
-    every = hours.shape[1] * np.arange(len(days) + 1, dtype=np.int64)
-    arrays.append(_sparse(hours.reshape(-1), every, np.diff(every), pa.int32()))
-    return pa.RecordBatch.from_arrays(arrays, schema=WRITTEN_DAY_SCHEMA)
-
-
-def _digests(days: DayTable, lengths: _Offsets) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint32]]:
-    """Return the worst state and the fingerprint of each day, days of one length together."""
-    state, digest = np.zeros(len(days), np.uint8), np.zeros(len(days), np.uint32)
-    for length in np.unique(lengths).tolist():
-        mine = np.flatnonzero(lengths == length)
-        if len(mine) == len(days):
-            shape = (len(days), length)
-            values, quality = days.values.reshape(shape), days.quality.reshape(shape)
-        else:
-            cells = days.offsets[mine][:, None] + np.arange(length)
-            values, quality = days.values[cells], days.quality[cells]
-        state[mine] = worst_states(quality)
-        digest[mine] = np.where(_has_digest(days.channel[mine]), fingerprints(values), 0)
-    return state, digest
-
-
-def _has_digest(channel: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:
-    """Tell which channels have fingerprints: those of energy."""
-    return np.isin(channel, [int(c) for c, facts in CHANNELS.items() if facts.is_energy])
+    return pa.RecordBatch.from_arrays(arrays, schema=STORED_DAY_SCHEMA)
 
 
 def full_days(batch: pa.RecordBatch) -> DayTable:
-    """Return stored day versions with every column at full length, without their digests.
+    """Return stored day versions with every column at full length.
 
     Raises:
         ContractError: another schema, nulls, or a sparse column that is neither empty nor as long as the values.
     """
-    if batch.schema.names[: len(STORED_DAY_SCHEMA)] != STORED_DAY_SCHEMA.names:
+    if batch.schema.names != STORED_DAY_SCHEMA.names:
         raise ContractError(f"stored days: columns {batch.schema.names} are not {STORED_DAY_SCHEMA.names}")
     if any(column.null_count for column in batch.columns):
         raise ContractError("stored days: a null")

@@ -17,9 +17,10 @@ from openami.mdm.ports import Values
 from openami.mdm.registry.records import InstalledMeter
 from openami.mdm.registry.segments import segments
 from openami.mdm.vee.brackets import Brackets, Chains, Reads, RegisterFault, brackets_of
+from openami.mdm.vee.decided import Decided
 from openami.mdm.vee.grid import BOOLS, I64, Grid
 from openami.mdm.vee.matrix import Matrix, placed
-from openami.mdm.vee.outcome import Coverage
+from openami.mdm.vee.outcome import Coverage, Statement
 
 _ANY_VOLTAGE = 10_000_000
 
@@ -33,6 +34,8 @@ class Inputs:
         matrix, coverage, brackets, limit: see :func:`openami.mdm.vee.kernel.validated`.
         faults: registers that cannot be.
         has_data: (S,) a reading or a register read came.
+        decided: what people decided about cells; None for nothing.
+        said: what their decisions have to say themselves.
     """
 
     points: Sequence[UUID]
@@ -42,6 +45,8 @@ class Inputs:
     limit: I64
     faults: list[RegisterFault]
     has_data: BOOLS
+    decided: Decided | None = None
+    said: tuple[Statement, ...] = ()
 
 
 def inputs_of(

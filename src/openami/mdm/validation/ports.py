@@ -85,6 +85,15 @@ class ValidationBook(Protocol):
         """
         ...
 
+    async def refresh_findings(
+        self, keys: Sequence[tuple[UUID, Channel, date, int]], findings: Sequence[DayFinding], *, at: datetime
+    ) -> int:
+        """Make these the open findings of days whose version stayed as it is, and return how many opened or closed.
+
+        A rule that changed, or a person's answer, may leave every value alone and still open or close a finding.
+        """
+        ...
+
     async def findings(
         self, service_points: Collection[UUID] | None, first: date, last: date, *, limit: int
     ) -> list[DayFinding]:

@@ -19,16 +19,20 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from openami.contracts.channel import CHANNELS, Channel
-from openami.contracts.day import DayTable, day_number
+from openami.contracts.day import DayTable, day_from_number, day_number
 from openami.contracts.quality import Method
 from openami.contracts.reading import ReadingBatch, RegisterBatch
 from openami.kernel.time import Period, instant_from_epoch_s, local_date, local_midnight, zone_named
+from openami.mdm.editing.decision import SWAPPED, Decision
+from openami.mdm.editing.ports import DecisionBook
+from openami.mdm.editing.raw import Loaded, corrected, reach_s, swapped_ends, swapping
 from openami.mdm.ports import IntervalStore, MeterSpan, Values
 from openami.mdm.registry.ports import Registry
 from openami.mdm.registry.records import InstalledMeter
+from openami.mdm.validation.decisions import force_of, unanswered, with_decisions
 from openami.mdm.validation.load import Inputs, inputs_of, standing_still
-from openami.mdm.validation.ports import ValidationBook
-from openami.mdm.validation.table import Stamp, changed_days, findings_of
+from openami.mdm.validation.ports import DayFinding, ValidationBook
+from openami.mdm.validation.table import Stamp, Versions, changed_days, findings_of, unchanged_versions, versions_of
 from openami.mdm.vee.brackets import Brackets
 from openami.mdm.vee.estimate import LOOK_BACK_DAYS
 from openami.mdm.vee.grid import BOOLS, Grid, grid_of
@@ -43,6 +47,8 @@ MAX_BRACKET_DAYS = 92
 """How far a run looks for the register read before and after a day; beyond, its estimates stay unscaled."""
 NEAR = timedelta(days=14)
 """Brackets that reach no farther beyond the asked days share one window."""
+_SETTLED = (Method.MEASURED, Method.POWER_FAIL_ZERO, Method.LINEAR_SCALED, Method.MANUAL)
+"""Methods of values that no wider window would change."""
 CHANNELS_VALIDATED = (Channel.DELIVERED, Channel.RECEIVED, Channel.VOLTAGE)
 
 
@@ -75,15 +81,23 @@ class Validation:
         registry: who hung where.
         store: readings and versions.
         book: progress and findings.
+        decisions: what people decided; None for a run that knows of none.
         process: name of the process, for the scope.
     """
 
     def __init__(
-        self, *, registry: Registry, store: IntervalStore, book: ValidationBook, process: str = "worker"
+        self,
+        *,
+        registry: Registry,
+        store: IntervalStore,
+        book: ValidationBook,
+        decisions: DecisionBook | None = None,
+        process: str = "worker",
     ) -> None:
         self._registry = registry
         self._store = store
         self._book = book
+        self._decisions = decisions
         self._scope: Scope = system_scope(process=process, purpose=Purpose.VALIDATION)
 
     async def run(
@@ -106,6 +120,8 @@ class Validation:
         around = Period(_midnight_utc(first) - timedelta(days=2), _midnight_utc(last) + timedelta(days=3))
         installed = await self._registry.installed(service_points, around)
         points = await self._registry.service_points({i.installation.service_point_id for i in installed})
+        reach = timedelta(days=MAX_BRACKET_DAYS)
+        force = await force_of(self._decisions, service_points, Period(around.start - reach, around.end + reach))
         zones = {p.id: zone_named(p.zone) for p in points}
         groups: dict[tuple[ZoneInfo, int], dict[UUID, None]] = defaultdict(dict)
         for one in installed:
@@ -120,9 +136,9 @@ class Validation:
                 for channel in channels:
                     measuring = [i for i in own if channel in i.meter.channels]
                     if channel is Channel.RECEIVED:
-                        measuring = await self._advancing(span, measuring)
+                        measuring = await self._advancing(span, measuring, force.places)
                     if measuring:
-                        report += await self._run_span(span, measuring, Stamp(channel, run_id, known_at))
+                        report += await self._run_span(span, measuring, Stamp(channel, run_id, known_at, force))
         return report
 
     async def _run_span(self, span: _Span, installed: Sequence[InstalledMeter], stamp: Stamp) -> RunReport:
@@ -153,12 +169,8 @@ class Validation:
             for i in await self._registry.installed(set(span.points), period)
             if stamp.channel in i.meter.channels and i.meter.interval_s == span.interval_s
         ]
-        registers = await self._store.registers(self._scope, _spans(installed, period), stamp.channel, period)
         grid = grid_of(zone, span.first - reach, span.last + reach, span.interval_s)
-        inputs = inputs_of(
-            grid, span.points, installed, stamp.channel,
-            readings=Values.of(ReadingBatch.empty()), registers=registers, until=stamp.known_at,
-        )  # fmt: skip
+        inputs = await self._load(grid, span.points, installed, stamp, with_readings=False)
         windows = _windows(grid, inputs.brackets, span)
         groups: dict[tuple[date, date], list[int]] = defaultdict(list)
         for row, (first, last) in enumerate(windows):
@@ -193,10 +205,12 @@ class Validation:
         wanted &= inside & inputs.has_data[:, None]
         return await self._write(grid, inputs, outcome, wanted, latest, stamp)
 
-    async def _advancing(self, span: _Span, installed: Sequence[InstalledMeter]) -> list[InstalledMeter]:
+    async def _advancing(
+        self, span: _Span, installed: Sequence[InstalledMeter], decided: Collection[UUID]
+    ) -> list[InstalledMeter]:
         """Leave out meters whose register stood still over the span and lately: most homes never feed in.
 
-        A home that does keeps its versions through a dark day.
+        A home that does keeps its versions through a dark day, and so does one about which people decided something.
         """
         period = Period(local_midnight(span.first, span.zone), local_midnight(span.last + timedelta(days=1), span.zone))
         batch = await self._store.registers(self._scope, _spans(installed, period), Channel.RECEIVED, period)
@@ -207,48 +221,102 @@ class Validation:
         lately = span.first - timedelta(days=14)
         known = await self._store.days(self._scope, sorted(points), Channel.RECEIVED, lately, span.last)
         feeding = {UUID(bytes=bytes(p)) for p in known.service_point_id.tolist()}
-        idle = points - feeding
+        idle = points - feeding - frozenset(decided)
         return [i for i in installed if i.installation.service_point_id not in idle]
 
     async def _load(
-        self, grid: Grid, points: Sequence[UUID], installed: Sequence[InstalledMeter], stamp: Stamp
+        self,
+        grid: Grid,
+        points: Sequence[UUID],
+        installed: Sequence[InstalledMeter],
+        stamp: Stamp,
+        *,
+        with_readings: bool = True,
     ) -> Inputs:
-        """Fetch what the store has for the grid."""
+        """Fetch what the store has for the grid, and read it as people decided."""
         period = Period(instant_from_epoch_s(int(grid.edge_s[0])), instant_from_epoch_s(int(grid.edge_s[-1])))
+        decisions = await stamp.force.touching(points, period)
+        if not decisions:
+            loaded = await self._fetch(installed, stamp.channel, period, with_readings=with_readings)
+            return inputs_of(
+                grid, points, installed, stamp.channel,
+                readings=loaded.readings, registers=loaded.registers, until=stamp.known_at,
+            )  # fmt: skip
+        loaded = await self._corrected(installed, stamp.channel, period, decisions, with_readings=with_readings)
+        inputs = inputs_of(
+            grid, points, swapped_ends(installed, decisions), stamp.channel,
+            readings=loaded.readings, registers=loaded.registers, until=stamp.known_at,
+        )  # fmt: skip
+        return with_decisions(grid, inputs, stamp.channel, decisions)
+
+    async def _fetch(
+        self, installed: Sequence[InstalledMeter], channel: Channel, period: Period, *, with_readings: bool = True
+    ) -> Loaded:
         spans = _spans(installed, period)
-        readings = await self._store.values(self._scope, spans, stamp.channel, period)
-        registers = RegisterBatch.empty()
-        if CHANNELS[stamp.channel].is_energy:
-            registers = await self._store.registers(self._scope, spans, stamp.channel, period)
-        return inputs_of(
-            grid, points, installed, stamp.channel, readings=readings, registers=registers, until=stamp.known_at
-        )
+        readings, registers = Values.of(ReadingBatch.empty()), RegisterBatch.empty()
+        if with_readings:
+            readings = await self._store.values(self._scope, spans, channel, period)
+        if CHANNELS[channel].is_energy:
+            registers = await self._store.registers(self._scope, spans, channel, period)
+        return Loaded(readings, registers)
+
+    async def _corrected(
+        self,
+        installed: Sequence[InstalledMeter],
+        channel: Channel,
+        period: Period,
+        decisions: Sequence[Decision],
+        *,
+        with_readings: bool,
+    ) -> Loaded:
+        """Fetch what belongs to a period by decisions about clocks and crossed channels."""
+        reach = timedelta(seconds=reach_s(decisions))
+        wider = Period(period.start - reach, period.end + reach)
+        loaded = await self._fetch(installed, channel, wider, with_readings=with_readings)
+        other, crossed = None, swapping(decisions)
+        if crossed and channel in SWAPPED:
+            theirs = [i for i in installed if i.installation.service_point_id in crossed]
+            other = await self._fetch(theirs, SWAPPED[channel], wider, with_readings=with_readings)
+        return corrected(loaded, other, installed, channel, decisions)
 
     async def _write(
         self, grid: Grid, inputs: Inputs, outcome: Outcome, wanted: BOOLS, latest: DayTable, stamp: Stamp
     ) -> RunReport:
         """Write changed days and what the rules say about them."""
         days = changed_days(grid, inputs.points, outcome, wanted, latest=latest, stamp=stamp)
-        if not len(days):
+        changed = versions_of(days)
+        same = unchanged_versions(grid, inputs.points, wanted, latest=latest, changed=changed)
+        if not changed and not same:
             return RunReport()
         statements = statements_of(
             grid, inputs.matrix, outcome, coverage=inputs.coverage, limit=inputs.limit, faults=inputs.faults,
             wanted=wanted, is_energy=CHANNELS[stamp.channel].is_energy,
         )  # fmt: skip
-        findings = findings_of(grid, inputs.points, statements, days, stamp)
-        id_of = {p.bytes: p for p in inputs.points}
-        day_of = {number: grid.day(number - day_number(grid.first)) for number in np.unique(days.local_day).tolist()}
-        keys = [
-            (id_of[bytes(point)], stamp.channel, day_of[number], version)
-            for point, number, version in zip(
-                days.service_point_id.tolist(), days.local_day.tolist(), days.version.tolist(), strict=True
-            )
-        ]
-        await self._book.keep_findings(keys, findings, at=stamp.known_at)
-        first = keys[0]
-        token = f"vee-{stamp.run_id}-{int(stamp.channel)}-{first[0]}-{first[2]}-{len(keys)}"
-        await self._store.write_days(days, token=token)
-        return RunReport(len(days), len(findings))
+        findings = findings_of(grid, inputs.points, unanswered(inputs, statements), changed | same, stamp)
+        report = RunReport()
+        if same:
+            report += await self._refresh(inputs.points, same, findings, stamp)
+        if changed:
+            fresh = [f for f in findings if (f.service_point_id.bytes, day_number(f.local_day)) in changed]
+            keys = _keys(inputs.points, changed, stamp.channel)
+            await self._book.keep_findings(keys, fresh, at=stamp.known_at)
+            token = f"vee-{stamp.run_id}-{int(stamp.channel)}-{keys[0][0]}-{keys[0][2]}-{len(keys)}"
+            await self._store.write_days(days, token=token)
+            report += RunReport(len(days), len(fresh))
+        return report
+
+    async def _refresh(
+        self, points: Sequence[UUID], same: Versions, findings: Sequence[DayFinding], stamp: Stamp
+    ) -> RunReport:
+        """Open and close findings of days whose content stayed as it was."""
+        theirs = [f for f in findings if (f.service_point_id.bytes, day_number(f.local_day)) in same]
+        keys = _keys(points, same, stamp.channel)
+        return RunReport(0, await self._book.refresh_findings(keys, theirs, at=stamp.known_at))
+
+
+def _keys(points: Sequence[UUID], versions: Versions, channel: Channel) -> list[tuple[UUID, Channel, date, int]]:
+    id_of = {p.bytes: p for p in points}
+    return [(id_of[point], channel, day_from_number(n), version) for (point, n), version in versions.items()]
 
 
 def _pieces(zone: ZoneInfo, interval_s: int, points: tuple[UUID, ...], first: date, last: date) -> list[_Span]:
@@ -290,6 +358,7 @@ def _validate(grid: Grid, inputs: Inputs, *, is_energy: bool, with_like_days: bo
         limit=inputs.limit,
         is_energy=is_energy,
         with_like_days=with_like_days,
+        decided=inputs.decided,
     )
 
 
@@ -317,7 +386,7 @@ def _needs_wide(grid: Grid, inputs: Inputs, outcome: Outcome, span: _Span) -> BO
     """Return the rows that the narrow window cannot settle: a long gap, or an end of a day that no read brackets."""
     lo, hi = (int(c) for c in (grid.day_at[grid.index_of(span.first)], grid.day_at[grid.index_of(span.last) + 1]))
     asked = slice(lo, hi)
-    settled = np.isin(outcome.method[:, asked], (Method.MEASURED, Method.POWER_FAIL_ZERO, Method.LINEAR_SCALED))
+    settled = np.isin(outcome.method[:, asked], _SETTLED)
     wide: BOOLS = np.asarray((inputs.coverage.touched[:, asked] & ~settled).any(axis=1))
     held = np.zeros((len(inputs.points), grid.columns + 1), bool)
     held[inputs.brackets.row, inputs.brackets.lo] = True

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
@@ -15,6 +15,7 @@ from openami.contracts.day import DayTable, day_from_number, day_number
 from openami.contracts.reading import uuid_column
 from openami.kernel.finding import Severity
 from openami.kernel.time import Period, epoch_s, instant_from_epoch_s
+from openami.mdm.validation.decisions import Force
 from openami.mdm.validation.ports import DayFinding
 from openami.mdm.vee.grid import BOOLS, I64, Grid
 from openami.mdm.vee.outcome import Outcome, Statement
@@ -30,11 +31,12 @@ _COLUMNS = (
 
 @dataclass(frozen=True, slots=True)
 class Stamp:
-    """What every row of a run carries."""
+    """What every row of a run carries, and the decisions that it obeys."""
 
     channel: Channel
     run_id: UUID
     known_at: datetime
+    force: Force = field(default_factory=Force)
 
 
 def changed_days(
@@ -111,16 +113,30 @@ def _compare(
         keep[pair] = not same
 
 
+Versions = dict[tuple[bytes, int], int]
+"""Version of each (service point, local day number)."""
+
+
+def versions_of(days: DayTable) -> Versions:
+    """Return the version of each day of a table."""
+    rows = zip(days.service_point_id.tolist(), days.local_day.tolist(), days.version.tolist(), strict=True)
+    return {(bytes(point), number): int(version) for point, number, version in rows}
+
+
+def unchanged_versions(
+    grid: Grid, points: Sequence[UUID], wanted: BOOLS, *, latest: DayTable, changed: Versions
+) -> Versions:
+    """Return the wanted days whose latest version stays as it is, with that version."""
+    known, base = versions_of(latest), day_number(grid.first)
+    row, day = np.nonzero(wanted)
+    keys = [(points[r].bytes, d + base) for r, d in zip(row.tolist(), day.tolist(), strict=True)]
+    return {key: known[key] for key in keys if key in known and key not in changed}
+
+
 def findings_of(
-    grid: Grid, points: Sequence[UUID], statements: Sequence[Statement], days: DayTable, stamp: Stamp
+    grid: Grid, points: Sequence[UUID], statements: Sequence[Statement], versions: Versions, stamp: Stamp
 ) -> list[DayFinding]:
-    """Return statements about days that are written, tied to their versions."""
-    versions = {
-        (bytes(point), number): int(version)
-        for point, number, version in zip(
-            days.service_point_id.tolist(), days.local_day.tolist(), days.version.tolist(), strict=True
-        )
-    }
+    """Return statements about days of these versions, each tied to the first of them that it touches."""
     base = day_number(grid.first)
     found = []
     for s in statements:

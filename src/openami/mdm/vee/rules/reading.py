@@ -70,8 +70,9 @@ def statements_of(
 
 
 def _believed(outcome: Outcome) -> BOOLS:
-    """Return cells that were read and believed."""
-    return np.asarray((outcome.method == Method.MEASURED) | _read_zero(outcome))
+    """Return cells that were read and believed, or that a person filled in."""
+    known = (outcome.method == Method.MEASURED) | (outcome.method == Method.MANUAL)
+    return np.asarray(known | _read_zero(outcome))
 
 
 def _read_zero(outcome: Outcome) -> BOOLS:
