@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from openami.mdm.importing import FileRefusedError, parse_file
 from openami.mdm.importing.detect import FORMATS
+from openami.mdm.importing.mapping import MappingError
 
 ZONE = ZoneInfo("America/Chicago")
 HEAD = b"start,value,channel,quality,meter\n"
@@ -23,9 +24,59 @@ FEED = (
 )
 
 
-def _survives(octets: bytes, format_name: str = "auto") -> None:
+MAPPING = b"""
+[meter]
+column = "meter"
+[time]
+column = "start"
+form = "iso"
+marks = "ending"
+clock = "local"
+zone = "America/Chicago"
+repeated_hour = "order"
+skipped_hour = "drop_zeros"
+[value]
+kind = "intervals"
+column = "value"
+unit = "kWh"
+interval_s = 900
+channel = "delivered"
+multiplier_applied = true
+[quality]
+column = "quality"
+words = { "" = "actual" }
+"""
+CMEP = b"MEPMD01,20080501,S,S,R,R,202606031515,M1,OK,E,KWH,1,00000015,"
+
+
+def _survives(octets: bytes, format_name: str = "auto", mapping: bytes | None = None) -> None:
     with contextlib.suppress(FileRefusedError):
-        assert isinstance(parse_file(octets, format_name=format_name, zone=ZONE).report, list)
+        found = parse_file(octets, format_name=format_name, zone=ZONE, mapping=mapping)
+        assert isinstance(found.report, list)
+
+
+@pytest.mark.attack("A21")
+@settings(max_examples=150, deadline=None)
+@given(st.lists(st.text(max_size=30), max_size=8))
+def test_any_lines_under_a_mapped_header_are_read_or_refused(lines: list[str]) -> None:
+    _survives(HEAD + "\n".join(lines).encode("utf-8", "replace"), "mapped", MAPPING)
+
+
+@pytest.mark.attack("A21")
+@settings(max_examples=150, deadline=None)
+@given(st.lists(st.tuples(st.text(max_size=14), st.text(max_size=3), st.text(max_size=9)), max_size=4), st.text())
+def test_any_triplets_of_a_cmep_record_are_read_or_refused(triplets: list[tuple[str, str, str]], tail: str) -> None:
+    cells = ",".join(",".join(t) for t in triplets)
+    _survives(CMEP + f"{len(triplets)},{cells}\n{tail}".encode("utf-8", "replace"), "cmep")
+
+
+@pytest.mark.attack("A21")
+@settings(max_examples=150, deadline=None)
+@given(st.one_of(st.binary(max_size=200), st.text(max_size=200).map(lambda t: t.encode("utf-8", "replace"))))
+def test_any_mapping_is_read_or_refused(octets: bytes) -> None:
+    for text in (octets, MAPPING + octets, MAPPING.replace(b'"iso"', octets)):
+        with contextlib.suppress(FileRefusedError, MappingError):
+            parse_file(HEAD + b"2026-01-01T00:00Z,1\n", format_name="mapped", zone=None, mapping=text)
 
 
 @pytest.mark.attack("A21")

@@ -32,6 +32,9 @@ class ImportedSeries:
         value: (n,) int64 in Wh (varh for reactive channels); negative only on NET.
         quality: (n,) uint16 :class:`~openami.contracts.quality.RawQuality` bits.
         first_line, last_line: where in the file.
+        multiplier: what the values are yet to be multiplied by, as the file says; 1 where it says nothing.
+        multiplier_applied: whether the values are what the customer used, after every multiplier; so they are in
+            files for customers. A meter's own values are before its multiplier, which validation applies once.
     """
 
     name: str
@@ -42,6 +45,31 @@ class ImportedSeries:
     quality: npt.NDArray[np.uint16]
     first_line: int = 0
     last_line: int = 0
+    multiplier: int = 1
+    multiplier_applied: bool = True
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ImportedRegister:
+    """Register reads of one channel of one meter.
+
+    Args:
+        name: the meter's name in the file.
+        channel: what the register counts.
+        at_s: (n,) int64, rising, seconds since the epoch.
+        value: (n,) int64 what the display showed, in Wh (varh), before the multiplier; a fraction is cut off.
+        first_line: where in the file.
+        multiplier: as for a series.
+        multiplier_applied: as for a series; a register read is before its multiplier unless the file says otherwise.
+    """
+
+    name: str
+    channel: Channel
+    at_s: npt.NDArray[np.int64]
+    value: npt.NDArray[np.int64]
+    first_line: int = 0
+    multiplier: int = 1
+    multiplier_applied: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,16 +87,18 @@ class ImportedFile:
     """A whole file.
 
     Args:
-        format: ``greenbutton``, ``greenbutton-csv``, ``csv``, ``nem12`` or ``parquet``.
+        format: ``greenbutton``, ``greenbutton-csv``, ``csv``, ``nem12``, ``parquet``, ``cmep`` or ``mapped``.
         series: what is imported.
         skipped: what is not, with the reason.
         findings: statements about lines; none of them stops the import.
+        registers: register reads that are imported.
     """
 
     format: str
     series: tuple[ImportedSeries, ...]
     skipped: tuple[SkippedSeries, ...] = ()
     findings: tuple[Finding, ...] = field(default=())
+    registers: tuple[ImportedRegister, ...] = ()
 
     @property
     def report(self) -> list[str]:
@@ -77,6 +107,10 @@ class ImportedFile:
             f"lines {s.first_line}-{s.last_line}: {s.name or 'meter'} {s.channel.name.lower()}, "
             f"{len(s.start_s)} intervals of {s.interval_s} s"
             for s in self.series
+        ]
+        lines += [
+            f"line {r.first_line}: {r.name or 'meter'} {r.channel.name.lower()}, {len(r.at_s)} register reads"
+            for r in self.registers
         ]
         lines += [f"line {s.line}: {s.name}: {s.readings} readings not imported: {s.reason}" for s in self.skipped]
         lines += [f"{f.subject}: {f.rule}: {dict(f.evidence)}" for f in self.findings]
@@ -101,6 +135,28 @@ def whole_wh(values: Sequence[Decimal | int], *, numerator: int = 1, denominator
         found[index] = after - before
         before = after
     return found
+
+
+def register_of(
+    name: str, channel: Channel, rows: Sequence[tuple[int, int, int]], *, multiplier: int, multiplier_applied: bool
+) -> ImportedRegister:
+    """Sort register reads of (instant, value, line) by time; equal repeats are dropped.
+
+    Raises:
+        FileRefusedError: two reads of one instant differ, or a register shows less than nothing.
+    """
+    table: dict[int, tuple[int, int]] = {}
+    for at, value, line in rows:
+        if value < 0:
+            raise FileRefusedError(line, "a register shows less than nothing")
+        before = table.setdefault(at, (value, line))
+        if before[0] != value:
+            raise FileRefusedError(line, f"has the instant of line {before[1]} and another value")
+    order = sorted(table)
+    return ImportedRegister(
+        name, channel, np.array(order, np.int64), np.array([table[a][0] for a in order], np.int64),
+        min((line for _, _, line in rows), default=0), multiplier, multiplier_applied,
+    )  # fmt: skip
 
 
 def in_order(

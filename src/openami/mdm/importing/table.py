@@ -21,7 +21,7 @@ from openami.mdm.importing.localtime import LocalStamps, require_year
 from openami.mdm.importing.rows import Row, table_rows
 
 UNITS = {"wh": 1, "kwh": 1000, "mwh": 1_000_000}
-_QUALITY = {
+QUALITY_WORDS = {
     "": RawQuality.GOOD,
     "actual": RawQuality.GOOD,
     "estimated": RawQuality.ESTIMATED_AT_SOURCE,
@@ -161,6 +161,6 @@ def quality_bits(text: str, line: int) -> int:
     word = text.strip().lower()
     if word.isdecimal() and len(word) < 4 and int(word) in set(QualityState):
         word = QualityState(int(word)).name.lower()
-    if word not in _QUALITY:
-        raise FileRefusedError(line, f"quality {text[:20]!r}: one of {sorted(w for w in _QUALITY if w)}")
-    return int(_QUALITY[word])
+    if word not in QUALITY_WORDS:
+        raise FileRefusedError(line, f"quality {text[:20]!r}: one of {sorted(w for w in QUALITY_WORDS if w)}")
+    return int(QUALITY_WORDS[word])
