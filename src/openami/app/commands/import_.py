@@ -26,8 +26,17 @@ DEFAULT_RATE = "ameren-mo-anytime"
 
 
 def import_files(
-    files: Annotated[list[Path], typer.Argument(help="Green Button XML or CSV, interval CSV, Parquet, NEM12.")],
-    format_name: Annotated[str, typer.Option("--format", help="auto, greenbutton, csv, nem12 or parquet.")] = "auto",
+    files: Annotated[list[Path], typer.Argument(help="Green Button XML or CSV, interval CSV, Parquet, NEM12, CMEP.")],
+    format_name: Annotated[
+        str, typer.Option("--format", help="auto, greenbutton, csv, nem12, parquet, cmep or mapped.")
+    ] = "auto",
+    mapping: Annotated[
+        Path | None, typer.Option("--mapping", help="TOML that declares the columns of a CSV file of another system.")
+    ] = None,
+    meters: Annotated[
+        str | None,
+        typer.Option("--meters", help="known: of the registry, by serial number (CMEP, mapped); new: virtual meters."),
+    ] = None,
     tz: Annotated[str | None, typer.Option("--tz", help="Zone of local stamps and of local days.")] = None,
     unit: Annotated[str, typer.Option("--unit", help="Unit of an interval table: Wh, kWh or MWh.")] = "Wh",
     service_point: Annotated[str | None, typer.Option("--service-point", help="Hang it at this one.")] = None,
@@ -37,15 +46,20 @@ def import_files(
     home: HomeOption = DEFAULT_HOME,
     json_output: JsonOption = False,
 ) -> None:
-    """Import files; each lands whole or not at all. Exits 1 if one is refused."""
-    options = Options(format_name, tz, unit, service_point, rate, account, dry_run=dry_run)
+    """Import files; each is read whole or not at all. Exits 1 if a file or a meter is refused.
+
+    What a file does not say (docs/protocol/interval-files.md) is declared in a mapping and never guessed.
+    """
+    options = Options(
+        format_name, tz, unit, service_point, rate, account, dry_run=dry_run, mapping=mapping, meters=meters
+    )
     results = [import_file(file, options, home=home) for file in files]
     for result in results:
         if json_output:
             print(json.dumps(result))
         else:
             _show(Console(), result)
-    raise typer.Exit(1 if any(r["error"] for r in results) else 0)
+    raise typer.Exit(1 if any(r["error"] or r["rejected"] for r in results) else 0)
 
 
 class Options:
@@ -65,18 +79,30 @@ class Options:
         account: str | None = None,
         *,
         dry_run: bool = False,
+        mapping: Path | None = None,
+        meters: str | None = None,
     ) -> None:
-        from openami.app.commands.intervals import zone_of
+        from openami.app.commands.intervals import octets_of, zone_of
         from openami.mdm.importing.detect import FORMATS
 
         if format_name not in FORMATS:
             raise MisuseError(f"--format {format_name!r}: one of {', '.join(FORMATS)}")
+        if meters not in {None, "known", "new"}:
+            raise MisuseError(f"--meters {meters!r}: known or new")
+        self.meters = meters
+        self.mapping = None if mapping is None else octets_of(mapping)
         self.format_name, self.unit, self.rate, self.account, self.dry_run = format_name, unit, rate, account, dry_run
         self.zone: ZoneInfo | None = None if tz is None else zone_of(tz)
         try:
             self.service_point = None if service_point is None else UUID(service_point)
         except ValueError as error:
             raise MisuseError(f"--service-point {service_point!r} is not an id") from error
+
+    def are_known(self, found_format: str) -> bool:
+        """Tell whether the meters of a file are looked up in the registry; so they are in files of head-ends."""
+        if self.meters is None:
+            return found_format in {"cmep", "mapped"} and self.service_point is None
+        return self.meters == "known"
 
 
 def import_file(file: Path, options: Options, *, home: Path) -> dict[str, Any]:
@@ -89,11 +115,14 @@ def import_file(file: Path, options: Options, *, home: Path) -> dict[str, Any]:
     from openami.mdm.importing import parse_file
 
     result: dict[str, Any] = {
-        "file": str(file), "format": None, "meters": [], "series": [], "report": [], "error": None
+        "file": str(file), "format": None, "meters": [], "series": [], "registers": [], "report": [], "known": None,
+        "rejected": [], "error": None,
     }  # fmt: skip
     try:
         octets = octets_of(file)
-        found = parse_file(octets, format_name=options.format_name, zone=options.zone, unit=options.unit)
+        found = parse_file(
+            octets, format_name=options.format_name, zone=options.zone, unit=options.unit, mapping=options.mapping
+        )
         result["format"], result["report"] = found.format, found.report
         result["series"] = [
             {
@@ -102,7 +131,12 @@ def import_file(file: Path, options: Options, *, home: Path) -> dict[str, Any]:
             }
             for s in found.series
         ]  # fmt: skip
-        if not options.dry_run:
+        result["registers"] = [
+            {"name": r.name, "channel": r.channel.name.lower(), "reads": len(r.at_s)} for r in found.registers
+        ]
+        if options.are_known(found.format):
+            asyncio.run(_bring_in(octets, found, options, home, result))
+        elif not options.dry_run:
             result["meters"] = asyncio.run(_attach(octets, found, options, home))
     except MisuseError:
         raise
@@ -110,6 +144,29 @@ def import_file(file: Path, options: Options, *, home: Path) -> dict[str, Any]:
         result["error"] = str(error)
         result["meters"] = []
     return result
+
+
+async def _bring_in(octets: bytes, found: Any, options: Options, home: Path, result: dict[str, Any]) -> None:
+    """Write the rows of known meters, or only say what would come of it; add to the report."""
+    from openami.app.engines.rooms import room_database
+    from openami.app.settings import Settings
+    from openami.mdm.adapters.registry_postgres import PostgresRegistry
+    from openami.mdm.adapters.registry_validation import PostgresBook
+    from openami.mdm.adapters.store_socket import SocketStore
+    from openami.mdm.importing.arrival import bring_in
+
+    settings = Settings.load(home)
+    async with AsyncExitStack() as stack:
+        mdm = await stack.enter_async_context(room_database(settings, "openami_mdm"))
+        store = SocketStore(settings.home.store_socket)
+        stack.push_async_callback(store.close)
+        arrival = await bring_in(
+            found, octets, registry=PostgresRegistry(mdm), store=store, book=PostgresBook(mdm),
+            at=settings.clock().now(), write=not options.dry_run,
+        )  # fmt: skip
+    rejected = [{"meter": r.name, "line": r.line, "reason": r.reason} for r in arrival.rejected]
+    counts = {n: getattr(arrival, n) for n in ("readings", "registers", "meters", "days", "unassigned")}
+    result["known"], result["rejected"] = counts, rejected
 
 
 async def _attach(octets: bytes, found: Any, options: Options, home: Path) -> list[dict[str, Any]]:
@@ -153,7 +210,7 @@ async def attach(
         point = await data.service_point(scope, options.service_point)
     await data.attach_import(
         service_point=point, meter=placed.meter, installation=placed.installation, readings=placed.readings,
-        token=placed.token, at=now,
+        registers=placed.registers, token=placed.token, at=now,
     )  # fmt: skip
     billed = await _on_rate(billing, placed, options.rate, point.zone, now) if options.rate else None
     if options.account is not None and settings is not None:
@@ -217,6 +274,15 @@ def _show(console: Console, result: dict[str, Any]) -> None:
         console.print(f"{result['file']}: refused, nothing was imported: {result['error']}", style="red", markup=False)
     for line in result["report"]:
         console.print(f"  {line}", style="dim", markup=False, highlight=False)
+    for row in result["rejected"]:
+        console.print(f"  line {row['line']}: {row['meter']}: rejected: {row['reason']}", style="red", markup=False)
+    known = result["known"]
+    if known is not None:
+        console.print(
+            f"{result['file']}: {known['readings']:,} readings and {known['registers']:,} register reads of "
+            f"{known['meters']:,} meters; {known['days']:,} service point days are validated again",
+            markup=False,
+        )
     for meter in result["meters"]:
         console.print(
             f"{result['file']}: {meter['readings']:,} readings at service point {meter['service_point']}"

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, any_, func, literal, or_, select, update
+from sqlalchemy import Select, Text, any_, func, literal, or_, select, update
 from sqlalchemy.dialects.postgresql import ARRAY, Range, insert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -138,6 +138,11 @@ class PostgresRegistry:
         """Return the meters of these system titles, by id; unknown titles are absent."""
         query = select(METER).order_by(METER.c.id).where(METER.c.system_title.in_(list(titles)))
         return await self._formed(await self._rows(query))
+
+    async def meters_of_serials(self, serials: Collection[str]) -> list[Meter]:
+        """See the port."""
+        wanted = any_(literal(list(serials), ARRAY(Text)))
+        return await self._formed(await self._rows(select(METER).order_by(METER.c.id).where(METER.c.serial == wanted)))
 
     async def installed(
         self,

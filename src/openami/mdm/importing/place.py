@@ -15,10 +15,10 @@ from uuid import UUID, uuid5
 import numpy as np
 
 from openami.contracts.quality import Source
-from openami.contracts.reading import ReadingBatch, uuid_column
+from openami.contracts.reading import ReadingBatch, RegisterBatch, uuid_column
 from openami.kernel.time import instant_from_epoch_s
 from openami.mdm.importing.errors import FileRefusedError
-from openami.mdm.importing.file import ImportedFile, ImportedSeries
+from openami.mdm.importing.file import ImportedFile, ImportedRegister, ImportedSeries
 from openami.mdm.registry.records import Installation, Meter, ServicePoint
 
 _FILES = UUID("0b9f5f0e-5a0e-4e0c-8a3c-7f1f7f6f0c55")
@@ -35,6 +35,7 @@ class PlacedMeter:
         readings: its rows.
         token: names the batch, so a repeat is dropped.
         left_aside: intervals of another length than the meter's: one meter captures one length.
+        registers: its register reads.
     """
 
     service_point: ServicePoint
@@ -43,6 +44,7 @@ class PlacedMeter:
     readings: ReadingBatch
     token: str
     left_aside: int
+    registers: RegisterBatch
 
 
 def place_file(
@@ -75,7 +77,15 @@ def place_file(
         raise FileRefusedError(0, f"holds {len(groups)} meters: one service point takes one")
     digest = sha256(octets).digest()
     return [
-        _placed(name, group, digest, zone=zone, now=now, service_point_id=service_point_id)
+        _placed(
+            name,
+            group,
+            [r for r in found.registers if r.name == name],
+            digest,
+            zone=zone,
+            now=now,
+            service_point_id=service_point_id,
+        )
         for name, group in groups.items()
     ]
 
@@ -90,6 +100,7 @@ def _meter_name(found: ImportedFile, series: ImportedSeries) -> str:
 def _placed(
     name: str,
     group: Sequence[ImportedSeries],
+    registers: Sequence[ImportedRegister],
     digest: bytes,
     *,
     zone: str,
@@ -113,12 +124,38 @@ def _placed(
         ),
         Installation(
             uuid5(_FILES, f"{key}/installation/{place}"), place, meter_id, instant_from_epoch_s(first),
-            instant_from_epoch_s(last),
+            instant_from_epoch_s(last), _multiplier(chosen, registers),
         ),
         _rows(meter_id, chosen, int.from_bytes(digest[:8], "big")),
         f"file-{digest.hex()[:32]}-{meter_id.hex[:8]}",
         sum(len(s.start_s) for s in group if s.interval_s != interval_s),
+        _register_rows(meter_id, registers, int.from_bytes(digest[:8], "big")),
     )  # fmt: skip
+
+
+def _multiplier(chosen: Sequence[ImportedSeries], registers: Sequence[ImportedRegister]) -> int:
+    """Return the one multiplier of a meter's rows: its installation's, which validation applies once."""
+    rows: tuple[ImportedSeries | ImportedRegister, ...] = (*chosen, *registers)
+    said = {(s.multiplier, s.multiplier_applied) for s in rows}
+    if len({m for m, _ in said}) > 1:
+        raise FileRefusedError(chosen[-1].first_line, f"one meter with multipliers {sorted(m for m, _ in said)}")
+    if len(said) > 1 and registers and {m for m, _ in said} != {1}:
+        raise FileRefusedError(chosen[-1].first_line, "the multiplier is in its intervals and not in its registers")
+    return said.pop()[0]
+
+
+def _register_rows(meter_id: UUID, registers: Sequence[ImportedRegister], message_id: int) -> RegisterBatch:
+    count = sum(len(r.at_s) for r in registers)
+    if not count:
+        return RegisterBatch.empty()
+    return RegisterBatch(
+        meter_id=uuid_column([meter_id] * count),
+        channel=np.concatenate([np.full(len(r.at_s), r.channel, np.uint8) for r in registers]),
+        at=np.concatenate([r.at_s for r in registers]),
+        value=np.concatenate([r.value for r in registers]),
+        source=np.full(count, Source.FILE, np.uint8),
+        message_id=np.full(count, message_id, np.uint64),
+    )
 
 
 def _rows(meter_id: UUID, chosen: Sequence[ImportedSeries], message_id: int) -> ReadingBatch:

@@ -132,6 +132,10 @@ class Registry(Protocol):
         """Return these meters (all without ids), by id."""
         ...
 
+    async def meters_of_serials(self, serials: Collection[str]) -> list[Meter]:
+        """Return the meters of these serial numbers, by id; unknown numbers are absent."""
+        ...
+
     async def installed(
         self,
         service_points: Collection[UUID] | None,
