@@ -31,6 +31,8 @@ _COMMANDS = (
     ("platform", "up", "up", PLATFORM),
     ("platform", "status", "status", PLATFORM),
     ("platform", "stop", "stop", PLATFORM),
+    ("backup", "backup", "backup", PLATFORM),
+    ("backup", "restore", "restore", PLATFORM),
     ("decode", "decode", "decode", TOOLS),
     ("vee", "vee", "vee", TOOLS),
     ("bill", "bill", "bill", TOOLS),

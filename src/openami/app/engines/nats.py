@@ -32,6 +32,7 @@ from openami.contracts.stream import (
     COMMAND_SUBJECT,
     DMZ_COMMAND_SUBJECT,
     DMZ_DIRECTIVE,
+    DMZ_FRAME,
     DMZ_OUTCOME_SUBJECT,
     DMZ_STREAMS,
     OUTCOME_SUBJECT,
@@ -189,12 +190,14 @@ def _core_users(words: dict[str, str]) -> list[dict[str, Any]]:
     ]
 
 
-async def ensure_streams(*, dmz_url: str | None, core_url: str | None) -> None:
+async def ensure_streams(*, dmz_url: str | None, core_url: str | None, frames_from: int = 1) -> None:
     """Make every stream of :mod:`openami.contracts.stream` that is not there yet, and bring the rest up to date.
 
     Args:
         dmz_url: the DMZ's bus; None to leave its streams alone.
         core_url: core's bus; None to leave its streams alone.
+        frames_from: the first number of a new stream of frames. The head-end reads on behind the number that it knows,
+            so where the bus was lost and the database was not, a stream that began at 1 would not be read for long.
     """
     for url, specs in ((dmz_url, DMZ_STREAMS), (core_url, [s for s in ALL_STREAMS if s not in DMZ_STREAMS])):
         if url is None:
@@ -202,7 +205,7 @@ async def ensure_streams(*, dmz_url: str | None, core_url: str | None) -> None:
         client = await connect(url, name="openami-streams")
         try:
             for spec in specs:
-                await _ensure_stream(client, spec)
+                await _ensure_stream(client, spec, first=frames_from if spec is DMZ_FRAME else 1)
         finally:
             await client.close()
 
@@ -268,7 +271,7 @@ async def connect_until(stop: asyncio.Event, url: str, *, name: str) -> Client |
     return None
 
 
-async def _ensure_stream(client: Client, spec: StreamSpec) -> None:
+async def _ensure_stream(client: Client, spec: StreamSpec, *, first: int) -> None:
     stream = client.jetstream()
     config = api.StreamConfig(
         name=spec.name,
@@ -283,6 +286,7 @@ async def _ensure_stream(client: Client, spec: StreamSpec) -> None:
     try:
         await stream.stream_info(spec.name)
     except NotFoundError:
+        config.first_seq = first if first > 1 else None
         await stream.add_stream(config)
     else:
         await stream.update_stream(config)

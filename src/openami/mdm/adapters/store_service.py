@@ -18,6 +18,7 @@ from openami.contracts.reading import ReadingBatch, RegisterBatch
 from openami.kernel.clock import Clock
 from openami.kernel.time import EPOCH
 from openami.mdm.adapters.store_engine import StoreEngine
+from openami.mdm.adapters.store_snapshot import StoreSnapshot
 from openami.mdm.ports import StoreError
 from openami.mdm.store import queries
 from openami.mdm.store.day_columns import STORED_DAY_SCHEMA
@@ -58,6 +59,9 @@ class StoreService:
             "last_readings": self._last,
             "conflicts": self._conflicts,
             "table_sizes": self._sizes,
+            "hold": self._hold,
+            "freeze": self._freeze,
+            "thaw": self._thaw,
         }
         columns = None if body is None else decode_columns(body)
         try:
@@ -186,6 +190,20 @@ class StoreService:
     def _sizes(self, scope: Scope, _parameters: dict[str, Any], _columns: pa.RecordBatch | None) -> _Parts:
         _require_fleet(scope)
         yield queries.one_batch(self._fetch(queries.select_sizes()), queries.SIZE_SCHEMA)
+
+    def _hold(self, scope: Scope, parameters: dict[str, Any], _columns: pa.RecordBatch | None) -> _Parts:
+        _require_fleet(scope)
+        StoreSnapshot(self.engine).hold(str(parameters["name"]), float(parameters["seconds"]))
+        return iter(())
+
+    def _freeze(self, scope: Scope, parameters: dict[str, Any], _columns: pa.RecordBatch | None) -> _Parts:
+        _require_fleet(scope)
+        yield StoreSnapshot(self.engine).freeze(str(parameters["name"]))
+
+    def _thaw(self, scope: Scope, parameters: dict[str, Any], _columns: pa.RecordBatch | None) -> _Parts:
+        _require_fleet(scope)
+        StoreSnapshot(self.engine).thaw(str(parameters["name"]))
+        return iter(())
 
     def _fetch(self, statement: queries.Statement) -> pa.Table:
         return self.engine.fetch(statement.sql, statement.parameters)

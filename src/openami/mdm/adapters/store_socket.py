@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import pyarrow as pa
@@ -188,6 +189,24 @@ class SocketStore:
         """See :class:`~openami.mdm.ports.IntervalSummaries`."""
         parts = [p async for p in self._ask("table_sizes", scope, {}, None)]
         return [TableSize(*row.values()) for part in parts for row in part.to_pylist()]
+
+    async def hold_writes(self, scope: Scope, name: str, *, seconds: float) -> None:
+        """Hold all writes until :meth:`freeze`, :meth:`thaw` or the end of the time; for a process's scope alone."""
+        async for _ in self._exchange(Request("hold", {"name": name, "seconds": seconds}, scope), None, repeat=False):
+            pass
+
+    async def freeze(self, scope: Scope, name: str) -> list[dict[str, Any]]:
+        """Snapshot the tables under a hold and let writes go on; returns the parts that were linked.
+
+        See :mod:`openami.mdm.adapters.store_snapshot`.
+        """
+        parts = self._exchange(Request("freeze", {"name": name}, scope), None, repeat=False)
+        return [row async for part in parts for row in part.to_pylist()]
+
+    async def thaw(self, scope: Scope, name: str) -> None:
+        """Let go of a snapshot."""
+        async for _ in self._exchange(Request("thaw", {"name": name}, scope), None, repeat=True):
+            pass
 
     async def _write(self, table: Table, rows: pa.RecordBatch, token: str, step: int) -> None:
         if not token:
