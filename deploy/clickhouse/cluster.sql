@@ -16,7 +16,7 @@ CREATE TABLE IF NOT EXISTS reading_raw_local ON CLUSTER openami
 )
 ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{shard}/{database}/reading_raw_local', '{replica}', keep)
 PARTITION BY toYYYYMM(start)
-ORDER BY (meter_id, channel, start, interval_s, source, message_id)
+ORDER BY (toDate(start), meter_id, channel, start, interval_s, source, message_id)
 SETTINGS index_granularity = 1024, fsync_after_insert = 1, fsync_part_directory = 1, replicated_deduplication_window = 10000;
 
 CREATE TABLE IF NOT EXISTS reading_raw ON CLUSTER openami AS reading_raw_local
@@ -61,7 +61,12 @@ CREATE TABLE IF NOT EXISTS reading_day_local ON CLUSTER openami
     total Int64 MATERIALIZED arraySum(values) CODEC(T64, ZSTD(1)),
     intervals UInt16 MATERIALIZED length(values) CODEC(ZSTD(1)),
     estimated UInt16 MATERIALIZED countEqual(quality, 1) CODEC(ZSTD(1)),
-    missing UInt16 MATERIALIZED countEqual(quality, 2) CODEC(ZSTD(1))
+    missing UInt16 MATERIALIZED countEqual(quality, 2) CODEC(ZSTD(1)),
+    maximum Int64 MATERIALIZED arrayMax(values) CODEC(T64, ZSTD(1)),
+    state UInt8 DEFAULT multiIf(missing > 0, 2, estimated > 0, 1, 0) CODEC(ZSTD(1)),
+    base Int64 DEFAULT 0 CODEC(T64, ZSTD(1)),
+    digest UInt32 DEFAULT 0 CODEC(NONE),
+    profile Array(Int32) CODEC(T64, ZSTD(1))
 )
 ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{shard}/{database}/reading_day_local', '{replica}')
 PARTITION BY toYYYYMM(local_day)

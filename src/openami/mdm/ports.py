@@ -16,6 +16,8 @@ from openami.contracts.day import DayTable
 from openami.contracts.reading import UUIDS, ReadingBatch, RegisterBatch
 from openami.kernel.errors import OpenAmiError
 from openami.kernel.time import Period
+from openami.mdm.vee.history import History
+from openami.mdm.vee.profile import DayDigests
 from openami.security.access.scope import Scope
 
 
@@ -79,8 +81,23 @@ class IntervalStore(Protocol):
         """Keep register reads."""
         ...
 
-    async def write_days(self, days: DayTable, *, token: str) -> None:
-        """Keep versions of validated days."""
+    async def write_days(self, days: DayTable, *, token: str, digests: DayDigests | None = None) -> None:
+        """Keep versions of validated days and their digests.
+
+        Args:
+            days: n versions.
+            token: names the write.
+            digests: what rules will want to know of each; None keeps what the store can compute itself.
+        """
+        ...
+
+    async def history(
+        self, scope: Scope, service_points: Sequence[UUID], channel: Channel, before: date, days: int
+    ) -> History:
+        """Return the digests of the latest versions of the ``days`` days before a day, in the order of the places.
+
+        The profile is the one kept with the day just before.
+        """
         ...
 
     async def readings(

@@ -19,9 +19,12 @@ from openami.contracts.reading import ReadingBatch, RegisterBatch, uuid_column, 
 from openami.kernel.clock import FixedClock
 from openami.kernel.time import EPOCH, Period, epoch_s, instant_from_epoch_s
 from openami.mdm.ports import Conflict, DailyTotals, LastReading, MeterSpan, StoreError, TableSize, Values
+from openami.mdm.vee.history import History
+from openami.mdm.vee.profile import DayDigests
 from openami.security.access.scope import Scope, ScopeError
 
 MAX_CONFLICTS = 10_000
+MISSING, ESTIMATED = QualityState.MISSING, QualityState.ESTIMATED
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +54,7 @@ class FakeStore:
     intervals: dict[tuple[UUID, int, int, int, int, int], Raw] = field(default_factory=dict)
     reads: dict[tuple[UUID, int, int, int, int, int], Raw] = field(default_factory=dict)
     versions: dict[tuple[UUID, int, date, int, UUID], DayVersion] = field(default_factory=dict)
+    digests: dict[tuple[UUID, int, date, int, UUID], tuple[DayDigests, int]] = field(default_factory=dict)
     tokens: set[tuple[str, str]] = field(default_factory=set)
 
     async def write_readings(self, batch: ReadingBatch, *, token: str) -> None:
@@ -70,11 +74,14 @@ class FakeStore:
         rows = [Raw(m, c, at, 0, v, 0, s, i, self.clock.now()) for m, c, at, v, s, i in zip(*columns, strict=True)]
         self._keep(self.reads, rows, "register", token)
 
-    async def write_days(self, days: DayTable, *, token: str) -> None:
+    async def write_days(self, days: DayTable, *, token: str, digests: DayDigests | None = None) -> None:
         if self._seen("day", token):
             return
-        for row in days.rows():
-            self.versions[row.service_point_id, row.channel, row.local_day, row.version, row.run_id] = row
+        for index, row in enumerate(days.rows()):
+            key = row.service_point_id, row.channel, row.local_day, row.version, row.run_id
+            self.versions[key] = row
+            if digests is not None:
+                self.digests[key] = digests, index
 
     async def readings(
         self, scope: Scope, spans: Sequence[MeterSpan], channel: Channel, period: Period
@@ -118,6 +125,24 @@ class FakeStore:
         as_known_at: datetime | None = None,
     ) -> DayTable:
         return DayTable.from_rows(self._latest_days(scope, service_points, channel, first, last, as_known_at))
+
+    async def history(
+        self, scope: Scope, service_points: Sequence[UUID], channel: Channel, before: date, days: int
+    ) -> History:
+        history = History.none(len(service_points), days)
+        first, last = before - timedelta(days=days), before - timedelta(days=1)
+        for r in self._latest_days(scope, service_points, channel, first, last, None):
+            row, day = list(service_points).index(r.service_point_id), (r.local_day - first).days
+            history.total[row, day], history.maximum[row, day] = r.values.sum(), r.values.max()
+            history.state[row, day] = next(s for s in (MISSING, ESTIMATED, 0) if s == 0 or (r.quality == s).any())
+            kept = self.digests.get((r.service_point_id, r.channel, r.local_day, r.version, r.run_id))
+            if kept is not None:
+                digests, index = kept
+                history.state[row, day], history.base[row, day] = digests.state[index], digests.base[index]
+                history.digest[row, day] = digests.digest[index]
+                if r.local_day == last:
+                    history.profile[row] = digests.profile[index]
+        return history
 
     async def daily_totals(
         self,

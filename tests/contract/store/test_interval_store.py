@@ -16,11 +16,13 @@ from tests.contract.store.fake_store import FakeStore
 
 from openami.contracts.channel import Channel
 from openami.contracts.day import DayTable, DayVersion
+from openami.contracts.quality import QualityState
 from openami.contracts.reading import ReadingBatch, RegisterBatch, uuid_column, uuids_of
 from openami.kernel.clock import FixedClock
 from openami.kernel.time import Period, epoch_s
 from openami.mdm.adapters.store_socket import SocketStore
 from openami.mdm.ports import IntervalStore, IntervalSummaries, MeterSpan, StoreError, StoreUnavailableError
+from openami.mdm.vee.profile import DayDigests
 from openami.security.access.scope import Purpose, Scope, ScopeError, granted_scope, system_scope
 
 pytestmark = pytest.mark.engines
@@ -287,6 +289,40 @@ async def test_daily_totals_are_the_sums_of_the_latest_days(store: Store, home: 
     assert got.total.tolist() == [288, 92 * 91 // 2]
     assert got.intervals.tolist() == [96, 92]
     assert (got.estimated.tolist(), got.missing.tolist()) == ([5, 0], [2, 0])
+
+
+async def test_the_digests_of_earlier_days_come_with_the_latest_version_of_each(store: Store, home: Home) -> None:
+    other, silent = Home(uuid4(), uuid4()), Home(uuid4(), uuid4())
+    states = np.array([QualityState.ACTUAL, QualityState.QUESTIONABLE, QualityState.ESTIMATED, QualityState.ACTUAL])
+    digests = DayDigests(
+        base=np.array([10, 20, 30, 40]),
+        digest=np.array([5, 2**32 - 1, 7, 8], np.uint64),
+        state=states.astype(np.uint8),
+        profile=np.arange(96, dtype=np.int32).reshape(4, 24),
+    )
+    rows = [
+        day(home.point, date(2026, 3, 6)),
+        day(home.point, date(2026, 3, 8), values=np.arange(92), n=92),
+        day(other.point, date(2026, 3, 7), values=np.full(96, 7, np.int64)),
+        day(other.point, date(2026, 3, 9)),
+    ]
+    await store.write_days(DayTable.from_rows(rows), token=token(), digests=digests)
+    values, missing = np.full(96, 3, np.int64), np.where(np.arange(96) == 5, QualityState.MISSING, 0).astype(np.uint8)
+    later = day(home.point, date(2026, 3, 6), values=values, quality=missing, version=2, known=DAY + timedelta(hours=1))
+    await store.write_days(DayTable.from_rows([later]), token=token())
+    got = await store.history(
+        SYSTEM, [silent.point, home.point, other.point], Channel.DELIVERED, date(2026, 3, 9), days=3
+    )
+    assert got.total.tolist() == [[0, 0, 0], [288, 0, 92 * 91 // 2], [0, 672, 0]]
+    assert got.maximum.tolist() == [[0, 0, 0], [3, 0, 91], [0, 7, 0]]
+    none = QualityState.MISSING
+    assert got.state.tolist() == [
+        [none] * 3, [none, none, QualityState.QUESTIONABLE], [none, QualityState.ESTIMATED, none]
+    ]  # fmt: skip
+    assert got.base.tolist() == [[0, 0, 0], [0, 0, 20], [0, 30, 0]]
+    assert got.digest.tolist() == [[0, 0, 0], [0, 0, 2**32 - 1], [0, 7, 0]]
+    assert got.profile.tolist() == [[0] * 24, list(range(24, 48)), [0] * 24]
+    assert (await store.history(SYSTEM, [], Channel.DELIVERED, date(2026, 3, 9), days=3)).total.shape == (0, 3)
 
 
 async def test_completeness_counts_each_interval_once_by_the_hour_it_starts_in(store: Store, home: Home) -> None:

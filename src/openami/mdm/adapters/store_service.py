@@ -20,8 +20,9 @@ from openami.kernel.time import EPOCH
 from openami.mdm.adapters.store_engine import StoreEngine
 from openami.mdm.adapters.store_snapshot import StoreSnapshot
 from openami.mdm.ports import StoreError
-from openami.mdm.store import queries
+from openami.mdm.store import history_queries, queries
 from openami.mdm.store.day_columns import STORED_DAY_SCHEMA
+from openami.mdm.store.history_queries import Places
 from openami.mdm.store.rows import require_storable_days, stamped, storable
 from openami.mdm.store.schema import Table
 from openami.mdm.store.spans import SpanRow, meter_chunks, require_granted, spans_of_columns
@@ -55,6 +56,8 @@ class StoreService:
             "registers": self._registers,
             "days": self._days,
             "daily_totals": self._totals,
+            "history": self._history,
+            "profiles": self._profiles,
             "completeness": self._completeness,
             "last_readings": self._last,
             "conflicts": self._conflicts,
@@ -150,6 +153,25 @@ class StoreService:
             batch = queries.one_batch(self._fetch(statement), schema)
             yield queries.days_in_scope(batch, scope)
 
+    def _history(self, scope: Scope, parameters: dict[str, Any], columns: pa.RecordBatch | None) -> _Parts:
+        channel, first, last = _channel(parameters), int(parameters["first"]), int(parameters["last"])
+        for places in _places(scope, parameters, columns):
+            statement = history_queries.select_history(channel, places, first, last)
+            part = queries.one_batch(self._fetch(statement), history_queries.HISTORY_SCHEMA)
+            repeated = history_queries.rows_with_repeated_days(part)
+            if repeated.any():
+                ids = queries.picked(part, repeated).column("service_point_id").to_pylist()
+                again = history_queries.select_latest_history(channel, ids, first, last)
+                yield queries.one_batch(self._fetch(again), history_queries.HISTORY_SCHEMA)
+                part = queries.picked(part, ~repeated)
+            yield part
+
+    def _profiles(self, scope: Scope, parameters: dict[str, Any], columns: pa.RecordBatch | None) -> _Parts:
+        channel, day = _channel(parameters), int(parameters["last"])
+        for places in _places(scope, parameters, columns):
+            statement = history_queries.select_profiles(channel, places, day)
+            yield queries.one_batch(self._fetch(statement), history_queries.PROFILE_SCHEMA)
+
     def _completeness(self, scope: Scope, parameters: dict[str, Any], columns: pa.RecordBatch | None) -> _Parts:
         channel = _channel(parameters)
         if columns is None:
@@ -214,6 +236,20 @@ def _channel(parameters: dict[str, Any]) -> int:
     if not 0 <= channel <= np.iinfo(np.uint8).max:
         raise StoreError("channel: not a channel number")
     return channel
+
+
+def _places(scope: Scope, parameters: dict[str, Any], columns: pa.RecordBatch | None) -> Iterator[Places]:
+    """Yield the service points asked for, some at a time; a range of ids is for a process's scope alone."""
+    if columns is None:
+        _require_fleet(scope)
+        low, high = (bytes.fromhex(str(parameters[name])) for name in ("from_id", "to_id"))
+        yield Places(range=(low, high))
+        return
+    points = queries.granted_points(scope, columns)
+    if scope.periods is not None:
+        raise ScopeError("what is remembered of days is for whole places, not for periods of them")
+    for at in range(0, len(points), POINTS_PER_PART):
+        yield Places(points[at : at + POINTS_PER_PART])
 
 
 def _granted(scope: Scope, columns: pa.RecordBatch | None) -> list[SpanRow]:

@@ -7,7 +7,7 @@ import contextlib
 import socket
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -15,7 +15,7 @@ from uuid import UUID
 import pyarrow as pa
 
 from openami.contracts.channel import Channel
-from openami.contracts.day import DayTable
+from openami.contracts.day import DayTable, day_number
 from openami.contracts.errors import ContractError
 from openami.contracts.reading import ReadingBatch, RegisterBatch, arrow_column, uuid_column
 from openami.kernel.time import Period, instant_from_epoch_s
@@ -32,6 +32,7 @@ from openami.mdm.ports import (
 )
 from openami.mdm.store import answers, queries
 from openami.mdm.store.day_columns import full_days, sparse_days
+from openami.mdm.store.history_answer import HistoryAnswer
 from openami.mdm.store.schema import Table
 from openami.mdm.store.spans import granted_spans, span_columns
 from openami.mdm.store.wire import (
@@ -43,6 +44,8 @@ from openami.mdm.store.wire import (
     decode_refusal,
     encode_columns,
 )
+from openami.mdm.vee.history import History
+from openami.mdm.vee.profile import DayDigests
 from openami.security.access.scope import Scope, ScopeError
 
 WRITE_ROWS = 1_000_000
@@ -83,10 +86,10 @@ class SocketStore:
         """See :class:`~openami.mdm.ports.IntervalStore`."""
         await self._write(Table.REGISTER_READ, batch.to_arrow(), token, WRITE_ROWS)
 
-    async def write_days(self, days: DayTable, *, token: str) -> None:
+    async def write_days(self, days: DayTable, *, token: str, digests: DayDigests | None = None) -> None:
         """See :class:`~openami.mdm.ports.IntervalStore`."""
         try:
-            rows = sparse_days(days)
+            rows = sparse_days(days, digests)
         except ContractError as error:
             raise StoreError(str(error)) from error
         await self._write(Table.READING_DAY, rows, token, DAY_ROWS)
@@ -145,6 +148,19 @@ class SocketStore:
         """Yield what :meth:`days` returns in parts of whole service points, about a million values each."""
         async for part in self._ask_days("days", scope, service_points, channel, first, last, as_known_at):
             yield full_days(part)
+
+    async def history(
+        self, scope: Scope, service_points: Sequence[UUID], channel: Channel, before: date, days: int
+    ) -> History:
+        """See :class:`~openami.mdm.ports.IntervalStore`."""
+        first, last = before - timedelta(days=days), before - timedelta(days=1)
+        answer = HistoryAnswer(uuid_column(list(service_points)), day_number(first), days)
+        if service_points and days:
+            async for part in self._ask_days("history", scope, service_points, channel, first, last, None):
+                answer.add(part)
+            async for part in self._ask_days("profiles", scope, service_points, channel, last, last, None):
+                answer.add_profiles(part)
+        return answer.done()
 
     async def daily_totals(
         self,

@@ -3,6 +3,9 @@
 Most days are measured from end to end. Their quality is all ACTUAL (0), their method all MEASURED (0) and their band
 is the value itself; such columns are stored as empty arrays. Elsewhere the band is kept as two distances from the
 value, which are 0 at measured intervals. Nothing is lost: :func:`full_days` returns what :func:`sparse_days` took.
+
+With each version go the digests that rules read of earlier days (:mod:`openami.mdm.vee.history`): written with it, so
+that neither can be there without the other.
 """
 
 from __future__ import annotations
@@ -16,6 +19,8 @@ import pyarrow as pa
 from openami.contracts.day import DayTable
 from openami.contracts.errors import ContractError
 from openami.contracts.reading import arrow_column
+from openami.mdm.vee.history import PROFILE_HOURS
+from openami.mdm.vee.profile import DayDigests
 
 STORED_DAY_SCHEMA = pa.schema(
     [
@@ -34,13 +39,27 @@ STORED_DAY_SCHEMA = pa.schema(
         ("above", pa.list_(pa.int64())),
     ]
 )
+WRITTEN_DAY_SCHEMA = pa.schema(
+    [
+        *STORED_DAY_SCHEMA,
+        ("state", pa.uint8()),
+        ("base", pa.int64()),
+        ("digest", pa.uint32()),
+        ("profile", pa.list_(pa.int32())),
+    ]
+)
+"""What a version is written with: its digests too."""
 _PLAIN = ("service_point_id", "channel", "local_day", "interval_s", "start_utc", "version", "known_at", "run_id")
 _Flat = npt.NDArray[Any]
 _Offsets = npt.NDArray[np.int64]
 
 
-def sparse_days(days: DayTable) -> pa.RecordBatch:
+def sparse_days(days: DayTable, digests: DayDigests | None = None) -> pa.RecordBatch:
     """Return the day versions with all-zero quality, method and band columns left out row by row.
+
+    Args:
+        days: n versions.
+        digests: of each version; without them the store keeps of these days what it can compute itself.
 
     Raises:
         ContractError: offsets that do not rise from 0 to the number of values, or columns of unequal length.
@@ -52,16 +71,22 @@ def sparse_days(days: DayTable) -> pa.RecordBatch:
     arrays.append(_sparse(days.method, days.offsets, lengths, pa.uint8()))
     arrays.append(_sparse(days.values - days.band_low, days.offsets, lengths, pa.int64()))
     arrays.append(_sparse(days.band_high - days.values, days.offsets, lengths, pa.int64()))
-    return pa.RecordBatch.from_arrays(arrays, schema=STORED_DAY_SCHEMA)
+    if digests is None:
+        return pa.RecordBatch.from_arrays(arrays, schema=STORED_DAY_SCHEMA)
+    names = ("state", "base", "digest")
+    arrays += [arrow_column(getattr(digests, name), WRITTEN_DAY_SCHEMA.field(name).type) for name in names]
+    every = PROFILE_HOURS * np.arange(len(days) + 1, dtype=np.int64)
+    arrays.append(_sparse(digests.profile.reshape(-1), every, np.diff(every), pa.int32()))
+    return pa.RecordBatch.from_arrays(arrays, schema=WRITTEN_DAY_SCHEMA)
 
 
 def full_days(batch: pa.RecordBatch) -> DayTable:
-    """Return stored day versions with every column at full length.
+    """Return stored day versions with every column at full length, without their digests.
 
     Raises:
         ContractError: another schema, nulls, or a sparse column that is neither empty nor as long as the values.
     """
-    if batch.schema.names != STORED_DAY_SCHEMA.names:
+    if batch.schema.names[: len(STORED_DAY_SCHEMA)] != STORED_DAY_SCHEMA.names:
         raise ContractError(f"stored days: columns {batch.schema.names} are not {STORED_DAY_SCHEMA.names}")
     if any(column.null_count for column in batch.columns):
         raise ContractError("stored days: a null")

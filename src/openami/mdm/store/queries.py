@@ -29,6 +29,7 @@ from openami.mdm.store.spans import LATEST_S, SpanRow, rows_in_spans, run_starts
 from openami.security.access.scope import Scope
 
 MAX_CONFLICTS = 10_000
+_RAW_ORDER = "meter_id, channel, start, interval_s, source, message_id"
 _METERS = "meter_id IN (SELECT toFixedString(unhex(arrayJoin({ids:Array(String)})), 16))"
 _POINTS = "service_point_id IN (SELECT toFixedString(unhex(arrayJoin({ids:Array(String)})), 16))"
 _TIME = "{column} >= toDateTime({{from_s:UInt32}}, 'UTC') AND {column} <= toDateTime({{to_s:UInt32}}, 'UTC')"
@@ -77,7 +78,7 @@ def select_readings(channel: int, spans: Sequence[SpanRow]) -> Statement:
     return Statement(
         "SELECT meter_id, channel, start, interval_s, value, quality, source, message_id, ingested_at "
         f"FROM {Table.READING_RAW} FINAL WHERE {_METERS} AND channel = {{channel:UInt8}} AND {_START} "
-        f"ORDER BY {READING_RAW.order_by}",
+        f"ORDER BY {_RAW_ORDER}",
         _span_parameters(channel, spans),
     )
 
@@ -156,7 +157,7 @@ def select_conflicts(channel: int, spans: Sequence[SpanRow] | None, from_s: int,
         f"SELECT {', '.join(CONFLICT_SCHEMA.names)} FROM {Table.READING_RAW} FINAL WHERE {where} "
         f"AND (meter_id, start) IN (SELECT meter_id, start FROM {Table.READING_RAW} WHERE {where} "
         "GROUP BY meter_id, start HAVING min(value) != max(value)) "
-        f"ORDER BY {READING_RAW.order_by} LIMIT {{most:UInt32}}",
+        f"ORDER BY {_RAW_ORDER} LIMIT {{most:UInt32}}",
         parameters,
     )
 

@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from openami.contracts.errors import ContractError
 from openami.contracts.reading import ReadingBatch, RegisterBatch, arrow_column
-from openami.mdm.store.day_columns import STORED_DAY_SCHEMA
+from openami.mdm.store.day_columns import STORED_DAY_SCHEMA, WRITTEN_DAY_SCHEMA
 from openami.mdm.store.order import in_places, key_order
 from openami.mdm.store.schema import KEEP_BASE
 
@@ -50,8 +50,9 @@ def require_storable_days(batch: pa.RecordBatch) -> None:
     Raises:
         ContractError: they have not.
     """
-    if not batch.schema.equals(STORED_DAY_SCHEMA) or any(c.null_count for c in batch.columns):
-        raise ContractError(f"stored days: columns {batch.schema.names} are not {STORED_DAY_SCHEMA.names}")
+    known = batch.schema.equals(WRITTEN_DAY_SCHEMA) or batch.schema.equals(STORED_DAY_SCHEMA)
+    if not known or any(c.null_count for c in batch.columns):
+        raise ContractError(f"stored days: columns {batch.schema.names} are not {WRITTEN_DAY_SCHEMA.names}")
     day = batch.column("local_day").to_numpy()
     if ((day < _EARLIEST_DAY) | (day >= _END_DAY)).any():
         raise ContractError("stored days: a local day before 2000 or after 2099")

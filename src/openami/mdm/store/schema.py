@@ -3,13 +3,15 @@
 Three tables, nothing updated in place. Equal keys collapse when read with ``FINAL``, so an exact replay counts once;
 a conflict (the same interval from another message) is another key and both rows stay.
 
-* ``reading_raw``: one row per raw interval reading. Of two rows with one key the *first* ingested stays, so that a
-  replay cannot make an old reading look newer than its correction (``keep`` falls as the instant of arrival rises,
-  and ``ingested_at`` is computed from it).
+* ``reading_raw``: one row per raw interval reading, by UTC day and then by meter: validation reads one day of every
+  meter, and a key that began with the meter would make it unpack the whole month for that. Of two rows with one key
+  the *first* ingested stays, so that a replay cannot make an old reading look newer than its correction (``keep``
+  falls as the instant of arrival rises, and ``ingested_at`` is computed from it).
 * ``register_read``: one row per register read, by the same rule.
 * ``reading_day``: one row per version of a channel's local day, values as an array. Sparse where a day was measured
   whole: ``quality`` and ``method`` are empty when all zero, ``below`` and ``above`` (distances of the uncertainty band
-  from the value) are empty when all zero. See :mod:`openami.mdm.store.day_columns`.
+  from the value) are empty when all zero. ``maximum`` to ``profile`` are what rules want to
+  know of earlier days without reading their values. See :mod:`openami.mdm.store.day_columns`.
 
 Instants are UTC. Source: DESIGN section 4 step 5; codecs and settings from measurements, docs/adr/0005.
 """
@@ -66,7 +68,7 @@ READING_RAW = TableSpec(
     ),
     version="keep",
     partition_by="toYYYYMM(start)",
-    order_by="meter_id, channel, start, interval_s, source, message_id",
+    order_by="toDate(start), meter_id, channel, start, interval_s, source, message_id",
     shard_by="sipHash64(meter_id)",
     index_granularity=1024,
 )
@@ -87,6 +89,14 @@ REGISTER_READ = TableSpec(
     shard_by="sipHash64(meter_id)",
     index_granularity=1024,
 )
+_OF_LATER_HOMES = (
+    "maximum Int64 MATERIALIZED arrayMax(values) CODEC(T64, ZSTD(1))",
+    "state UInt8 DEFAULT multiIf(missing > 0, 2, estimated > 0, 1, 0) CODEC(ZSTD(1))",
+    "base Int64 DEFAULT 0 CODEC(T64, ZSTD(1))",
+    "digest UInt32 DEFAULT 0 CODEC(NONE)",
+    "profile Array(Int32) CODEC(T64, ZSTD(1))",
+)
+"""Columns that the first homes did not have; the engine computes them where an old part has none."""
 READING_DAY = TableSpec(
     name=Table.READING_DAY,
     columns=(
@@ -107,6 +117,7 @@ READING_DAY = TableSpec(
         "intervals UInt16 MATERIALIZED length(values) CODEC(ZSTD(1))",
         "estimated UInt16 MATERIALIZED countEqual(quality, 1) CODEC(ZSTD(1))",
         "missing UInt16 MATERIALIZED countEqual(quality, 2) CODEC(ZSTD(1))",
+        *_OF_LATER_HOMES,
     ),
     version="",
     partition_by="toYYYYMM(local_day)",
@@ -119,7 +130,8 @@ TABLES = (READING_RAW, REGISTER_READ, READING_DAY)
 
 def embedded_ddl() -> list[str]:
     """Return statements for one engine (embedded or a single server), each safe to repeat."""
-    return [_create(spec, spec.name, f"ReplacingMergeTree({spec.version})", window=True) for spec in TABLES]
+    tables = [_create(spec, spec.name, f"ReplacingMergeTree({spec.version})", window=True) for spec in TABLES]
+    return tables + [f"ALTER TABLE {READING_DAY.name} ADD COLUMN IF NOT EXISTS {c}" for c in _OF_LATER_HOMES]
 
 
 def cluster_ddl(cluster: str) -> list[str]:

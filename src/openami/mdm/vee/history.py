@@ -51,9 +51,10 @@ class History:
         total: (S, D) counts of the day; 0 where there is no day.
         maximum: (S, D) the highest interval of the day, counts.
         base: (S, D) the lowest hour of the day, counts: what runs day and night.
-        digest: (S, D) hash of the day's values in order; 0 where there is no day, or nothing but zeros.
+        digest: (S, D) hash of the day's values in order, below 2**32; 0 where there is no day, or nothing but zeros.
         state: (S, D) the worst :class:`~openami.contracts.quality.QualityState` of the day; MISSING for no day.
-        profile: (S, 24) mean counts by local hour over the days that have no missing interval; 0 where none is.
+        profile: (S, 24) mean counts by local hour over the days that have no missing interval, 0 where none is; kept
+            ones weigh later days more (:mod:`openami.mdm.vee.profile`).
     """
 
     total: I64
@@ -146,11 +147,16 @@ def _hours(grid: Grid, values: I64, is_known: BOOLS) -> tuple[I64, I64]:
 
 
 def _hashes(grid: Grid, values: I64) -> U64:
-    """Return one hash a day: the sum of each value times a constant of its place, modulo 2**64."""
+    """Return one hash a day: the sum of each value times a constant of its place, the upper half of 64 bits.
+
+    Two different days of one length have one hash with probability 2**-32: enough to tell a repeated day, and half the
+    octets to keep. Source: Lemire and Kaser, "Strongly universal string hashing is fast", 2014 (multilinear family).
+    """
     found = np.zeros((len(values), grid.days), np.uint64)
     for day in range(grid.days):
         lo, hi = int(grid.day_at[day]), int(grid.day_at[day + 1])
-        found[:, day] = values[:, lo:hi].astype(np.uint64) @ _weights(hi - lo)
+        words = np.ascontiguousarray(values[:, lo:hi]).view(np.uint64)
+        found[:, day] = np.einsum("ij,j->i", words, _weights(hi - lo)) >> np.uint64(32)
     return found
 
 
