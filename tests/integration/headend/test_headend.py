@@ -21,6 +21,7 @@ from openami.contracts.frame import FrameClass, SealedFrame
 from openami.contracts.stream import CORE_READING, PARTITIONS
 from openami.headend.adapters.jetstream import JetStreamOutbox
 from openami.headend.adapters.postgres import PostgresGroupStore
+from openami.headend.group import GroupWorker
 from openami.headend.listening.intake import Outcome
 from openami.headend.listening.progress import Progress
 from openami.headend.listening.window import CounterWindows
@@ -170,7 +171,7 @@ async def test_a_crash_after_publishing_re_emits_the_same_rows_under_the_same_id
     await asyncio.wait_for(outbox.crashed.wait(), 10)
     # Every worker goes at once, without a snapshot and without giving its lease back.
     for other in asyncio.all_tasks():
-        if "_GroupWorker" in repr(other):
+        if GroupWorker.__name__ in repr(other):
             other.cancel()
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
