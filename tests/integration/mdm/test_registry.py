@@ -13,6 +13,7 @@ from openami.app.engines.postgres import PostgresEngine
 from openami.contracts.channel import Channel
 from openami.kernel.time import Period
 from openami.mdm.adapters.registry_postgres import PostgresRegistry
+from openami.mdm.registry.change import EndRead, Exchange, Hang, TakeDown
 from openami.mdm.registry.records import (
     Installation,
     Meter,
@@ -43,6 +44,10 @@ async def placed(registry: PostgresRegistry, count: int) -> tuple[list[UUID], li
 
 def hung(point: UUID, meter: UUID, start: datetime = START, end: datetime | None = None) -> Installation:
     return Installation(uuid4(), point, meter, start, end, in_reads={Channel.DELIVERED: 0})
+
+
+def reads(delivered: int, received: int) -> dict[Channel, EndRead]:
+    return {Channel.DELIVERED: EndRead(delivered), Channel.RECEIVED: EndRead(received)}
 
 
 async def test_a_thousand_installations_go_in_by_one_call_and_come_back_as_spans(registry: PostgresRegistry) -> None:
@@ -76,22 +81,23 @@ async def test_an_exchange_keeps_both_meters_with_their_reads(registry: Postgres
     points, meters = await placed(registry, 2)
     await registry.install([hung(points[0], meters[0])], at=NOW)
     swapped = datetime(2026, 6, 10, 15, 7, tzinfo=UTC)
-    new = hung(points[0], meters[1], swapped)
-    affected = await registry.exchange(new, removed_at=swapped, out_reads={Channel.DELIVERED: 12_345}, at=NOW)
+    gone = TakeDown(meters[0], swapped, reads(12_345, 7))
+    new = Hang(uuid4(), points[0], meters[1], swapped, reads(0, 0))
+    affected = await registry.change(Exchange(gone, new), at=NOW)
     assert {a.first for a in affected} == {date(2026, 6, 10)}
     first, second = await registry.installed([points[0]], Period(START, NOW))
     assert first.installation.end == swapped == second.installation.start
-    assert first.installation.out_reads == {Channel.DELIVERED: 12_345}
+    assert first.installation.out_reads == {Channel.DELIVERED: 12_345, Channel.RECEIVED: 7}
     assert second.meter.id == meters[1]
 
 
 async def test_a_back_dated_removal_asks_for_its_days_again(registry: PostgresRegistry) -> None:
     points, meters = await placed(registry, 1)
     await registry.install([hung(points[0], meters[0])], at=NOW)
-    affected = await registry.remove(meters[0], removed_at=datetime(2026, 6, 15, tzinfo=UTC), out_reads={}, at=NOW)
+    affected = await registry.change(TakeDown(meters[0], datetime(2026, 6, 15, tzinfo=UTC), reads(5, 0)), at=NOW)
     assert [(a.first, a.last) for a in affected] == [(date(2026, 6, 14), date(2026, 6, 20))]
     with pytest.raises(UnknownRecordError):
-        await registry.remove(meters[0], removed_at=NOW, out_reads={}, at=NOW)
+        await registry.change(TakeDown(meters[0], NOW, reads(5, 0)), at=NOW)
 
 
 async def test_a_meter_that_hangs_nowhere_is_unassigned(registry: PostgresRegistry) -> None:

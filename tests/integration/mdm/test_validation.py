@@ -21,6 +21,7 @@ from openami.kernel.time import Period, instant_from_epoch_s, local_midnight
 from openami.mdm.adapters.registry_postgres import PostgresRegistry
 from openami.mdm.adapters.registry_validation import PostgresBook
 from openami.mdm.api import MeterData
+from openami.mdm.registry.change import EndRead, Exchange, Hang, TakeDown
 from openami.mdm.registry.records import Installation, Meter, ServicePoint
 from openami.mdm.validation.run import Validation
 from openami.mdm.vee.grid import Grid, grid_of
@@ -144,8 +145,12 @@ async def test_an_exchange_in_the_middle_of_an_interval_loses_nothing(territory:
     out = (territory.bases[0] + int(truth[:held].sum()) + int(truth[held]) // 3) % CAPACITY
     await territory.registry.add_meters([Meter(new, "S-new", NOW, capacity_wh=CAPACITY)])
     instant = instant_from_epoch_s(swapped)
-    installation = Installation(uuid4(), territory.points[0], new, instant, in_reads={Channel.DELIVERED: 55})
-    await territory.registry.exchange(installation, removed_at=instant, out_reads={Channel.DELIVERED: out}, at=NOW)
+    (old,) = await territory.registry.installed([territory.points[0]], Period(NOW - timedelta(seconds=1), NOW))
+    gone = TakeDown(old.meter.id, instant, {Channel.DELIVERED: EndRead(out), Channel.RECEIVED: EndRead(0)})
+    come = Hang(
+        uuid4(), territory.points[0], new, instant, {Channel.DELIVERED: EndRead(55), Channel.RECEIVED: EndRead(0)}
+    )
+    await territory.registry.change(Exchange(gone, come), at=NOW)
     await territory.send(0, np.arange(held), "old")
     await territory.read(0, grid.day_at[grid.day_at <= held], "old")
     own = np.arange(held + 1, grid.columns)

@@ -17,7 +17,7 @@ from openami.kernel.time import Period, local_date, zone_named
 from openami.mdm.adapters.registry_tables import CALENDAR_DAY, PLACE_FACT, REGISTRY_CHANGE, SERVICE_POINT, VEE_REQUEST
 from openami.mdm.registry.calendar import DEFAULT_CALENDAR, SHIPPED, shipped_holidays
 from openami.mdm.registry.errors import RegistryError, UnknownRecordError
-from openami.mdm.registry.facts import REVALIDATING, Fact, FactEntry, FactKind
+from openami.mdm.registry.facts import REBILLING, REVALIDATING, Fact, FactEntry, FactKind
 from openami.mdm.registry.records import Affected
 from openami.mdm.registry.timeline import Cut, cut_in
 
@@ -115,7 +115,7 @@ async def enter_facts(
         told.append((entry, cut))
     await _write(connection, [row_of[f] for f in closed], opened, at=at)
     await _note(connection, told, at=at, by=by, reason=reason)
-    return await _ask_again(connection, [e for e, _ in told if e.kind in REVALIDATING], at=at)
+    return await _ask_again(connection, [e for e, _ in told if e.kind in REVALIDATING | REBILLING], at=at)
 
 
 def fact_refusal(error: IntegrityError) -> RegistryError:
@@ -186,13 +186,18 @@ async def _note(
 
 
 async def _ask_again(connection: AsyncConnection, entries: Sequence[FactEntry], *, at: datetime) -> list[Affected]:
-    """Put the days that have passed on validation's queue."""
+    """Return the days that have passed; those of kinds that validation looks at go on its queue."""
     wanted = select(SERVICE_POINT.c.id, SERVICE_POINT.c.zone).where(
         SERVICE_POINT.c.id == any_(literal(list({e.service_point_id for e in entries}), ARRAY(Uuid)))
     )
     zones = {row.id: zone_named(row.zone) for row in await connection.execute(wanted)}
     affected = [
-        Affected(e.service_point_id, local_date(e.start, zone), local_date(min(e.end or at, at), zone))
+        Affected(
+            e.service_point_id,
+            local_date(e.start, zone),
+            local_date(min(e.end or at, at), zone),
+            e.kind in REVALIDATING,
+        )
         for e in entries
         if e.start < at and (zone := zones.get(e.service_point_id)) is not None
     ]
@@ -205,6 +210,7 @@ async def _ask_again(connection: AsyncConnection, entries: Sequence[FactEntry], 
             "made_at": at,
         }
         for a in affected
+        if a.is_validated
     ]
     if rows:
         await connection.execute(insert(VEE_REQUEST), rows)

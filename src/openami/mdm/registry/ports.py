@@ -7,9 +7,9 @@ from datetime import date, datetime
 from typing import Protocol
 from uuid import UUID
 
-from openami.contracts.channel import Channel
 from openami.kernel.time import Period
 from openami.mdm.ports import MeterSpan
+from openami.mdm.registry.change import Change
 from openami.mdm.registry.facts import Fact, FactEntry, FactKind
 from openami.mdm.registry.records import Affected, Installation, InstalledMeter, Meter, ServicePoint
 
@@ -41,7 +41,7 @@ class FactBook(Protocol):
         """Enter facts, back-dated ones too, all or none; what was believed before stays askable.
 
         Returns:
-            The local days that validation must look at again, already on its queue.
+            The local days that have passed and are touched; those that validation must look at are on its queue.
 
         Raises:
             UnknownRecordError: no such service point.
@@ -87,24 +87,24 @@ class Registry(Protocol):
         """
         ...
 
-    async def remove(
-        self, meter_id: UUID, *, removed_at: datetime, out_reads: Mapping[Channel, int], at: datetime
+    async def change(
+        self, change: Change, *, at: datetime, by: str = "", reason: str = "", is_trial: bool = False
     ) -> list[Affected]:
-        """End the installation that the meter is in at ``removed_at``.
+        """Carry out one change, back-dated or not, wholly or not at all.
+
+        Args:
+            change: what is to be believed from now on.
+            at: domain time of the entry.
+            by: login of the person or name of the file.
+            reason: why, in words.
+            is_trial: answer what it affects, and change nothing. The change is made and taken back, so what is refused
+                then is refused with the same words.
 
         Raises:
-            UnknownRecordError: it is installed nowhere then.
-        """
-        ...
-
-    async def exchange(
-        self, new: Installation, *, removed_at: datetime, out_reads: Mapping[Channel, int], at: datetime
-    ) -> list[Affected]:
-        """End what hangs at ``new.service_point_id`` at ``removed_at`` and install ``new``, in one step.
-
-        Raises:
-            UnknownRecordError: nothing hangs there, or the new meter is not known.
-            OverlapError: the new installation begins before the old one ends, or the meter hangs elsewhere.
+            OverlapError: a point would have two meters, or a meter two points, at one time.
+            MissingReadError: an end of an installation lacks a register read that nobody declared unreadable.
+            UnknownRecordError: no such meter, service point or installation there and then.
+            RegistryError: anything else that cannot be.
         """
         ...
 
@@ -142,8 +142,12 @@ class Registry(Protocol):
         period: Period,
         *,
         meters: Collection[UUID] | None = None,
+        as_known_at: datetime | None = None,
     ) -> list[InstalledMeter]:
-        """Return installations that overlap the period, by (service point, start); all service points for None."""
+        """Return installations that overlap the period, by (service point, start); all service points for None.
+
+        With ``as_known_at`` they are those that were believed then.
+        """
         ...
 
     async def spans(self, service_points: Collection[UUID] | None, period: Period) -> list[MeterSpan]:

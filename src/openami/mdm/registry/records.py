@@ -150,8 +150,13 @@ class InstalledMeter:
 
 @dataclass(frozen=True, slots=True)
 class Affected:
-    """Local days of a service point whose validation must run again, both ends included."""
+    """Local days of a service point that a change touches, both ends included.
+
+    Args:
+        is_validated: validation must run again; False where what is billed may change and no reading does.
+    """
 
     service_point_id: UUID
     first: date
     last: date
+    is_validated: bool = True
