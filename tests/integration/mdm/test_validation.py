@@ -232,3 +232,29 @@ async def test_the_face_joins_validated_days_and_the_raw_tail(territory: Territo
     assert len(reads) == grid.days + 1
     hours = await data.completeness(SCOPE, Period(NOW - timedelta(days=2), NOW - timedelta(hours=2)))
     assert all(h.received == h.expected > 0 for h in hours)
+
+
+async def test_what_a_run_keeps_of_its_days_is_what_the_next_one_remembers(territory: Territory) -> None:
+    await territory.place(2)
+    grid = territory.grid
+    for index in range(2):
+        lost = np.arange(5 * 96, 5 * 96 + 40) if index else np.zeros(0, np.int64)
+        await territory.send(index, np.setdiff1d(np.arange(grid.columns), lost), f"r{index}")
+        await territory.read(index, grid.day_at, f"k{index}")
+    await territory.run(FIRST, FIRST + timedelta(days=9))
+    got = await territory.store.history(SCOPE, territory.points, Channel.DELIVERED, FIRST + timedelta(days=10), days=12)
+    days = np.stack(territory.truth)[:, : 10 * 96].reshape(2, 10, 96)
+    assert not got.total[:, :2].any()
+    assert got.total[:, 2:].tolist() == days.sum(axis=2).tolist()
+    states = np.zeros((2, 10), np.uint8)
+    states[1, 5] = QualityState.ESTIMATED
+    assert got.state[:, 2:].tolist() == states.tolist()
+    hours = days.reshape(2, 10, 24, 4).sum(axis=3)
+    assert got.base[0, 2:].tolist() == hours[0].min(axis=1).tolist()
+    assert len(np.unique(got.digest[:, 2:])) == 20
+    # The profile is a mean in which later days weigh more: it lies within what the days held.
+    assert (got.profile >= hours.min(axis=1)).all()
+    assert (got.profile <= hours.max(axis=1)).all()
+    await territory.run(FIRST + timedelta(days=10), FIRST + timedelta(days=10))
+    after = await territory.store.history(SCOPE, territory.points, Channel.DELIVERED, FIRST + timedelta(days=11), 1)
+    assert (after.profile != got.profile).any()

@@ -35,9 +35,11 @@ from openami.mdm.validation.ports import DayFinding, ValidationBook
 from openami.mdm.validation.table import Stamp, Versions, changed_days, findings_of, unchanged_versions, versions_of
 from openami.mdm.vee.brackets import Brackets
 from openami.mdm.vee.estimate import LOOK_BACK_DAYS
-from openami.mdm.vee.grid import BOOLS, Grid, grid_of
+from openami.mdm.vee.grid import BOOLS, I64, Grid, grid_of
+from openami.mdm.vee.history import DIGEST_DAYS, History, remembered
 from openami.mdm.vee.kernel import validated
 from openami.mdm.vee.outcome import Coverage, Outcome
+from openami.mdm.vee.profile import DayDigests, digests_at, profiles
 from openami.mdm.vee.rules import statements_of
 from openami.security.access.scope import Purpose, Scope, system_scope
 
@@ -155,7 +157,8 @@ class Validation:
         rows = _worth_writing(inputs, stamp.channel, latest)
         wanted = _wanted(grid, inputs, span.first, span.last)
         wide = _needs_wide(grid, inputs, outcome, span) & rows if is_energy else np.zeros(len(points), bool)
-        report = await self._write(grid, inputs, outcome, wanted & (rows & ~wide)[:, None], latest, stamp)
+        narrow = wanted & (rows & ~wide)[:, None]
+        report = await self._write(grid, inputs, outcome, narrow, latest, stamp, first=span.first)
         if wide.any():
             report += await self._run_wide(replace(span, points=_at(points, wide)), stamp)
         return report
@@ -203,7 +206,13 @@ class Validation:
         for point, number in zip(latest.service_point_id.tolist(), latest.local_day.tolist(), strict=True):
             wanted[row_of[bytes(point)], number - base] = True
         wanted &= inside & inputs.has_data[:, None]
-        return await self._write(grid, inputs, outcome, wanted, latest, stamp)
+        return await self._write(grid, inputs, outcome, wanted, latest, stamp, first=first)
+
+    async def _history(self, points: Sequence[UUID], channel: Channel, before: date) -> History | None:
+        """Return what is remembered of the weeks before a day; of averages nothing is."""
+        if not CHANNELS[channel].is_energy:
+            return None
+        return await self._store.history(self._scope, points, channel, before, DIGEST_DAYS)
 
     async def _advancing(
         self, span: _Span, installed: Sequence[InstalledMeter], decided: Collection[UUID]
@@ -280,10 +289,18 @@ class Validation:
         return corrected(loaded, other, installed, channel, decisions)
 
     async def _write(
-        self, grid: Grid, inputs: Inputs, outcome: Outcome, wanted: BOOLS, latest: DayTable, stamp: Stamp
+        self,
+        grid: Grid,
+        inputs: Inputs,
+        outcome: Outcome,
+        wanted: BOOLS,
+        latest: DayTable,
+        stamp: Stamp,
+        *,
+        first: date,
     ) -> RunReport:
-        """Write changed days and what the rules say about them."""
-        days = changed_days(grid, inputs.points, outcome, wanted, latest=latest, stamp=stamp)
+        """Write changed days, from a first one on, and what the rules say about them."""
+        days, row, day = changed_days(grid, inputs.points, outcome, wanted, latest=latest, stamp=stamp)
         changed = versions_of(days)
         same = unchanged_versions(grid, inputs.points, wanted, latest=latest, changed=changed)
         if not changed and not same:
@@ -301,7 +318,9 @@ class Validation:
             keys = _keys(inputs.points, changed, stamp.channel)
             await self._book.keep_findings(keys, fresh, at=stamp.known_at)
             token = f"vee-{stamp.run_id}-{int(stamp.channel)}-{keys[0][0]}-{keys[0][2]}-{len(keys)}"
-            await self._store.write_days(days, token=token)
+            history = await self._history(inputs.points, stamp.channel, first)
+            digests = _digests(grid, outcome, row, day, history=history, first=first)
+            await self._store.write_days(days, token=token, digests=digests)
             report += RunReport(len(days), len(fresh))
         return report
 
@@ -360,6 +379,17 @@ def _validate(grid: Grid, inputs: Inputs, *, is_energy: bool, with_like_days: bo
         with_like_days=with_like_days,
         decided=inputs.decided,
     )
+
+
+def _digests(
+    grid: Grid, outcome: Outcome, row: I64, day: I64, *, history: History | None, first: date
+) -> DayDigests | None:
+    """Return what is to be remembered of days that are written."""
+    if history is None:
+        return None
+    memory = remembered(grid, outcome.values, outcome.quality)
+    hours = profiles(grid, history.profile, outcome.values, memory, first=grid.index_of(first))
+    return digests_at(row, day, memory, hours)
 
 
 def _wanted(grid: Grid, inputs: Inputs, first: date, last: date) -> BOOLS:

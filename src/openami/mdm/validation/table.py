@@ -41,8 +41,10 @@ class Stamp:
 
 def changed_days(
     grid: Grid, points: Sequence[UUID], outcome: Outcome, wanted: BOOLS, *, latest: DayTable, stamp: Stamp
-) -> DayTable:
+) -> tuple[DayTable, I64, I64]:
     """Return the wanted days that have no version yet, or one of other content, with the next version number.
+
+    With them come the row and the index of the day of each.
 
     Args:
         grid: the columns.
@@ -63,7 +65,7 @@ def changed_days(
     offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(count)])
     cell = np.repeat(row * grid.columns + lo - offsets[:-1], count) + np.arange(offsets[-1])
     ids = uuid_column(list(points))
-    return DayTable(
+    days = DayTable(
         service_point_id=ids[row],
         channel=np.full(len(row), stamp.channel, np.uint8),
         local_day=(day + day_number(grid.first)).astype(np.int32),
@@ -79,6 +81,7 @@ def changed_days(
         band_low=outcome.low.ravel()[cell],
         band_high=outcome.high.ravel()[cell],
     )
+    return days, row, day
 
 
 def _compare(

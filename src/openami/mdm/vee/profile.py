@@ -38,16 +38,17 @@ class DayDigests:
     profile: I32
 
 
-def profiles(grid: Grid, earlier: I64, values: I64, memory: History) -> I32:
-    """Return the profile of each series after each day of the grid.
+def profiles(grid: Grid, earlier: I64, values: I64, memory: History, *, first: int = 0) -> I32:
+    """Return the profile of each series after each day of the grid, from a first one on.
 
     A day that was not wholly measured teaches nothing, and neither does one of 23 or 25 hours.
 
     Args:
         grid: the columns.
-        earlier: (S, 24) the profile before the grid's first day; a row of zeros where nothing is known.
+        earlier: (S, 24) the profile before the first day; a row of zeros where nothing is known.
         values: (S, N) counts.
         memory: digests of the grid's days.
+        first: index of the first day; those before stay zeros.
 
     Returns:
         (S, D, 24) counts an hour.
@@ -55,13 +56,26 @@ def profiles(grid: Grid, earlier: I64, values: I64, memory: History) -> I32:
     found = np.zeros((len(values), grid.days, PROFILE_HOURS), np.int32)
     limit = np.iinfo(np.int32)
     hours = earlier
-    for day in range(grid.days):
+    for day in range(first, grid.days):
         lo, hi = int(grid.day_at[day]), int(grid.day_at[day + 1])
         if (hi - lo) * grid.interval_s == DAY_S and grid.interval_s <= DAY_S // PROFILE_HOURS:
             measured: BOOLS = np.asarray(np.isin(memory.state[:, day], _MEASURED))
             hours = _moved(hours, values[:, lo:hi].reshape(len(values), PROFILE_HOURS, -1).sum(axis=2), measured)
         found[:, day] = np.clip(hours, limit.min, limit.max)
     return found
+
+
+def digests_at(row: I64, day: I64, memory: History, hours: I32) -> DayDigests:
+    """Return the digests of some days of a matrix, and the profiles after them.
+
+    Args:
+        row: (n,) series.
+        day: (n,) index of the day in the grid.
+        memory: digests of all days.
+        hours: (S, D, 24) as :func:`profiles` gives them.
+    """
+    at = (row, day)
+    return DayDigests(memory.base[at], memory.digest[at], memory.state[at], hours[at])
 
 
 def _moved(hours: I64, day: I64, measured: BOOLS) -> I64:
