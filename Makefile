@@ -69,6 +69,10 @@ peers: setup ## Print what other makers' DLMS stacks and ours make of each other
 homes: setup ## Fetch real homes that others published, for measuring; into .homes. NONCOMMERCIAL=1 takes those that only you may use.
 	python -m tests.homes $(if $(NONCOMMERCIAL),--noncommercial)
 
+.PHONY: error-rates
+error-rates: setup ## Measure false findings and recall of validation on the held-out homes; writes docs/vee/error-rates.md.
+	python -m openami.app.bench.findings --page docs/vee/error-rates.md
+
 .PHONY: attacks
 attacks: setup ## Run every test that is about an attack and print the table of attacks with each result.
 	python -m tests.attacks $(ARGS)

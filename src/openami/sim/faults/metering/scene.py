@@ -144,6 +144,19 @@ class Scene:
             strays=list(self.strays),
         )
 
+    def rows(self, mask: BOOLS) -> Scene:
+        """Return a clean scene of some of the service points (S,)."""
+        facts = self.facts
+        return replace(
+            self,
+            readings={c: Readings(r.values[mask], r.came[mask], r.flags[mask]) for c, r in self.readings.items()},
+            registers={
+                c: Registers(r.value[mask], r.came[mask], r.capacity_wh[mask], r.resolution_wh[mask], r.exact_wh[mask])
+                for c, r in self.registers.items()
+            },
+            facts=Facts(facts.limit_w[mask], facts.may_return[mask], facts.is_active[mask]),
+        )
+
     def span(self, day: int, until: int | None = None) -> slice:
         """Return the columns of the days ``day`` to ``until`` (exclusive; the next day where None)."""
         last = min(day + 1 if until is None else until, self.grid.days)

@@ -1,0 +1,35 @@
+"""Measure and write the page: ``python -m openami.app.bench.findings [--half tune] [--page FILE] [--bills N]``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from openami.app.bench.findings.measure import MONTH_BILLS, measure
+from openami.app.bench.findings.page import page
+from openami.app.bench.homes import Half, HomesUnavailableError
+
+
+def main() -> int:
+    """Measure; print the page, or write it."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--half", type=Half, choices=list(Half), default=Half.HELD_OUT)
+    parser.add_argument("--page", type=Path)
+    parser.add_argument("--bills", type=int, default=MONTH_BILLS)
+    asked = parser.parse_args()
+    try:
+        text = page(measure(asked.half, bills=asked.bills, tell=lambda line: print(line, file=sys.stderr)))
+    except HomesUnavailableError as error:
+        print(error, file=sys.stderr)
+        return 1
+    if asked.page is None:
+        print(text)
+    else:
+        asked.page.parent.mkdir(parents=True, exist_ok=True)
+        asked.page.write_text(text)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

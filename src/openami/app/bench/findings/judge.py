@@ -1,0 +1,126 @@
+"""The one place where a scene meets the validation of the platform: what its rules say about the bill's days."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from openami.app.bench.findings.stacking import HISTORY_DAYS
+from openami.contracts.channel import CHANNELS, Channel
+from openami.contracts.quality import QualityState
+from openami.mdm.vee.brackets import Brackets, Chains, Reads, RegisterFault, brackets_of
+from openami.mdm.vee.grid import I64
+from openami.mdm.vee.kernel import validated
+from openami.mdm.vee.matrix import Matrix, placed
+from openami.mdm.vee.outcome import Coverage, Outcome
+from openami.mdm.vee.rules import statements_of
+from openami.sim.faults.metering import Registers, Scene
+
+_ANY_VOLTAGE = 10_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """One statement: about days ``first`` to ``last`` (included) of a row.
+
+    Args:
+        row: service point.
+        channel: what it is about.
+        rule: which rule.
+        first, last: indices of days.
+        is_failure: a failure, not a warning.
+        is_settled: nothing is left to do: what was missing was estimated.
+    """
+
+    row: int
+    channel: Channel
+    rule: str
+    first: int
+    last: int
+    is_failure: bool
+    is_settled: bool
+
+
+def judged(scene: Scene) -> list[Said]:
+    """Return what the rules say about the days of the bill, on every channel."""
+    said: list[Said] = []
+    for channel in scene.readings:
+        said += _channel(scene, channel)
+    return said
+
+
+def _channel(scene: Scene, channel: Channel) -> list[Said]:
+    grid, is_energy = scene.grid, CHANNELS[channel].is_energy
+    matrix = _matrix(scene, channel)
+    here = np.ones((scene.count, grid.columns), bool)
+    coverage = Coverage(here, here)
+    if is_energy:
+        brackets, faults = _brackets(scene, scene.registers[channel])
+        limit = -(-scene.facts.limit_w * grid.interval_s // 3600)
+    else:
+        brackets, faults = _no_brackets()
+        limit = np.full(scene.count, _ANY_VOLTAGE, np.int64)
+    outcome = validated(grid, matrix, coverage=coverage, brackets=brackets, limit=limit, is_energy=is_energy)
+    wanted = np.zeros((scene.count, grid.days), bool)
+    wanted[:, HISTORY_DAYS:] = True
+    statements = statements_of(
+        grid, matrix, outcome, coverage=coverage, limit=limit, faults=faults, wanted=wanted, is_energy=is_energy
+    )
+    return [
+        Said(
+            s.row,
+            channel,
+            s.rule,
+            int(grid.day_of[s.lo]),
+            int(grid.day_of[s.hi - 1]),
+            s.is_failure,
+            s.rule == "missing" and _is_filled(outcome, s.row, s.lo, s.hi),
+        )
+        for s in statements
+    ]
+
+
+def _is_filled(outcome: Outcome, row: int, lo: int, hi: int) -> bool:
+    return bool((outcome.quality[row, lo:hi] != QualityState.MISSING).all())
+
+
+def _matrix(scene: Scene, channel: Channel) -> Matrix:
+    readings = scene.readings[channel]
+    row, column = np.nonzero(readings.came)
+    strays = [s for s in scene.strays if s.channel is channel]
+
+    def with_strays(values: I64, extra: list[int]) -> I64:
+        return np.concatenate([values, np.array(extra, dtype=np.int64)])
+
+    flags = np.concatenate([readings.flags[row, column], np.zeros(len(strays), np.uint16)])
+    return placed(
+        scene.grid,
+        scene.count,
+        row=with_strays(row, [s.row for s in strays]),
+        start_s=with_strays(scene.grid.start_s[column], [s.start_s for s in strays]),
+        value=with_strays(readings.values[row, column], [s.value for s in strays]),
+        quality=flags,
+    )
+
+
+def _brackets(scene: Scene, registers: Registers) -> tuple[Brackets, list[RegisterFault]]:
+    grid, count = scene.grid, scene.count
+    rows = np.arange(count)
+    chains = Chains(
+        row=rows,
+        start_s=np.full(count, int(grid.edge_s[0]) - 86_400),
+        end_s=np.full(count, int(grid.edge_s[-1]) + 86_400),
+        capacity=registers.capacity_wh,
+        resolution=registers.resolution_wh,
+        multiplier=np.ones(count, np.int64),
+        limit_w=scene.facts.limit_w,
+    )
+    row, read = np.nonzero(registers.came)
+    at_s = grid.edge_s[grid.day_at[read]]
+    return brackets_of(grid, chains, Reads(row, at_s, registers.value[row, read], np.zeros(len(row), bool)))
+
+
+def _no_brackets() -> tuple[Brackets, list[RegisterFault]]:
+    none = np.zeros(0, np.int64)
+    return Brackets(none, none, none, none, none), []
