@@ -26,6 +26,7 @@ from openami.billing.rating.usage import I64, BillSpan, Usage, calendar_months
 from openami.billing.tariff.errors import TariffError
 from openami.billing.tariff.load import shipped_rates
 from openami.billing.tariff.model import OPEN_SUFFIX, RateSchedule, opened
+from openami.contracts.changed import DaysChanged
 from openami.contracts.channel import Channel
 from openami.contracts.quality import QualityState
 from openami.kernel.errors import OpenAmiError
@@ -240,6 +241,19 @@ class Billing:
         """Queue days that changed after they were billed, of bills that begin in ``[first, end)``."""
         return await find_corrections(self.meters, self.book, now, first=first, end=end)
 
+    async def days_changed(self, news: DaysChanged, now: datetime) -> int:
+        """Queue the days of issued bills that validation has just given another version; return how many."""
+        touched = [d.local_day for d in news.days if d.channel is Channel.DELIVERED]
+        if news.many:
+            touched = [news.first, news.last]
+        if not touched:
+            return 0
+        # A bill is longer than a month at most by some days, so it begins at most two months before its last day.
+        first, _ = month_before(min(touched))
+        end = max(touched) + timedelta(days=1)
+        places = None if news.many else frozenset(d.service_point_id for d in news.days)
+        return await find_corrections(self.meters, self.book, now, first=first, end=end, service_points=places)
+
     async def _usage(self, scope: Scope, service_point_id: UUID, period: Period) -> Usage:
         """Return the scope's part of the period as usage: missing and negative intervals are left out."""
         parts = scope.granted(service_point_id, period)
@@ -286,6 +300,12 @@ class BillingJob:
             changed = await self._billing.find_corrections(now, first=first, end=end)
             if changed:
                 _LOG.info("bills.days_changed", days=changed)
+
+    async def days_changed(self, news: DaysChanged, now: datetime) -> None:
+        """Queue corrections of bills whose days have another version."""
+        queued = await self._billing.days_changed(news, now)
+        if queued:
+            _LOG.info("bills.days_changed", days=queued)
 
 
 def _joined(found: Sequence[IntervalSeries]) -> Usage:

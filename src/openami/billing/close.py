@@ -177,9 +177,26 @@ async def midnight_reads(meters: MeterData, points: Collection[UUID], at: dateti
     return {owner[bytes(batch.meter_id[i])]: int(batch.value[i]) for i in rows if bytes(batch.meter_id[i]) in owner}
 
 
-async def find_corrections(meters: MeterData, book: BillBook, now: datetime, *, first: date, end: date) -> int:
-    """Queue days of issued bills (beginning in ``[first, end)``) whose version has risen since; returns new ones."""
-    bills = await book.issued(first, end)
+async def find_corrections(
+    meters: MeterData,
+    book: BillBook,
+    now: datetime,
+    *,
+    first: date,
+    end: date,
+    service_points: frozenset[UUID] | None = None,
+) -> int:
+    """Queue days of issued bills (beginning in ``[first, end)``) whose version has risen since; returns new ones.
+
+    Args:
+        meters: validated usage.
+        book: bills.
+        now: domain time.
+        first: the earliest day on which the bills begin.
+        end: the day after the latest.
+        service_points: whose bills; all for None.
+    """
+    bills = await book.issued(first, end, service_points=service_points)
     changed: list[Correction] = []
     for at in range(0, len(bills), CHUNK):
         part = bills[at : at + CHUNK]

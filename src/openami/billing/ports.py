@@ -50,8 +50,8 @@ class BillBook(Protocol):
         """
         ...
 
-    async def issued(self, first: date, end: date) -> list[Bill]:
-        """Return issued bills (without lines) that begin in ``[first, end)``."""
+    async def issued(self, first: date, end: date, *, service_points: Collection[UUID] | None = None) -> list[Bill]:
+        """Return issued bills (without lines) that begin in ``[first, end)``: of these places, all for None."""
         ...
 
     async def bills(self, scope: Scope, service_point_id: UUID) -> list[Bill]:

@@ -19,6 +19,7 @@ from openami.billing.adapters.book_postgres import PostgresBillBook
 from openami.billing.api import Billing, BillingJob, BillState, RateOverlapError, UnknownRateError
 from openami.billing.rating import BillSpan, Usage, determinants, rate
 from openami.billing.tariff import shipped_rates
+from openami.contracts.changed import ChangedDay, news_of
 from openami.contracts.channel import Channel
 from openami.contracts.day import DayTable, DayVersion
 from openami.contracts.quality import QualityState
@@ -182,6 +183,24 @@ async def test_a_day_that_changes_after_billing_waits_for_a_person_and_the_bill_
     assert [(c.local_day, c.billed_version, c.seen_version) for c in queue] == [(date(2026, 10, 7), 1, 5)]
     await world.billing.close_due(NOW)
     assert await world.billing.bills(SCOPE, world.points[0]) == before
+
+
+@pytest.mark.parametrize("many", [False, True])
+async def test_billing_hears_of_days_that_changed_after_they_were_billed_and_of_no_others(
+    world: World, many: bool
+) -> None:
+    await world.billing.assign_rate(world.points, "ameren-mo-anytime", first_day=date(2026, 10, 1), at=NOW)
+    await world.write_days(date(2026, 10, 1), date(2026, 10, 31))
+    await world.billing.close_due(NOW)
+    day, place = date(2026, 10, 7), world.points[0]
+    await world.data.store.write_days(DayTable.from_rows([_day(place, day, 2, wh=900)]), token="late")
+    named = [ChangedDay(place, Channel.DELIVERED, day, 2)]
+    news = news_of(uuid4(), day, day, versions=1, days=None if many else named)
+    elsewhere = news_of(uuid4(), day, day, versions=1, days=[ChangedDay(place, Channel.VOLTAGE, day, 2)])
+    assert await world.billing.days_changed(elsewhere, NOW) == 0
+    assert await world.billing.days_changed(news, NOW) == 1
+    assert await world.billing.days_changed(news, NOW) == 0
+    assert [(c.service_point_id, c.local_day) for c in await world.billing.book.corrections()] == [(place, day)]
 
 
 async def test_a_rate_change_ends_the_rate_before_and_two_rates_at_once_are_refused(world: World) -> None:

@@ -24,8 +24,9 @@ from openami.mdm.adapters.registry_validation import PostgresBook
 from openami.mdm.api import MeterData
 from openami.mdm.registry.records import Installation, Meter, ServicePoint
 from openami.mdm.store.announce import announcement
+from openami.mdm.validation.arrival import parse_arrival
 from openami.mdm.validation.run import Validation
-from openami.mdm.validation.schedule import Schedule, parse_arrival
+from openami.mdm.validation.schedule import Schedule
 from openami.mdm.vee.grid import grid_of
 from openami.security.access.scope import Purpose, system_scope
 

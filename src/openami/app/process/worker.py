@@ -32,6 +32,7 @@ from openami.app.process import ready
 from openami.app.settings import Settings
 from openami.billing.adapters.book_postgres import PostgresBillBook
 from openami.billing.api import Billing, BillingJob
+from openami.contracts.changed import DaysChanged
 from openami.contracts.errors import ContractError
 from openami.contracts.stream import CORE_CHANGED, changed_subject
 from openami.kernel.clock import Clock
@@ -42,11 +43,13 @@ from openami.mdm.adapters.registry_postgres import PostgresRegistry
 from openami.mdm.adapters.registry_validation import PostgresBook
 from openami.mdm.adapters.store_socket import SocketStore
 from openami.mdm.api import MeterData
+from openami.mdm.validation.arrival import Arrival, parse_arrival
 from openami.mdm.validation.run import Validation
-from openami.mdm.validation.schedule import Arrival, Schedule, Work, parse_arrival
+from openami.mdm.validation.schedule import Schedule, Work
 
 _LOG = structlog.get_logger()
 DURABLE = "worker-validation"
+DURABLE_DAYS = "worker-days"
 TICK_S = 1.0
 BACKLOG_EVERY_S = 120.0
 """How often (real time) all open days are looked at; requests and the day just ended are looked at every tick."""
@@ -60,6 +63,10 @@ class Job(Protocol):
 
     async def run_due(self, now: datetime) -> None:
         """Do what is due at ``now`` (domain time) and return; raise an anticipated error to be tried again."""
+        ...
+
+    async def days_changed(self, news: DaysChanged, now: datetime) -> None:
+        """Take note of days that have another version; the same news may come twice."""
         ...
 
 
@@ -112,7 +119,7 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
         ready()
         _LOG.info("worker.serves")
         worker = Worker(wiring, schedule, book, jobs_of(wiring))
-        await asyncio.gather(worker.serve(stop), worker.listen(stop))
+        await asyncio.gather(worker.serve(stop), worker.listen(stop), worker.listen_to_days(stop))
 
 
 @dataclass(slots=True)
@@ -136,21 +143,41 @@ class Worker:
 
     async def listen(self, stop: asyncio.Event) -> None:
         """Turn announcements of raw rows into requests; an announcement is acknowledged when they are kept."""
+        await self._listen(stop, "raw", DURABLE, self._note)
+
+    async def listen_to_days(self, stop: asyncio.Event) -> None:
+        """Tell the jobs of other rooms which validated days changed."""
+        await self._listen(stop, "day", DURABLE_DAYS, self._tell)
+
+    async def _listen(
+        self, stop: asyncio.Event, kind: str, durable: str, take: Callable[[list[Msg]], Awaitable[None]]
+    ) -> None:
         subscription: JetStreamContext.PullSubscription | None = None
         while not stop.is_set():
             try:
                 if subscription is None:
-                    subscription = await _subscribe(self.wiring.bus)
+                    subscription = await _subscribe(self.wiring.bus, kind, durable)
                 messages = await subscription.fetch(ARRIVALS_AT_ONCE, timeout=2)
-                await self._note(messages)
+                await take(messages)
                 # Announcements come with every push; a breath between fetches lets many become one request.
                 await _pause(stop, TICK_S)
             except TimeoutError:
                 continue
-            except (NatsError, SQLAlchemyError, OpenAmiError) as error:
-                _LOG.warning("worker.listen", problem=type(error).__name__)
+            except (NatsError, SQLAlchemyError, OpenAmiError, OSError) as error:
+                _LOG.warning("worker.listen", kind=kind, problem=type(error).__name__)
                 subscription = None
                 await _pause(stop, TICK_S)
+
+    async def _tell(self, messages: list[Msg]) -> None:
+        for message in messages:
+            try:
+                news = DaysChanged.from_octets(message.data)
+            except ContractError:
+                _LOG.warning("worker.bad_news")
+            else:
+                for job in self.jobs:
+                    await job.days_changed(news, self.wiring.clock.now())
+            await message.ack()
 
     async def _note(self, messages: list[Msg]) -> None:
         arrivals: list[Arrival] = []
@@ -173,6 +200,9 @@ class Worker:
         async with self.book.turn() as is_mine:
             if not is_mine:
                 return
+            for news in await self.schedule.unsaid():
+                await self._publish(news)
+                await self.schedule.said(news.run_id)
             now = self.wiring.clock.now()
             work, settled = await self.schedule.requested(now)
             for piece in work:
@@ -200,13 +230,15 @@ class Worker:
         return await self.schedule.due_days(now)
 
     async def _carry_out(self, work: Work) -> None:
-        now = self.wiring.clock.now()
-        report = await self.schedule.carry_out(work, now)
-        if not report.versions:
-            return
-        _LOG.info("worker.validated", versions=report.versions, findings=report.findings)
-        news = {"first": work.first.isoformat(), "last": work.last.isoformat(), "versions": report.versions}
-        await self.wiring.bus.jetstream().publish(changed_subject("day"), json.dumps(news).encode(), timeout=10)
+        done = await self.schedule.carry_out(work, self.wiring.clock.now())
+        if done.versions:
+            _LOG.info("worker.validated", versions=done.versions, findings=done.findings)
+            await self._publish(done.news)
+        await self.schedule.said(done.news.run_id)
+
+    async def _publish(self, news: DaysChanged) -> None:
+        """Say which days changed; whoever bills them listens."""
+        await self.wiring.bus.jetstream().publish(changed_subject("day"), news.to_octets(), timeout=10)
 
     async def _guarded(self, name: str, work: Awaitable[None]) -> None:
         """Run one piece; an anticipated failure is logged and tried again at the next tick."""
@@ -226,10 +258,10 @@ def history_is_loading(settings: Settings) -> bool:
         return False
 
 
-async def _subscribe(bus: Client) -> JetStreamContext.PullSubscription:
+async def _subscribe(bus: Client, kind: str, durable: str) -> JetStreamContext.PullSubscription:
     config = ConsumerConfig(ack_policy=AckPolicy.EXPLICIT, ack_wait=60, max_ack_pending=4 * ARRIVALS_AT_ONCE)
     return await bus.jetstream().pull_subscribe(
-        changed_subject("raw"), durable=DURABLE, stream=CORE_CHANGED.name, config=config
+        changed_subject(kind), durable=durable, stream=CORE_CHANGED.name, config=config
     )
 
 

@@ -8,10 +8,11 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import func, or_, select, text, update
-from sqlalchemy.dialects.postgresql import Range, insert
+from sqlalchemy import any_, func, literal, or_, select, text, update
+from sqlalchemy.dialects.postgresql import ARRAY, Range, insert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.types import Uuid
 
 from openami.billing.adapters.tables import BILL, BILL_LINE, CORRECTION, RATE_ASSIGNMENT
 from openami.billing.bill.record import Assignment, Bill, BillState, Correction, KeptLine
@@ -123,9 +124,11 @@ class PostgresBillBook:
                 await connection.execute(insert(BILL_LINE).on_conflict_do_nothing(), lines)
         return len(kept)
 
-    async def issued(self, first: date, end: date) -> list[Bill]:
+    async def issued(self, first: date, end: date, *, service_points: Collection[UUID] | None = None) -> list[Bill]:
         """See the port."""
         query = select(BILL).where(BILL.c.first_day >= first, BILL.c.first_day < end, BILL.c.state == BillState.ISSUED)
+        if service_points is not None:
+            query = query.where(BILL.c.service_point_id == any_(literal(list(service_points), ARRAY(Uuid))))
         async with self._engine.connect() as connection:
             return [_bill(r) for r in (await connection.execute(query)).mappings()]
 

@@ -184,6 +184,14 @@ VEE_REQUEST = Table(
     Column("reason", Text),
     Column("made_at", _INSTANT),
 )
+VEE_NEWS = Table(
+    "vee_news",
+    METADATA,
+    Column("run_id", Uuid, primary_key=True),
+    Column("first_day", Date),
+    Column("last_day", Date),
+    Column("made_at", _INSTANT),
+)
 FINDING = Table(
     "finding",
     METADATA,

@@ -17,8 +17,8 @@ from sqlalchemy.types import BigInteger, Uuid
 from openami.contracts.channel import Channel
 from openami.kernel.finding import Severity
 from openami.kernel.time import Period
-from openami.mdm.adapters.registry_tables import FINDING, VEE_DAY, VEE_REQUEST
-from openami.mdm.validation.ports import DayFinding, Request
+from openami.mdm.adapters.registry_tables import FINDING, VEE_DAY, VEE_NEWS, VEE_REQUEST
+from openami.mdm.validation.ports import Begun, DayFinding, Request
 
 TURN_LOCK = 0x0A41_0002
 _FORGET = (
@@ -121,6 +121,24 @@ class PostgresBook:
         ids = literal(list(requests), ARRAY(BigInteger))
         async with self._engine.begin() as connection:
             await connection.execute(delete(VEE_REQUEST).where(VEE_REQUEST.c.id == any_(ids)))
+
+    async def begin_news(self, run_id: UUID, first: date, last: date, *, at: datetime) -> None:
+        """See the port."""
+        row = {"run_id": run_id, "first_day": first, "last_day": last, "made_at": at}
+        async with self._engine.begin() as connection:
+            await connection.execute(insert(VEE_NEWS).on_conflict_do_nothing(), [row])
+
+    async def begun_news(self) -> list[Begun]:
+        """See the port."""
+        query = select(VEE_NEWS).order_by(VEE_NEWS.c.made_at, VEE_NEWS.c.run_id)
+        async with self._engine.connect() as connection:
+            rows = (await connection.execute(query)).mappings().all()
+        return [Begun(r["run_id"], r["first_day"], r["last_day"]) for r in rows]
+
+    async def end_news(self, run_id: UUID) -> None:
+        """See the port."""
+        async with self._engine.begin() as connection:
+            await connection.execute(delete(VEE_NEWS).where(VEE_NEWS.c.run_id == run_id))
 
     async def keep_findings(
         self, keys: Sequence[tuple[UUID, Channel, date, int]], findings: Sequence[DayFinding], *, at: datetime

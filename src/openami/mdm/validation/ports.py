@@ -47,6 +47,15 @@ class Request:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A run that began and whose news are not published yet."""
+
+    run_id: UUID
+    first: date
+    last: date
+
+
 class ValidationBook(Protocol):
     """Durable progress, queue and findings."""
 
@@ -98,4 +107,16 @@ class ValidationBook(Protocol):
         self, service_points: Collection[UUID] | None, first: date, last: date, *, limit: int
     ) -> list[DayFinding]:
         """Return open findings, those of the latest version of each day, newest day first."""
+        ...
+
+    async def begin_news(self, run_id: UUID, first: date, last: date, *, at: datetime) -> None:
+        """Keep that a run over these local days begins and owes news."""
+        ...
+
+    async def begun_news(self) -> list[Begun]:
+        """Return the runs that owe news, oldest first."""
+        ...
+
+    async def end_news(self, run_id: UUID) -> None:
+        """Take a run that owes nothing any more off the list."""
         ...

@@ -11,13 +11,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import numpy as np
 
+from openami.contracts.changed import MAX_DAYS, ChangedDay
 from openami.contracts.channel import CHANNELS, Channel
 from openami.contracts.day import DayTable, day_from_number, day_number
 from openami.contracts.quality import Method
@@ -56,13 +57,24 @@ CHANNELS_VALIDATED = (Channel.DELIVERED, Channel.RECEIVED, Channel.VOLTAGE)
 
 @dataclass(frozen=True, slots=True)
 class RunReport:
-    """What a run did."""
+    """What a run did.
+
+    Args:
+        versions: versions written.
+        findings: findings opened, and findings closed where no version was written.
+        days: the days that had a version before; None where they are more than a message names.
+    """
 
     versions: int = 0
     findings: int = 0
+    days: tuple[ChangedDay, ...] | None = field(default=(), compare=False)
 
     def __add__(self, other: RunReport) -> RunReport:
-        return RunReport(self.versions + other.versions, self.findings + other.findings)
+        versions = self.versions + other.versions
+        days = None if self.days is None or other.days is None else self.days + other.days
+        if days is not None and len(days) > MAX_DAYS:
+            days = None
+        return RunReport(versions, self.findings + other.findings, days)
 
 
 @dataclass(frozen=True, slots=True)
@@ -321,7 +333,7 @@ class Validation:
             history = await self._history(inputs.points, stamp.channel, first)
             digests = _digests(grid, outcome, row, day, history=history, first=first)
             await self._store.write_days(days, token=token, digests=digests)
-            report += RunReport(len(days), len(fresh))
+            report += RunReport(len(days), len(fresh), tuple(ChangedDay(*key) for key in keys if key[3] > 1))
         return report
 
     async def _refresh(

@@ -6,21 +6,21 @@ either its history is still being loaded, or collection is down and nothing must
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from openami.contracts.changed import DaysChanged, news_of
 from openami.contracts.channel import Channel
-from openami.contracts.errors import ContractError
-from openami.kernel.time import Period, instant_from_epoch_s, local_date, local_day, local_days, zone_named
+from openami.kernel.time import Period, local_date, local_day, local_days, zone_named
 from openami.mdm.ports import IntervalSummaries
 from openami.mdm.registry.ports import Registry
+from openami.mdm.validation.arrival import Arrival, Spans, by_meter, days_touched, runs_of, span_of
 from openami.mdm.validation.ports import Request, ValidationBook
-from openami.mdm.validation.run import RunReport, Validation
+from openami.mdm.validation.run import Validation
 from openami.security.access.scope import Purpose, system_scope
 
 DUE_AFTER = timedelta(minutes=30)
@@ -43,28 +43,12 @@ class Work:
 
 
 @dataclass(frozen=True, slots=True)
-class Arrival:
-    """An announcement that raw rows were stored: which meters (None for many), from when to when."""
+class Done:
+    """What a piece of work came to: versions, findings, and the news of it."""
 
-    meters: frozenset[UUID] | None
-    first: datetime
-    last: datetime
-
-
-def parse_arrival(octets: bytes) -> Arrival | None:
-    """Read the store's announcement; None where it names no time.
-
-    Raises:
-        ContractError: it is not one.
-    """
-    try:
-        row = json.loads(octets)
-        if row["first"] is None:
-            return None
-        meters = None if row["many"] else frozenset(UUID(hex=m) for m in row["meters"])
-        return Arrival(meters, instant_from_epoch_s(int(row["first"])), instant_from_epoch_s(int(row["last"])))
-    except (ValueError, KeyError, TypeError, OverflowError) as error:
-        raise ContractError(f"announcement of raw rows: {type(error).__name__}") from error
+    versions: int
+    findings: int
+    news: DaysChanged
 
 
 class Schedule:
@@ -132,13 +116,27 @@ class Schedule:
         work += await self._single([r for r in requests if r.service_point_id is not None])
         return sorted(work, key=lambda w: w.first, reverse=True), ids
 
-    async def carry_out(self, work: Work, now: datetime) -> RunReport:
-        """Validate and mark progress. Carried out twice, it writes nothing the second time."""
+    async def carry_out(self, work: Work, now: datetime) -> Done:
+        """Validate and mark progress. Carried out twice, it writes nothing the second time.
+
+        That a run begins is kept before it writes anything: if the process dies, its successor says what may have
+        changed (:meth:`unsaid`). The caller publishes the news and then calls :meth:`said`.
+        """
         run_id = self._new_id()
+        await self._book.begin_news(run_id, work.first, work.last, at=now)
         report = await self._validation.run(work.service_points, work.first, work.last, run_id=run_id, known_at=now)
         if work.first_run is not None:
             await self._book.mark_done(work.first_run, list(local_days(work.first, work.last)), run_id=run_id, at=now)
-        return report
+        news = news_of(run_id, work.first, work.last, versions=report.versions, days=report.days)
+        return Done(report.versions, report.findings, news)
+
+    async def unsaid(self) -> list[DaysChanged]:
+        """Return news of runs that ended without saying what they changed. Only whose turn it is may ask."""
+        return [news_of(n.run_id, n.first, n.last, versions=0, days=None) for n in await self._book.begun_news()]
+
+    async def said(self, run_id: UUID) -> None:
+        """Note that a run's news are published, or that it changed nothing."""
+        await self._book.end_news(run_id)
 
     async def note_arrivals(self, arrivals: Sequence[Arrival], now: datetime) -> int:
         """Ask for the days that late rows touch and whose first run is due; return how many requests that made.
@@ -149,57 +147,50 @@ class Schedule:
         if not arrivals:
             return 0
         count = 0
-        many = [a for a in arrivals if a.meters is None]
-        for arrival in many:
+        for arrival in (a for a in arrivals if a.meters is None):
             for zone_name in await self._zones():
-                count += await self._ask_due(None, arrival, zone_name, now)
-        by_meter: dict[UUID, Arrival] = {}
-        for arrival in arrivals:
-            for meter in arrival.meters or ():
-                known = by_meter.get(meter, arrival)
-                by_meter[meter] = Arrival(None, min(known.first, arrival.first), max(known.last, arrival.last))
-        if by_meter:
-            count += await self._ask_points(by_meter, now)
-        return count
+                first = local_date(arrival.first - timedelta(seconds=1), zone_named(zone_name))
+                count += await self._ask_due(
+                    None, first, local_date(arrival.last, zone_named(zone_name)), zone_name, now
+                )
+        meters = by_meter(arrivals)
+        return count + (await self._ask_points(meters, now) if meters else 0)
 
-    async def _ask_points(self, by_meter: dict[UUID, Arrival], now: datetime) -> int:
-        """Ask for the done days of the places at which the meters hung; equal spans are asked for together."""
-        earliest = min(a.first for a in by_meter.values()) - timedelta(seconds=1)
-        if local_date(earliest, ZoneInfo("UTC")) >= local_date(now, ZoneInfo("UTC")) + timedelta(days=1):
+    async def _ask_points(self, meters: Mapping[UUID, Spans], now: datetime) -> int:
+        """Ask for the days of the places at which the meters hung; equal spans are asked for together."""
+        period = span_of(meters, now + timedelta(days=1))
+        if local_date(period.start, ZoneInfo("UTC")) >= local_date(now, ZoneInfo("UTC")) + timedelta(days=1):
             return 0
-        installed = await self._registry.installed(None, Period(earliest, now + timedelta(days=1)), meters=by_meter)
+        installed = await self._registry.installed(None, period, meters=meters)
         places = {i.installation.service_point_id for i in installed}
         zones = {p.id: p.zone for p in await self._registry.service_points(places)}
-        together: dict[tuple[datetime, datetime, str], set[UUID]] = defaultdict(set)
-        for one in installed:
-            arrival, point = by_meter[one.meter.id], one.installation.service_point_id
-            together[arrival.first, arrival.last, zones[point]].add(point)
+        together: dict[tuple[date, date, str], set[UUID]] = defaultdict(set)
+        for found in days_touched(meters, installed, zones):
+            together[found.first, found.last, found.zone].add(found.service_point_id)
         count = 0
         for (first, last, zone_name), points in together.items():
-            count += await self._ask_due(points, Arrival(None, first, last), zone_name, now)
+            count += await self._ask_due(points, first, last, zone_name, now)
         return count
 
-    async def _ask_due(self, points: Collection[UUID] | None, arrival: Arrival, zone_name: str, now: datetime) -> int:
-        zone = zone_named(zone_name)
-        # A register read at midnight closes the day before it.
-        first = local_date(arrival.first - timedelta(seconds=1), zone)
-        last = min(local_date(arrival.last, zone), local_date(now - DUE_AFTER, zone) - timedelta(days=1))
+    async def _ask_due(
+        self, points: Collection[UUID] | None, first: date, last: date, zone_name: str, now: datetime
+    ) -> int:
+        last = min(last, local_date(now - DUE_AFTER, zone_named(zone_name)) - timedelta(days=1))
         chunks = _chunks(list(local_days(first, last))) if first <= last else []
         for chunk in chunks:
             await self._book.ask(points, chunk[0], chunk[-1], reason="late data", at=now)
         return len(chunks)
 
     async def _single(self, requests: Sequence[Request]) -> list[Work]:
-        """Return the work of requests that name a service point: equal spans together."""
-        spans: dict[UUID, tuple[date, date]] = {}
+        """Return the work of requests that name a service point: exactly their days, equal spans together."""
+        days: dict[UUID, set[date]] = defaultdict(set)
         for r in requests:
-            point = r.service_point_id
-            if point is not None:
-                first, last = spans.get(point, (r.first, r.last))
-                spans[point] = (min(first, r.first), max(last, r.last))
+            if r.service_point_id is not None:
+                days[r.service_point_id].update(local_days(r.first, r.last))
         together: dict[tuple[date, date], set[UUID]] = defaultdict(set)
-        for point, span in spans.items():
-            together[span].add(point)
+        for point, of_point in days.items():
+            for span in runs_of(of_point):
+                together[span].add(point)
         work: list[Work] = []
         for (first, last), points in together.items():
             imported = await self._imported(points, first, last)
