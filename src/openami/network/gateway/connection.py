@@ -66,7 +66,7 @@ class ConnectionHost(Protocol):
         """Forget a connection that has ended."""
         ...
 
-    def count(self, event: str, amount: int = 1) -> None:
+    def count(self, event: str, /) -> None:
         """Count something."""
         ...
 

@@ -22,7 +22,6 @@ from openami.contracts.directive import DirectiveKind
 from openami.kernel.clock import Clock
 from openami.network.gateway.airtime import AirtimePost
 from openami.network.gateway.batch import RefusedFrame
-from openami.network.gateway.check import is_association_answer, is_refusal_in_clear
 from openami.network.gateway.command import NoSigningKeys
 from openami.network.gateway.connection import CollectorConnection
 from openami.network.gateway.crowd import Crowd
@@ -34,6 +33,7 @@ from openami.network.gateway.limits import GatewayLimits
 from openami.network.gateway.publisher import Publisher
 from openami.network.gateway.quarantine import QUARANTINE, Quarantine, QuarantineError
 from openami.network.gateway.rate import CommandRates
+from openami.network.gateway.reception import Reception, Times
 from openami.network.gateway.refused import COUNT_PREFIX, STATUS, refused_counts
 from openami.network.gateway.routes import KEEP_EVERY_S, RouteBook
 from openami.network.gateway.segment import SegmentWriter
@@ -41,18 +41,15 @@ from openami.network.gateway.standing import Standing
 from openami.network.gateway.thinning import RELEASABLE
 from openami.network.gateway.thresholds import SwitchingGuard
 from openami.network.gateway.thresholds.telling import ThresholdTelling
-from openami.network.link import LinkMessage
 from openami.network.ports import (
     AirtimeBus,
     DirectiveBus,
     FrameStream,
-    FrameStreamError,
     KnownTitles,
-    RateLimit,
     SigningKeys,
     ThresholdBus,
 )
-from openami.security.pki import PeerIdentity, PeerRefusedError, RevocationList
+from openami.security.pki import RevocationList
 
 NUMBERS_A_MS = 1_000
 """More commands a millisecond than a gateway hands down."""
@@ -132,9 +129,6 @@ class Gateway:
                 gateway_id=gateway_id, folder=folder, tell=self._threshold_telling.say, now_ms=self._now_ms()
             ),
         )
-        self._acked: dict[int, int] = {}
-        self._resuming: set[asyncio.Task[None]] = set()
-        self._mark_turns = asyncio.Semaphore(self._limits.marks_at_once)
         self._segments = SegmentWriter(folder / "segments")
         self._swept: date | None = None
         self._keep_routes_at_s = 0.0
@@ -161,8 +155,19 @@ class Gateway:
             publisher=self.publisher,
             end_refused=self._end_refused,
         )
-        self.titles: KnownTitles = self.standing.titles
         self.directives = self.standing.book
+        self._reception = Reception(
+            publisher=self.publisher,
+            desk=self.desk,
+            standing=self.standing,
+            crowd=self._crowd,
+            flow=self._flow,
+            health=self.health,
+            airtime=self._airtime,
+            times=Times(self._now_ms, self._health_now_ms, lambda: clock.now().timestamp()),
+            count=self.count,
+            marks_at_once=self._limits.marks_at_once,
+        )
         self.directives.on(DirectiveKind.THRESHOLDS, self.desk.guard.take_thresholds)
         self.directives.on(DirectiveKind.RELEASE, self.desk.guard.take_released)
 
@@ -192,7 +197,7 @@ class Gateway:
             work.append(asyncio.create_task(tell_health(self.health, self._telling)))
         stopping = asyncio.create_task(stop.wait())
         door = Door(
-            lambda: CollectorConnection(self),
+            lambda: CollectorConnection(self._reception),
             ssl_context=self._ssl_context,
             handshake_s=self._limits.handshake_s,
             rates=self._flow.sources,
@@ -217,7 +222,7 @@ class Gateway:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self.publisher.drain(), self._limits.drain_s)
         self._crowd.end_all("shutdown")
-        pending: set[asyncio.Task[None] | asyncio.Task[bool]] = {*tasks, *self._resuming}
+        pending: set[asyncio.Task[None] | asyncio.Task[bool]] = {*tasks, *self._reception.tasks}
         while pending:
             for task in pending:
                 task.cancel()
@@ -228,87 +233,6 @@ class Gateway:
         self.desk.guard.held.keep()
         self.desk.rates.keep()
         self._write_status()
-
-    # -- what connections ask
-
-    def admit(self, connection: CollectorConnection, peer: PeerIdentity) -> RateLimit | None:
-        """Take a connection of a collector that may come in. Raises PeerRefusedError."""
-        if word := self.standing.revoked.refusal_of(peer.number, peer.serial):
-            self.count(f"refused_{word}")
-            now_ms = self._health_now_ms()
-            # Core hears that it came, and when.
-            self.health.gone(peer.number, heard_at_ms=now_ms, cause=word, now_ms=now_ms)
-            raise PeerRefusedError(f"the certificate is {word}")
-        self._crowd.take(connection, peer.number)
-        self.health.opened(peer.number, now_ms=self._health_now_ms())
-        return self._flow.cells.bucket_of(peer.number, connection.opened_at_s) if self._flow.cells else None
-
-    def introduced(self, connection: CollectorConnection) -> None:
-        """Look up the mark beside everything else."""
-        task = asyncio.create_task(self._resume(connection))
-        self._resuming.add(task)
-        task.add_done_callback(self._resuming.discard)
-
-    async def _resume(self, connection: CollectorConnection) -> None:
-        async with self._mark_turns:
-            if connection.is_closed:
-                return
-            try:
-                mark = await self.publisher.read_mark(connection.collector_id)
-            except FrameStreamError:
-                connection.end("no_mark")
-                return
-        hello = connection.link.hello
-        if hello is not None and mark.seq and mark.seq < hello.lowest_seq - 1:
-            # The stream does not have what the collector was told it has. Nothing can bring that back: say it.
-            self.count("sequence_gaps")
-            _log.error(
-                "gateway.sequence_gap", collector=connection.collector_id, mark=mark.seq, lowest=hello.lowest_seq
-            )
-        self._acked[connection.collector_id] = mark.seq
-        connection.resume_at(mark.seq)
-
-    def received(self, connection: CollectorConnection, message: LinkMessage) -> None:
-        """Take what became of a command. Raises LinkError."""
-        self.desk.result(connection.collector_id, message, now_ms=self._now_ms())
-
-    def heartbeat(self, connection: CollectorConnection, message: LinkMessage) -> None:
-        """Take what a collector says of its health. Raises LinkError."""
-        self.health.heard(connection.collector_id, message, now_ms=self._health_now_ms())
-
-    def airtime(self, connection: CollectorConnection, message: LinkMessage) -> None:
-        """Take how long radios were on the air. Raises LinkError."""
-        self._airtime.take(connection.collector_id, message, self.titles, now_s=asyncio.get_running_loop().time())
-
-    def awaits_in_clear(self, collector_id: int, message: LinkMessage) -> bool:
-        """Tell whether a frame in the clear is the answer to a command that its meter has in hand."""
-        is_association = is_association_answer(message.body, message.title)
-        return (is_association or is_refusal_in_clear(message.body)) and self.desk.expects_in_clear(
-            message.title, collector_id, is_association=is_association, now_ms=self._now_ms()
-        )
-
-    def over_rate(self) -> Callable[[bytes], bool] | None:
-        """Return what counts a frame for its meter now and tells whether it is beyond what a meter can have."""
-        rates, asked, now_s = self._flow.meters, self.desk.is_asked, self._clock.now().timestamp()
-        # A meter that is asked answers: as often as it is asked.
-        return None if rates is None else lambda title: not (asked(title) or rates.takes(title, now_s=now_s))
-
-    def doubt_of(self, collector_id: int) -> tuple[int, int] | None:
-        """Return from when until when, by its own stamps, a collector was in the wrong hands."""
-        return self.standing.revoked.doubt_of(collector_id)
-
-    def left(self, connection: CollectorConnection) -> None:
-        """Forget a connection, unless a newer one of the same collector took its place."""
-        if self._crowd.forget(connection):
-            self.desk.collector_left(connection.collector_id, now_ms=self._now_ms())
-            now_ms = self._health_now_ms()
-            silent_ms = int((asyncio.get_running_loop().time() - connection.heard_at_s) * 1000)
-            self.health.gone(
-                connection.collector_id,
-                heard_at_ms=max(0, now_ms - silent_ms),
-                cause=connection.ended_by or "closed",
-                now_ms=now_ms,
-            )
 
     def count(self, event: str, amount: int = 1) -> None:
         """Count something for the status file."""
@@ -335,7 +259,7 @@ class Gateway:
             if collector_id == releases.release_id:
                 releases.committed(seq)
                 continue
-            self._acked[collector_id] = seq
+            self._reception.acked[collector_id] = seq
             self._crowd.acknowledge(collector_id, seq)
         if refused:
             self._note_refused(refused)
@@ -393,7 +317,7 @@ class Gateway:
             "routes": len(self.desk.book.routes),
             "held_commands": len(self.desk.guard.held),
             "thresholds_version": self.desk.guard.thresholds.version,
-            "acked_seq": self._acked,
+            "acked_seq": self._reception.acked,
         }
         temporary = self._folder / "status.new"
         try:
