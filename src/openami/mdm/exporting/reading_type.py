@@ -9,6 +9,7 @@ from openami.contracts.channel import Channel
 
 MEASURING_PERIODS = {60: 3, 300: 6, 600: 1, 900: 2, 1800: 5, 3600: 7, 86_400: 4}
 """Attribute 3 by interval length [s]."""
+_LENGTHS = {number: length for length, number in MEASURING_PERIODS.items()}
 _DELTA, _BULK = 4, 1
 _ENERGY = {
     # flow direction, unit: Wh 72, varh 73
@@ -44,13 +45,32 @@ def register_channel(text: str) -> tuple[Channel, int] | None:
     >>> register_channel("0.0.0.1.1.1.12.0.0.0.0.0.0.0.0.3.72.0")
     (<Channel.DELIVERED: 1>, 3)
     """
-    parts = text.split(".")
-    if len(parts) != 18 or not all(p.removeprefix("-").isdecimal() and len(p) < 5 for p in parts):
-        return None
-    numbers = [int(p) for p in parts]
-    if numbers[2] or numbers[3] not in {_BULK, 3} or numbers[5] not in {1, 2} or numbers[6] != 12:
-        return None
-    if any(numbers[i] for i in (0, 1, 7, 8, 9, 10, 11, 12, 13)) or not -3 <= numbers[15] <= 6:
+    numbers = _numbers(text)
+    if numbers is None or numbers[2] or numbers[3] not in {_BULK, 3} or not -3 <= numbers[15] <= 6:
         return None
     channel = _CHANNEL_OF.get((numbers[4], numbers[16]))
     return None if channel is None else (channel, numbers[15])
+
+
+def intervals_of_type(text: str) -> tuple[Channel, int] | None:
+    """Return the channel and the interval length [s] of a reading type of intervals; None for any other.
+
+    >>> intervals_of_type("0.0.2.4.19.1.12.0.0.0.0.0.0.0.0.3.72.0")
+    (<Channel.RECEIVED: 2>, 900)
+    """
+    numbers = _numbers(text)
+    if numbers is None or numbers[3] != _DELTA or numbers[2] not in _LENGTHS:
+        return None
+    channel = _CHANNEL_OF.get((numbers[4], numbers[16]))
+    return None if channel is None else (channel, _LENGTHS[numbers[2]])
+
+
+def _numbers(text: str) -> list[int] | None:
+    """Return the eighteen numbers of a reading type of plain energy; None for any other text."""
+    parts = text.split(".")
+    if len(parts) != 18 or not all(p.removeprefix("-").isdecimal() and p.isascii() and len(p) < 5 for p in parts):
+        return None
+    numbers = [int(p) for p in parts]
+    if numbers[5] not in {1, 2} or numbers[6] != 12 or any(numbers[i] for i in (0, 1, 7, 8, 9, 10, 11, 12, 13)):
+        return None
+    return numbers
