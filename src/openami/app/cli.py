@@ -54,6 +54,7 @@ _GROUPS = (
     ("zones", "app", "zones", PLATFORM),
     ("quarantine", "app", "quarantine", WORK),
     ("orders", "app", "orders", WORK),
+    ("registry_changes", "app", "registry", WORK),
     ("thresholds", "app", "thresholds", WORK),
 )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -155,6 +155,10 @@ class Billing:
             ScopeError: outside the scope.
         """
         return await self.book.bills(scope, service_point_id)
+
+    async def issued_at(self, service_points: Collection[UUID], first: date, last: date) -> list[Bill]:
+        """Return issued bills of these places that bill a day from first to last: what a late change would touch."""
+        return await self.book.issued_at(service_points, first, last)
 
     async def bill(self, scope: Scope, bill_id: UUID) -> Bill | None:
         """Return one bill with its lines, or None where there is none within the scope."""

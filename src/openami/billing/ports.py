@@ -54,6 +54,10 @@ class BillBook(Protocol):
         """Return issued bills (without lines) that begin in ``[first, end)``: of these places, all for None."""
         ...
 
+    async def issued_at(self, service_points: Collection[UUID], first: date, last: date) -> list[Bill]:
+        """Return issued bills (without lines) of these places that bill a day from first to last, both included."""
+        ...
+
     async def bills(self, scope: Scope, service_point_id: UUID) -> list[Bill]:
         """Return bills without lines, newest first.
 

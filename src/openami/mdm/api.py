@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Protocol
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -30,6 +30,8 @@ from openami.mdm.ports import (
     StoreUnavailableError,
     Values,
 )
+from openami.mdm.registry.arrays import place_days
+from openami.mdm.registry.facts import FactKind
 from openami.mdm.registry.ports import Registry
 from openami.mdm.registry.records import (
     Affected,
@@ -53,14 +55,33 @@ from openami.mdm.usage.series import (
     raw_tail,
     series_of_days,
 )
+from openami.mdm.usage.unbilled import UnbilledUsage, unbilled_usage
 from openami.mdm.validation.ports import DayFinding, ValidationBook
 from openami.mdm.vee.grid import I64, grid_of
 from openami.security.access.scope import Scope
 
 __all__ = [
-    "Affected", "Completeness", "DailyTotals", "DayFinding", "Installation", "InstalledMeter", "IntervalSeries",
-    "Meter", "MeterData", "OverlapError", "Register", "RegistryError", "ServicePoint", "StoreError",
-    "StoreUnavailableError", "UnknownRecordError", "UsageMatrix", "UsageTotal", "daily_totals", "estimated_share",
+    "Affected",
+    "Completeness",
+    "DailyTotals",
+    "DayFinding",
+    "Installation",
+    "InstalledMeter",
+    "IntervalSeries",
+    "Meter",
+    "MeterData",
+    "OverlapError",
+    "Register",
+    "RegistryError",
+    "ServicePoint",
+    "StoreError",
+    "StoreUnavailableError",
+    "UnbilledUsage",
+    "UnknownRecordError",
+    "UsageMatrix",
+    "UsageTotal",
+    "daily_totals",
+    "estimated_share",
     "monthly_totals",
 ]  # fmt: skip
 
@@ -269,6 +290,35 @@ class MeterData:
         seen = await self.store.last_readings(scope, None, period)
         loose = await self.registry.meters_unassigned(seen)
         return [seen[meter] for meter in loose]
+
+    async def unbilled(self, scope: Scope, first: date, last: date) -> list[UnbilledUsage]:
+        """Return usage on days for which the registry names no account, the most energy first.
+
+        Args:
+            scope: a process's scope looks at the whole fleet.
+            first: local day.
+            last: local day, included.
+        """
+        # A day before and after, so that every zone's local days lie inside.
+        around = Period(
+            datetime.combine(first, time(), UTC) - timedelta(days=1),
+            datetime.combine(last, time(), UTC) + timedelta(days=2),
+        )
+        installed = await self.registry.installed(scope.service_points, around)
+        places = await self.registry.service_points({i.installation.service_point_id for i in installed})
+        facts = await self.registry.facts.of({p.id for p in places}, around, kinds=[FactKind.ACCOUNT])
+        by_zone: dict[str, list[UUID]] = {}
+        for place in places:
+            by_zone.setdefault(place.zone, []).append(place.id)
+        found: list[UnbilledUsage] = []
+        for zone, points in by_zone.items():
+            held = place_days(grid_of(zone_named(zone), first, last, 86_400), points, facts, {}).has_account
+            loose = np.flatnonzero((~held).any(axis=1))
+            rows = [points[r] for r in loose.tolist()]
+            if rows:
+                totals = await self.store.daily_totals(scope, rows, Channel.DELIVERED, first, last)
+                found += unbilled_usage(totals, rows, held[loose], first)
+        return sorted(found, key=lambda u: (-u.usage_wh, u.service_point_id))
 
     async def attach_import(
         self,

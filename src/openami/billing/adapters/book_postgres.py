@@ -132,6 +132,18 @@ class PostgresBillBook:
         async with self._engine.connect() as connection:
             return [_bill(r) for r in (await connection.execute(query)).mappings()]
 
+    async def issued_at(self, service_points: Collection[UUID], first: date, last: date) -> list[Bill]:
+        """See the port."""
+        places = any_(literal(list(service_points), ARRAY(Uuid)))
+        query = (
+            select(BILL)
+            .where(BILL.c.service_point_id == places, BILL.c.state == BillState.ISSUED)
+            .where(BILL.c.first_day <= last, BILL.c.end_day > first)
+            .order_by(BILL.c.service_point_id, BILL.c.first_day)
+        )
+        async with self._engine.connect() as connection:
+            return [_bill(r) for r in (await connection.execute(query)).mappings()]
+
     async def bills(self, scope: Scope, service_point_id: UUID) -> list[Bill]:
         """See the port."""
         scope.require(frozenset({service_point_id}))

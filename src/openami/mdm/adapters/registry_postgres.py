@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -23,10 +23,13 @@ from openami.mdm.adapters.registry_tables import (
     INSTALLATION_BEFORE,
     METER,
     METER_REGISTER,
+    REGISTRY_CHANGE,
     SERVICE_POINT,
+    UNMETERED_ESTIMATE,
 )
 from openami.mdm.ports import MeterSpan
-from openami.mdm.registry.change import Change
+from openami.mdm.registry.change import Change, LoggedChange, Unmetered
+from openami.mdm.registry.facts import FactKind
 from openami.mdm.registry.records import (
     Affected,
     Installation,
@@ -37,6 +40,10 @@ from openami.mdm.registry.records import (
     ServicePointStatus,
     UnknownRecordError,
 )
+
+IN_THE_ROW = (FactKind.TRANSFORMER, FactKind.FEEDER, FactKind.CELL, FactKind.BILL_GROUP)
+"""Facts whose first value stands in the service point's own row."""
+_MOMENT = timedelta(microseconds=1)
 
 
 class PostgresRegistry:
@@ -84,6 +91,20 @@ class PostgresRegistry:
         meters = {m.id: m for m in await self.meters(named)} if named else {}
         return await carry_out(self._engine, change, meters=meters, entry=Entry(at, by, reason), is_trial=is_trial)
 
+    async def changes(self, service_point_id: UUID) -> list[LoggedChange]:
+        """See the port."""
+        t = REGISTRY_CHANGE
+        rows = await self._rows(select(t).where(t.c.subject == service_point_id).order_by(t.c.id))
+        return [LoggedChange(r["at"], r["kind"], r["subject"], r["detail"], r["made_by"], r["reason"]) for r in rows]
+
+    async def unmetered(self, service_points: Collection[UUID] | None) -> list[tuple[UUID, Unmetered]]:
+        """See the port."""
+        t = UNMETERED_ESTIMATE
+        query = select(t).where(t.c.superseded_at.is_(None)).order_by(t.c.service_point_id, func.lower(t.c.period))
+        if service_points is not None:
+            query = query.where(t.c.service_point_id == among(service_points))
+        return [(r["service_point_id"], _unmetered(r)) for r in await self._rows(query)]
+
     async def service_point(self, service_point_id: UUID) -> ServicePoint:
         """See the port."""
         found = await self.service_points([service_point_id])
@@ -91,12 +112,20 @@ class PostgresRegistry:
             raise UnknownRecordError(f"no service point {service_point_id}")
         return found[0]
 
-    async def service_points(self, ids: Collection[UUID] | None = None) -> list[ServicePoint]:
+    async def service_points(
+        self, ids: Collection[UUID] | None = None, *, at: datetime | None = None
+    ) -> list[ServicePoint]:
         """See the port."""
         query = select(SERVICE_POINT).order_by(SERVICE_POINT.c.id)
         if ids is not None:
             query = query.where(SERVICE_POINT.c.id == among(ids))
-        return [ServicePoint(**{**row, "status": ServicePointStatus(row["status"])}) for row in await self._rows(query)]
+        rows = await self._rows(query)
+        dated: dict[UUID, dict[str, str]] = {}
+        # Facts come by start, so that the last one that has begun stays.
+        for fact in await self._facts.of(ids, kinds=IN_THE_ROW):
+            if at is None or fact.start <= at < (fact.end or at + _MOMENT):
+                dated.setdefault(fact.service_point_id, {})[fact.kind.value] = fact.value
+        return [_service_point(row, dated.get(row["id"], {})) for row in rows]
 
     async def meter(self, meter_id: UUID) -> Meter:
         """See the port."""
@@ -217,6 +246,17 @@ def span_in(installed: InstalledMeter, period: Period) -> MeterSpan | None:
     whole = Period(i.start, i.end if i.end is not None else max(period.end, i.start + (period.end - period.start)))
     cut = whole.intersection(period)
     return MeterSpan(i.service_point_id, i.meter_id, cut) if cut is not None else None
+
+
+def _unmetered(row: Row) -> Unmetered:
+    period = Period(row["period"].lower, row["period"].upper)
+    return Unmetered(Channel(row["channel"]), period, row["value_wh"], row["method"], row["evidence"])
+
+
+def _service_point(row: Row, dated: Mapping[str, str]) -> ServicePoint:
+    """Return a service point with what was entered of it later."""
+    told: Row = {**row, **dated}
+    return ServicePoint(**{**told, "bill_group": int(told["bill_group"]), "status": ServicePointStatus(row["status"])})
 
 
 def _service_point_row(point: ServicePoint) -> Row:

@@ -210,6 +210,27 @@ class EnterFacts:
 Change: TypeAlias = TakeDown | Hang | Exchange | ChangeMultiplier | CorrectDates | Withdraw | SwapPlaces | EnterFacts
 
 
+@dataclass(frozen=True, slots=True)
+class LoggedChange:
+    """A change as the log keeps it, for ever.
+
+    Args:
+        at: domain time of the entry.
+        kind: ``install``, ``remove``, ``multiplier``, ``dates``, ``withdraw``, ``crossed``, or a kind of fact.
+        subject: the service point.
+        detail: what is believed from then on, and what was before.
+        by: who entered it; empty for the program.
+        reason: why.
+    """
+
+    at: datetime
+    kind: str
+    subject: UUID
+    detail: Mapping[str, object]
+    by: str
+    reason: str
+
+
 def channels_to_read(meter: Meter) -> tuple[Channel, ...]:
     """Return the channels whose register has a read at an end of an installation."""
     return tuple(c for c in meter.channels if CHANNELS[c].is_energy and CHANNELS[c].register_obis is not None)

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from openami.kernel.time import Period
 from openami.mdm.ports import MeterSpan
-from openami.mdm.registry.change import Change
+from openami.mdm.registry.change import Change, LoggedChange, Unmetered
 from openami.mdm.registry.facts import Fact, FactEntry, FactKind
 from openami.mdm.registry.records import Affected, Installation, InstalledMeter, Meter, ServicePoint
 
@@ -108,6 +108,14 @@ class Registry(Protocol):
         """
         ...
 
+    async def changes(self, service_point_id: UUID) -> list[LoggedChange]:
+        """Return every change that was entered of a service point, oldest first."""
+        ...
+
+    async def unmetered(self, service_points: Collection[UUID] | None) -> list[tuple[UUID, Unmetered]]:
+        """Return the estimates of energy that passed while no meter hung there, by (service point, start)."""
+        ...
+
     async def service_point(self, service_point_id: UUID) -> ServicePoint:
         """Return one service point.
 
@@ -116,8 +124,14 @@ class Registry(Protocol):
         """
         ...
 
-    async def service_points(self, ids: Collection[UUID] | None = None) -> list[ServicePoint]:
-        """Return these service points (all without ids), by id; unknown ids are absent."""
+    async def service_points(
+        self, ids: Collection[UUID] | None = None, *, at: datetime | None = None
+    ) -> list[ServicePoint]:
+        """Return these service points (all without ids), by id; unknown ids are absent.
+
+        Transformer, feeder, cell and bill group are those of dated facts where there are any: in force at ``at``, or
+        the last that was entered to begin.
+        """
         ...
 
     async def meter(self, meter_id: UUID) -> Meter:

@@ -39,6 +39,8 @@ class Kind(StrEnum):
     METER = "meter"
     METER_READ = "meter_read"
     INSTALLATION = "installation"
+    MASTER_DATA = "master_data"
+    """Facts of places: service, account, rate, bill group, multipliers, corrections of who hung where."""
     FIRMWARE = "firmware"
     KEYS = "keys"
     COLLECTOR = "collector"
@@ -123,6 +125,8 @@ TABLE: tuple[Rule, ...] = (
     _rule(_DESK, Action.READ, Kind.METER_READ, Relation.ANY, _DESK_WORK),
     _rule(_DESK, Action.CHANGE, Kind.METER_READ, Relation.ANY, _DESK_WORK),
     _rule((*_DESK, Role.INSTALLER), Action.CHANGE, Kind.INSTALLATION, Relation.NONE, _OPERATIONS),
+    # What a bill rests on: an installer corrects none of it, and who lives there sees that it was changed.
+    _rule(_DESK, Action.CHANGE, Kind.MASTER_DATA, Relation.ANY, _OPERATIONS),
     _rule(_CONSOLE, Action.READ, Kind.COLLECTOR, Relation.NONE, _OPERATIONS),
     # Whoever hears that a collector is gone reports it at once; one person is enough to let in less.
     _rule((*_DESK, Role.INSTALLER, Role.SECADM), Action.CHANGE, Kind.COLLECTOR, Relation.NONE, _OPERATIONS),
