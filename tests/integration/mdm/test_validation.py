@@ -199,7 +199,7 @@ async def test_a_late_register_scales_the_days_that_it_closes(territory: Territo
     await territory.read(0, before, "before")
     await territory.run(FIRST, grid.day(11))
     table = await territory.store.days(SCOPE, territory.points, Channel.DELIVERED, grid.day(10), grid.day(11))
-    assert set(np.unique(table.method)) == {Method.MEASURED, Method.LIKE_DAYS}
+    assert set(np.unique(table.method)) == {Method.MEASURED, Method.WEIGHTED}
     await territory.read(0, after, "after")
     report = await territory.run(grid.day(11), grid.day(11))
     assert report.versions == 2

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from openami.contracts.quality import Method, QualityState, RawQuality
 from openami.mdm.vee import apportion as apportion_module
-from openami.mdm.vee.apportion import apportion
+from openami.mdm.vee.apportion import apportion, apportion_within
 from openami.mdm.vee.brackets import Brackets, Chains, Reads, brackets_of
 from openami.mdm.vee.grid import Grid, grid_of
 from openami.mdm.vee.kernel import validated
@@ -198,3 +198,22 @@ def test_parts_add_up_and_lie_within_one_count_of_their_share(groups: list[tuple
         if sum(own) and total * max(own) < 2**55:
             shares = [total * w / sum(own) for w in own]
             assert all(abs(p - s) <= 1.001 for p, s in zip(mine.tolist(), shares, strict=True))
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.floats(0, 1), st.lists(st.tuples(st.integers(0, 10**6), st.integers(0, 500)), min_size=1, max_size=30)
+        ),
+        max_size=6,
+    )
+)
+def test_parts_within_their_most_add_up_wherever_they_can(groups: list[tuple[float, list[tuple[int, int]]]]) -> None:
+    most = np.array([m for _, cells in groups for _, m in cells], dtype=np.int64)
+    weights = np.array([w for _, cells in groups for w, _ in cells], dtype=np.int64)
+    group = np.repeat(np.arange(len(groups)), [len(cells) for _, cells in groups])
+    totals = np.array([int(share * sum(m for _, m in cells)) for share, cells in groups], dtype=np.int64)
+    parts = apportion_within(totals, weights, group, most)
+    assert (parts <= most).all()
+    assert (parts >= 0).all()
+    assert [int(parts[group == g].sum()) for g in range(len(groups))] == totals.tolist()

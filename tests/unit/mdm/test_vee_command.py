@@ -55,7 +55,7 @@ def test_a_short_gap_is_filled_on_the_line_and_scaled_to_the_registers(tmp_path:
     assert all(int(w["band_low_wh"]) <= int(w["value_wh"]) <= int(w["band_high_wh"]) for w in filled)
 
 
-def test_a_long_gap_takes_like_days(tmp_path: Path) -> None:
+def test_a_long_gap_takes_the_line_at_its_ends_and_days_like_it_inside(tmp_path: Path) -> None:
     rows = [(s, 100 + 10 * (k // 96)) for k, (s, _) in enumerate(quarter_hours(5 * 96))]
     gap = range(4 * 96 + 20, 4 * 96 + 60)
     out = tmp_path / "o.parquet"
@@ -63,8 +63,11 @@ def test_a_long_gap_takes_like_days(tmp_path: Path) -> None:
     (series,) = validate_file(file=file, tz="America/Chicago", out=out)["series"]
     assert (series["estimated"], series["missing"]) == (40, 0)
     table = pq.read_table(out).to_pydict()
-    assert {table["value_wh"][k] for k in gap} == {120}
-    assert {table["method"][k] for k in gap} == {"like_days"}
+    filled = [table["value_wh"][k] for k in gap]
+    # The days before had 100 to 130, the ends of the gap have 140.
+    assert filled[0] == filled[-1] == max(filled) == 138
+    assert 110 < min(filled) == filled[20] < 125
+    assert {table["method"][k] for k in gap} == {"weighted"}
 
 
 def test_nothing_is_invented_from_nothing(tmp_path: Path) -> None:

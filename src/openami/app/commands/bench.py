@@ -16,7 +16,7 @@ from rich.table import Table
 from openami.app.commands.platform import JsonOption
 from openami.kernel.errors import MisuseError
 
-NAMES = ("ingest", "decode", "headend", "link", "idle", "outage", "store", "vee", "bill", "week", "findings")
+NAMES = ("ingest", "decode", "headend", "link", "idle", "outage", "store", "vee", "findings", "gaps", "bill", "week")
 
 
 def bench(

@@ -50,7 +50,9 @@ MAX_BRACKET_DAYS = 92
 """How far a run looks for the register read before and after a day; beyond, its estimates stay unscaled."""
 NEAR = timedelta(days=14)
 """Brackets that reach no farther beyond the asked days share one window."""
-_SETTLED = (Method.MEASURED, Method.POWER_FAIL_ZERO, Method.LINEAR_SCALED, Method.MANUAL)
+_SETTLED = (
+    Method.MEASURED, Method.POWER_FAIL_ZERO, Method.LINEAR_SCALED, Method.MANUAL, Method.CALCULATED, Method.CHECK_METER
+)  # fmt: skip
 """Methods of values that no wider window would change."""
 CHANNELS_VALIDATED = (Channel.DELIVERED, Channel.RECEIVED, Channel.VOLTAGE)
 
@@ -454,6 +456,6 @@ def _confined(inputs: Inputs, grid: Grid, inside: BOOLS) -> Inputs:
     columns = inside[:, grid.day_of]
     b = inputs.brackets
     kept = columns[b.row, b.lo] & columns[b.row, b.hi - 1]
-    brackets = Brackets(b.row[kept], b.lo[kept], b.hi[kept], b.energy[kept], b.tolerance[kept])
+    brackets = b.kept(kept)
     coverage = Coverage(inputs.coverage.whole, inputs.coverage.touched & columns)
     return replace(inputs, coverage=coverage, brackets=brackets)

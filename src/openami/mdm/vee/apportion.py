@@ -44,6 +44,33 @@ def apportion(totals: I64, weights: I64, group: I64) -> I64:
     return parts + _carried(totals, parts, remainders, group)
 
 
+def apportion_within(totals: I64, weights: I64, group: I64, most: I64) -> I64:
+    """Split as :func:`apportion` does, with no part beyond its own most: what one cannot hold goes to the others.
+
+    Args:
+        totals: (G,) non-negative counts; no more than the most of the group's cells together, or the rest is left over.
+        weights: (n,) non-negative.
+        group: (n,) index into totals, not falling.
+        most: (n,) the most each part may be.
+
+    Returns:
+        (n,) counts that add up to ``totals[g]`` for each group g that has a cell, where its cells can hold it.
+
+    >>> one = np.array([0, 0, 0])
+    >>> apportion_within(np.array([10]), np.array([8, 1, 1]), one, np.array([4, 4, 4])).tolist()
+    [4, 3, 3]
+    """
+    parts = apportion(totals, weights, group)
+    full = np.zeros(len(parts), bool)
+    while ((parts > most) & ~full).any():
+        full |= parts > most
+        parts = np.where(full, most, 0)
+        left = totals - np.bincount(group, weights=parts, minlength=len(totals)).astype(np.int64)
+        free = np.flatnonzero(~full)
+        parts[free] = apportion(np.maximum(left, 0), weights[free], group[free])
+    return parts
+
+
 def _carried(totals: I64, parts: I64, remainders: I64, group: I64) -> I64:
     """Return 1 for each cell that takes one of the counts that whole parts left over, else 0."""
     whole = np.zeros(len(totals), np.int64)

@@ -72,6 +72,19 @@ class Brackets:
     energy: I64
     tolerance: I64
 
+    def kept(self, mask: BOOLS) -> Brackets:
+        """Return the brackets of a mask (B,)."""
+        return Brackets(self.row[mask], self.lo[mask], self.hi[mask], self.energy[mask], self.tolerance[mask])
+
+    def holding(self, row: I64, column: I64, columns: int) -> I64:
+        """Return the bracket that holds each cell, or -1; ``columns`` is the width of the grid."""
+        if not len(self.row):
+            return np.full(len(row), -1, np.int64)
+        stride = columns + 1
+        at = np.searchsorted(self.row * stride + self.lo, row * stride + column, side="right") - 1
+        inside = (at >= 0) & (self.row[at] == row) & (column < self.hi[at])
+        return np.where(inside, at, -1)
+
 
 @dataclass(frozen=True, slots=True)
 class RegisterFault:

@@ -7,10 +7,13 @@ missing by name. What the registers say and the good values cannot both be true 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from openami.mdm.vee.brackets import Brackets
 from openami.mdm.vee.decided import Decided
+from openami.mdm.vee.estimate import DEFAULT_ORDER, NO_REFERENCES, References, Step
 from openami.mdm.vee.fill import fill
 from openami.mdm.vee.grid import I64, Grid
 from openami.mdm.vee.matrix import Matrix
@@ -29,6 +32,8 @@ def validated(
     is_energy: bool = True,
     with_like_days: bool = True,
     decided: Decided | None = None,
+    references: References = NO_REFERENCES,
+    method_order: Sequence[Step] = DEFAULT_ORDER,
 ) -> Outcome:
     """Validate and, for energy, estimate.
 
@@ -41,6 +46,8 @@ def validated(
         is_energy: False for an average such as voltage, which is never estimated.
         with_like_days: False where a longer gap is looked at again in a wider window anyway.
         decided: what people decided about cells; None for nothing.
+        references: what estimates may refer to beside the series.
+        method_order: methods of estimation, first to last.
     """
     good = believed(matrix, coverage, limit)
     values = np.where(good, matrix.values, 0)
@@ -53,7 +60,10 @@ def validated(
     check_sums(outcome, good, brackets, coverage)
     missing = coverage.touched & ~good
     if missing.any():
-        fill(grid, matrix, outcome, good, missing, brackets, limit, with_like_days=with_like_days)
+        fill(
+            grid, matrix, outcome, good, missing, brackets, limit,
+            with_like_days=with_like_days, references=references, method_order=method_order,
+        )  # fmt: skip
     if decided is not None:
         decided.settle(outcome)
     return outcome
