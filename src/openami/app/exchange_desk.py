@@ -1,0 +1,123 @@
+"""Where messages of other systems meet the platform: opens the rooms, reads a message, has it taken, answers it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from uuid import uuid4
+
+from openami.app.desk import Act, Person, acting
+from openami.app.engines.rooms import room_database
+from openami.app.settings import Settings
+from openami.billing.adapters.book_postgres import PostgresBillBook
+from openami.billing.api import Billing
+from openami.mdm.adapters.exchange_postgres import PostgresExchangeBook
+from openami.mdm.adapters.registry_postgres import PostgresRegistry
+from openami.mdm.adapters.registry_validation import PostgresBook
+from openami.mdm.adapters.store_socket import SocketStore
+from openami.mdm.api import MeterData
+from openami.mdm.exchange.acknowledgement import Acknowledgement, Answer, flat_acknowledgement
+from openami.mdm.exchange.cim import parse_cim, reply_text
+from openami.mdm.exchange.errors import MessageRefusedError
+from openami.mdm.exchange.flat import parse_flat
+from openami.mdm.exchange.message import Message
+from openami.mdm.exchange.ports import KeptRecord, Span
+from openami.mdm.exchange.taking import MasterData
+from openami.mdm.registry.desk import RegistryDesk, Store
+from openami.security.access.policy import Kind
+from openami.security.access.scope import Purpose, system_scope
+
+SCOPE = system_scope(process="exchange", purpose=Purpose.IMPORT)
+
+
+@dataclass(frozen=True, slots=True)
+class Issued:
+    """Implements :class:`~openami.mdm.exchange.ports.IssuedBills` on billing's face."""
+
+    billing: Billing
+
+    async def count(self, spans: Sequence[Span]) -> int:
+        """See the port."""
+        return await self.billing.issued_in(spans)
+
+
+@dataclass(frozen=True, slots=True)
+class Rooms:
+    """The rooms that an exchange needs, open."""
+
+    data: MeterData
+    billing: Billing
+    book: PostgresExchangeBook
+    settings: Settings
+
+    @property
+    def master_data(self) -> MasterData:
+        """What takes messages of master data."""
+        desk = RegistryDesk(self.data.registry, Store(self.data.store, self.data.store), SCOPE)
+        return MasterData(desk, self.book, Issued(self.billing), uuid4)
+
+
+@asynccontextmanager
+async def rooms_of(settings: Settings) -> AsyncIterator[Rooms]:
+    """Hold the rooms open for the length of the block."""
+    async with AsyncExitStack() as stack:
+        mdm = await stack.enter_async_context(room_database(settings, "openami_mdm"))
+        own = await stack.enter_async_context(room_database(settings, "openami_billing"))
+        store = SocketStore(settings.home.store_socket)
+        stack.push_async_callback(store.close)
+        data = MeterData(registry=PostgresRegistry(mdm), store=store, book=PostgresBook(mdm))
+        yield Rooms(data, Billing(meters=data, book=PostgresBillBook(own)), PostgresExchangeBook(mdm), settings)
+
+
+def parse_message(octets: bytes, *, zone: str) -> Message:
+    """Read a message of master data of either form.
+
+    Raises:
+        MessageRefusedError: it cannot be taken as a whole.
+    """
+    return parse_cim(octets, zone=zone) if octets.lstrip()[:1] == b"<" else parse_flat(octets)
+
+
+async def take(settings: Settings, octets: bytes, *, accept_billed: bool) -> tuple[Message, Acknowledgement]:
+    """Take a message and return it with what is answered.
+
+    Raises:
+        MessageRefusedError: it cannot be taken as a whole.
+    """
+    message = parse_message(octets, zone=settings.zone)
+    async with rooms_of(settings) as rooms:
+        found = await rooms.master_data.take(message, at=settings.clock().now(), accept_billed=accept_billed)
+    return message, found
+
+
+def answer_text(message: Message, found: Acknowledgement) -> str:
+    """Return an acknowledgement in the form in which the message came."""
+    if message.form == "cim":
+        return reply_text(found, noun=message.extra["noun"], correlation=message.extra["correlation"])
+    return flat_acknowledgement(found)
+
+
+async def waiting(settings: Settings, sender: str | None, *, limit: int) -> list[KeptRecord]:
+    """Return records that were rejected or held and not accepted since, newest first."""
+    async with rooms_of(settings) as rooms:
+        return await rooms.book.open(sender, limit=limit)
+
+
+async def release(settings: Settings, person: Person, sender: str, record: str) -> Answer:
+    """Carry out a held record by a person's word, in the log.
+
+    Raises:
+        MessageRefusedError: no held record of this number waits.
+        RegistryError: the registry refuses it now.
+    """
+    act = Act(Kind.INSTALLATION, "exchange.release", f"{sender} {record}")
+    async with rooms_of(settings) as rooms, acting(settings, person, act) as principal:
+        found = [k for k in await rooms.book.open(sender, limit=100_000) if k.answer.id == record]
+        if not found or found[0].record is None or found[0].answer.result != "held":
+            raise MessageRefusedError(0, f"no record {record} of {sender} is held")
+        kept = found[0]
+        at = settings.clock().now()
+        message = Message(sender, kept.message, kept.at, "flat", (), b"")
+        assert kept.record is not None
+        return await rooms.master_data.release(sender, message, kept.record, at=at, by=str(principal.user_id))
