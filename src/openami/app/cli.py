@@ -57,6 +57,7 @@ _GROUPS = (
     ("orders", "app", "orders", WORK),
     ("registry_changes", "app", "registry", WORK),
     ("thresholds", "app", "thresholds", WORK),
+    ("usage", "app", "usage", WORK),
 )
 
 

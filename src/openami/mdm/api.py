@@ -242,14 +242,21 @@ class MeterData:
         ]
 
     async def matrix(
-        self, scope: Scope, service_points: Sequence[UUID], channel: Channel, first: date, last: date
+        self,
+        scope: Scope,
+        service_points: Sequence[UUID],
+        channel: Channel,
+        first: date,
+        last: date,
+        *,
+        as_known_at: datetime | None = None,
     ) -> list[UsageMatrix]:
         """Return validated intervals of many service points: one matrix for each zone and interval length.
 
         Days without a version are zero with state MISSING and version 0. Service points that have no version in the
         span are in no matrix.
         """
-        table = await self.store.days(scope, service_points, channel, first, last)
+        table = await self.store.days(scope, service_points, channel, first, last, as_known_at=as_known_at)
         zones = {p.id: p.zone for p in await self.registry.service_points(set(service_points))}
         points = uuids_of(table.service_point_id)
         groups: dict[tuple[str, int], list[int]] = {}

@@ -52,6 +52,9 @@ class Kind(StrEnum):
     LIST_KEY = "list_key"
     """Which keys may sign order lists."""
     ALERT = "alert"
+    GROUP_USAGE = "group_usage"
+    """Usage of groups as totals, within the utility; exported, what a rule and the differencing guard let out."""
+    VIRTUAL_CHANNEL = "virtual_channel"
 
 
 class Relation(StrEnum):
@@ -145,6 +148,10 @@ TABLE: tuple[Rule, ...] = (
     _rule((Role.OPERATOR,), Action.READ, Kind.SUPPLY_HOLD, Relation.ANY, (Purpose.CUSTOMER_SERVICE,)),
     _rule((Role.OPERATOR,), Action.CHANGE, Kind.SUPPLY_HOLD, Relation.ANY, (Purpose.CUSTOMER_SERVICE,)),
     _rule((Role.SECADM,), Action.CHANGE, Kind.LIST_KEY, Relation.NONE, _OPERATIONS),
+    # Totals of groups. What leaves the house is judged by the guard as well, whoever asks.
+    _rule(_DESK, Action.READ, Kind.GROUP_USAGE, Relation.NONE, _OPERATIONS),
+    _rule((Role.OPERATOR,), Action.EXPORT, Kind.GROUP_USAGE, Relation.NONE, _OPERATIONS),
+    _rule(_DESK, Action.CHANGE, Kind.VIRTUAL_CHANNEL, Relation.NONE, _OPERATIONS),
     _rule(_CONSOLE, Action.READ, Kind.ALERT, Relation.NONE, _OPERATIONS),
     _rule((*_DESK, Role.SECADM), Action.CHANGE, Kind.ALERT, Relation.NONE, _OPERATIONS),
 )
