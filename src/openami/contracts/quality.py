@@ -23,6 +23,8 @@ class RawQuality(IntFlag):
     POWER_DOWN = 128
     ESTIMATED_AT_SOURCE = 256
     EDITED_AT_SOURCE = 512
+    OVERFLOW = 1024
+    TEST_MODE = 2048
 
 
 class QualityState(IntEnum):

@@ -138,7 +138,7 @@ def run(history: History) -> tuple[Outcome, Brackets]:
 
 
 def assert_conserved(outcome: Outcome, brackets: Brackets) -> None:
-    residuals = {(s.lo, s.hi): int(s.evidence["residual_wh"]) for s in outcome.statements}
+    residuals = {(s.lo, s.hi): int(s.evidence["residual_wh"]) for s in outcome.statements if s.rule == "sum_check"}
     for b in range(len(brackets.row)):
         lo, hi = int(brackets.lo[b]), int(brackets.hi[b])
         found = int(outcome.values[0, lo:hi].sum()) + residuals.get((lo, hi), 0)

@@ -72,11 +72,11 @@ def test_the_hours_of_a_daylight_saving_day_are_wall_clock_hours(day: date) -> N
     assert profile[:1] + profile[3:] == [40 * (h + 1) for h in range(24) if h not in {1, 2}]
 
 
-def test_a_day_on_which_nothing_hung_is_no_day() -> None:
+def test_a_day_on_which_a_meter_did_not_hang_throughout_is_no_day() -> None:
     grid, values = three_days()
-    asked = np.ones(values.shape, bool)
-    asked[:, 96:192] = False
-    found = remembered(grid, values, np.zeros(values.shape, np.uint8), asked=asked)
+    hung = np.ones(values.shape, bool)
+    hung[:, 96:100] = False
+    found = remembered(grid, values, np.zeros(values.shape, np.uint8), hung=hung)
     assert found.is_known.tolist() == [[True, False, True]] * 4
     assert (found.digest[:, 1] == 0).all()
 

@@ -24,7 +24,7 @@ def vee(
     ] = None,
     unit: Annotated[str, typer.Option("--unit", help="Unit of the file's values: Wh, kWh or MWh.")] = "Wh",
     out: Annotated[
-        Path | None, typer.Option("--out", help="Write the validated series here: .csv or .parquet.")
+        Path | None, typer.Option("--out", help="Write the validated energy here: .csv or .parquet.")
     ] = None,
     max_power_w: Annotated[
         int,
@@ -32,10 +32,25 @@ def vee(
             "--max-power-w", help="The most the service can carry [W]; more is out of range.", min=1, max=MAX_POWER_W
         ),
     ] = DEFAULT_MAX_POWER_W,
+    service: Annotated[
+        str | None, typer.Option("--service", help="What the service is: active, inactive or disconnected.")
+    ] = None,
+    interconnection: Annotated[
+        bool | None, typer.Option(help="Whether feeding in is approved; unsaid, no rule speaks of it.")
+    ] = None,
+    nominal_v: Annotated[
+        int | None, typer.Option("--nominal-v", help="Nominal voltage [V]; unsaid, the nearest of the field's.", min=1)
+    ] = None,
+    rules: Annotated[
+        Path | None, typer.Option("--rules", help="TOML in the form of `openami rules list --toml`: what differs.")
+    ] = None,
     json_output: Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")] = False,
 ) -> None:
     """Validate and estimate interval energy. Exits 1 where there is any finding."""
-    document = validate_file(file=file, registers=registers, tz=tz, unit=unit, out=out, max_power_w=max_power_w)
+    document = validate_file(
+        file=file, registers=registers, tz=tz, unit=unit, out=out, max_power_w=max_power_w, service=service,
+        may_feed_in=interconnection, nominal_v=nominal_v, rules=rules,
+    )  # fmt: skip
     if json_output:
         print(json.dumps(document))
     else:
@@ -51,49 +66,62 @@ def validate_file(
     unit: str = "Wh",
     out: Path | None = None,
     max_power_w: int = DEFAULT_MAX_POWER_W,
+    service: str | None = None,
+    may_feed_in: bool | None = None,
+    nominal_v: int | None = None,
+    rules: Path | None = None,
 ) -> dict[str, Any]:
     """Return the document that ``openami vee --json`` prints, and write ``out``.
 
     Raises:
         MisuseError: an argument or file cannot be used.
         FileRefusedError: a line cannot be understood.
+        RuleSetError: the file of rules names what is not there.
     """
     from openami.app.commands.intervals import zone_of
-    from openami.app.commands.vee_run import validate_rows
-    from openami.app.commands.vee_table import read_intervals, read_registers
+    from openami.app.commands.vee_run import Place, validate_meter
+    from openami.app.commands.vee_table import read_intervals, read_registers, read_rules_file
     from openami.contracts.channel import CHANNELS
-    from openami.contracts.quality import QualityState
     from openami.kernel.errors import MisuseError
 
     if out is not None and out.suffix.lower() not in {".csv", ".parquet"}:
         raise MisuseError(f"--out {out}: the name must end in .csv or .parquet")
+    if service not in {None, "active", "inactive", "disconnected"}:
+        raise MisuseError(f"--service {service}: one of active, inactive, disconnected")
     zone = zone_of(tz) if tz is not None else None
+    book = None if rules is None else read_rules_file(rules)
     intervals = read_intervals(file, zone=zone, unit=unit)
     reads = read_registers(registers, zone=zone) if registers is not None else {}
+    place = Place(max_power_w, service, may_feed_in, nominal_v)
     series, columns = [], []
-    for (meter, channel), rows in intervals.items():
-        if not rows.at_s:
-            continue
+    for meter in dict.fromkeys(meter for meter, _ in intervals):
+        rows = {c: r for (m, c), r in intervals.items() if m == meter}
         # A file of one unnamed meter goes with the reads of the one meter that has any.
-        own = reads.get((meter, channel)) or (_only(reads, channel) if not meter else None)
-        found = validate_rows(rows, own, zone=zone or zone_of("UTC"), max_power_w=max_power_w)
-        name = CHANNELS[channel].name
-        series.append(
-            {
-                "meter": meter,
-                "channel": name,
-                "intervals": found.hi - found.lo,
-                "estimated": found.count_of(QualityState.ESTIMATED),
-                "missing": found.count_of(QualityState.MISSING),
-                "total_wh": found.wh(int(found.outcome.values[0, found.lo : found.hi].sum())),
-                "findings": found.findings(),
-            }
-        )
-        if out is not None:
-            columns.append((meter, name, found.rows()))
+        own = {c: r for c in rows if (r := reads.get((meter, c)) or (_only(reads, c) if not meter else None))}
+        for channel, found in validate_meter(rows, own, zone=zone or zone_of("UTC"), place=place, book=book).items():
+            series.append(_document(meter, channel, found))
+            if out is not None and CHANNELS[channel].is_energy:
+                columns.append((meter, CHANNELS[channel].name, found.rows()))
     if out is not None:
         _write(out, columns)
     return {"series": series}
+
+
+def _document(meter: str, channel: Any, found: Any) -> dict[str, Any]:
+    """Return one series of the document; an average has no total."""
+    from openami.contracts.channel import CHANNELS
+    from openami.contracts.quality import QualityState
+
+    spec = CHANNELS[channel]
+    return {
+        "meter": meter,
+        "channel": spec.name,
+        "intervals": found.hi - found.lo,
+        "estimated": found.count_of(QualityState.ESTIMATED),
+        "missing": found.count_of(QualityState.MISSING),
+        "total_wh": found.wh(int(found.outcome.values[0, found.lo : found.hi].sum())) if spec.is_energy else None,
+        "findings": found.findings(),
+    }
 
 
 def _only(reads: dict[Any, Any], channel: Any) -> Any:

@@ -1,8 +1,9 @@
-"""What ``openami vee`` does with its tables: the same kernel as the platform, one series at a time. No I/O."""
+"""What ``openami vee`` does with its tables: the same kernel as the platform, one meter at a time. No I/O."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -10,19 +11,23 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from openami.app.commands.vee_table import Rows
+from openami.contracts.channel import CHANNELS, Channel
 from openami.contracts.quality import Method, QualityState
 from openami.kernel.time import instant_from_epoch_s, local_date
 from openami.mdm.importing import FileRefusedError
 from openami.mdm.vee.brackets import Brackets, Chains, Reads, RegisterFault, brackets_of
-from openami.mdm.vee.grid import DAY_S, I64, Grid, grid_of
+from openami.mdm.vee.grid import BOOLS, DAY_S, I64, Grid, grid_of
 from openami.mdm.vee.kernel import validated
-from openami.mdm.vee.matrix import placed
+from openami.mdm.vee.matrix import Matrix, placed
 from openami.mdm.vee.outcome import Coverage, Outcome, Statement
-from openami.mdm.vee.rules import statements_of
+from openami.mdm.vee.rules.seen import Places, Surroundings
+from openami.mdm.vee.ruleset import RuleBook
 
 MAX_PLACES = 6
 """Counts go down to a micro-watt-hour: what a file says is kept to the digit."""
 MAX_COLUMNS = 4_000_000
+MAX_AVERAGE = 10_000_000
+"""No average is held to the service's power."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -85,47 +90,134 @@ class Validated:
         }
 
 
-def validate_rows(rows: Rows, registers: Rows | None, *, zone: ZoneInfo, max_power_w: int) -> Validated:
-    """Validate one series.
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What the caller knows of the place; None says nothing, and no rule speaks of it.
 
     Args:
-        rows: its intervals.
-        registers: its register reads, or None.
-        zone: of its local days.
         max_power_w: the most that the service can carry [W].
+        service: ``active``, ``inactive`` or ``disconnected``.
+        may_feed_in: whether an interconnection is approved.
+        nominal_v: nominal voltage [V].
+    """
+
+    max_power_w: int
+    service: str | None = None
+    may_feed_in: bool | None = None
+    nominal_v: int | None = None
+
+    def on(self, days: int) -> Places:
+        """Return it as one row of so many days."""
+
+        def every(said: bool | None) -> BOOLS | None:
+            return None if said is None else np.full((1, days), said)
+
+        return Places(
+            is_inactive=every(None if self.service is None else self.service == "inactive"),
+            is_disconnected=every(None if self.service is None else self.service == "disconnected"),
+            may_feed_in=every(self.may_feed_in),
+            nominal_dv=None if self.nominal_v is None else np.array([self.nominal_v * 10]),
+        )
+
+
+def validate_meter(
+    channels: Mapping[Channel, Rows],
+    registers: Mapping[Channel, Rows],
+    *,
+    zone: ZoneInfo,
+    place: Place,
+    book: RuleBook | None = None,
+) -> dict[Channel, Validated]:
+    """Validate the channels of one meter, each with the days before it and the other channels in sight.
+
+    Args:
+        channels: interval rows.
+        registers: register reads by channel.
+        zone: of the local days.
+        place: what is known of the place.
+        book: which rules hold; None for those that the package ships.
 
     Raises:
         FileRefusedError: no interval length that divides a day, or a span that no file should have.
     """
-    interval_s = _interval(rows.at_s)
-    reads = registers or Rows()
-    places = _places(rows.value + reads.value)
-    instants = [*rows.at_s, *(s + interval_s for s in rows.at_s), *reads.at_s]
-    first_s, last_s = min(instants), max(instants)
-    if (last_s - first_s) // interval_s > MAX_COLUMNS:
-        raise FileRefusedError(0, f"the times span more than {MAX_COLUMNS} intervals: is one of them wrong?")
-    first, last = (local_date(instant_from_epoch_s(s), zone) for s in (first_s, last_s - 1))
-    grid = grid_of(zone, first, last, interval_s)
-    n = len(rows.at_s)
-    matrix = placed(
-        grid,
-        1,
-        row=np.zeros(n, np.int64),
-        start_s=np.array(rows.at_s, dtype=np.int64),
-        value=_counts(rows.value, places),
-        quality=np.array(rows.quality, dtype=np.uint16),
-    )
-    lo, hi = (int(grid.floor_column(np.array([s]))[0]) for s in (first_s, last_s - 1))
+    series = {c: _series(c, rows, registers.get(c) or Rows()) for c, rows in channels.items() if rows.at_s}
+    found: dict[Channel, Validated] = {}
+    for interval_s in {s.interval_s for s in series.values()}:
+        mine = {c: s for c, s in series.items() if s.interval_s == interval_s}
+        first_s, last_s = min(s.first_s for s in mine.values()), max(s.last_s for s in mine.values())
+        if (last_s - first_s) // interval_s > MAX_COLUMNS:
+            raise FileRefusedError(0, f"the times span more than {MAX_COLUMNS} intervals: is one of them wrong?")
+        first, last = (local_date(instant_from_epoch_s(s), zone) for s in (first_s, last_s - 1))
+        grid = grid_of(zone, first, last, interval_s)
+        matrices = {c: s.matrix(grid) for c, s in mine.items()}
+        for channel, one in mine.items():
+            around = Surroundings(
+                channel=channel,
+                counts_per_unit=10**one.places,
+                siblings={
+                    c: _alike(m, c, mine[c].places - one.places) for c, m in matrices.items() if c is not channel
+                },
+                places=place.on(grid.days),
+            )
+            found[channel] = _validated(grid, one, matrices[channel], around, place.max_power_w, book)
+    return found
+
+
+def _validated(
+    grid: Grid, one: _Series, matrix: Matrix, around: Surroundings, max_power_w: int, book: RuleBook | None
+) -> Validated:
+    lo, hi = (int(grid.floor_column(np.array([s]))[0]) for s in (one.first_s, one.last_s - 1))
     touched = np.zeros((1, grid.columns), bool)
     touched[0, lo : hi + 1] = True
-    coverage = Coverage(touched, touched)
-    brackets, faults = _brackets(grid, reads, places, max_power_w)
-    limit = np.array([-(-max_power_w * interval_s // 3600) * 10**places])
-    outcome = validated(grid, matrix, coverage=coverage, brackets=brackets, limit=limit)
-    statements = statements_of(
-        grid, matrix, outcome, coverage=coverage, limit=limit, faults=faults, wanted=np.ones((1, grid.days), bool)
-    )
-    return Validated(grid, lo, hi + 1, places, outcome, statements)
+    coverage, is_energy = Coverage(touched, touched), CHANNELS[around.channel].is_energy
+    brackets, faults = _brackets(grid, one.reads, one.places, max_power_w)
+    most = -(-max_power_w * grid.interval_s // 3600) * 10**one.places if is_energy else MAX_AVERAGE
+    wanted = np.zeros((1, grid.days), bool)
+    wanted[0, int(grid.day_of[lo]) : int(grid.day_of[hi]) + 1] = True
+    outcome = validated(
+        grid, matrix, coverage=coverage, brackets=brackets, limit=np.array([most]), is_energy=is_energy,
+        around=replace(around, wanted=wanted, faults=faults), book=book,
+    )  # fmt: skip
+    return Validated(grid, lo, hi + 1, one.places, outcome, outcome.statements)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Series:
+    """Rows of one channel with what is read off them; ``last_s`` is the end of the last interval or read."""
+
+    rows: Rows
+    reads: Rows
+    interval_s: int
+    places: int
+    first_s: int
+    last_s: int
+
+    def matrix(self, grid: Grid) -> Matrix:
+        """Lay the rows out."""
+        return placed(
+            grid,
+            1,
+            row=np.zeros(len(self.rows.at_s), np.int64),
+            start_s=np.array(self.rows.at_s, dtype=np.int64),
+            value=_counts(self.rows.value, self.places),
+            quality=np.array(self.rows.quality, dtype=np.uint16),
+        )
+
+
+def _series(channel: Channel, rows: Rows, reads: Rows) -> _Series:
+    interval_s = _interval(rows.at_s)
+    # An average is kept in the counts of its channel: tenths of a volt.
+    spec = CHANNELS[channel]
+    places = _places(rows.value + reads.value) if spec.is_energy else -spec.power_of_ten
+    instants = [*rows.at_s, *(s + interval_s for s in rows.at_s), *reads.at_s]
+    return _Series(rows, reads, interval_s, places, min(instants), max(instants))
+
+
+def _alike(matrix: Matrix, channel: Channel, more_places: int) -> Matrix:
+    """Return a sibling of energy in the counts of the series that looks at it."""
+    if not more_places or not CHANNELS[channel].is_energy:
+        return matrix
+    return replace(matrix, values=np.rint(matrix.values / 10.0**more_places).astype(np.int64))
 
 
 def _interval(at_s: list[int]) -> int:

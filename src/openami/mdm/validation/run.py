@@ -41,7 +41,7 @@ from openami.mdm.vee.history import DIGEST_DAYS, History, remembered
 from openami.mdm.vee.kernel import validated
 from openami.mdm.vee.outcome import Coverage, Outcome
 from openami.mdm.vee.profile import DayDigests, digests_at, profiles
-from openami.mdm.vee.rules import statements_of
+from openami.mdm.vee.rules.seen import Surroundings
 from openami.security.access.scope import Purpose, Scope, system_scope
 
 POINTS_AT_ONCE = 500
@@ -167,12 +167,14 @@ class Validation:
         latest = await self._store.days(self._scope, points, stamp.channel, span.first, span.last)
         is_energy = CHANNELS[stamp.channel].is_energy
         # A gap that wants like days wants the wide window, so here none are looked for.
-        outcome = _validate(grid, inputs, is_energy=is_energy, with_like_days=False)
-        rows = _worth_writing(inputs, stamp.channel, latest)
         wanted = _wanted(grid, inputs, span.first, span.last)
+        memory = await self._history(points, stamp.channel, span.first)
+        around = _around(grid, inputs, stamp.channel, wanted, memory, span.first)
+        outcome = _validate(grid, inputs, around, with_like_days=False)
+        rows = _worth_writing(inputs, stamp.channel, latest)
         wide = _needs_wide(grid, inputs, outcome, span) & rows if is_energy else np.zeros(len(points), bool)
         narrow = wanted & (rows & ~wide)[:, None]
-        report = await self._write(grid, inputs, outcome, narrow, latest, stamp, first=span.first)
+        report = await self._write(grid, inputs, outcome, narrow, latest, stamp, memory=memory, first=span.first)
         if wide.any():
             report += await self._run_wide(replace(span, points=_at(points, wide)), stamp)
         return report
@@ -212,7 +214,6 @@ class Validation:
             inside[row, grid.index_of(a) : grid.index_of(b) + 1] = True
         inputs = _confined(await self._load(grid, points, own, stamp), grid, inside)
         latest = await self._store.days(self._scope, points, stamp.channel, first, last)
-        outcome = _validate(grid, inputs, is_energy=True)
         wanted = _wanted(grid, inputs, span.first, span.last)
         # Outside the asked days only what had a version is run again: the rest has its first run to come.
         row_of = {point.bytes: row for row, point in enumerate(points)}
@@ -220,7 +221,9 @@ class Validation:
         for point, number in zip(latest.service_point_id.tolist(), latest.local_day.tolist(), strict=True):
             wanted[row_of[bytes(point)], number - base] = True
         wanted &= inside & inputs.has_data[:, None]
-        return await self._write(grid, inputs, outcome, wanted, latest, stamp, first=first)
+        memory = await self._history(points, stamp.channel, first)
+        outcome = _validate(grid, inputs, _around(grid, inputs, stamp.channel, wanted, memory, first))
+        return await self._write(grid, inputs, outcome, wanted, latest, stamp, memory=memory, first=first)
 
     async def _history(self, points: Sequence[UUID], channel: Channel, before: date) -> History | None:
         """Return what is remembered of the weeks before a day; of averages nothing is."""
@@ -311,6 +314,7 @@ class Validation:
         latest: DayTable,
         stamp: Stamp,
         *,
+        memory: History | None,
         first: date,
     ) -> RunReport:
         """Write changed days, from a first one on, and what the rules say about them."""
@@ -319,10 +323,9 @@ class Validation:
         same = unchanged_versions(grid, inputs.points, wanted, latest=latest, changed=changed)
         if not changed and not same:
             return RunReport()
-        statements = statements_of(
-            grid, inputs.matrix, outcome, coverage=inputs.coverage, limit=inputs.limit, faults=inputs.faults,
-            wanted=wanted, is_energy=CHANNELS[stamp.channel].is_energy,
-        )  # fmt: skip
+        statements = [
+            s for s in outcome.statements if wanted[s.row, grid.day_of[s.lo] : grid.day_of[s.hi - 1] + 1].any()
+        ]
         findings = findings_of(grid, inputs.points, unanswered(inputs, statements), changed | same, stamp)
         report = RunReport()
         if same:
@@ -332,8 +335,7 @@ class Validation:
             keys = _keys(inputs.points, changed, stamp.channel)
             await self._book.keep_findings(keys, fresh, at=stamp.known_at)
             token = f"vee-{stamp.run_id}-{int(stamp.channel)}-{keys[0][0]}-{keys[0][2]}-{len(keys)}"
-            history = await self._history(inputs.points, stamp.channel, first)
-            digests = _digests(grid, outcome, row, day, history=history, first=first)
+            digests = _digests(grid, outcome, row, day, history=memory, first=first)
             await self._store.write_days(days, token=token, digests=digests)
             report += RunReport(len(days), len(fresh), tuple(ChangedDay(*key) for key in keys if key[3] > 1))
         return report
@@ -382,16 +384,17 @@ def _at(points: Sequence[UUID], mask: BOOLS) -> tuple[UUID, ...]:
     return tuple(p for p, here in zip(points, mask.tolist(), strict=True) if here)
 
 
-def _validate(grid: Grid, inputs: Inputs, *, is_energy: bool, with_like_days: bool = True) -> Outcome:
+def _validate(grid: Grid, inputs: Inputs, around: Surroundings, *, with_like_days: bool = True) -> Outcome:
     return validated(
         grid,
         inputs.matrix,
         coverage=inputs.coverage,
         brackets=inputs.brackets,
         limit=inputs.limit,
-        is_energy=is_energy,
+        is_energy=CHANNELS[around.channel].is_energy,
         with_like_days=with_like_days,
         decided=inputs.decided,
+        around=around,
     )
 
 
@@ -404,6 +407,16 @@ def _digests(
     memory = remembered(grid, outcome.values, outcome.quality)
     hours = profiles(grid, history.profile, outcome.values, memory, first=grid.index_of(first))
     return digests_at(row, day, memory, hours)
+
+
+def _around(
+    grid: Grid, inputs: Inputs, channel: Channel, wanted: BOOLS, memory: History | None, first: date
+) -> Surroundings:
+    """Return what rules see besides the readings."""
+    return Surroundings(
+        channel=channel, wanted=wanted, history=memory, first=0 if memory is None else grid.index_of(first),
+        faults=inputs.faults,
+    )  # fmt: skip
 
 
 def _wanted(grid: Grid, inputs: Inputs, first: date, last: date) -> BOOLS:

@@ -88,23 +88,21 @@ class History:
         return np.asarray(self.state != QualityState.MISSING)
 
 
-def remembered(grid: Grid, values: I64, quality: U8, *, asked: BOOLS | None = None) -> History:
+def remembered(grid: Grid, values: I64, quality: U8, *, hung: BOOLS | None = None) -> History:
     """Return the digests of the grid's days.
 
     Args:
         grid: the columns.
         values: (S, N) counts.
         quality: (S, N) states.
-        asked: (S, N) cells that belong to a day of the series; None for all. A day without one is no day.
+        hung: (S, N) cells in which a meter hung; None for all. A day on which it did not hang throughout is no day.
     """
     at = grid.day_at[:-1]
     # Mostly a whole day of actual values: the worst is found without looking up the rank of each.
     rank = _RANK[quality] if quality.any() else quality
-    if asked is not None:
-        rank = np.where(asked, rank, 0)
     state = _BY_RANK[np.maximum.reduceat(rank, at, axis=1)]
-    if asked is not None:
-        state = np.where(np.logical_or.reduceat(asked, at, axis=1), state, np.uint8(QualityState.MISSING))
+    if hung is not None:
+        state = np.where(np.logical_and.reduceat(hung, at, axis=1), state, np.uint8(QualityState.MISSING))
     is_known = state != QualityState.MISSING
     base, profile = _hours(grid, values, is_known)
     return History(

@@ -18,8 +18,12 @@ from openami.mdm.vee.fill import fill
 from openami.mdm.vee.grid import I64, Grid
 from openami.mdm.vee.matrix import Matrix
 from openami.mdm.vee.outcome import Coverage, Outcome
+from openami.mdm.vee.rules.judge import judge, strictness_of
+from openami.mdm.vee.rules.rule import group_of
 from openami.mdm.vee.rules.screen import believed, measured
+from openami.mdm.vee.rules.seen import Surroundings, seen_of
 from openami.mdm.vee.rules.sums import check_sums
+from openami.mdm.vee.ruleset import RuleBook
 
 
 def validated(
@@ -34,6 +38,8 @@ def validated(
     decided: Decided | None = None,
     references: References = NO_REFERENCES,
     method_order: Sequence[Step] = DEFAULT_ORDER,
+    around: Surroundings | None = None,
+    book: RuleBook | None = None,
 ) -> Outcome:
     """Validate and, for energy, estimate.
 
@@ -48,22 +54,28 @@ def validated(
         decided: what people decided about cells; None for nothing.
         references: what estimates may refer to beside the series.
         method_order: methods of estimation, first to last.
+        around: what is known besides: the channel, the days before, other channels, the place.
+        book: which rules hold when; None for those that the package ships.
     """
-    good = believed(matrix, coverage, limit)
+    around, book = around or Surroundings(), book or RuleBook()
+    good = believed(matrix, coverage, limit, strictness_of(grid, group_of(around.channel), book))
     values = np.where(good, matrix.values, 0)
     quality, method = measured(matrix, good, values)
     if decided is not None:
         good = decided.apply(matrix, coverage, good, values, quality, method)
     outcome = Outcome(values, quality, method, values.copy(), values.copy(), matrix.present & ~good, [])
-    if not is_energy:
-        return outcome
-    check_sums(outcome, good, brackets, coverage)
-    missing = coverage.touched & ~good
-    if missing.any():
-        fill(
-            grid, matrix, outcome, good, missing, brackets, limit,
-            with_like_days=with_like_days, references=references, method_order=method_order,
-        )  # fmt: skip
+    if is_energy:
+        check_sums(outcome, good, brackets, coverage)
+        missing = coverage.touched & ~good
+        if missing.any():
+            fill(
+                grid, matrix, outcome, good, missing, brackets, limit,
+                with_like_days=with_like_days, references=references, method_order=method_order,
+            )  # fmt: skip
+    wanted = np.ones((len(values), grid.days), bool) if around.wanted is None else around.wanted
+    seen = seen_of(grid, matrix, coverage, brackets, limit, outcome, around, wanted)
+    # Rules see the sums that the kernel raised; what they say of them takes their place.
+    outcome.statements[:] = judge(seen, book, wanted)
     if decided is not None:
         decided.settle(outcome)
     return outcome

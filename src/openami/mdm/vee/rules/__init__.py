@@ -1,5 +1,1 @@
-"""Rules: what is said about readings, one module a family."""
-
-from openami.mdm.vee.rules.reading import statements_of
-
-__all__ = ["statements_of"]
+"""Rules: what is said about readings. One module a family; the catalog lists them, the judge asks them."""

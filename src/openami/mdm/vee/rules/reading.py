@@ -1,8 +1,7 @@
-"""The rules that look at readings: missing, interval count, duplicate, conflict, negative, out of range, flagged.
+"""Rules that look at single readings: missing, negative, out of range, flagged, duplicate, conflict, count, size.
 
-Each gives statements about runs of columns, cut at local midnights, so that every statement belongs to one local day.
-Rules are pure and independent; the sum check is made with the filling that it guards, in
-:mod:`openami.mdm.vee.rules.sums`.
+Sources: CPUC D.98-12-080 Attachment VEE (pulse overflow, test mode, interval count, clock); Oracle Utilities MDM (Raise
+Missing Quantity, Negative Consumption Check, Duplicate IMD Check, Interval Size Validation).
 """
 
 from __future__ import annotations
@@ -12,132 +11,149 @@ from collections.abc import Iterator
 import numpy as np
 
 from openami.contracts.quality import Method, QualityState, RawQuality
-from openami.mdm.vee.brackets import RegisterFault
-from openami.mdm.vee.grid import BOOLS, I64, Grid
-from openami.mdm.vee.matrix import Matrix
-from openami.mdm.vee.outcome import Coverage, Outcome, Statement
-
-MAX_RUNS = 1_000_000
-"""Most runs that one rule reports in one call: a matrix of noise must not eat the memory."""
+from openami.mdm.vee.grid import BOOLS
+from openami.mdm.vee.rules.rule import ALL, ENERGY, Evidence, Look, Rule, Spot, Thresholds
+from openami.mdm.vee.rules.runs import runs
+from openami.mdm.vee.rules.screen import INVALID, OVERFLOW, TEST_MODE
+from openami.mdm.vee.rules.seen import Seen
 
 
-def statements_of(
-    grid: Grid,
-    matrix: Matrix,
-    outcome: Outcome,
-    *,
-    coverage: Coverage,
-    limit: I64,
-    faults: list[RegisterFault],
-    wanted: BOOLS,
-    is_energy: bool = True,
-) -> list[Statement]:
-    """Return what all rules say about the wanted days.
-
-    Missing averages are plain in the day's states and have no finding: what was lost with them has one on energy.
-
-    Args:
-        grid: the columns.
-        matrix: raw readings.
-        outcome: what the kernel made of them.
-        coverage: where a meter hung.
-        limit: (S,) the most an interval can hold.
-        faults: registers that cannot be.
-        wanted: (S, D) days that are asked about.
-        is_energy: False for an average such as voltage.
-    """
-    asked = wanted[:, grid.day_of]
-    bad = outcome.refused & coverage.whole & asked
-    found = list(_missing(grid, outcome, coverage.touched & ~_believed(outcome) & asked)) if is_energy else []
-    if bad.any():
-        over = bad & (matrix.values > limit[:, None])
-        for rule, mask in (
-            ("negative", bad & (matrix.values < 0)),
-            ("out_of_range", over),
-            ("flagged_invalid", bad & (matrix.values >= 0) & ~over),
-        ):
-            found += _by_value(grid, matrix, mask, rule, limit)
-    for rule, mask, is_failure in (
-        ("duplicate", matrix.duplicated & asked, False),
-        ("conflict", matrix.conflicting & asked, True),
-    ):
-        for row, lo, hi in _runs(grid, mask) if mask.any() else ():
-            found.append(Statement(row, lo, hi, rule, is_failure=is_failure, evidence={"intervals": hi - lo}))
-    found += _interval_count(grid, matrix, coverage, wanted)
-    found += [s for s in outcome.statements if wanted[s.row, grid.day_of[s.lo] : grid.day_of[s.hi - 1] + 1].any()]
-    found += [_register(f) for f in faults if f.hi > f.lo and wanted[f.row, grid.day_of[f.hi - 1]]]
-    return found
-
-
-def _believed(outcome: Outcome) -> BOOLS:
-    """Return cells that were read and believed, or that a person filled in."""
-    known = (outcome.method == Method.MEASURED) | (outcome.method == Method.MANUAL)
-    return np.asarray(known | _read_zero(outcome))
-
-
-def _read_zero(outcome: Outcome) -> BOOLS:
-    return np.asarray((outcome.method == Method.POWER_FAIL_ZERO) & (outcome.quality == QualityState.OUTAGE_ZERO))
-
-
-def _missing(grid: Grid, outcome: Outcome, mask: BOOLS) -> Iterator[Statement]:
-    for row, lo, hi in _runs(grid, mask):
-        states = outcome.quality[row, lo:hi]
+def _missing(seen: Seen, _: Thresholds, wanted: BOOLS) -> Iterator[Spot]:
+    out, asked = seen.outcome, wanted[:, seen.grid.day_of]
+    read_zero = (out.method == Method.POWER_FAIL_ZERO) & (out.quality == QualityState.OUTAGE_ZERO)
+    known = (out.method == Method.MEASURED) | (out.method == Method.MANUAL) | read_zero
+    for row, lo, hi in runs(seen.grid, seen.coverage.touched & ~known & asked):
+        states = out.quality[row, lo:hi]
         open_count = int(np.count_nonzero(states == QualityState.MISSING))
-        evidence: dict[str, int | float | str] = {
+        evidence: Evidence = {
             "intervals": hi - lo,
             "estimated": hi - lo - open_count,
-            "estimated_wh": int(outcome.values[row, lo:hi].sum()),
-            "method": Method(int(outcome.method[row, lo])).name.lower(),
+            "estimated_wh": int(out.values[row, lo:hi].sum()),
+            "method": Method(int(out.method[row, lo])).name.lower(),
         }
-        yield Statement(row, lo, hi, "missing", is_failure=open_count > 0, evidence=evidence)
+        yield Spot(row, lo, hi, evidence, is_mild=open_count == 0)
 
 
-def _by_value(grid: Grid, matrix: Matrix, mask: BOOLS, rule: str, limit: I64) -> Iterator[Statement]:
-    for row, lo, hi in _runs(grid, mask):
-        span = matrix.values[row, lo:hi]
-        evidence: dict[str, int | float | str] = {"intervals": hi - lo, "limit_wh": int(limit[row])}
-        if rule == "flagged_invalid":
-            flags = int(np.bitwise_or.reduce(matrix.flags[row, lo:hi]))
-            evidence = {"intervals": hi - lo, "flags": RawQuality(flags).name or str(flags)}
-        else:
-            evidence["worst_wh"] = int(span.min() if rule == "negative" else span.max())
-        yield Statement(row, lo, hi, rule, is_failure=True, evidence=evidence)
+def _came(seen: Seen, wanted: BOOLS) -> BOOLS:
+    """Return readings of wanted days from a meter that hung there, but for those that a person found true."""
+    found_true = (seen.outcome.quality == QualityState.VERIFIED) & (seen.outcome.method == Method.MEASURED)
+    return np.asarray(seen.matrix.present & seen.coverage.whole & ~found_true & wanted[:, seen.grid.day_of])
 
 
-def _interval_count(grid: Grid, matrix: Matrix, coverage: Coverage, wanted: BOOLS) -> Iterator[Statement]:
-    """State each wanted day whose count of readings is not its elapsed time over the interval length.
+def _negative(seen: Seen, _: Thresholds, wanted: BOOLS) -> Iterator[Spot]:
+    below = seen.matrix.values < 0
+    if not below.any():
+        return
+    for row, lo, hi in runs(seen.grid, below & _came(seen, wanted)):
+        worst = int(seen.matrix.values[row, lo:hi].min())
+        yield Spot(row, lo, hi, {"intervals": hi - lo, "worst_wh": worst})
+
+
+def _out_of_range(seen: Seen, _: Thresholds, wanted: BOOLS) -> Iterator[Spot]:
+    beyond = seen.matrix.values > seen.limit[:, None]
+    if not beyond.any():
+        return
+    for row, lo, hi in runs(seen.grid, beyond & _came(seen, wanted)):
+        worst = int(seen.matrix.values[row, lo:hi].max())
+        yield Spot(row, lo, hi, {"intervals": hi - lo, "limit_wh": int(seen.limit[row]), "worst_wh": worst})
+
+
+def _flagged(bits: int) -> Look:
+    """Return a rule about readings with any of these raw quality bits."""
+
+    def look(seen: Seen, _: Thresholds, wanted: BOOLS) -> Iterator[Spot]:
+        if not seen.matrix.flags.any():
+            return
+        for row, lo, hi in runs(seen.grid, ((seen.matrix.flags & bits) != 0) & _came(seen, wanted)):
+            flags = int(np.bitwise_or.reduce(seen.matrix.flags[row, lo:hi]))
+            yield Spot(row, lo, hi, {"intervals": hi - lo, "flags": RawQuality(flags).name or str(flags)})
+
+    return look
+
+
+def _duplicate(seen: Seen, _: Thresholds, wanted: BOOLS) -> Iterator[Spot]:
+    if seen.matrix.duplicated.any():
+        for row, lo, hi in runs(seen.grid, seen.matrix.duplicated & wanted[:, seen.grid.day_of]):
+            yield Spot(row, lo, hi, {"intervals": hi - lo})
+
+
+def _conflict(seen: Seen, _: Thresholds, wanted: BOOLS) -> Iterator[Spot]:
+    if seen.matrix.conflicting.any():
+        for row, lo, hi in runs(seen.grid, seen.matrix.conflicting & wanted[:, seen.grid.day_of]):
+            yield Spot(row, lo, hi, {"intervals": hi - lo})
+
+
+def _count(seen: Seen, _: Thresholds, wanted: BOOLS) -> Iterator[Spot]:
+    """State each day whose count of readings is not its elapsed time over the interval length.
 
     What is plainly missing has its own statement; this one is for readings that lie on no interval.
     """
-    astray = wanted & (matrix.off_grid > 0)
-    if not astray.any():
-        return
-    at = grid.day_at[:-1]
-    received = np.add.reduceat(matrix.present & coverage.whole, at, axis=1, dtype=np.int64) + matrix.off_grid
-    expected = np.add.reduceat(coverage.whole, at, axis=1, dtype=np.int64)
+    astray = wanted & (seen.matrix.off_grid > 0)
     for row, day in zip(*(a.tolist() for a in np.nonzero(astray)), strict=True):
-        evidence: dict[str, int | float | str] = {
-            "received": int(received[row, day]),
-            "expected": int(expected[row, day]),
-            "off_grid": int(matrix.off_grid[row, day]),
-        }
-        lo, hi = int(grid.day_at[day]), int(grid.day_at[day + 1])
-        yield Statement(row, lo, hi, "interval_count", is_failure=False, evidence=evidence)
+        lo, hi = int(seen.grid.day_at[day]), int(seen.grid.day_at[day + 1])
+        whole, off = seen.coverage.whole[row, lo:hi], int(seen.matrix.off_grid[row, day])
+        received = int(np.count_nonzero(seen.matrix.present[row, lo:hi] & whole)) + off
+        evidence: Evidence = {"received": received, "expected": int(np.count_nonzero(whole)), "off_grid": off}
+        yield Spot(row, lo, hi, evidence)
 
 
-def _register(fault: RegisterFault) -> Statement:
-    evidence: dict[str, int | float | str] = {"earlier_wh": fault.earlier_value, "register_wh": fault.value}
-    return Statement(fault.row, fault.lo, fault.hi, fault.rule, is_failure=True, evidence=evidence)
+def _size(seen: Seen, _: Thresholds, wanted: BOOLS) -> Iterator[Spot]:
+    """State each day whose readings come in one regular step that is a multiple of the interval."""
+    at = seen.grid.day_at
+    count = np.add.reduceat(seen.matrix.present, at[:-1], axis=1, dtype=np.int64)
+    few = wanted & (count >= 2) & (count * 2 <= np.diff(at))
+    for row, day in zip(*(a.tolist() for a in np.nonzero(few)), strict=True):
+        lo, hi = int(at[day]), int(at[day + 1])
+        column = np.flatnonzero(seen.matrix.present[row, lo:hi])
+        steps = np.unique(np.diff(column))
+        if len(steps) == 1 and steps[0] > 1 and len(column) * int(steps[0]) >= hi - lo - int(steps[0]):
+            length = int(steps[0]) * seen.grid.interval_s
+            yield Spot(row, lo, hi, {"interval_s": length, "expected_s": seen.grid.interval_s})
 
 
-def _runs(grid: Grid, mask: BOOLS) -> Iterator[tuple[int, int, int]]:
-    """Yield (row, lo, hi) of each run of true cells within one local day."""
-    row, column = np.nonzero(mask)
-    if not len(row):
-        return
-    fresh = np.ones(len(row), bool)
-    fresh[1:] = (row[1:] != row[:-1]) | (column[1:] != column[:-1] + 1)
-    fresh[1:] |= grid.day_of[column[1:]] != grid.day_of[column[:-1]]
-    first = np.flatnonzero(fresh)[:MAX_RUNS]
-    last = np.append(np.flatnonzero(fresh)[1:], len(row))[:MAX_RUNS] - 1
-    yield from zip(row[first].tolist(), column[first].tolist(), (column[last] + 1).tolist(), strict=True)
+RULES = (
+    Rule("missing", "Intervals did not come; they are estimated, or stay open.", ENERGY, _missing),
+    Rule("negative", "A measured quantity is below zero.", ALL, _negative, is_about_cells=True, does_refuse=True),
+    Rule(
+        "out_of_range",
+        "More than the service and the meter can carry.",
+        ALL,
+        _out_of_range,
+        is_about_cells=True,
+        does_refuse=True,
+    ),
+    Rule(
+        "flagged_invalid",
+        "The meter itself says that the value is not to be used.",
+        ALL,
+        _flagged(INVALID),
+        is_about_cells=True,
+        does_refuse=True,
+    ),
+    Rule(
+        "overflow",
+        "The recorder's pulse counter ran over in the interval.",
+        ALL,
+        _flagged(OVERFLOW),
+        is_about_cells=True,
+        does_refuse=True,
+    ),
+    Rule(
+        "test_mode",
+        "The interval was taken in test mode.",
+        ALL,
+        _flagged(TEST_MODE),
+        is_about_cells=True,
+        does_refuse=True,
+    ),
+    Rule("duplicate", "The same reading came more than once.", ALL, _duplicate),
+    Rule("conflict", "Readings of one interval differ.", ALL, _conflict),
+    Rule("interval_count", "Readings lie on no interval of the day.", ALL, _count),
+    Rule("interval_size", "Readings come in a longer step than the meter was set to.", ALL, _size),
+    Rule(
+        "clock_flagged",
+        "The meter's clock was not valid.",
+        ALL,
+        _flagged(RawQuality.CLOCK_INVALID),
+    ),
+)

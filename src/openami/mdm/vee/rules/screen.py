@@ -2,27 +2,57 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
+import numpy.typing as npt
 
 from openami.contracts.quality import Method, QualityState, RawQuality
 from openami.mdm.vee.grid import BOOLS, I64
 from openami.mdm.vee.matrix import Matrix
 from openami.mdm.vee.outcome import U8, Coverage
 
-UNUSABLE = int(RawQuality.CRITICAL_ERROR | RawQuality.DATA_NOT_VALID)
+INVALID = int(RawQuality.CRITICAL_ERROR | RawQuality.DATA_NOT_VALID)
 """Bits with which the meter itself says that a value must not be used."""
+OVERFLOW = int(RawQuality.OVERFLOW)
+TEST_MODE = int(RawQuality.TEST_MODE)
 
 
-def believed(matrix: Matrix, coverage: Coverage, limit: I64) -> BOOLS:
+@dataclass(frozen=True, slots=True, eq=False)
+class Strictness:
+    """What is refused on each of N columns: where a rule is not set to fail, its readings are believed.
+
+    Args:
+        bits: (N,) raw quality bits that refuse a reading.
+        negative, beyond: (N,) whether readings below zero, or above the limit, are refused.
+    """
+
+    bits: npt.NDArray[np.uint16]
+    negative: BOOLS
+    beyond: BOOLS
+
+    @classmethod
+    def full(cls, columns: int) -> Strictness:
+        """Return that everything is refused that can be."""
+        every = np.ones(columns, bool)
+        return cls(np.full(columns, INVALID | OVERFLOW | TEST_MODE, np.uint16), every, every)
+
+
+def believed(matrix: Matrix, coverage: Coverage, limit: I64, strictness: Strictness) -> BOOLS:
     """Return the readings (S, N) that came from a meter that hung there, unflagged and possible.
 
     Args:
         matrix: raw readings.
         coverage: where a meter hung.
         limit: (S,) the most an interval can hold.
+        strictness: what is refused.
     """
-    usable = matrix.present & coverage.whole & ((matrix.flags & UNUSABLE) == 0)
-    return np.asarray(usable & (matrix.values >= 0) & (matrix.values <= limit[:, None]))
+    good = matrix.present & coverage.whole
+    if matrix.flags.any():
+        good &= (matrix.flags & strictness.bits) == 0
+    good &= (matrix.values >= 0) | ~strictness.negative
+    good &= (matrix.values <= limit[:, None]) | ~strictness.beyond
+    return np.asarray(good)
 
 
 def measured(matrix: Matrix, good: BOOLS, values: I64) -> tuple[U8, U8]:

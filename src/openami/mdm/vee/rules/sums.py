@@ -5,13 +5,16 @@ Source: CPUC D.98-12-080 Attachment VEE, section A, sum check; EEI Uniform Busin
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import numpy.typing as npt
 
-from openami.contracts.quality import QualityState
 from openami.mdm.vee.brackets import Brackets
 from openami.mdm.vee.grid import BOOLS, I64
 from openami.mdm.vee.outcome import Coverage, Outcome, Statement
+from openami.mdm.vee.rules.rule import ENERGY, Rule, Spot, Thresholds
+from openami.mdm.vee.rules.seen import Seen
 
 
 def check_sums(outcome: Outcome, good: BOOLS, brackets: Brackets, coverage: Coverage) -> None:
@@ -23,8 +26,6 @@ def check_sums(outcome: Outcome, good: BOOLS, brackets: Brackets, coverage: Cove
     residual = brackets.energy - found
     for b in np.flatnonzero((holes == 0) & (np.abs(residual) > brackets.tolerance)).tolist():
         raise_residual(outcome, brackets, b, int(residual[b]))
-        span = outcome.quality[brackets.row[b], brackets.lo[b] : brackets.hi[b]]
-        span[span == QualityState.ACTUAL] = QualityState.QUESTIONABLE
 
 
 def raise_residual(outcome: Outcome, brackets: Brackets, b: int, residual: int) -> None:
@@ -45,3 +46,21 @@ def span_sums(cells: npt.NDArray[np.generic], brackets: Brackets) -> I64:
     columns = cells.shape[1]
     running = np.concatenate([np.zeros(1, np.int64), np.cumsum(cells.ravel(), dtype=np.int64)])
     return np.asarray(running[brackets.row * columns + brackets.hi] - running[brackets.row * columns + brackets.lo])
+
+
+def _sum_check(seen: Seen, _: Thresholds, wanted: BOOLS) -> Iterator[Spot]:
+    """Yield what the kernel raised, on the wanted days."""
+    for s in seen.outcome.statements:
+        if s.rule == "sum_check" and wanted[s.row, seen.grid.day_of[s.lo] : seen.grid.day_of[s.hi - 1] + 1].any():
+            yield Spot(s.row, s.lo, s.hi, s.evidence)
+
+
+RULES = (
+    Rule(
+        "sum_check",
+        "The intervals do not add up to what the register advanced.",
+        ENERGY,
+        _sum_check,
+        is_about_cells=True,
+    ),
+)
