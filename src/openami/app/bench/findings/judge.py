@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +15,7 @@ from openami.mdm.vee.grid import I64
 from openami.mdm.vee.kernel import validated
 from openami.mdm.vee.matrix import Matrix, placed
 from openami.mdm.vee.outcome import Coverage, Outcome
-from openami.mdm.vee.rules import statements_of
+from openami.mdm.vee.rules.seen import Places, Surroundings
 from openami.sim.faults.metering import Registers, Scene
 
 _ANY_VOLTAGE = 10_000_000
@@ -45,14 +46,14 @@ class Said:
 def judged(scene: Scene) -> list[Said]:
     """Return what the rules say about the days of the bill, on every channel."""
     said: list[Said] = []
+    matrices = {channel: _matrix(scene, channel) for channel in scene.readings}
     for channel in scene.readings:
-        said += _channel(scene, channel)
+        said += _channel(scene, channel, matrices)
     return said
 
 
-def _channel(scene: Scene, channel: Channel) -> list[Said]:
+def _channel(scene: Scene, channel: Channel, matrices: Mapping[Channel, Matrix]) -> list[Said]:
     grid, is_energy = scene.grid, CHANNELS[channel].is_energy
-    matrix = _matrix(scene, channel)
     here = np.ones((scene.count, grid.columns), bool)
     coverage = Coverage(here, here)
     if is_energy:
@@ -61,11 +62,18 @@ def _channel(scene: Scene, channel: Channel) -> list[Said]:
     else:
         brackets, faults = _no_brackets()
         limit = np.full(scene.count, _ANY_VOLTAGE, np.int64)
-    outcome = validated(grid, matrix, coverage=coverage, brackets=brackets, limit=limit, is_energy=is_energy)
     wanted = np.zeros((scene.count, grid.days), bool)
     wanted[:, HISTORY_DAYS:] = True
-    statements = statements_of(
-        grid, matrix, outcome, coverage=coverage, limit=limit, faults=faults, wanted=wanted, is_energy=is_energy
+    approved = np.repeat(scene.facts.may_return[:, None], grid.days, axis=1)
+    around = Surroundings(
+        channel=channel,
+        wanted=wanted,
+        siblings={c: m for c, m in matrices.items() if c is not channel},
+        places=Places(is_inactive=~scene.facts.is_active, may_feed_in=approved),
+        faults=faults,
+    )
+    outcome = validated(
+        grid, matrices[channel], coverage=coverage, brackets=brackets, limit=limit, is_energy=is_energy, around=around
     )
     return [
         Said(
@@ -77,7 +85,7 @@ def _channel(scene: Scene, channel: Channel) -> list[Said]:
             s.is_failure,
             s.rule == "missing" and _is_filled(outcome, s.row, s.lo, s.hi),
         )
-        for s in statements
+        for s in outcome.statements
     ]
 
 
