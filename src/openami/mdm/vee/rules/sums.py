@@ -13,7 +13,7 @@ import numpy.typing as npt
 from openami.mdm.vee.brackets import Brackets
 from openami.mdm.vee.grid import BOOLS, I64
 from openami.mdm.vee.outcome import Coverage, Outcome, Statement
-from openami.mdm.vee.rules.rule import ENERGY, Rule, Spot, Thresholds
+from openami.mdm.vee.rules.rule import ENERGY, Look, Rule, Spot, Thresholds
 from openami.mdm.vee.rules.seen import Seen
 
 
@@ -48,11 +48,15 @@ def span_sums(cells: npt.NDArray[np.generic], brackets: Brackets) -> I64:
     return np.asarray(running[brackets.row * columns + brackets.hi] - running[brackets.row * columns + brackets.lo])
 
 
-def _sum_check(seen: Seen, _: Thresholds, wanted: BOOLS) -> Iterator[Spot]:
-    """Yield what the kernel raised, on the wanted days."""
-    for s in seen.outcome.statements:
-        if s.rule == "sum_check" and wanted[s.row, seen.grid.day_of[s.lo] : seen.grid.day_of[s.hi - 1] + 1].any():
-            yield Spot(s.row, s.lo, s.hi, s.evidence)
+def _raised(rule: str) -> Look:
+    """Return a rule that takes over what the kernel itself raised while it filled and added up."""
+
+    def look(seen: Seen, _: Thresholds, wanted: BOOLS) -> Iterator[Spot]:
+        for s in seen.outcome.statements:
+            if s.rule == rule and wanted[s.row, seen.grid.day_of[s.lo] : seen.grid.day_of[s.hi - 1] + 1].any():
+                yield Spot(s.row, s.lo, s.hi, s.evidence, is_mild=not s.is_failure)
+
+    return look
 
 
 RULES = (
@@ -60,7 +64,13 @@ RULES = (
         "sum_check",
         "The intervals do not add up to what the register advanced.",
         ENERGY,
-        _sum_check,
+        _raised("sum_check"),
         is_about_cells=True,
+    ),
+    Rule(
+        "storm_hold",
+        "A gap lies in a storm that took many meters: nothing is estimated until they are heard again.",
+        ENERGY,
+        _raised("storm_hold"),
     ),
 )
