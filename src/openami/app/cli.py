@@ -58,6 +58,7 @@ _GROUPS = (
     ("registry_changes", "app", "registry", WORK),
     ("thresholds", "app", "thresholds", WORK),
     ("usage", "app", "usage", WORK),
+    ("worklist", "app", "worklist", WORK),
 )
 
 

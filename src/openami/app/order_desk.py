@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 from openami.app.desk import Act, Actor, acting
 from openami.app.engines.rooms import room_database
 from openami.app.settings import Settings, real_now
-from openami.security.access.order import LAPSE, Order, OrderSubject, good_approvals
+from openami.security.access.order import Order, OrderSubject, good_approvals, lapse_of
 from openami.security.access.policy import Kind
 from openami.security.adapters.order_postgres import PostgresOrders
 
@@ -80,6 +80,6 @@ def standing_words(order: Order) -> str:
     if not order.subject.window.holds(now):
         return "over"
     newest = max((a.made_at for a in order.approvals), default=None)
-    if newest is not None and newest + LAPSE < now:
+    if newest is not None and newest + lapse_of(order.subject.kind) < now:
         return "lapsed: order it anew"
     return "waits for a second person"

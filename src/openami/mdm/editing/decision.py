@@ -148,6 +148,12 @@ class Decision:
         """Every place that it is about."""
         return frozenset(t.service_point_id for t in self.targets)
 
+    def items(self) -> list[bytes]:
+        """Return what an order for it is about: a digest of the decision itself, then one of each span."""
+        numbers = f"{self.shift_s}|{self.numerator}|{self.denominator}|{','.join(self.rules)}"
+        head = f"openami decision v1|{self.id}|{self.kind.value}|{numbers}|{self.reason}"
+        return [sha256(head.encode()).digest(), *(target.digest() for target in self.targets)]
+
     def words(self) -> str:
         """Return what is done, in a few words of ASCII: the action of an order, the line of a list.
 

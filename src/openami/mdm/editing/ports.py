@@ -29,11 +29,14 @@ class DecisionState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """What a preview said that a decision would do, kept with it.
+    """What a preview said that a decision would do, kept with it. Energy is of delivered and received together.
 
     Args:
-        service_points, days: how many would change.
-        up_wh, down_wh: delivered and received energy that is added, and taken away [Wh].
+        service_points, days: how many places, and channel days of them, would get another version.
+        up_wh, down_wh: by how much totals of places over the whole span rise, and fall [Wh].
+        most_wh: the largest change of one place's total of one channel [Wh].
+        moved_wh: energy that changes its interval [Wh].
+        places_changed: places whose total changes by more than the noise that the limits name.
         settled: findings that would close.
         raised: findings that would open.
     """
@@ -42,6 +45,9 @@ class Effect:
     days: int = 0
     up_wh: int = 0
     down_wh: int = 0
+    most_wh: int = 0
+    moved_wh: int = 0
+    places_changed: int = 0
     settled: int = 0
     raised: int = 0
 

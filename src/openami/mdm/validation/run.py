@@ -10,7 +10,7 @@ Findings are written before versions: a crash between the two repeats both.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from uuid import UUID
@@ -24,7 +24,7 @@ from openami.contracts.day import DayTable, day_from_number, day_number
 from openami.contracts.quality import Method
 from openami.contracts.reading import ReadingBatch, RegisterBatch
 from openami.kernel.time import Period, instant_from_epoch_s, local_date, local_midnight, zone_named
-from openami.mdm.editing.decision import SWAPPED, Decision
+from openami.mdm.editing.decision import SWAPPED, UNSEEN, Decision, DecisionRefusedError, Target
 from openami.mdm.editing.ports import DecisionBook
 from openami.mdm.editing.raw import Loaded, corrected, reach_s, swapped_ends, swapping
 from openami.mdm.ports import IntervalStore, MeterSpan, Values
@@ -156,6 +156,48 @@ class Validation:
                     if measuring:
                         report += await self._run_span(span, measuring, Stamp(channel, run_id, known_at, force))
         return report
+
+    async def seen(self, targets: Sequence[Target], *, known_at: datetime) -> list[tuple[int, ...]]:
+        """Return the reading of each interval of each span as a run would take it, UNSEEN where none has come.
+
+        Args:
+            targets: spans; at most :data:`POINTS_AT_ONCE` places are loaded at once.
+            known_at: domain time.
+        """
+        zones = {
+            p.id: zone_named(p.zone) for p in await self._registry.service_points({t.service_point_id for t in targets})
+        }
+        groups: dict[tuple[ZoneInfo, int, Channel, date, date], list[int]] = defaultdict(list)
+        for index, t in enumerate(targets):
+            zone = zones.get(t.service_point_id)
+            if zone is None:
+                raise DecisionRefusedError(f"there is no service point {t.service_point_id}")
+            last = local_date(t.period.end - timedelta(microseconds=1), zone)
+            groups[zone, t.interval_s, t.channel, local_date(t.period.start, zone), last].append(index)
+        found: dict[int, tuple[int, ...]] = {}
+        for (zone, interval_s, channel, first, last), members in groups.items():
+            for at in range(0, len(members), POINTS_AT_ONCE):
+                part = members[at : at + POINTS_AT_ONCE]
+                grid = grid_of(zone, first, last, interval_s)
+                found |= await self._seen(grid, channel, {i: targets[i] for i in part}, known_at)
+        return [found[index] for index in range(len(targets))]
+
+    async def _seen(
+        self, grid: Grid, channel: Channel, targets: Mapping[int, Target], known_at: datetime
+    ) -> dict[int, tuple[int, ...]]:
+        points = sorted({t.service_point_id for t in targets.values()})
+        period = Period(instant_from_epoch_s(int(grid.edge_s[0])), instant_from_epoch_s(int(grid.edge_s[-1])))
+        installed = [i for i in await self._registry.installed(set(points), period) if channel in i.meter.channels]
+        force = await force_of(self._decisions, points, period)
+        stamp = Stamp(channel, UUID(int=0), known_at, force)
+        matrix = (await self._load(grid, points, installed, stamp)).matrix
+        values = np.where(matrix.present, matrix.values, UNSEEN)
+        row_of = {point: row for row, point in enumerate(points)}
+        found = {}
+        for index, t in targets.items():
+            lo, hi = np.searchsorted(grid.start_s, [t.period.start_s, t.period.end_s])
+            found[index] = tuple(values[row_of[t.service_point_id], lo:hi].tolist())
+        return found
 
     async def _run_span(self, span: _Span, installed: Sequence[InstalledMeter], stamp: Stamp) -> RunReport:
         """Validate one span in the narrow window, and in wide ones where that is not enough."""

@@ -53,9 +53,17 @@ class OrderKind(StrEnum):
     KEYS = "keys"
     THRESHOLDS = "thresholds"
     RELEASE = "release"
+    EDITS = "edits"
+    """Decisions about readings, beyond what one person may change alone."""
 
 
-_NUMBER_OF_KIND = {OrderKind.SWITCH: 1, OrderKind.KEYS: 2, OrderKind.THRESHOLDS: 3, OrderKind.RELEASE: 4}
+_NUMBER_OF_KIND = {
+    OrderKind.SWITCH: 1,
+    OrderKind.KEYS: 2,
+    OrderKind.THRESHOLDS: 3,
+    OrderKind.RELEASE: 4,
+    OrderKind.EDITS: 5,
+}
 """In the signed octets; never given to another kind."""
 LONGEST_WINDOW = {
     OrderKind.SWITCH: timedelta(hours=24),
@@ -63,7 +71,10 @@ LONGEST_WINDOW = {
     OrderKind.KEYS: timedelta(days=366),
     OrderKind.THRESHOLDS: timedelta(hours=24),
     OrderKind.RELEASE: timedelta(hours=24),
+    OrderKind.EDITS: timedelta(days=14),
 }
+LONG_LAPSE = {OrderKind.EDITS: timedelta(days=7)}
+"""Kinds whose second person need not be at hand: a bill waits for days, and a wrong edit can be undone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,7 +228,7 @@ def good_approvals(order: Order, *, now: datetime, people: int = PEOPLE) -> tupl
         people: how many different humans must have approved, 1 or more.
 
     Good approvals are for exactly this subject, of that many different humans, and the last of them came at most
-    ``LAPSE`` after the first.
+    :func:`lapse_of` its kind after the first.
     """
     if order.withdrawn_at is not None or not order.subject.window.holds(now):
         return ()
@@ -227,16 +238,21 @@ def good_approvals(order: Order, *, now: datetime, people: int = PEOPLE) -> tupl
     for place, first in enumerate(fitting):
         of_human: dict[UUID, UUID] = {}
         for one in fitting[place:]:
-            if one.made_at - first.made_at <= LAPSE:
+            if one.made_at - first.made_at <= lapse_of(order.subject.kind):
                 of_human.setdefault(one.human_id, one.approval_id)
         if len(of_human) >= people:
             return tuple(of_human.values())[:people]
     return ()
 
 
+def lapse_of(kind: OrderKind) -> timedelta:
+    """Return how long an approval waits for the next one."""
+    return LONG_LAPSE.get(kind, LAPSE)
+
+
 def lapses_at(order: Order) -> datetime | None:
     """Return when the newest approval of an order lapses if no other comes; None where nobody has approved it."""
-    return max(a.made_at for a in order.approvals) + LAPSE if order.approvals else None
+    return max(a.made_at for a in order.approvals) + lapse_of(order.subject.kind) if order.approvals else None
 
 
 def _is_text(text: str) -> bool:

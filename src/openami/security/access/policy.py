@@ -55,6 +55,8 @@ class Kind(StrEnum):
     GROUP_USAGE = "group_usage"
     """Usage of groups as totals, within the utility; exported, what a rule and the differencing guard let out."""
     VIRTUAL_CHANNEL = "virtual_channel"
+    VEE = "vee"
+    """Findings about readings, cases of them, and what people decide."""
 
 
 class Relation(StrEnum):
@@ -152,6 +154,9 @@ TABLE: tuple[Rule, ...] = (
     _rule(_DESK, Action.READ, Kind.GROUP_USAGE, Relation.NONE, _OPERATIONS),
     _rule((Role.OPERATOR,), Action.EXPORT, Kind.GROUP_USAGE, Relation.NONE, _OPERATIONS),
     _rule(_DESK, Action.CHANGE, Kind.VIRTUAL_CHANNEL, Relation.NONE, _OPERATIONS),
+    # Findings show parts of a home's usage: each look and each edit is in the log that the customer reads.
+    _rule(_DESK, Action.READ, Kind.VEE, Relation.ANY, _OPERATIONS),
+    _rule(_DESK, Action.CHANGE, Kind.VEE, Relation.ANY, _OPERATIONS),
     _rule(_CONSOLE, Action.READ, Kind.ALERT, Relation.NONE, _OPERATIONS),
     _rule((*_DESK, Role.SECADM), Action.CHANGE, Kind.ALERT, Relation.NONE, _OPERATIONS),
 )

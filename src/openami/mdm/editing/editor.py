@@ -1,0 +1,192 @@
+"""Making decisions: what a person wishes becomes spans with what was seen, is previewed, and is kept or waits.
+
+Knows no sign-in and no log: whoever calls it has asked them first.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from uuid import UUID, uuid4
+
+from openami.contracts.channel import Channel
+from openami.kernel.time import Period, local_date, zone_named
+from openami.mdm.editing.decision import OF_CELLS, Decision, DecisionKind, DecisionRefusedError, Target
+from openami.mdm.editing.limits import EditLimits
+from openami.mdm.editing.ports import DecisionBook, DecisionState
+from openami.mdm.editing.preview import Preview, preview
+from openami.mdm.ports import IntervalStore
+from openami.mdm.registry.ports import Registry
+from openami.mdm.registry.records import Affected
+from openami.mdm.validation.ports import ValidationBook
+from openami.mdm.validation.run import Validation
+
+_TICK = timedelta(microseconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One span that a person names: the interval length and what was seen are looked up.
+
+    Args:
+        service_point_id: where.
+        channel: what.
+        period: in UTC, half-open.
+        values: for REPLACE the new counts.
+    """
+
+    service_point_id: UUID
+    channel: Channel
+    period: Period
+    values: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What a person wants to decide.
+
+    Args:
+        kind, reason, rules, shift_s, numerator, denominator, case_id: as on a decision.
+        places: where and when.
+    """
+
+    kind: DecisionKind
+    reason: str
+    places: tuple[Place, ...]
+    rules: tuple[str, ...] = ()
+    shift_s: int = 0
+    numerator: int = 1
+    denominator: int = 1
+    case_id: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Proposal:
+    """A decision that could be kept, and what it would do.
+
+    Args:
+        decision: complete.
+        affected: local days of each of its spans.
+        preview: what it would do.
+        second: why a second person must approve it, or None.
+    """
+
+    decision: Decision
+    affected: tuple[Affected, ...]
+    preview: Preview
+    second: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Editor:
+    """Proposes decisions and their undoing.
+
+    Args:
+        registry, store, book, decisions: where facts are.
+        limits: what one person may decide alone.
+    """
+
+    registry: Registry
+    store: IntervalStore
+    book: ValidationBook
+    decisions: DecisionBook
+    limits: EditLimits = field(default_factory=EditLimits)
+
+    async def propose(self, wish: Wish, *, by: UUID, at: datetime) -> Proposal:
+        """Return the decision that a wish comes to, previewed.
+
+        Args:
+            wish: what a person wants.
+            by: the account.
+            at: domain time.
+
+        Raises:
+            DecisionRefusedError: it cannot be, or changes nothing. The text says why.
+            StoreError: the store did not answer.
+        """
+        targets = await self._targets(wish, at)
+        decision = Decision(
+            id=uuid4(), kind=wish.kind, targets=tuple(targets), reason=wish.reason.strip(), by=by, at=at,
+            rules=wish.rules, shift_s=wish.shift_s, numerator=wish.numerator, denominator=wish.denominator,
+            case_id=wish.case_id,
+        )  # fmt: skip
+        affected = await self._affected(decision)
+        found = await self._preview(decision, affected, at)
+        return Proposal(decision, tuple(affected), found, self.limits.needs_second(found.effect))
+
+    async def propose_undo(self, decision_id: UUID, *, at: datetime) -> Proposal:
+        """Return what undoing a decision would do.
+
+        Raises:
+            DecisionRefusedError: there is none, or it is not in force.
+        """
+        head = await self.decisions.head(decision_id)
+        if head.state not in {DecisionState.IN_FORCE, DecisionState.UNDOING}:
+            raise DecisionRefusedError(f"decision {decision_id} is {head.state.value}: there is nothing to undo")
+        decision = await self.decisions.whole(decision_id)
+        affected = await self._affected(decision)
+        found = await self._preview(None, affected, at, without=decision_id)
+        return Proposal(decision, tuple(affected), found, self.limits.needs_second(found.effect))
+
+    async def _preview(
+        self, decision: Decision | None, affected: Sequence[Affected], at: datetime, *, without: UUID | None = None
+    ) -> Preview:
+        return await preview(
+            decision, affected, registry=self.registry, store=self.store, book=self.book, decisions=self.decisions,
+            at=at, without=without, limits=self.limits,
+        )  # fmt: skip
+
+    async def _targets(self, wish: Wish, at: datetime) -> list[Target]:
+        """Return the spans with their interval length, and with the readings that are there now."""
+        lengths = await self._interval_lengths(wish.places)
+        targets = [
+            Target(p.service_point_id, p.channel, p.period, length, (), p.values)
+            for p, length in zip(wish.places, lengths, strict=True)
+        ]
+        if wish.kind not in OF_CELLS:
+            return targets
+        # Refused before the store is asked, so that a slip of the pen costs nothing.
+        probe = replace(wish, reason=wish.reason.strip() or "none")
+        Decision(uuid4(), probe.kind, tuple(targets), probe.reason.ljust(5), UUID(int=0), at, probe.rules)
+        validation = Validation(
+            registry=self.registry, store=self.store, book=self.book, decisions=self.decisions, process="preview"
+        )
+        seen = await validation.seen(targets, known_at=at)
+        return [replace(t, seen=s) for t, s in zip(targets, seen, strict=True)]
+
+    async def _interval_lengths(self, places: Sequence[Place]) -> list[int]:
+        if not places:
+            raise DecisionRefusedError("no place is named")
+        whole = Period(min(p.period.start for p in places), max(p.period.end for p in places))
+        hung: dict[UUID, list[tuple[datetime, datetime | None, int]]] = defaultdict(list)
+        for one in await self.registry.installed({p.service_point_id for p in places}, whole):
+            i = one.installation
+            hung[i.service_point_id].append((i.start, i.end, one.meter.interval_s))
+        lengths: list[int] = []
+        for place in places:
+            of_place = {
+                length
+                for start, end, length in hung[place.service_point_id]
+                if start < place.period.end and (end is None or end > place.period.start)
+            }
+            if len(of_place) != 1:
+                words = "no meter hung there then" if not of_place else "meters of two interval lengths hung there then"
+                raise DecisionRefusedError(f"{place.service_point_id}, {place.period.start.isoformat()}: {words}")
+            lengths += of_place
+        return lengths
+
+    async def _affected(self, decision: Decision) -> list[Affected]:
+        """Return the local days of each span; a shifted clock touches those that stamps leave and those they reach."""
+        zones = {p.id: zone_named(p.zone) for p in await self.registry.service_points(decision.service_points)}
+        shift = timedelta(seconds=decision.shift_s)
+        found = []
+        for target in decision.targets:
+            zone = zones.get(target.service_point_id)
+            if zone is None:
+                raise DecisionRefusedError(f"there is no service point {target.service_point_id}")
+            start, end = target.period.start, target.period.end - _TICK
+            first, last = min(start, start + shift), max(end, end + shift)
+            found.append(Affected(target.service_point_id, local_date(first, zone), local_date(last, zone)))
+        return found

@@ -1,0 +1,236 @@
+"""People at the worklist: what waits, what a preview says, what they decide, and who else must agree."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import numpy as np
+import pytest
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import create_async_engine
+from tests.integration.mdm.test_decisions import DAY, Desk
+from tests.integration.mdm.test_validation import FIRST, LAST, NOW, ZONE
+from typer.testing import CliRunner
+
+from openami.app import editing_desk
+from openami.app.accounts import RealClock, accounts_of
+from openami.app.commands.worklist import app
+from openami.app.engines.postgres import SUPERUSER, PostgresEngine
+from openami.app.settings import Home, Settings, real_now
+from openami.kernel.errors import MisuseError, OpenAmiError
+from openami.mdm.adapters.decision_postgres import PostgresDecisions
+from openami.mdm.adapters.registry_postgres import PostgresRegistry
+from openami.mdm.adapters.registry_validation import PostgresBook
+from openami.mdm.editing.decision import DecisionRefusedError
+from openami.mdm.editing.limits import EditLimits
+from openami.mdm.vee.grid import grid_of
+from openami.security.access.account import NewUser
+from openami.security.access.gate import AccessDeniedError
+from openami.security.access.order import OrderRefusedError
+from openami.security.access.role import Role
+from openami.security.adapters.row_security import row_secured_engine
+from openami.security.audit.entry import AuditEntry
+
+pytestmark = pytest.mark.engines
+PEOPLE = {"anna": Role.ENGINEER, "ben": Role.OPERATOR, "vera": Role.VIEWER}
+LATER = NOW + timedelta(hours=2)
+
+
+class Office(Desk):
+    """A desk with a command line."""
+
+    home: Path
+    audit: Any
+
+    async def says(self, *words: str, by: str = "anna") -> Any:
+        line = [*words, "--home", str(self.home), "--json", "--as", by]
+        result = await asyncio.to_thread(CliRunner().invoke, app, line, input=f"{by}-secret\n")
+        if isinstance(result.exception, OpenAmiError):
+            raise result.exception
+        assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+        lines = [line for line in result.stdout.splitlines() if line.startswith(("{", "["))]
+        return json.loads(lines[-1]) if lines else result.output
+
+    async def edit(self, *more: str, by: str = "anna", values: str = "11,12") -> Any:
+        day = self.grid.day(DAY)
+        span = (f"{day}T10:00", f"{day}T10:30", "--values", values, "--reason", "the display said so")
+        return await self.says("replace", str(self.points[0]), *span, *more, by=by)
+
+    async def looks(self) -> list[tuple[str, str, bool, int]]:
+        async with self.audit.connect() as connection:
+            bodies = (await connection.execute(text("select body from audit.entry order by at, entry_id"))).scalars()
+            entries = [AuditEntry.from_canonical(bytes(body)) for body in bodies]
+        return [(e.query, e.action, e.allowed, len(e.subjects)) for e in entries]
+
+
+@pytest.fixture
+async def office(
+    postgres: PostgresEngine, fake_store: Any, short_tmp: Path, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Office]:
+    monkeypatch.setenv("OPENAMI_POSTGRES_URL", postgres.url(SUPERUSER))
+    Settings(home=Home(short_tmp), real_origin=real_now(), domain_origin=LATER).save()
+    settings = Settings.load(short_tmp)
+
+    class Connected:
+        def __init__(self, _: Path) -> None:
+            pass
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(fake_store, name)
+
+        async def close(self) -> None:
+            pass
+
+    monkeypatch.setattr(editing_desk, "SocketStore", Connected)
+    access, mdm = row_secured_engine(postgres.url("openami_access")), create_async_engine(postgres.url("openami_mdm"))
+    people = [NewUser(n, frozenset({role}), f"{n}-secret", display_name=n) for n, role in PEOPLE.items()]
+    await accounts_of(settings, access, RealClock()).register_users(people)
+    made = Office(PostgresRegistry(mdm), PostgresBook(mdm), fake_store, grid_of(ZONE, FIRST, LAST, 900))
+    made.decisions, made.home = PostgresDecisions(mdm), short_tmp
+    made.audit = create_async_engine(postgres.url(SUPERUSER))
+    await made.sent(3)
+    lost = np.arange(int(made.grid.day_at[DAY]) + 10, int(made.grid.day_at[DAY]) + 60)
+    gone = set(made.grid.start_s[lost].tolist())
+    meters = set(made.meters[1:])
+    made.store.intervals = {
+        k: v for k, v in made.store.intervals.items() if v.meter_id not in meters or v.start not in gone
+    }
+    await made.run()
+    yield made
+    for engine in (access, mdm, made.audit):
+        await engine.dispose()
+
+
+async def test_the_list_shows_what_waits_and_the_log_who_looked(office: Office) -> None:
+    page = await office.says("list")
+    assert (page["total"], page["findings"]) == (2, 2)
+    assert {i["service_point"] for i in page["items"]} == {str(p) for p in office.points[1:]}
+    assert {(i["rule"], i["first"], i["bill_on"], i["is_billed"]) for i in page["items"]} == {
+        ("missing", str(office.grid.day(DAY)), "2026-04-01", False)
+    }
+    stakes = [i["stake_wh"] for i in page["items"]]
+    assert stakes == sorted(stakes, reverse=True)
+    assert min(stakes) > 0
+    assert (await office.says("list", "--min-kwh", "1000000"))["total"] == 0
+    assert (await office.says("list", "--rule", "spike"))["total"] == 0
+    assert (await office.says("list", "--bill-before", "2026-03-31"))["total"] == 0
+    assert (await office.says("list", "--limit", "1", "--offset", "1"))["items"] == page["items"][1:]
+    assert (await office.looks())[0] == ("worklist", "read", True, 2)
+
+
+async def test_a_viewer_neither_looks_nor_edits_and_both_denials_are_in_the_log(office: Office) -> None:
+    for words in (("list",), ("decisions",)):
+        with pytest.raises(AccessDeniedError):
+            await office.says(*words, by="vera")
+    with pytest.raises(AccessDeniedError):
+        await office.edit("--yes", by="vera")
+    assert {allowed for *_, allowed, _ in await office.looks()} == {False}
+
+
+async def test_a_preview_shows_the_old_and_the_new_and_changes_nothing(office: Office) -> None:
+    said = await office.edit()
+    assert (said["state"], said["second_person"], said["effect"]["days"]) == ("preview", None, 1)
+    (change,) = said["changes"]
+    at = int(office.grid.day_at[DAY]) + 40
+    assert change["after_total"] - change["before_total"] == 23 - int(office.truth[0][at : at + 2].sum())
+    assert (await office.run(known_at=LATER)).versions == 0
+    assert await office.says("decisions") == []
+
+
+async def test_what_a_preview_said_is_what_happens(office: Office) -> None:
+    said = await office.edit("--yes")
+    assert said["state"] == "in_force"
+    report = await office.run(known_at=LATER)
+    assert (report.versions, report.findings) == (said["effect"]["days"], said["effect"]["raised"])
+    row = await office.one_day(0, DAY)
+    assert row.values[40:42].tolist() == [11, 12]
+    (head,) = await office.says("decisions", "--place", str(office.points[0]))
+    assert (head["state"], head["kind"], head["reason"]) == ("in_force", "replace", "the display said so")
+
+
+async def test_everything_that_a_filter_leaves_is_accepted_as_one_decision(office: Office) -> None:
+    said = await office.says("bulk", "accept", "--rule", "missing", "--reason", "the cell was dark", "--yes")
+    assert (said["effect"]["settled"], said["effect"]["days"]) == (2, 0)
+    await office.run(known_at=LATER)
+    assert (await office.says("list"))["total"] == 0
+    undone = await office.says("undo", said["decision"], "--reason", "it was not dark", "--yes")
+    assert (undone["state"], undone["effect"]["raised"]) == ("undone", 2)
+    await office.run(known_at=LATER)
+    assert (await office.says("list"))["total"] == 2
+
+
+async def test_beyond_what_one_may_change_alone_another_person_must_approve(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(editing_desk, "EditLimits", lambda: EditLimits(place_wh=500))
+    said = await office.edit("--yes", values="11,9000")
+    assert (said["state"], "one place changes by" in said["second_person"]) == ("waiting", True)
+    assert (await office.run(known_at=LATER)).versions == 0
+    with pytest.raises(OrderRefusedError, match="another must"):
+        await office.says("approve", said["decision"], by="anna")
+    with pytest.raises(AccessDeniedError):
+        await office.says("approve", said["decision"], by="vera")
+    head = await office.says("approve", said["decision"], by="ben")
+    assert head["state"] == "in_force"
+    assert head["approved_by"] not in {None, head["by"]}
+    assert (await office.run(known_at=LATER)).versions == 1
+    with pytest.raises(DecisionRefusedError, match="nothing of decision"):
+        await office.says("approve", said["decision"], by="ben")
+    undo = await office.says("undo", said["decision"], "--reason", "the display was misread", "--yes")
+    assert undo["state"] == "undoing"
+    assert (await office.run(known_at=LATER)).versions == 0
+    assert (await office.says("approve", said["decision"], by="ben"))["state"] == "undone"
+    assert (await office.run(known_at=LATER)).versions == 1
+
+
+async def test_a_waiting_decision_is_taken_back(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(editing_desk, "EditLimits", lambda: EditLimits(place_wh=500))
+    said = await office.edit("--yes", values="11,9000")
+    await office.says("withdraw", said["decision"])
+    with pytest.raises(DecisionRefusedError, match="withdrawn"):
+        await office.says("approve", said["decision"], by="ben")
+
+
+async def test_an_altered_span_fits_no_approval(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(editing_desk, "EditLimits", lambda: EditLimits(place_wh=500))
+    said = await office.edit("--yes", values="11,9000")
+    async with office.audit.begin() as connection:
+        await connection.execute(text("update mdm.decision_target set new_values = '{11,90000}'"))
+    with pytest.raises(DecisionRefusedError, match="not what its order was made for"):
+        await office.says("approve", said["decision"], by="ben")
+
+
+MISUSES = [
+    (("estimate", "{place}", "2026-03-02", "2026-03-01", "--reason", "looked at it"), "not after"),
+    (("estimate", "{place}", "soon", "2026-03-01", "--reason", "looked at it"), "no day and no time"),
+    (
+        ("estimate", "{place}", "2026-03-01", "2026-03-01", "--channel", "x", "--reason", "looked"),
+        "one of delivered",
+    ),
+    (("scale", "{place}", "2026-03-01", "2026-03-01", "--factor", "2", "--reason", "looked"), "a fraction"),
+    (("replace", "{place}", "2026-03-01", "2026-03-01", "--values", "a", "--reason", "looked"), "whole numbers"),
+    (("bulk", "accept", "--reason", "looked at it"), "names its rules"),
+    (("bulk", "forget", "--rule", "missing", "--reason", "looked at it"), "accept or estimate"),
+    (("list", "--order", "random"), "pressing"),
+    (("decisions", "--state", "lost"), "waiting"),
+]
+REFUSALS = [
+    (("estimate", "{place}", "2026-03-01", "2026-03-01", "--reason", "x"), "5 to 500"),
+    (("estimate", "{place}", "2025-03-01", "2025-03-01", "--reason", "looked at it"), "no meter hung"),
+    (("shift", "{place}", "2026-03-01", "2026-03-01", "--seconds", "60", "--reason", "looked"), "whole number of"),
+    (("undo", "{other}", "--reason", "looked at it"), "no decision"),
+    (("bulk", "accept", "--rule", "nothing", "--reason", "looked at it"), "leaves 0 items"),
+]
+
+
+async def test_what_cannot_be_meant_or_decided_is_refused_in_words(office: Office) -> None:
+    for kind, cases in ((MisuseError, MISUSES), (DecisionRefusedError, REFUSALS)):
+        for words, error in cases:
+            with pytest.raises(kind, match=error):
+                await office.says(*(w.format(place=office.points[0], other=uuid4()) for w in words))
