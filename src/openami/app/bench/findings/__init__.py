@@ -32,10 +32,6 @@ def _figures(found: Measured) -> dict[str, dict[str, Any]]:
         figures[f"{label}: {cell.fault.kind} {cell.severity:g}, register {cell.way}"] = _figure(
             100 * cell.found.value, "%"
         )
-    faults = [c for c in found.cells if c.fault.is_fault]
-    figures["energy in found faults"] = _figure(
-        100 * sum(c.kwh_found for c in faults) / sum(c.kwh for c in faults), "%"
-    )
     m = found.month
     figures["simulated month: bills"] = _figure(m.bills, "bills")
     figures["simulated month: items for a person"] = _figure(1000 * m.items / m.bills, "per 1,000 bills")

@@ -1,4 +1,4 @@
-"""Measure and write the page: ``python -m openami.app.bench.findings [--half tune] [--page FILE] [--bills N]``."""
+"""Measure and write the page: ``python -m openami.app.bench.findings``; ``--help`` lists what can be chosen."""
 
 from __future__ import annotations
 
@@ -17,9 +17,12 @@ def main() -> int:
     parser.add_argument("--half", type=Half, choices=list(Half), default=Half.HELD_OUT)
     parser.add_argument("--page", type=Path)
     parser.add_argument("--bills", type=int, default=MONTH_BILLS)
+    parser.add_argument("--most", type=int, help="put each fault into about so many bills, for a quick look")
     asked = parser.parse_args()
     try:
-        text = page(measure(asked.half, bills=asked.bills, tell=lambda line: print(line, file=sys.stderr)))
+        text = page(
+            measure(asked.half, bills=asked.bills, most=asked.most, tell=lambda line: print(line, file=sys.stderr))
+        )
     except HomesUnavailableError as error:
         print(error, file=sys.stderr)
         return 1

@@ -7,15 +7,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from openami.app.bench.findings.stacking import HISTORY_DAYS
+from openami.app.bench.findings.stacking import HISTORY_DAYS, NOMINAL_DV
 from openami.contracts.channel import CHANNELS, Channel
-from openami.contracts.quality import QualityState
+from openami.contracts.quality import Method, QualityState
 from openami.mdm.vee.brackets import Brackets, Chains, Reads, RegisterFault, brackets_of
 from openami.mdm.vee.grid import I64
 from openami.mdm.vee.kernel import validated
 from openami.mdm.vee.matrix import Matrix, placed
 from openami.mdm.vee.outcome import Coverage, Outcome
 from openami.mdm.vee.rules.seen import Places, Surroundings
+from openami.mdm.vee.ruleset import RuleBook
 from openami.sim.faults.metering import Registers, Scene
 
 _ANY_VOLTAGE = 10_000_000
@@ -31,7 +32,7 @@ class Said:
         rule: which rule.
         first, last: indices of days.
         is_failure: a failure, not a warning.
-        is_settled: nothing is left to do: what was missing was estimated.
+        is_settled: nothing is left to do: what was missing or refused was estimated.
     """
 
     row: int
@@ -43,16 +44,21 @@ class Said:
     is_settled: bool
 
 
-def judged(scene: Scene) -> list[Said]:
-    """Return what the rules say about the days of the bill, on every channel."""
-    said: list[Said] = []
+def judged(scene: Scene, *, book: RuleBook | None = None) -> list[Said]:
+    """Return what the rules say about the days of the bill, on every channel.
+
+    Args:
+        scene: what came in.
+        book: which rules hold; None for those that the package ships.
+    """
     matrices = {channel: _matrix(scene, channel) for channel in scene.readings}
+    said: list[Said] = []
     for channel in scene.readings:
-        said += _channel(scene, channel, matrices)
+        said += _channel(scene, channel, matrices, book)
     return said
 
 
-def _channel(scene: Scene, channel: Channel, matrices: Mapping[Channel, Matrix]) -> list[Said]:
+def _channel(scene: Scene, channel: Channel, matrices: Mapping[Channel, Matrix], book: RuleBook | None) -> list[Said]:
     grid, is_energy = scene.grid, CHANNELS[channel].is_energy
     here = np.ones((scene.count, grid.columns), bool)
     coverage = Coverage(here, here)
@@ -64,16 +70,22 @@ def _channel(scene: Scene, channel: Channel, matrices: Mapping[Channel, Matrix])
         limit = np.full(scene.count, _ANY_VOLTAGE, np.int64)
     wanted = np.zeros((scene.count, grid.days), bool)
     wanted[:, HISTORY_DAYS:] = True
-    approved = np.repeat(scene.facts.may_return[:, None], grid.days, axis=1)
     around = Surroundings(
         channel=channel,
         wanted=wanted,
-        siblings={c: m for c, m in matrices.items() if c is not channel},
-        places=Places(is_inactive=~scene.facts.is_active, may_feed_in=approved),
+        siblings={other: matrix for other, matrix in matrices.items() if other is not channel},
+        places=_places(scene),
         faults=faults,
     )
     outcome = validated(
-        grid, matrices[channel], coverage=coverage, brackets=brackets, limit=limit, is_energy=is_energy, around=around
+        grid,
+        matrices[channel],
+        coverage=coverage,
+        brackets=brackets,
+        limit=limit,
+        is_energy=is_energy,
+        around=around,
+        book=book,
     )
     return [
         Said(
@@ -83,14 +95,26 @@ def _channel(scene: Scene, channel: Channel, matrices: Mapping[Channel, Matrix])
             int(grid.day_of[s.lo]),
             int(grid.day_of[s.hi - 1]),
             s.is_failure,
-            s.rule == "missing" and _is_filled(outcome, s.row, s.lo, s.hi),
+            _is_settled(outcome, s.row, s.lo, s.hi),
         )
         for s in outcome.statements
     ]
 
 
-def _is_filled(outcome: Outcome, row: int, lo: int, hi: int) -> bool:
-    return bool((outcome.quality[row, lo:hi] != QualityState.MISSING).all())
+def _places(scene: Scene) -> Places:
+    days = scene.grid.days
+    return Places(
+        is_inactive=~scene.facts.is_active,
+        is_disconnected=np.zeros((scene.count, days), bool),
+        may_feed_in=np.repeat(scene.facts.may_return[:, None], days, axis=1),
+        nominal_dv=np.full(scene.count, NOMINAL_DV, np.int64),
+    )
+
+
+def _is_settled(outcome: Outcome, row: int, lo: int, hi: int) -> bool:
+    """Tell whether every value that was doubted has been estimated in its place."""
+    state, method = outcome.quality[row, lo:hi], outcome.method[row, lo:hi]
+    return bool(((state != QualityState.MISSING) & (method != Method.MEASURED)).all())
 
 
 def _matrix(scene: Scene, channel: Channel) -> Matrix:

@@ -6,12 +6,15 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+import numpy as np
+
 from openami.app.bench.findings.clean import FalseFindings, false_findings
 from openami.app.bench.findings.month import Month, month
 from openami.app.bench.findings.recall import Cell, recalls
 from openami.app.bench.findings.stacking import Stack, stacked
 from openami.app.bench.homes import Half, HomesUnavailableError, load_homes
 from openami.kernel.time import QUARTER_HOUR_S
+from openami.sim.faults.metering import Scene
 
 STACK_SEED = 7
 MONTH_BILLS = int(os.environ.get("OPENAMI_FINDINGS_BILLS", "10000"))
@@ -42,12 +45,15 @@ class Measured:
     month: Month
 
 
-def measure(half: Half, *, bills: int = MONTH_BILLS, tell: Callable[[str], None] = lambda _: None) -> Measured:
+def measure(
+    half: Half, *, bills: int = MONTH_BILLS, most: int | None = None, tell: Callable[[str], None] = lambda _: None
+) -> Measured:
     """Measure on one half of the homes.
 
     Args:
         half: which.
         bills: size of the simulated month.
+        most: put each fault into about so many bills; None for all of them.
         tell: told in a line what is done.
 
     Raises:
@@ -61,7 +67,7 @@ def measure(half: Half, *, bills: int = MONTH_BILLS, tell: Callable[[str], None]
             if mine:
                 stacks.setdefault(source, []).append(stacked(mine, seed=STACK_SEED))
     scenes = [s.whole() for each in stacks.values() for s in each if s.scene.grid.interval_s == QUARTER_HOUR_S]
-    scenes = [scene for scene in scenes if scene.count > 1]
+    scenes = [_thinned(scene, most) for scene in scenes if scene.count > 1]
     if not scenes:
         raise HomesUnavailableError("no home of quarter-hours that is long enough: run `make homes`")
     tell("clean homes")
@@ -71,3 +77,10 @@ def measure(half: Half, *, bills: int = MONTH_BILLS, tell: Callable[[str], None]
     tell(f"a month of {bills:,} bills")
     counts = {source: len({h.name for h in homes if h.source == source}) for source in stacks}
     return Measured(half, counts, false, cells, month(homes=bills))
+
+
+def _thinned(scene: Scene, most: int | None) -> Scene:
+    """Return some of the service points, evenly chosen."""
+    if most is None or scene.count <= most:
+        return scene
+    return scene.rows(np.arange(scene.count) % -(-scene.count // most) == 0)

@@ -36,7 +36,7 @@ class Month:
         false_items: items of honest service points, by rule.
         happened: faults and honest happenings, by kind.
         found: faults about which anything was said, by kind.
-        kwh, kwh_found, dollars, dollars_found: at stake in faults, and in those found.
+        kwh, kwh_found, dollars, dollars_found: at stake in faults other than holes, and in those found.
     """
 
     bills: int
@@ -78,6 +78,10 @@ def month(*, homes: int, seed: int = INJECTOR_SEED) -> Month:
         for one in plan:
             happened[one.kind] += 1
             if not fault_of(one.kind).is_fault:
+                continue
+            # A hole names itself: what is at stake is what could pass unseen.
+            if one.kind is FaultKind.GAP:
+                found[one.kind] += any(row in told for row in _rows(one, count))
                 continue
             worth = np.array([cost.kwh[one.row], 0.0, cost.dollars[one.row], 0.0])
             if any(row in told for row in _rows(one, count)):

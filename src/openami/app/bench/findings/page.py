@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from openami.app.bench.findings.field import PER_1000_A_MONTH
 from openami.app.bench.findings.measure import NAMES, Measured
+from openami.app.bench.findings.promises import PROMISE, broken, is_promised
 from openami.app.bench.findings.recall import Cell
 from openami.app.bench.findings.wilson import Share
 
@@ -36,6 +37,8 @@ def page(found: Measured) -> str:
         "## Recall by kind and severity\n",
         _RECALL,
         "\n".join(_recall(found)) + "\n",
+        "## Promised cells\n",
+        "\n".join(_promises(found)) + "\n",
         "## Cells below 99 %\n",
         "\n".join(_misses(found)) + "\n",
         "## Honest happenings that look like faults\n",
@@ -78,12 +81,29 @@ def _recall(found: Measured) -> Iterator[str]:
             name = f"{_name(cell)} | {cell.severity:g} | {cell.way} | {_share(cell.found)}"
             yield f"| {name} | " + " | ".join(parts) + " |"
     yield ""
-    faults = [c for c in found.cells if c.fault.is_fault]
-    kwh = _part(sum(c.kwh_found for c in faults), sum(c.kwh for c in faults))
+    shares = [c.kwh_found / c.kwh for c in found.cells if c.fault.is_fault and c.kwh >= 1]
+    yield f"Each cell with energy at stake weighing alike, {sum(shares) / len(shares):.1%} of it lies in faults found."
+    yield ""
+    yield (
+        "A third of the registers here show whole kWh and a third tens of Wh: an error below what a register resolves "
+        "cannot be told from truncation, which is what most misses with the register right are."
+    )
     named = {f"{c.fault.kind}: {c.fault.meaning}" for c in found.cells if c.fault.is_fault}
-    yield f"Of the energy in all cells together, {kwh} lies in faults that were found."
     yield ""
     yield "What a severity means: " + "; ".join(sorted(named)) + "."
+
+
+def _promises(found: Measured) -> Iterator[str]:
+    promised = [c for c in found.cells if is_promised(c.fault.kind, c.severity, c.way)]
+    kept = len(promised) - len(broken(promised))
+    hits, trials = sum(c.found.hits for c in promised), sum(c.found.trials for c in promised)
+    yield f"At least {PROMISE:.0%} is promised of {len(promised)} cells: {kept} of them keep it here."
+    yield f"Over all of them together: {_share(Share(hits, trials))}.\n"
+    names: dict[str, list[str]] = {}
+    for cell in promised:
+        mark = "" if cell.found.value >= PROMISE else f" (broken: {cell.found.value:.1%})"
+        names.setdefault(_name(cell), []).append(f"{cell.severity:g} {cell.way}{mark}")
+    yield "; ".join(f"{name}: {', '.join(cells)}" for name, cells in names.items()) + "."
 
 
 def _misses(found: Measured) -> Iterator[str]:

@@ -26,6 +26,7 @@ FIRST = date(2026, 1, 5)
 """A Monday; bills run from 2 February to 1 March, so that days with another day and month swapped exist in them."""
 ZONE = "Etc/GMT-1"
 ROOF_SHARE = 0.15
+NOMINAL_DV = 2_400
 _NOMINAL_DV, _SAG_DV_PER_KW, _NOISE_DV = 2_410, 12.0, 8.0
 _MEMORY = 24
 _ROOF_W = (3_000.0, 9_000.0)
@@ -62,6 +63,8 @@ def stacked(homes: Sequence[Home], *, seed: int) -> Stack:
     interval_s = homes[0].interval_s
     grid = grid_of(zone_named(ZONE), FIRST, FIRST + timedelta(days=WINDOW_DAYS - 1), interval_s)
     cuts = [(index, cut) for index, home in enumerate(homes) for cut in _cuts(home)]
+    # Neighbors are different homes on the same days: a window's history is the bill of the window before it.
+    cuts.sort(key=lambda c: (c[1].start, c[0]))
     dice = np.random.default_rng(seed)
     came = np.stack([_laid(homes[h].present, cut) for h, cut in cuts])
     delivered = _without_holes(np.stack([_laid(homes[h].delivered_wh, cut) for h, cut in cuts]), came, grid.slots)
