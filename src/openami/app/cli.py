@@ -55,7 +55,7 @@ _GROUPS = (
     ("zones", "app", "zones", PLATFORM),
     ("quarantine", "app", "quarantine", WORK),
     ("orders", "app", "orders", WORK),
-    ("registry_changes", "app", "registry", WORK),
+    ("registry_group", "app", "registry", WORK),
     ("thresholds", "app", "thresholds", WORK),
     ("usage", "app", "usage", WORK),
     ("worklist", "app", "worklist", WORK),

@@ -19,6 +19,7 @@ from openami.billing.adapters.book_postgres import PostgresBillBook
 from openami.billing.api import Bill, Billing
 from openami.kernel.errors import OpenAmiError
 from openami.kernel.time import local_date, zone_named
+from openami.mdm.adapters.hand_reads_postgres import PostgresHandReads
 from openami.mdm.adapters.registry_postgres import PostgresRegistry
 from openami.mdm.adapters.registry_validation import PostgresBook
 from openami.mdm.adapters.store_socket import SocketStore
@@ -197,6 +198,7 @@ class RegistryRoom:
     data: MeterData
     desk: RegistryDesk
     work: RegistryWork
+    hand_reads: PostgresHandReads
 
 
 @asynccontextmanager
@@ -216,6 +218,7 @@ async def registry_room(settings: Settings) -> AsyncIterator[RegistryRoom]:
             data,
             RegistryDesk(registry, Store(store, store), scope),
             RegistryWork(registry, Billing(meters=data, book=PostgresBillBook(own))),
+            PostgresHandReads(mdm),
         )
 
 

@@ -120,6 +120,10 @@ class Period:
         return Period(start, end) if start < end else None
 
 
+EVER = Period(EPOCH, datetime(9999, 1, 1, tzinfo=UTC))
+"""All the time that anything here speaks of: a question without bounds."""
+
+
 def local_midnight(day: date, zone: ZoneInfo) -> datetime:
     """Return the instant at which the local day begins.
 

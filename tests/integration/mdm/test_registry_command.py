@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 
 from openami.app import registry_desk
 from openami.app.accounts import RealClock, accounts_of
-from openami.app.commands import registry_changes
+from openami.app.commands import registry_group
 from openami.app.engines.postgres import SUPERUSER, PostgresEngine
 from openami.app.engines.rooms import room_database
 from openami.app.settings import Home, Settings, real_now
@@ -52,7 +52,7 @@ class Site:
     meters: list[UUID]
 
     def run(self, *words: str, told: str = f"y\n{PASSWORD}\n") -> Any:
-        return CliRunner().invoke(registry_changes.app, [*words, "--home", str(self.home)], input=told)
+        return CliRunner().invoke(registry_group.app, [*words, "--home", str(self.home)], input=told)
 
     def change(self, *words: str, login: str = "desk@utility.example", told: str = f"y\n{PASSWORD}\n") -> Any:
         return self.run(*words, "--as", login, "--reason", "work order 7", told=told)
@@ -267,3 +267,32 @@ def test_a_calendar_is_read_from_a_file(site: Site, tmp_path: Path) -> None:
     file.write_text("13.8.2026,State fair\n")
     assert "line 1" in str(site.run("calendar", "fair", str(file)).exception)
     assert "shipped" in str(site.run("calendar", "us", str(file)).exception)
+
+
+def test_a_place_that_no_network_reads_is_read_by_hand_held_and_decided(site: Site) -> None:
+    place = str(site.points[1])
+    login = ("--as", "desk@utility.example")
+    done = site.change("fact", place, "reading", "by_hand", "--from", "2026-05-01")
+    assert done.exit_code == 0, done.output
+    ask = f"{PASSWORD}\n"
+    for day, count in (("2026-05-11", 301_000), ("2026-05-21", 601_000)):
+        done = site.run("read", place, str(count), "--at", day, "--road", "dials", "--mark", "R-7", *login, told=ask)
+        assert "accepted" in done.stdout, done.output
+    done = site.run("read", place, "910000", "--at", "2026-06-01", "--road", "photo", *login, "--json", told=ask)
+    assert json.loads(done.stdout)["state"] == "accepted"
+    done = site.run("read", place, "2110000", "--at", "2026-06-11", "--road", "dials", *login, "--json", told=ask)
+    held = json.loads(done.stdout)
+    assert (held["state"], [f["rule"] for f in held["findings"]]) == ("held", ["register_high", "register_miskeyed"])
+    assert held["candidates"][0] == 1_210_000
+    assert [json.loads(line)["id"] for line in site.run("held", "--json").stdout.splitlines()] == [held["id"]]
+    words = ("decide", held["id"], "accept", "--meant", "1210000", *login, "--reason", "photo shows it", "--json")
+    assert json.loads(site.run(*words, told=ask).stdout)["value"] == 1_210_000
+    assert "waits for nobody" in site.run("held").stdout or "No read waits" in site.run("held").stdout
+    assert isinstance(site.run(*words, told=ask).exception, OpenAmiError)
+    words = ("estimate", place, "--at", "2026-06-19", *login, "--reason", "dog", "--json")
+    assert json.loads(site.run(*words, told=ask).stdout)["road"] == "estimate"
+    told = json.loads(site.run("reads", place, "--json").stdout)
+    assert [u["usage_wh"] for u in told["usage"][:4]] == [300_000, 300_000, 309_000, 300_000]
+    assert [u["is_estimated"] for u in told["usage"]] == [False, False, False, False, True]
+    wrong = site.run("read", place, "1", "--at", "2027-01-01", "--road", "dials", *login, told=ask)
+    assert "lies ahead" in str(wrong.exception)

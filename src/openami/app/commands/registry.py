@@ -157,13 +157,28 @@ def instant_of(said: str) -> datetime:
         ) from error
 
 
+async def instant_at(room: RegistryRoom, point: UUID, said: str) -> datetime:
+    """Read an instant with its offset, or a day as the local midnight of the place at which it begins.
+
+    Raises:
+        MisuseError: it is neither.
+    """
+    from openami.kernel.time import local_midnight, zone_named
+
+    try:
+        day = date.fromisoformat(said)
+    except ValueError:
+        return instant_of(said)
+    return local_midnight(day, zone_named((await room.registry.service_point(point)).zone))
+
+
 async def point_of(room: RegistryRoom, said: str) -> UUID:
     """Return the service point of an id, or where a meter of that serial hangs or hung last.
 
     Raises:
         UnknownRecordError: there is none.
     """
-    from openami.kernel.time import Period
+    from openami.kernel.time import EVER
     from openami.mdm.registry.errors import UnknownRecordError
 
     try:
@@ -171,8 +186,7 @@ async def point_of(room: RegistryRoom, said: str) -> UUID:
     except ValueError:
         pass
     meters = await room.registry.meters_of_serials([said])
-    ever = Period(instant_of("1970-01-01T00:00+00:00"), instant_of("9999-01-01T00:00+00:00"))
-    hung = await room.registry.installed(None, ever, meters=[m.id for m in meters]) if meters else []
+    hung = await room.registry.installed(None, EVER, meters=[m.id for m in meters]) if meters else []
     if not hung:
         raise UnknownRecordError(
             f"{said[:60]!r} is no id of a service point, and no meter of that serial hangs anywhere"
@@ -183,12 +197,11 @@ async def point_of(room: RegistryRoom, said: str) -> UUID:
 async def _show(home: Path, place: str, known_at: datetime | None) -> dict[str, Any]:
     from openami.app.registry_desk import registry_room
     from openami.app.settings import Settings
-    from openami.kernel.time import Period
+    from openami.kernel.time import EVER
 
-    ever = Period(instant_of("1970-01-01T00:00+00:00"), instant_of("9999-01-01T00:00+00:00"))
     async with registry_room(Settings.load(home)) as room:
         point = await room.registry.service_point(await point_of(room, place))
-        installed = await room.registry.installed([point.id], ever, as_known_at=known_at)
+        installed = await room.registry.installed([point.id], EVER, as_known_at=known_at)
         facts = await room.registry.facts.of([point.id], as_known_at=known_at)
     return {
         "service_point": {

@@ -10,7 +10,6 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 from uuid import UUID, uuid4
@@ -19,8 +18,7 @@ import typer
 
 from openami.app.commands.person import person_of
 from openami.app.commands.platform import DEFAULT_HOME, HomeOption, JsonOption
-from openami.app.commands.registry import app as app  # noqa: PLC0414 - one group, in two files
-from openami.app.commands.registry import instant_of, point_of, print_effect
+from openami.app.commands.registry import app, instant_at, instant_of, point_of, print_effect
 from openami.kernel.errors import MisuseError
 
 if TYPE_CHECKING:
@@ -91,7 +89,7 @@ def hang(
 
         point = await point_of(room, place)
         meter = await _meter_id(room, serial)
-        start = await _instant(room, point, since)
+        start = await instant_at(room, point, since)
         return Hang(uuid4(), point, meter, start, end_reads(reads), Multiplier(ct, pt, constant))
 
     _carry(make, Asked(home, login, reason, preview, accept, json_output), "registry.hang", installs=True)
@@ -113,7 +111,7 @@ def remove(
     """Take a meter down. Every register has an out-read, or a reason why it could not be read."""
 
     async def make(room: RegistryRoom) -> Change:
-        when = await _instant(room, await point_of(room, serial), at)
+        when = await instant_at(room, await point_of(room, serial), at)
         return await room.desk.take_down(serial, when, taken_reads(reads, unreadable))
 
     _carry(make, Asked(home, login, reason, preview, accept, json_output), "registry.remove", installs=True)
@@ -149,8 +147,8 @@ def exchange(
         from openami.mdm.registry.multiplier import Multiplier
 
         point = await point_of(room, old)
-        gone = await _instant(room, point, removed)
-        start = await _instant(room, point, hung) if hung else gone
+        gone = await instant_at(room, point, removed)
+        start = await instant_at(room, point, hung) if hung else gone
         meter = await _meter_id(room, new)
         come = Hang(uuid4(), point, meter, start, end_reads(reads), Multiplier(ct, pt, constant))
         return await room.desk.exchange(
@@ -184,7 +182,7 @@ def multiplier(
         from openami.mdm.registry.change import ChangeMultiplier
         from openami.mdm.registry.multiplier import Multiplier
 
-        start = await _instant(room, await point_of(room, serial), since)
+        start = await instant_at(room, await point_of(room, serial), since)
         factors = Multiplier(ct, pt, constant)
         return ChangeMultiplier(await _meter_id(room, serial), start, factors, _counts(reads))
 
@@ -208,8 +206,8 @@ def crossed(
 
     async def make(room: RegistryRoom) -> Change:
         point = await point_of(room, first)
-        start = await _instant(room, point, since) if since else None
-        end = await _instant(room, point, until) if until else None
+        start = await instant_at(room, point, since) if since else None
+        end = await instant_at(room, point, until) if until else None
         return await room.desk.crossed(first, second, since=start, until=end, now=room.now)
 
     _carry(make, Asked(home, login, reason, preview, accept, json_output), "registry.crossed")
@@ -285,8 +283,8 @@ def fact(
         except ValueError as error:
             raise MisuseError(f"{kind[:40]!r} is no kind; there are {', '.join(FactKind)}") from error
         point = await point_of(room, place)
-        start = await _instant(room, point, since)
-        end = await _instant(room, point, until) if until else None
+        start = await instant_at(room, point, since)
+        end = await instant_at(room, point, until) if until else None
         told = None if value.lower() == "none" and of_kind is not FactKind.CALENDAR else value
         return EnterFacts((FactEntry(point, of_kind, told, start, end),))
 
@@ -312,7 +310,7 @@ def start(
         from openami.mdm.registry.change import EnterFacts
 
         point = await point_of(room, place)
-        at = await _instant(room, point, since)
+        at = await instant_at(room, point, since)
         return EnterFacts(await room.desk.start(point, account=account, rate=rate or None, at=at))
 
     _carry(make, Asked(home, login, reason, preview, accept, json_output), "registry.start")
@@ -335,7 +333,7 @@ def stop(
         from openami.mdm.registry.change import EnterFacts
 
         point = await point_of(room, place)
-        return EnterFacts(await room.desk.stop(point, at=await _instant(room, point, at)))
+        return EnterFacts(await room.desk.stop(point, at=await instant_at(room, point, at)))
 
     _carry(make, Asked(home, login, reason, preview, accept, json_output), "registry.stop")
 
@@ -394,17 +392,6 @@ async def _meter_id(room: RegistryRoom, serial: str) -> UUID:
     if not meters:
         raise UnknownRecordError(f"no meter of serial {serial[:60]!r}: enter it first")
     return meters[0].id
-
-
-async def _instant(room: RegistryRoom, point: UUID, said: str) -> datetime:
-    """Read an instant, or a day as the local midnight of the place."""
-    from openami.kernel.time import local_midnight, zone_named
-
-    try:
-        day = date.fromisoformat(said)
-    except ValueError:
-        return instant_of(said)
-    return local_midnight(day, zone_named((await room.registry.service_point(point)).zone))
 
 
 def _carry(make: Making, asked: Asked, query: str, *, installs: bool = False) -> None:

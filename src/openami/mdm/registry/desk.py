@@ -14,7 +14,7 @@ from uuid import UUID
 import numpy as np
 
 from openami.contracts.channel import Channel
-from openami.kernel.time import Period, epoch_s, local_date, zone_named
+from openami.kernel.time import EVER, Period, epoch_s, local_date, zone_named
 from openami.mdm.ports import DailyTotals, IntervalStore, IntervalSummaries, MeterSpan
 from openami.mdm.registry.between import Known, register_at, unmetered
 from openami.mdm.registry.change import (
@@ -40,7 +40,6 @@ REACH = timedelta(days=35)
 """How far from an instant a register read may lie to estimate another from it."""
 REFERENCE_DAYS = 28
 _MOMENT = timedelta(seconds=1)
-_EVER = Period(datetime.fromisoformat("1970-01-01T00:00:00+00:00"), datetime.fromisoformat("9999-01-01T00:00:00+00:00"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +144,7 @@ class RegistryDesk:
             FactEntry(point, FactKind.ACCOUNT, str(account), at),
             FactEntry(point, FactKind.SERVICE, "active", at),
         ]
-        held = value_at(await self.registry.facts.of([point], _EVER, kinds=[FactKind.ACCOUNT]), at)
+        held = value_at(await self.registry.facts.of([point], EVER, kinds=[FactKind.ACCOUNT]), at)
         if held is not None and held != str(account):
             raise FactError(
                 f"service point {point}: account {held} holds the service at {at.isoformat()}; stop that service first"
@@ -160,7 +159,7 @@ class RegistryDesk:
         Raises:
             FactError: no account holds it then.
         """
-        facts = await self.registry.facts.of([point], _EVER, kinds=[FactKind.ACCOUNT, FactKind.RATE])
+        facts = await self.registry.facts.of([point], EVER, kinds=[FactKind.ACCOUNT, FactKind.RATE])
         mine = [f for f in facts if f.kind is FactKind.ACCOUNT]
         if value_at(mine, at - _MOMENT) is None and value_at(mine, at) is None:
             raise FactError(f"service point {point}: no account holds the service at {at.isoformat()}")
