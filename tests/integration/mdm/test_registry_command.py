@@ -289,8 +289,8 @@ def test_a_place_that_no_network_reads_is_read_by_hand_held_and_decided(site: Si
     assert json.loads(site.run(*words, told=ask).stdout)["value"] == 1_210_000
     assert "waits for nobody" in site.run("held").stdout or "No read waits" in site.run("held").stdout
     assert isinstance(site.run(*words, told=ask).exception, OpenAmiError)
-    words = ("estimate", place, "--at", "2026-06-19", *login, "--reason", "dog", "--json")
-    assert json.loads(site.run(*words, told=ask).stdout)["road"] == "estimate"
+    done = site.run("estimate", place, "--at", "2026-06-19", *login, "--reason", "dog", "--json", told=ask)
+    assert json.loads(done.stdout)["road"] == "estimate"
     told = json.loads(site.run("reads", place, "--json").stdout)
     assert [u["usage_wh"] for u in told["usage"][:4]] == [300_000, 300_000, 309_000, 300_000]
     assert [u["is_estimated"] for u in told["usage"]] == [False, False, False, False, True]

@@ -22,6 +22,7 @@ from openami.mdm.adapters.registry_postgres import PostgresRegistry
 from openami.mdm.adapters.registry_validation import PostgresBook
 from openami.mdm.api import MeterData
 from openami.mdm.registry.change import EndRead, Exchange, Hang, TakeDown
+from openami.mdm.registry.facts import FactEntry, FactKind
 from openami.mdm.registry.records import Installation, Meter, ServicePoint
 from openami.mdm.validation.run import Validation
 from openami.mdm.vee.grid import Grid, grid_of
@@ -258,3 +259,18 @@ async def test_what_a_run_keeps_of_its_days_is_what_the_next_one_remembers(terri
     await territory.run(FIRST + timedelta(days=10), FIRST + timedelta(days=10))
     after = await territory.store.history(SCOPE, territory.points, Channel.DELIVERED, FIRST + timedelta(days=11), 1)
     assert (after.profile != got.profile).any()
+
+
+async def test_days_on_which_a_place_is_read_by_hand_expect_no_intervals(territory: Territory) -> None:
+    await territory.place(1)
+    grid = territory.grid
+    last = 10
+    await territory.send(0, np.arange(int(grid.day_at[last])), "r")
+    start = instant_from_epoch_s(int(grid.edge_s[grid.day_at[last]]))
+    entry = FactEntry(territory.points[0], FactKind.READING, "by_hand", start)
+    await territory.registry.facts.enter([entry], at=NOW)
+    await territory.run()
+    table = await territory.store.days(SCOPE, territory.points, Channel.DELIVERED, FIRST, LAST)
+    assert len(table) == last
+    found = await territory.book.findings(None, FIRST, LAST, limit=99)
+    assert [f for f in found if f.rule == "missing"] == []

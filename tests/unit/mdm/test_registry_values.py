@@ -19,7 +19,7 @@ from openami.mdm.registry.errors import RegistryError
 from openami.mdm.registry.facts import Fact, FactEntry, FactError, FactKind, ReadingKind, ServiceState, fact_value
 from openami.mdm.registry.multiplier import Multiplier, MultiplierStep
 from openami.mdm.registry.records import Installation, InstalledMeter, Meter, RegisterForm
-from openami.mdm.registry.segments import Factors, segments
+from openami.mdm.registry.segments import Factors, by_network, segments
 from openami.mdm.validation.load import inputs_of
 from openami.mdm.vee.grid import grid_of
 
@@ -176,3 +176,14 @@ def test_counts_take_the_factor_of_their_instant_once_and_the_register_too() -> 
     here = np.isin(got.brackets.lo, GRID.column_of(np.array([change_s - 86_400, change_s])))
     assert got.brackets.energy[here].tolist() == [100, 4000]
     assert [Factors([one], Channel.DELIVERED).at(METER, s) for s in starts.tolist()] == [1, 40]
+
+
+def test_the_time_in_which_the_network_does_not_read_is_cut_out_of_an_installation() -> None:
+    by_hand = fact(FactKind.READING, "by_hand", at(3), at(5))
+    before, after = by_network([installed()], [by_hand])
+    assert (before.installation.start, before.installation.end) == (at(1), at(3))
+    assert (before.installation.in_reads, before.installation.out_reads) == ({Channel.DELIVERED: 100}, {})
+    assert (after.installation.start, after.installation.end) == (at(5), at(9))
+    assert by_network([installed()], [fact(FactKind.READING, "customer", at(1))]) == []
+    assert by_network([installed()], [fact(FactKind.READING, "interval", at(1))]) == [installed()]
+    assert by_network([installed()], [fact(FactKind.READING, "by_hand", at(9))]) == [installed()]

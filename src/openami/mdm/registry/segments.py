@@ -12,6 +12,7 @@ from uuid import UUID
 
 from openami.contracts.channel import CHANNELS, Channel
 from openami.kernel.time import epoch_s
+from openami.mdm.registry.facts import Fact, FactKind, ReadingKind
 from openami.mdm.registry.records import InstalledMeter
 
 
@@ -44,6 +45,39 @@ def _pieces(one: InstalledMeter, channel: Channel) -> list[InstalledMeter]:
         )
         for start, end, factor, first, last in zip(starts, ends, factors, reads, end_reads, strict=True)
     ]
+
+
+def by_network(installed: Sequence[InstalledMeter], facts: Sequence[Fact]) -> list[InstalledMeter]:
+    """Return the installations without the time in which the network did not read the place.
+
+    Args:
+        installed: installations.
+        facts: how places are read; other facts are ignored.
+    """
+    apart: dict[UUID, list[Fact]] = {}
+    for fact in facts:
+        if fact.kind is FactKind.READING and fact.value != ReadingKind.INTERVAL.name.lower():
+            apart.setdefault(fact.service_point_id, []).append(fact)
+    if not apart:
+        return list(installed)
+    found = []
+    for one in installed:
+        pieces = [one]
+        for fact in apart.get(one.installation.service_point_id, ()):
+            pieces = [kept for piece in pieces for kept in _without(piece, fact)]
+        found += pieces
+    return found
+
+
+def _without(one: InstalledMeter, fact: Fact) -> list[InstalledMeter]:
+    i, kept = one.installation, []
+    if (fact.end is not None and fact.end <= i.start) or (i.end is not None and i.end <= fact.start):
+        return [one]
+    if i.start < fact.start:
+        kept.append(replace(one, installation=replace(i, end=fact.start, out_reads={})))
+    if fact.end is not None and (i.end is None or fact.end < i.end):
+        kept.append(replace(one, installation=replace(i, start=fact.end, in_reads={})))
+    return kept
 
 
 class Factors:

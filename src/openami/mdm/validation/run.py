@@ -28,8 +28,10 @@ from openami.mdm.editing.decision import SWAPPED, UNSEEN, Decision, DecisionRefu
 from openami.mdm.editing.ports import DecisionBook
 from openami.mdm.editing.raw import Loaded, corrected, reach_s, swapped_ends, swapping
 from openami.mdm.ports import IntervalStore, MeterSpan, Values
+from openami.mdm.registry.facts import FactKind
 from openami.mdm.registry.ports import Registry
 from openami.mdm.registry.records import InstalledMeter
+from openami.mdm.registry.segments import by_network
 from openami.mdm.validation.decisions import force_of, unanswered, with_decisions
 from openami.mdm.validation.load import Inputs, inputs_of, standing_still
 from openami.mdm.validation.ports import DayFinding, ValidationBook
@@ -134,7 +136,7 @@ class Validation:
             StoreError: the store refused or did not answer; running again mends it.
         """
         around = Period(_midnight_utc(first) - timedelta(days=2), _midnight_utc(last) + timedelta(days=3))
-        installed = await self._registry.installed(service_points, around)
+        installed = await self._installed(service_points, around)
         points = await self._registry.service_points({i.installation.service_point_id for i in installed})
         reach = timedelta(days=MAX_BRACKET_DAYS)
         force = await force_of(self._decisions, service_points, Period(around.start - reach, around.end + reach))
@@ -187,7 +189,7 @@ class Validation:
     ) -> dict[int, tuple[int, ...]]:
         points = sorted({t.service_point_id for t in targets.values()})
         period = Period(instant_from_epoch_s(int(grid.edge_s[0])), instant_from_epoch_s(int(grid.edge_s[-1])))
-        installed = [i for i in await self._registry.installed(set(points), period) if channel in i.meter.channels]
+        installed = [i for i in await self._installed(set(points), period) if channel in i.meter.channels]
         force = await force_of(self._decisions, points, period)
         stamp = Stamp(channel, UUID(int=0), known_at, force)
         matrix = (await self._load(grid, points, installed, stamp)).matrix
@@ -198,6 +200,11 @@ class Validation:
             lo, hi = np.searchsorted(grid.start_s, [t.period.start_s, t.period.end_s])
             found[index] = tuple(values[row_of[t.service_point_id], lo:hi].tolist())
         return found
+
+    async def _installed(self, points: Collection[UUID] | None, period: Period) -> list[InstalledMeter]:
+        """Return the installations that the network reads: what is read by hand has no intervals to expect."""
+        installed = await self._registry.installed(points, period)
+        return by_network(installed, await self._registry.facts.of(points, period, kinds=[FactKind.READING]))
 
     async def _run_span(self, span: _Span, installed: Sequence[InstalledMeter], stamp: Stamp) -> RunReport:
         """Validate one span in the narrow window, and in wide ones where that is not enough."""
@@ -227,7 +234,7 @@ class Validation:
         period = Period(local_midnight(span.first - reach, zone), local_midnight(span.last + reach, zone))
         installed = [
             i
-            for i in await self._registry.installed(set(span.points), period)
+            for i in await self._installed(set(span.points), period)
             if stamp.channel in i.meter.channels and i.meter.interval_s == span.interval_s
         ]
         grid = grid_of(zone, span.first - reach, span.last + reach, span.interval_s)
