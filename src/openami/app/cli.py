@@ -48,7 +48,7 @@ _GROUPS = (
     ("alerts", "app", "alerts", WORK),
     ("audit", "app", "audit", WORK),
     ("collectors", "app", "collectors", WORK),
-    ("exchange", "app", "exchange", WORK),
+    ("exchange_all", "app", "exchange", WORK),
     ("firmware", "app", "firmware", WORK),
     ("keys", "app", "keys", WORK),
     ("meter", "app", "meter", TOOLS),

@@ -13,6 +13,7 @@ from openami.app.settings import Settings
 from openami.billing.adapters.book_postgres import PostgresBillBook
 from openami.billing.api import Billing
 from openami.mdm.adapters.exchange_postgres import PostgresExchangeBook
+from openami.mdm.adapters.exchange_sent_postgres import PostgresSentBook
 from openami.mdm.adapters.registry_postgres import PostgresRegistry
 from openami.mdm.adapters.registry_validation import PostgresBook
 from openami.mdm.adapters.store_socket import SocketStore
@@ -49,6 +50,7 @@ class Rooms:
     data: MeterData
     billing: Billing
     book: PostgresExchangeBook
+    sent: PostgresSentBook
     settings: Settings
 
     @property
@@ -67,7 +69,8 @@ async def rooms_of(settings: Settings) -> AsyncIterator[Rooms]:
         store = SocketStore(settings.home.store_socket)
         stack.push_async_callback(store.close)
         data = MeterData(registry=PostgresRegistry(mdm), store=store, book=PostgresBook(mdm))
-        yield Rooms(data, Billing(meters=data, book=PostgresBillBook(own)), PostgresExchangeBook(mdm), settings)
+        billing = Billing(meters=data, book=PostgresBillBook(own))
+        yield Rooms(data, billing, PostgresExchangeBook(mdm), PostgresSentBook(mdm), settings)
 
 
 def parse_message(octets: bytes, *, zone: str) -> Message:

@@ -18,6 +18,7 @@ from openami.billing.bill.make import kept_lines
 from openami.billing.bill.record import Assignment, Bill, BillState, Correction, KeptLine
 from openami.billing.close import SCOPE, CloseReport, close_due, find_corrections, month_before
 from openami.billing.compare import Advice, Comparison, RateOutcome, compare_rates
+from openami.billing.figures import Figures, figures_of
 from openami.billing.ports import BillBook, RateOverlapError
 from openami.billing.rating.calendar import KEY_STRIDE, price_keys
 from openami.billing.rating.determinant import Determinants, determinants
@@ -35,9 +36,9 @@ from openami.mdm.api import IntervalSeries, MeterData
 from openami.security.access.scope import Scope
 
 __all__ = [
-    "Advice", "Assignment", "Bill", "BillSoFar", "BillState", "Billing", "BillingJob", "CloseReport", "Comparison",
-    "Correction", "KeptLine", "PricedIntervals", "RateOutcome", "RateOverlapError", "TariffError", "UnknownRateError",
-    "shipped_rates",
+    "Advice", "Assignment", "Bill", "BillSoFar", "BillSpan", "BillState", "Billing", "BillingJob", "CloseReport",
+    "Comparison", "Correction", "Figures", "KeptLine", "PricedIntervals", "RateOutcome", "RateOverlapError",
+    "TariffError", "UnknownRateError", "shipped_rates",
 ]  # fmt: skip
 
 _LOG = structlog.get_logger("billing")
@@ -163,6 +164,22 @@ class Billing:
     async def bill(self, scope: Scope, bill_id: UUID) -> Bill | None:
         """Return one bill with its lines, or None where there is none within the scope."""
         return await self.book.bill(scope, bill_id)
+
+    async def figures(self, scope: Scope, points: Sequence[UUID], span: BillSpan) -> list[Figures]:
+        """Return the billing determinants of service points over local days, in their order, without prices."""
+        scope.require(frozenset(points))
+        zones = {p.id: p.zone for p in await self.meters.registry.service_points(set(points))}
+        rates = {}
+        for row in await self.book.assignments(list(points)):
+            is_held = row.first_day <= span.last and (row.end_day is None or span.last < row.end_day)
+            if is_held and row.rate_code in self._known:
+                rates[row.service_point_id] = self._known[row.rate_code]
+        found: dict[UUID, Figures] = {}
+        for zone in sorted(set(zones.values())):
+            mine = [p for p in points if zones.get(p) == zone]
+            done = await figures_of(self.meters, scope, rates, mine, span, zone_named(zone))
+            found |= {f.service_point_id: f for f in done}
+        return [found[p] for p in points if p in found]
 
     async def issued_in(self, spans: Sequence[tuple[UUID, date, date]]) -> int:
         """Return how many issued bills hold one of these days.

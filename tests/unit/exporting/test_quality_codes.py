@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from openami.contracts.quality import Method, QualityState
-from openami.mdm.quality_codes import ROWS, QualityCodes, codes_of
+from openami.mdm.exchange.end_reads import ReadKind
+from openami.mdm.quality_codes import READ_CODES, ROWS, QualityCodes, codes_of
 
 PAGE = Path(__file__).parents[3] / "docs" / "protocol" / "quality-codes.md"
 
@@ -29,6 +30,13 @@ def _rows_of_the_page() -> dict[str, QualityCodes]:
 def test_the_page_and_the_code_hold_the_same_table() -> None:
     ours = {n: QualityCodes(n, r.iec, r.espi, r.nem12) for n, r in ROWS.items()}
     assert _rows_of_the_page() == ours
+
+
+def test_the_page_and_the_code_hold_the_same_codes_of_register_reads() -> None:
+    rows = [[c.strip() for c in line.strip("|").split("|")] for line in PAGE.read_text().splitlines()]
+    told = {r[0]: r[1] for r in rows if len(r) == 2 and re.fullmatch(r"[a-z]+", r[0])}
+    assert told == READ_CODES
+    assert set(READ_CODES) == {k.value for k in ReadKind}
 
 
 @pytest.mark.parametrize("state", QualityState)

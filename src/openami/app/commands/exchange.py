@@ -6,18 +6,17 @@ import asyncio
 import json
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
+from openami.app.commands.exchange_app import OutOption, answer_row, app
 from openami.app.commands.person import person_of, print_wide
 from openami.app.commands.platform import DEFAULT_HOME, HomeOption, JsonOption
 
-app = typer.Typer(help="Exchange files and messages with a customer information system.", no_args_is_help=True)
-OutOption = Annotated[Path | None, typer.Option("--out", help="File to write; standard output without.")]
 LoginOption = Annotated[str, typer.Option("--as", metavar="LOGIN", help="Your staff login; the password is asked.")]
 
 
@@ -99,14 +98,6 @@ def release(
         Console().print(
             f"{record}: {answer.result}; {answer.days} service point days are validated again", markup=False
         )
-
-
-def answer_row(answer: Any) -> dict[str, Any]:
-    """Return an answer as JSON shows it."""
-    return {
-        "record": answer.kind, "id": answer.id, "line": answer.line, "result": answer.result.value,
-        "code": answer.code, "reason": answer.reason, "days": answer.days, "bills": answer.bills,
-    }  # fmt: skip
 
 
 def _counted(counts: dict[str, int]) -> str:

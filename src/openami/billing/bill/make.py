@@ -63,10 +63,10 @@ def make_bills(
     Raises:
         TariffError: the rate cannot price the span; nothing of it can be billed.
     """
-    all_found = _determinants(schedule, usage, span, zone)
+    all_found = determinants_of(schedule, usage, span, zone)
     bills = []
     for row, point in enumerate(usage.service_points):
-        reason = _hold(usage, row, span)
+        reason = hold_reason(usage, row, span)
         rated = None if reason else rate(schedule, all_found[row])
         bills.append(_bill(schedule, usage, row, point, span, zone, rated, reason, reads, now))
     return bills
@@ -90,7 +90,12 @@ def held_bill(
     )  # fmt: skip
 
 
-def _determinants(schedule: RateSchedule, usage: FleetUsage, span: BillSpan, zone: ZoneInfo) -> list[Determinants]:
+def determinants_of(schedule: RateSchedule, usage: FleetUsage, span: BillSpan, zone: ZoneInfo) -> list[Determinants]:
+    """Return the determinants of each service point, in the order of the rows.
+
+    Raises:
+        TariffError: the rate has no version for the span, or an interval crosses a price period.
+    """
     estimated = usage.quality == QualityState.ESTIMATED
     if any(v.demand or v.scope is BlockScope.RUNNING for v in schedule.versions):
         one_by_one = (
@@ -118,7 +123,7 @@ def _determinants(schedule: RateSchedule, usage: FleetUsage, span: BillSpan, zon
     ]
 
 
-def _hold(usage: FleetUsage, row: int, span: BillSpan) -> str:
+def hold_reason(usage: FleetUsage, row: int, span: BillSpan) -> str:
     """Why the bill waits; empty where it does not."""
     absent = np.flatnonzero(usage.versions[row] == 0)
     if len(absent):

@@ -1,0 +1,137 @@
+"""Messages of billing reads: made, kept before they are handed out, handed out again, and what is answered to them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from uuid import UUID
+
+from openami.app.exchange_desk import Rooms, rooms_of
+from openami.app.exchange_reads import Wanted, billing_reads, message_number, of_cycle
+from openami.app.settings import Settings
+from openami.mdm.exchange.acknowledgement import Acknowledgement, Answer, Result
+from openami.mdm.exchange.billing_reads import BillingRead, ReadState, flat_reads
+from openami.mdm.exchange.errors import MessageRefusedError
+from openami.mdm.exchange.ports import IdKind
+from openami.mdm.exchange.record import RejectedRecord
+from openami.mdm.exchange.requests import ReadRequest, parse_answers, parse_request
+from openami.mdm.exchange.sent import SentRecord
+from openami.mdm.exporting.cim_reads import cim_reads
+
+FORMS = ("flat", "cim")
+
+
+@dataclass(frozen=True, slots=True)
+class OutFile:
+    """A message of ours.
+
+    Args:
+        receiver, message: whose and which.
+        text: the file.
+        states: how many bills are actual, with estimated intervals, estimated, held.
+        rejected: requests that could not be answered.
+    """
+
+    receiver: str
+    message: str
+    text: str
+    states: dict[str, int]
+    rejected: tuple[Answer, ...] = ()
+
+
+async def by_cycle(
+    settings: Settings, receiver: str, bill_group: int, first: date, end: date, *, form: str = "flat"
+) -> OutFile:
+    """Make the billing reads of a bill group's cycle."""
+    async with rooms_of(settings) as rooms:
+        wanted = await of_cycle(rooms, receiver, bill_group, first, end)
+        reads = await billing_reads(rooms, wanted)
+        return await keep(rooms, receiver, f"cycle-{bill_group}", reads, form=form)
+
+
+async def by_request(settings: Settings, octets: bytes, *, form: str = "flat") -> OutFile:
+    """Answer a request for billing reads.
+
+    Raises:
+        MessageRefusedError: the request as a whole cannot be taken.
+    """
+    request = parse_request(octets)
+    async with rooms_of(settings) as rooms:
+        names = {r.service_point for r in request.records if isinstance(r, ReadRequest)}
+        points = await places(rooms, request.sender, names)
+        wanted, rejected = [], []
+        for record in request.records:
+            if isinstance(record, RejectedRecord):
+                rejected.append(Answer.rejecting(record))
+            elif record.service_point not in points:
+                reason = f"service point {record.service_point} is not known"
+                rejected.append(Answer("bill", record.id, record.line, Result.REJECTED, "unknown", reason))
+            else:
+                place = points[record.service_point]
+                wanted.append(Wanted(place, record.service_point, record.first, record.end))
+        reads = await billing_reads(rooms, list(dict.fromkeys(wanted)))
+        found = await keep(rooms, request.sender, "answer", reads, form=form)
+        return OutFile(found.receiver, found.message, found.text, found.states, tuple(rejected))
+
+
+async def places(rooms: Rooms, sender: str, names: set[str]) -> dict[str, UUID]:
+    """Return service points by what the sender calls them, or by our own id."""
+    found = await rooms.book.ids(sender, IdKind.SERVICE_POINT, names)
+    own = {}
+    for name in names - found.keys():
+        try:
+            own[UUID(name)] = name
+        except ValueError:
+            continue
+    there = await rooms.data.registry.service_points(set(own))
+    return found | {own[p.id]: p.id for p in there}
+
+
+async def keep(rooms: Rooms, receiver: str, kind: str, reads: list[BillingRead], *, form: str) -> OutFile:
+    """Write a message and keep it, so that it can be sent again as it is."""
+    at = rooms.settings.clock().now()
+    message = message_number(kind, at)
+    text = cim_reads(reads) if form == "cim" else flat_reads(reads, message=message, at=at)
+    await rooms.sent.note(receiver, message, reads, text, form=form, at=at)
+    states = {s.value: sum(r.state is s for r in reads) for s in ReadState}
+    return OutFile(receiver, message, text, states)
+
+
+async def resend(settings: Settings, receiver: str, message: str) -> str:
+    """Return a message as it was sent.
+
+    Raises:
+        MessageRefusedError: none of that number was sent.
+    """
+    async with rooms_of(settings) as rooms:
+        return (await rooms.sent.file(receiver, message))[1]
+
+
+async def acknowledged(settings: Settings, octets: bytes) -> tuple[Acknowledgement, list[str]]:
+    """Keep what another system answered; returns it, and records that our message did not hold.
+
+    Raises:
+        MessageRefusedError: the answer cannot be read, or no such message was sent.
+    """
+    told = parse_answers(octets)
+    async with rooms_of(settings) as rooms:
+        at = settings.clock().now()
+        strange = await rooms.sent.answered(told.sender, told.message, told.answers, at=at)
+    return Acknowledgement(told.sender, told.message, at, told.answers), strange
+
+
+async def unanswered(settings: Settings, receiver: str, *, limit: int) -> list[SentRecord]:
+    """Return bills that were rejected or not answered, oldest first."""
+    async with rooms_of(settings) as rooms:
+        return await rooms.sent.open(receiver, limit=limit)
+
+
+def check_form(form: str) -> str:
+    """Return a form of messages, or refuse.
+
+    Raises:
+        MessageRefusedError: there is none of that name.
+    """
+    if form not in FORMS:
+        raise MessageRefusedError(0, f"form {form[:20]!r}: one of {', '.join(FORMS)}")
+    return form
