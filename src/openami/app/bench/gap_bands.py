@@ -40,8 +40,8 @@ def _off(cut: Samples, *, is_scaled: bool) -> F64:
     cells = Estimate.of(cut.gap, None if bracket is None else np.asarray(bracket, np.int64))
     estimated(
         cut.grid, np.where(cut.gap, 0, cut.truth), ~cut.gap, cells,
-        energy=np.where(cut.gap, cut.truth, 0).sum(axis=1), failed_day=np.zeros((rows, cut.grid.days), bool),
-        references=NO_REFERENCES,
+        energy=np.where(cut.gap, cut.truth, 0).sum(axis=1).astype(float),
+        failed_day=np.zeros((rows, cut.grid.days), bool), references=NO_REFERENCES,
     )  # fmt: skip
     truth = cut.truth[cells.row, cells.column].astype(float)
     factor = np.ones(rows)

@@ -10,11 +10,14 @@ reads agree with it: then the register was set, and the span across has no known
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 
+from openami.mdm.vee.bracket import Brackets
 from openami.mdm.vee.grid import BOOLS, I64, Grid
+
+__all__ = ["Brackets", "Chains", "Reads", "RegisterFault", "brackets_of", "no_chains", "no_reads"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -47,7 +50,7 @@ class Reads:
         chain: (R,) index into the chains.
         at_s: (R,) instant of the read.
         value: (R,) what the register showed, before the multiplier.
-        is_end: (R,) taken by the installer at a start or end: kept even between grid edges.
+        is_end: (R,) taken by the installer at a start or end: kept where it is, even between grid edges.
     """
 
     chain: I64
@@ -57,33 +60,22 @@ class Reads:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Brackets:
-    """Disjoint spans of known energy, by (row, lo). All columns have one length B.
+class _Edges:
+    """Consecutive reads of a chain: from, to, energy before the multiplier, and how far the reads were off them [s]."""
 
-    Args:
-        row, lo, hi: (B,) the span is columns lo to hi (exclusive) of the row.
-        energy: (B,) counts after the multiplier.
-        tolerance: (B,) counts by which truncation of the register may mislead.
-    """
-
-    row: I64
-    lo: I64
-    hi: I64
+    chain: I64
+    start_s: I64
+    end_s: I64
     energy: I64
-    tolerance: I64
+    off_start_s: I64
+    off_end_s: I64
 
-    def kept(self, mask: BOOLS) -> Brackets:
-        """Return the brackets of a mask (B,)."""
-        return Brackets(self.row[mask], self.lo[mask], self.hi[mask], self.energy[mask], self.tolerance[mask])
+    def at(self, index: I64 | BOOLS) -> _Edges:
+        return _Edges(*(getattr(self, f.name)[index] for f in fields(self)))
 
-    def holding(self, row: I64, column: I64, columns: int) -> I64:
-        """Return the bracket that holds each cell, or -1; ``columns`` is the width of the grid."""
-        if not len(self.row):
-            return np.full(len(row), -1, np.int64)
-        stride = columns + 1
-        at = np.searchsorted(self.row * stride + self.lo, row * stride + column, side="right") - 1
-        inside = (at >= 0) & (self.row[at] == row) & (column < self.hi[at])
-        return np.where(inside, at, -1)
+    def with_rows(self, rows: list[tuple[int, ...]]) -> _Edges:
+        more = np.array(rows, dtype=np.int64).reshape(-1, 6)
+        return _Edges(*(np.append(getattr(self, f.name), more[:, k]) for k, f in enumerate(fields(self))))
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,33 +90,30 @@ class RegisterFault:
     value: int
 
 
-_Edge = tuple[int, int, int, int]
-"""Chain, from, to, energy before the multiplier."""
-
-
 def brackets_of(grid: Grid, chains: Chains, reads: Reads) -> tuple[Brackets, list[RegisterFault]]:
     """Return the brackets inside the grid, and the reads that were left out.
 
-    Reads outside the grid are ignored, and so are reads between grid edges unless an installer took them.
+    Reads outside the grid are ignored, and so are reads between grid edges, unless an installer took them or their
+    meter is never read at an edge: then each stands at its nearest edge, and the bracket knows how far off it was.
     """
-    reads = _usable(grid, reads)
+    reads, off_s = _usable(grid, reads)
     same = reads.chain[1:] == reads.chain[:-1]
-    chain, start, end = reads.chain[1:][same], reads.at_s[:-1][same], reads.at_s[1:][same]
-    energy = _advance(chains, chain, reads.value[:-1][same], reads.value[1:][same])
-    bad = (energy < 0) | (energy > _most(chains, chain, end - start))
+    edges = _Edges(
+        reads.chain[1:][same], reads.at_s[:-1][same], reads.at_s[1:][same],
+        _advance(chains, reads.chain[1:][same], reads.value[:-1][same], reads.value[1:][same]),
+        off_s[:-1][same], off_s[1:][same],
+    )  # fmt: skip
+    seconds = edges.end_s + edges.off_end_s - edges.start_s - edges.off_start_s
+    bad = (edges.energy < 0) | (edges.energy > _most(chains, edges.chain, seconds))
     faults: list[RegisterFault] = []
     if bad.any():
-        spoiled = np.unique(chain[bad])
-        keep = ~np.isin(chain, spoiled)
-        chain, start, end, energy = chain[keep], start[keep], end[keep], energy[keep]
+        spoiled = np.unique(edges.chain[bad])
+        edges = edges.at(~np.isin(edges.chain, spoiled))
         for one in spoiled.tolist():
-            edges, found = _mended(grid, chains, reads, one)
+            rows, found = _mended(grid, chains, reads, off_s, one)
             faults += found
-            if edges:
-                extra = np.array(edges, dtype=np.int64)
-                chain, start = np.append(chain, extra[:, 0]), np.append(start, extra[:, 1])
-                end, energy = np.append(end, extra[:, 2]), np.append(energy, extra[:, 3])
-    return _merged(grid, chains, chain, start, end, energy), faults
+            edges = edges.with_rows(rows)
+    return _merged(grid, chains, edges), faults
 
 
 def no_chains() -> Chains:
@@ -139,19 +128,26 @@ def no_reads() -> Reads:
     return Reads(none, none, none, np.zeros(0, bool))
 
 
-def _usable(grid: Grid, reads: Reads) -> Reads:
-    """Return the reads in the grid at edges (or by installers), by (chain, instant), one for each instant."""
+def _usable(grid: Grid, reads: Reads) -> tuple[Reads, I64]:
+    """Return reads at edges (or by installers), by (chain, instant), one for each, and how far off they were [s]."""
     inside = (reads.at_s >= grid.edge_s[0]) & (reads.at_s <= grid.edge_s[-1])
     place = np.minimum(np.searchsorted(grid.edge_s, reads.at_s), len(grid.edge_s) - 1)
-    keep = inside & ((grid.edge_s[place] == reads.at_s) | reads.is_end)
-    # Of two reads of one instant the installer's stands: lexsort puts it last.
-    order = np.flatnonzero(keep)
-    order = order[np.lexsort((reads.is_end[order], reads.at_s[order], reads.chain[order]))]
-    chain, at = reads.chain[order], reads.at_s[order]
+    at_edge = inside & (grid.edge_s[place] == reads.at_s)
+    never = np.ones(int(reads.chain.max(initial=-1)) + 1, bool)
+    never[reads.chain[at_edge & ~reads.is_end]] = False
+    astray = inside & ~at_edge & ~reads.is_end & never[reads.chain]
+    after = np.maximum(place, 1)
+    earlier, later = grid.edge_s[after - 1], grid.edge_s[after]
+    near = np.where(later - reads.at_s < reads.at_s - earlier, later, earlier)
+    at_s, off_s = np.where(astray, near, reads.at_s), np.where(astray, reads.at_s - near, 0)
+    # Of two reads of one instant the installer's stands, else the one nearest to it: lexsort puts it last.
+    order = np.flatnonzero(inside & (at_edge | reads.is_end | astray))
+    order = order[np.lexsort((-np.abs(off_s[order]), reads.is_end[order], at_s[order], reads.chain[order]))]
+    chain, at = reads.chain[order], at_s[order]
     last = np.ones(len(order), bool)
     last[:-1] = (chain[1:] != chain[:-1]) | (at[1:] != at[:-1])
     order = order[last]
-    return Reads(reads.chain[order], reads.at_s[order], reads.value[order], reads.is_end[order])
+    return Reads(reads.chain[order], at_s[order], reads.value[order], reads.is_end[order]), off_s[order]
 
 
 def _advance(chains: Chains, chain: I64, earlier: I64, later: I64) -> I64:
@@ -167,24 +163,26 @@ def _most(chains: Chains, chain: I64, seconds: I64) -> I64:
     return -(-chains.limit_w[chain] * seconds // 3600) + chains.resolution[chain]
 
 
-def _mended(grid: Grid, chains: Chains, reads: Reads, chain: int) -> tuple[list[_Edge], list[RegisterFault]]:
+def _mended(
+    grid: Grid, chains: Chains, reads: Reads, off_s: I64, chain: int
+) -> tuple[list[tuple[int, ...]], list[RegisterFault]]:
     """Walk one chain that holds an impossible read; return its possible edges and its faults."""
     mine = np.flatnonzero(reads.chain == chain)
-    at, value = reads.at_s[mine].tolist(), reads.value[mine].tolist()
+    at, value, off = reads.at_s[mine].tolist(), reads.value[mine].tolist(), off_s[mine].tolist()
 
     def advance(a: int, b: int) -> int | None:
         index = np.array([chain])
         energy = int(_advance(chains, index, np.array([value[a]]), np.array([value[b]]))[0])
-        most = int(_most(chains, index, np.array([at[b] - at[a]]))[0])
+        most = int(_most(chains, index, np.array([at[b] + off[b] - at[a] - off[a]]))[0])
         return energy if 0 <= energy <= most else None
 
-    edges: list[_Edge] = []
+    edges: list[tuple[int, ...]] = []
     faults: list[RegisterFault] = []
     good = 0
     for b in range(1, len(at)):
         energy = advance(good, b)
         if energy is not None:
-            edges.append((chain, at[good], at[b], energy))
+            edges.append((chain, at[good], at[b], energy, off[good], off[b]))
             good = b
             continue
         was_set = b + 1 < len(at) and advance(good, b + 1) is None and advance(b, b + 1) is not None
@@ -197,14 +195,17 @@ def _mended(grid: Grid, chains: Chains, reads: Reads, chain: int) -> tuple[list[
     return edges, faults
 
 
-def _merged(grid: Grid, chains: Chains, chain: I64, start: I64, end: I64, energy: I64) -> Brackets:
+def _merged(grid: Grid, chains: Chains, edges: _Edges) -> Brackets:
     """Return edges as brackets; edges of a row that share an interval become one."""
-    row, multiplier = chains.row[chain], chains.multiplier[chain]
-    lo, hi = grid.floor_column(start), grid.ceiling_edge(end)
+    row, multiplier = chains.row[edges.chain], chains.multiplier[edges.chain]
+    lo, hi = grid.floor_column(edges.start_s), grid.ceiling_edge(edges.end_s)
     order = np.lexsort((hi, lo, row))
-    row, lo, hi = row[order], lo[order], hi[order]
-    counts = (energy * multiplier)[order]
-    tolerance = (chains.resolution[chain] * multiplier)[order]
+    row, lo, hi, multiplier = row[order], lo[order], hi[order], multiplier[order]
+    edges = edges.at(np.asarray(order, np.int64))
+    resolution = chains.resolution[edges.chain]
+    tolerance = resolution * multiplier
+    slack = np.where(resolution > 1, tolerance, 0)
+    counts = edges.energy * multiplier
     if not len(order):
         return Brackets(row, lo, hi, counts, tolerance)
     # Keys rise with the row, so that one running maximum serves all rows.
@@ -218,5 +219,9 @@ def _merged(grid: Grid, chains: Chains, chain: I64, start: I64, end: I64, energy
         lo=lo[at],
         hi=np.maximum.reduceat(hi, at),
         energy=np.add.reduceat(counts, at),
-        tolerance=np.maximum.reduceat(tolerance, at),
+        # Each register of an exchange may mislead on its own.
+        tolerance=np.add.reduceat(tolerance, at),
+        slack=np.add.reduceat(slack, at),
+        off_lo_s=edges.off_start_s[at],
+        off_hi_s=edges.off_end_s[np.append(at[1:], len(order)) - 1],
     )

@@ -15,13 +15,16 @@ from openami.contracts.quality import Method, QualityState, RawQuality
 from openami.mdm.vee.brackets import Brackets
 from openami.mdm.vee.estimate import DEFAULT_ORDER, NO_REFERENCES, Estimate, References, Step, estimated
 from openami.mdm.vee.estimate.band import band
-from openami.mdm.vee.estimate.cells import Gaps
+from openami.mdm.vee.estimate.cells import F64, Gaps
 from openami.mdm.vee.grid import BOOLS, I64, Grid
 from openami.mdm.vee.hold import hold
 from openami.mdm.vee.matrix import Matrix
 from openami.mdm.vee.outcome import Outcome
 from openami.mdm.vee.rules.sums import span_sums
 from openami.mdm.vee.scale import scale
+
+_COARSE = 5
+"""A register tells what is left in a gap where that is so many times what the register leaves open."""
 
 
 def fill(
@@ -62,7 +65,7 @@ def fill(
     known = span_sums(np.where(good, outcome.values, 0), brackets) if len(brackets.row) else brackets.energy
     target = brackets.energy - known
     estimated(
-        grid, outcome.values, good, cells, energy=target, failed_day=failed_day, references=references,
+        grid, outcome.values, good, cells, energy=_left(brackets, target), failed_day=failed_day, references=references,
         order=method_order, with_like_days=with_like_days,
     )  # fmt: skip
     dark = _dark(cells, power_down, references.dark)
@@ -71,6 +74,11 @@ def fill(
     _write_unscaled(outcome, cells, dark=dark, gap_s=_gap_s(grid, cells), limit=limit)
     if len(brackets.row):
         scale(outcome, cells, brackets, target=target, limit=limit, dark=dark, gap_s=_gap_s(grid, cells))
+
+
+def _left(brackets: Brackets, target: I64) -> F64:
+    """Return what registers leave for the cells of each bracket (B,); NaN where they are too coarse to say."""
+    return np.where(_COARSE * brackets.slack <= target, target.astype(float), np.nan)
 
 
 def _dark(cells: Estimate, power_down: BOOLS, logged: BOOLS | None) -> BOOLS:

@@ -65,6 +65,7 @@ def validated(
         good = decided.apply(matrix, coverage, good, values, quality, method)
     outcome = Outcome(values, quality, method, values.copy(), values.copy(), matrix.present & ~good, [])
     if is_energy:
+        brackets = brackets.at_edges(grid, values, good, limit)
         check_sums(outcome, good, brackets, coverage)
         missing = coverage.touched & ~good
         if missing.any():

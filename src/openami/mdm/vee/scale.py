@@ -9,6 +9,7 @@ from openami.mdm.vee.apportion import apportion_within
 from openami.mdm.vee.brackets import Brackets
 from openami.mdm.vee.estimate import Estimate
 from openami.mdm.vee.estimate.band import band
+from openami.mdm.vee.estimate.cells import F64
 from openami.mdm.vee.grid import BOOLS, I64
 from openami.mdm.vee.outcome import U8, Outcome
 from openami.mdm.vee.rules.sums import raise_residual
@@ -54,13 +55,27 @@ def scale(
     use = np.flatnonzero(held & ~believed & possible[cells.bracket])
     if not len(use):
         return
-    totals = np.clip(target, 0, most)
-    _write(outcome, cells, use, totals=totals, limit=limit, gap_s=gap_s)
-    still = brackets.energy == 0
+    totals, moved = _totals(cells, use, brackets, target, most)
+    _write(outcome, cells, use, totals=totals, moved=moved, is_known=brackets.slack == 0, limit=limit, gap_s=gap_s)
+    still = (brackets.energy == 0) & (brackets.slack == 0)
     _write_zeros(outcome, cells, use[still[cells.bracket[use]]], dark)
     zero = use[dark[use] & (totals[cells.bracket[use]] == 0)]
     at = (cells.row[zero], cells.column[zero])
     outcome.quality[at], outcome.method[at] = QualityState.OUTAGE_ZERO, Method.POWER_FAIL_ZERO
+
+
+def _totals(cells: Estimate, use: I64, brackets: Brackets, target: I64, most: I64) -> tuple[I64, BOOLS]:
+    """Return what the cells of each bracket are to add up to (B,), and whether that moves the estimates.
+
+    A register that resolves single counts is met exactly. One that is coarser, or was read off the boundary, moves the
+    estimates only as far as they contradict it.
+    """
+    group = cells.bracket[use]
+    said = np.rint(np.bincount(group, weights=cells.value[use], minlength=len(target))).astype(np.int64)
+    is_spoken = np.bincount(group[cells.method[use] == Method.NONE], minlength=len(target)) == 0
+    room = np.where(is_spoken, brackets.slack, 0)
+    totals = np.clip(np.clip(said, target - room, target + room), 0, most)
+    return totals, (room == 0) | (totals != said)
 
 
 def _write_zeros(outcome: Outcome, cells: Estimate, use: I64, dark: BOOLS) -> None:
@@ -70,8 +85,21 @@ def _write_zeros(outcome: Outcome, cells: Estimate, use: I64, dark: BOOLS) -> No
     outcome.quality[at], outcome.method[at] = QualityState.DERIVED, Method.CALCULATED
 
 
-def _write(outcome: Outcome, cells: Estimate, use: I64, *, totals: I64, limit: I64, gap_s: I64) -> None:
-    """Apportion each bracket's total over its cells and write values, methods and bands."""
+def _write(
+    outcome: Outcome,
+    cells: Estimate,
+    use: I64,
+    *,
+    totals: I64,
+    moved: BOOLS,
+    is_known: BOOLS,
+    limit: I64,
+    gap_s: I64,
+) -> None:
+    """Apportion each bracket's total over its cells and write values, methods and bands.
+
+    Of each bracket (B,) ``moved`` says whether its total is not what was estimated, ``is_known`` whether it is exact.
+    """
     group = cells.bracket[use]
     count = np.bincount(group, minlength=len(totals))
     weights = np.rint(cells.value[use] * _WEIGHT_SCALE).astype(np.int64)
@@ -83,20 +111,28 @@ def _write(outcome: Outcome, cells: Estimate, use: I64, *, totals: I64, limit: I
     sums = np.bincount(group, weights=weights, minlength=len(totals))
     spread = unspoken | (sums[group] == 0)
     factor = np.sqrt(totals[group] * _WEIGHT_SCALE / np.maximum(sums[group], 1.0))
-    low, high = band(value.astype(float), cells.spread[use] * factor, gap_s[use], is_scaled=True)
-    ceiling = np.maximum(np.minimum(totals[group], most), value)
+    known = is_known[group]
+    low, high = _band(value, cells.spread[use] * factor, gap_s[use], known)
+    ceiling = np.maximum(np.where(known, np.minimum(totals[group], most), most), value)
     low, high = np.where(spread, 0, np.floor(low)), np.where(spread, ceiling, np.ceil(high))
-    exact = (count[group] == 1) | (totals[group] == 0)
+    exact = ((count[group] == 1) | (totals[group] == 0)) & known
     at = (cells.row[use], cells.column[use])
     outcome.values[at] = value
     outcome.quality[at] = QualityState.ESTIMATED
-    outcome.method[at] = np.where(spread, np.uint8(Method.REGISTER_SPREAD), _scaled(cells.method[use]))
+    outcome.method[at] = _named(cells.method[use], spread, moved[group])
     outcome.low[at] = np.where(exact, value, np.minimum(low, value)).astype(np.int64)
     outcome.high[at] = np.where(exact, value, np.clip(high, value, ceiling)).astype(np.int64)
 
 
-def _scaled(method: U8) -> U8:
-    """Return the methods' scaled names."""
-    named = np.arange(256, dtype=np.uint8)
-    named[list(_SCALED)] = list(_SCALED.values())
-    return named[method]
+def _band(value: I64, spread: F64, gap_s: I64, known: BOOLS) -> tuple[F64, F64]:
+    """Return the band of each cell: narrower where its bracket's energy is known to the count."""
+    scaled = band(value.astype(float), spread, gap_s, is_scaled=True)
+    free = band(value.astype(float), spread, gap_s, is_scaled=False)
+    return np.where(known, scaled[0], free[0]), np.where(known, scaled[1], free[1])
+
+
+def _named(method: U8, spread: BOOLS, moved: BOOLS) -> U8:
+    """Return the names of methods: scaled where a register moved the estimates, spread where it alone spoke."""
+    scaled = np.arange(256, dtype=np.uint8)
+    scaled[list(_SCALED)] = list(_SCALED.values())
+    return np.where(spread, np.uint8(Method.REGISTER_SPREAD), np.where(moved, scaled[method], method))

@@ -10,7 +10,7 @@ from openami.mdm.vee.estimate.days import usual
 from openami.mdm.vee.grid import BOOLS, I64, Grid
 
 
-def left_for(grid: Grid, values: I64, good: BOOLS, cells: Estimate, energy: I64, *, failed_day: BOOLS) -> F64:
+def left_for(grid: Grid, values: I64, good: BOOLS, cells: Estimate, energy: F64, *, failed_day: BOOLS) -> F64:
     """Return for each cell (M,) what is left for its part of its gap, as a whole; NaN where no register knows.
 
     A part is what one gap has in one bracket. A bracket of one part is all for it.
@@ -20,7 +20,7 @@ def left_for(grid: Grid, values: I64, good: BOOLS, cells: Estimate, energy: I64,
         values: (S, N) counts.
         good: (S, N) cells that may be used.
         cells: all missing cells, some of them estimated already.
-        energy: (B,) what the registers of each bracket leave for its cells.
+        energy: (B,) what the registers of each bracket leave for its cells; NaN where they cannot say.
         failed_day: (S, D) days with a power failure: no reference days.
     """
     held = cells.bracket >= 0

@@ -18,7 +18,7 @@ import numpy as np
 
 from openami.contracts.quality import Method
 from openami.kernel.errors import MisuseError
-from openami.mdm.vee.estimate.cells import CELLS_AT_ONCE, Estimate, starts_of
+from openami.mdm.vee.estimate.cells import CELLS_AT_ONCE, F64, Estimate, starts_of
 from openami.mdm.vee.estimate.days import alike_days
 from openami.mdm.vee.estimate.donor import donor
 from openami.mdm.vee.estimate.elsewhere import check_meter, class_profile
@@ -82,7 +82,7 @@ def estimated(
     good: BOOLS,
     cells: Estimate,
     *,
-    energy: I64,
+    energy: F64,
     failed_day: BOOLS,
     references: References,
     order: Sequence[Step] = DEFAULT_ORDER,
@@ -95,7 +95,7 @@ def estimated(
         values: (S, N) counts.
         good: (S, N) cells that may be used.
         cells: what is missing.
-        energy: (B,) counts that the registers of each bracket leave for its cells.
+        energy: (B,) counts that the registers of each bracket leave for its cells; NaN where they cannot say.
         failed_day: (S, D) days with a power failure: no reference days.
         references: what else there is.
         order: methods to try, first to last.
@@ -128,7 +128,7 @@ def _fill_from_days(
     good: BOOLS,
     cells: Estimate,
     *,
-    energy: I64,
+    energy: F64,
     failed_day: BOOLS,
     references: References,
 ) -> None:
