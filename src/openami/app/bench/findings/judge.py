@@ -107,6 +107,7 @@ def _places(scene: Scene) -> Places:
         is_inactive=~scene.facts.is_active,
         is_disconnected=np.zeros((scene.count, days), bool),
         may_feed_in=np.repeat(scene.facts.may_return[:, None], days, axis=1),
+        neighborhood=scene.facts.neighborhood,
         nominal_dv=np.full(scene.count, NOMINAL_DV, np.int64),
     )
 

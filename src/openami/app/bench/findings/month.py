@@ -12,7 +12,8 @@ from openami.app.bench.findings.cost import cost_of
 from openami.app.bench.findings.field import PER_1000_A_MONTH
 from openami.app.bench.findings.judge import Said, judged
 from openami.app.bench.findings.recall import LASTING_ONSET_DAYS
-from openami.app.bench.findings.stacking import FIRST, HISTORY_DAYS, WINDOW_DAYS, thrown_voltage
+from openami.app.bench.findings.stacking import FIRST, HISTORY_DAYS, WINDOW_DAYS
+from openami.app.bench.findings.voltage import fed
 from openami.kernel.time import zone_named
 from openami.mdm.vee.grid import grid_of
 from openami.sim.faults.metering import FaultKind, Injection, Scene, clean_scene, inject
@@ -118,8 +119,10 @@ def simulated(count: int, *, seed: int) -> Scene:
     counted = [np.cumsum(np.maximum(sign * power, 0), axis=1) // 4_000 for sign in (1, -1)]
     delivered, received = (np.diff(c, axis=1, prepend=0).astype(np.int64) for c in counted)
     dice = np.random.default_rng(seed)
-    voltage = thrown_voltage(delivered, 900, dice)
-    return clean_scene(grid, delivered, received_wh=received, voltage_dv=voltage, dice=dice)
+    voltage, transformer_of = fed(grid, delivered, received, seed=seed)
+    return clean_scene(
+        grid, delivered, received_wh=received, voltage_dv=voltage, neighborhood=transformer_of, dice=dice
+    )
 
 
 def thrown(scene: Scene, *, seed: int) -> list[Injection]:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from openami.app.bench.findings.voltage import fed
 from openami.app.bench.homes.home import Home
 from openami.kernel.time import zone_named
 from openami.mdm.vee.grid import BOOLS, I64, grid_of
@@ -27,8 +28,6 @@ FIRST = date(2026, 1, 5)
 ZONE = "Etc/GMT-1"
 ROOF_SHARE = 0.15
 NOMINAL_DV = 2_400
-_NOMINAL_DV, _SAG_DV_PER_KW, _NOISE_DV = 2_410, 12.0, 8.0
-_MEMORY = 24
 _ROOF_W = (3_000.0, 9_000.0)
 
 
@@ -54,7 +53,8 @@ class Stack:
 def stacked(homes: Sequence[Home], *, seed: int) -> Stack:
     """Return the windows of homes that have one interval length as a scene.
 
-    Homes without a voltage get a thrown one; a share of those without a roof gets a thrown roof that was always there.
+    Homes without a voltage get that of a feeder on which all of them hang; a share of those without a roof gets a roof
+    that was always there.
 
     Args:
         homes: at least one, all of one interval length.
@@ -72,8 +72,20 @@ def stacked(homes: Sequence[Home], *, seed: int) -> Stack:
     home_of = np.array([h for h, _ in cuts])
     roofed = np.isin(home_of, np.flatnonzero(dice.random(len(homes)) < ROOF_SHARE)) & ~received.any(axis=1)
     delivered, received = _with_roofs(delivered, received, roofed, interval_s, dice)
-    voltage = np.stack([_voltage(homes[h], cut, dice) for h, cut in cuts])
-    scene = clean_scene(grid, delivered, received_wh=received, voltage_dv=voltage, dice=dice, came=came)
+    voltage, transformer_of = fed(grid, delivered, received, seed=seed)
+    for row, (home, cut) in enumerate(cuts):
+        own = homes[home].voltage_dv
+        if own is not None:
+            voltage[row] = _laid(own, cut)
+    scene = clean_scene(
+        grid,
+        delivered,
+        received_wh=received,
+        voltage_dv=voltage,
+        neighborhood=transformer_of,
+        dice=dice,
+        came=came,
+    )
     return Stack(scene, home_of, np.asarray(np.logical_and.reduceat(came, grid.day_at[:-1], axis=1)))
 
 
@@ -117,31 +129,3 @@ def _with_roofs(
     watts = dice.uniform(*_ROOF_W, len(delivered))[:, None] * roofed[:, None]
     made = np.rint(sun * cloud * watts * interval_s / 3600).astype(np.int64)
     return np.maximum(delivered - made, 0), received + np.maximum(made - delivered, 0) * roofed[:, None]
-
-
-def _voltage(home: Home, cut: slice, dice: np.random.Generator) -> I64:
-    """Return the home's own voltage, or one that is thrown."""
-    if home.voltage_dv is not None:
-        return np.asarray(_laid(home.voltage_dv, cut))
-    return np.asarray(thrown_voltage(_laid(home.delivered_wh, cut)[None], home.interval_s, dice)[0])
-
-
-def thrown_voltage(delivered_wh: I64, interval_s: int, dice: np.random.Generator) -> I64:
-    """Return a voltage that sags with each home's load and wanders.
-
-    Args:
-        delivered_wh: (S, N) energy [Wh].
-        interval_s: length of an interval [s].
-        dice: of the scene.
-
-    Returns:
-        (S, N) mean voltage [0.1 V].
-    """
-    load_kw = delivered_wh * 3.6 / interval_s
-    steps = dice.normal(0.0, _NOISE_DV, load_kw.shape)
-    kernel = np.exp(-np.arange(_MEMORY) / 8.0)
-    total = np.zeros_like(steps)
-    for lag, weight in enumerate(kernel):
-        total[:, lag:] += weight * steps[:, : steps.shape[1] - lag]
-    volts = np.rint(_NOMINAL_DV + total - _SAG_DV_PER_KW * load_kw)
-    return np.asarray(volts, dtype=np.int64)

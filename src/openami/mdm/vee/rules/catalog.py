@@ -6,6 +6,7 @@ from openami.mdm.vee.rules import (
     channels,
     clock,
     level,
+    mates,
     place,
     reading,
     register,
@@ -27,5 +28,6 @@ RULES: tuple[Rule, ...] = (
     *place.RULES,
     *channels.RULES,
     *voltage.RULES,
+    *mates.RULES,
 )
 RULE_BY_ID: dict[str, Rule] = {rule.id: rule for rule in RULES}

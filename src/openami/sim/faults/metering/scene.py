@@ -78,15 +78,17 @@ class Facts:
         limit_w: (S,) the most that the service can carry [W].
         may_return: (S,) an interconnection is approved.
         is_active: (S, D) service is active.
+        neighborhood: (S,) number of the transformer.
     """
 
     limit_w: I64
     may_return: BOOLS
     is_active: BOOLS
+    neighborhood: I64
 
     def copy(self) -> Facts:
         """Return a copy whose arrays may be changed."""
-        return Facts(self.limit_w.copy(), self.may_return.copy(), self.is_active.copy())
+        return Facts(self.limit_w.copy(), self.may_return.copy(), self.is_active.copy(), self.neighborhood.copy())
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +156,7 @@ class Scene:
                 c: Registers(r.value[mask], r.came[mask], r.capacity_wh[mask], r.resolution_wh[mask], r.exact_wh[mask])
                 for c, r in self.registers.items()
             },
-            facts=Facts(facts.limit_w[mask], facts.may_return[mask], facts.is_active[mask]),
+            facts=Facts(facts.limit_w[mask], facts.may_return[mask], facts.is_active[mask], facts.neighborhood[mask]),
         )
 
     def span(self, day: int, until: int | None = None) -> slice:
@@ -172,6 +174,7 @@ def clean_scene(
     dice: np.random.Generator,
     limit_w: int = 48_000,
     came: BOOLS | None = None,
+    neighborhood: I64 | None = None,
 ) -> Scene:
     """Return a scene in which all went right.
 
@@ -183,6 +186,7 @@ def clean_scene(
         dice: throw where registers stand and what they resolve.
         limit_w: the most that each service can carry [W].
         came: (S, N) intervals that were measured; all where None.
+        neighborhood: (S,) number of the transformer; unknown (-1) where None.
     """
     shape = delivered_wh.shape
     here = np.ones(shape, bool) if came is None else came
@@ -196,6 +200,7 @@ def clean_scene(
         np.full(shape[0], limit_w, np.int64),
         np.asarray((received_wh > 0).any(axis=1)),
         np.ones((shape[0], grid.days), bool),
+        np.full(shape[0], -1, np.int64) if neighborhood is None else neighborhood,
     )
     return Scene(grid, readings, registers, facts, [], [])
 
