@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -12,13 +13,12 @@ from openami.app.bench.findings.clean import false_findings
 from openami.app.bench.findings.cost import CREDIT, cost_of
 from openami.app.bench.findings.judge import Said, judged
 from openami.app.bench.findings.month import month, simulated, thrown
-from openami.app.bench.findings.recall import _cell, _keys
+from openami.app.bench.findings.recall import recalls, rows_of
 from openami.app.bench.findings.stacking import HISTORY_DAYS, WINDOW_DAYS, Stack, stacked
 from openami.app.bench.findings.wilson import Share
 from openami.app.bench.homes import Half, Home
 from openami.contracts.channel import Channel
-from openami.sim.faults.metering import FAULTS, FaultKind, Injection, inject
-from openami.sim.faults.metering.inject import fault_of
+from openami.sim.faults.metering import FAULTS, FaultKind, Injection, Scene, inject
 from openami.sim.faults.metering.kinds import Way
 
 
@@ -107,7 +107,7 @@ def test_a_clock_that_is_wrong_costs_money_and_hardly_energy(stack: Stack) -> No
 
 
 def test_a_missing_day_is_found_and_the_find_is_settled_by_an_estimate(stack: Stack) -> None:
-    cell = _cell(stack.scene, _keys(judged(stack.scene)), fault_of(FaultKind.GAP), 96, Way.RIGHT)
+    cell = recalls([stack.scene], only=[FaultKind.GAP])[2]
     assert cell.found == Share(stack.scene.count, stack.scene.count)
     assert cell.by_rule[0][0] == "missing"
     assert cell.kwh_found == cell.kwh > 0
@@ -118,15 +118,37 @@ def test_a_missing_day_is_found_and_the_find_is_settled_by_an_estimate(stack: St
 def test_what_the_clean_scene_says_anyway_finds_nothing(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
     always = [Said(row, Channel.DELIVERED, "always", 30, 50, True, False) for row in range(stack.scene.count)]
     monkeypatch.setattr(recall_module, "judged", lambda _: always)
-    cell = _cell(stack.scene, _keys(always), fault_of(FaultKind.STOPPED), 0, Way.COUNTED)
+    cell = recalls([stack.scene], only=[FaultKind.STOPPED])[0]
     assert cell.found.hits == 0
     assert len(cell.missed) == stack.scene.count
 
 
 def test_a_statement_about_other_days_is_no_find(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
     early = [Said(row, Channel.DELIVERED, "early", 0, 5, True, False) for row in range(stack.scene.count)]
-    monkeypatch.setattr(recall_module, "judged", lambda _: early)
-    assert _cell(stack.scene, set(), fault_of(FaultKind.SPIKE), 2, Way.RIGHT).found.hits == 0
+    monkeypatch.setattr(recall_module, "judged", lambda scene: [] if scene is stack.scene else early)
+    assert all(cell.found.hits == 0 for cell in recalls([stack.scene], only=[FaultKind.SPIKE]))
+
+
+def test_each_service_point_has_each_fault_once_and_neighbors_differ(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recall_module, "judged", lambda _: [])
+    plans: list[list[Injection]] = []
+
+    def noted(clean: Scene, plan: list[Injection]) -> Scene:
+        plans.append(plan)
+        return inject(clean, plan)
+
+    monkeypatch.setattr(recall_module, "inject", noted)
+    cells = recalls([stack.scene], only=[FaultKind.SPIKE, FaultKind.GAP, FaultKind.CROSSED])
+    assert 0 < cells[-1].found.trials <= stack.scene.count // 2
+    crossed = cells[-1].found.trials
+    assert sum(c.found.trials for c in cells[:-1]) >= 9 * stack.scene.count - crossed
+    for plan in plans:
+        places = [row for one in plan for row in rows_of(one, stack.scene.count)]
+        assert len(places) == len(set(places))
+        kinds = [(one.kind, one.severity, one.way) for one in plan]
+        assert all(a != b for a, b in pairwise(kinds))
 
 
 def test_a_month_of_a_few_homes_counts_what_happened() -> None:

@@ -11,7 +11,7 @@ import numpy as np
 from openami.app.bench.findings.cost import cost_of
 from openami.app.bench.findings.field import PER_1000_A_MONTH
 from openami.app.bench.findings.judge import Said, judged
-from openami.app.bench.findings.recall import LASTING_ONSET_DAYS
+from openami.app.bench.findings.recall import LASTING_ONSET_DAYS, rows_of
 from openami.app.bench.findings.stacking import FIRST, HISTORY_DAYS, WINDOW_DAYS
 from openami.app.bench.findings.voltage import fed
 from openami.kernel.time import zone_named
@@ -72,7 +72,7 @@ def month(*, homes: int, seed: int = INJECTOR_SEED) -> Month:
         for s in said:
             told.setdefault(s.row, []).append(s)
         items = {row for row, all_said in told.items() if any(s.is_failure and not s.is_settled for s in all_said)}
-        faulty = {row for one in plan if fault_of(one.kind).is_fault for row in _rows(one, count)}
+        faulty = {row for one in plan if fault_of(one.kind).is_fault for row in rows_of(one, count)}
         tally.update(bills=count, findings=len(said), told=len(told), items=len(items), real=len(items & faulty))
         for row in items - faulty:
             false_items.update({s.rule for s in told[row] if s.is_failure and not s.is_settled})
@@ -82,10 +82,10 @@ def month(*, homes: int, seed: int = INJECTOR_SEED) -> Month:
                 continue
             # A hole names itself: what is at stake is what could pass unseen.
             if one.kind is FaultKind.GAP:
-                found[one.kind] += any(row in told for row in _rows(one, count))
+                found[one.kind] += any(row in told for row in rows_of(one, count))
                 continue
             worth = np.array([cost.kwh[one.row], 0.0, cost.dollars[one.row], 0.0])
-            if any(row in told for row in _rows(one, count)):
+            if any(row in told for row in rows_of(one, count)):
                 found[one.kind] += 1
                 worth[1], worth[3] = worth[0], worth[2]
             money += worth
@@ -104,10 +104,6 @@ def month(*, homes: int, seed: int = INJECTOR_SEED) -> Month:
         dollars,
         dollars_found,
     )
-
-
-def _rows(one: Injection, count: int) -> tuple[int, ...]:
-    return (one.row, (one.row + 1) % count) if one.kind is FaultKind.CROSSED else (one.row,)
 
 
 def simulated(count: int, *, seed: int) -> Scene:
@@ -143,8 +139,8 @@ def thrown(scene: Scene, *, seed: int) -> list[Injection]:
             if not fits:
                 continue
             one = Injection(kind, severity, way, fits[0], day)
-            if not taken.isdisjoint(_rows(one, scene.count)):
+            if not taken.isdisjoint(rows_of(one, scene.count)):
                 continue
-            taken.update(_rows(one, scene.count))
+            taken.update(rows_of(one, scene.count))
             plan.append(one)
     return plan

@@ -7,8 +7,8 @@ did not make it say. Which rule said so is counted, so that a lucky find under a
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from openami.app.bench.findings.judge import Said, judged
 from openami.app.bench.findings.stacking import HISTORY_DAYS, WINDOW_DAYS
 from openami.app.bench.findings.wilson import Share
 from openami.sim.faults.metering import FAULTS, Fault, FaultKind, Injection, Scene, inject, planned
+from openami.sim.faults.metering.inject import INJECTOR_SEED
 from openami.sim.faults.metering.kinds import Way
 
 LASTING_ONSET_DAYS = 3
@@ -34,7 +35,7 @@ class Cell:
         days_to_find: median of days from onset to the end of the first statement; nan where nothing was found.
         kwh, kwh_found: energy at stake, and in those found [kWh].
         dollars, dollars_found: the same in money.
-        missed: rows of the misses.
+        missed: the misses.
     """
 
     fault: Fault
@@ -50,16 +51,84 @@ class Cell:
     missed: tuple[Injection, ...]
 
 
-def recalls(scenes: Sequence[Scene]) -> list[Cell]:
-    """Return one cell for each line of the fault table, over all scenes together."""
-    clean = [_keys(judged(scene)) for scene in scenes]
-    cells = []
-    for fault in FAULTS:
-        for way in fault.ways:
-            for severity in fault.severities:
-                parts = [_cell(scene, keys, fault, severity, way) for scene, keys in zip(scenes, clean, strict=True)]
-                cells.append(_joined(parts))
-    return cells
+def recalls(scenes: Sequence[Scene], *, only: Collection[FaultKind] = tuple(FaultKind)) -> list[Cell]:
+    """Return one cell for each line of the fault table, over all scenes together.
+
+    In every pass each service point has a fault of another cell than its neighbors, so that a fault is judged among
+    meters that are mostly right about what it is wrong about, as in the field. After as many passes as there are cells
+    each service point has had each fault that fits it, but for those that its neighbor's crossing took.
+
+    Args:
+        scenes: clean.
+        only: these kinds.
+    """
+    lines = [(f, s, w) for f in FAULTS if f.kind in only for w in f.ways for s in f.severities]
+    tallies = [_Tally(*line) for line in lines]
+    # Neighboring lines are alike; dice part them.
+    order = np.random.default_rng(INJECTOR_SEED).permutation(len(lines)).tolist()
+    for scene in scenes:
+        clean = _keys(judged(scene))
+        plans = [{one.row: one for one in _planned(scene, *line)} for line in lines]
+        for turn in range(len(lines)):
+            plan: list[tuple[_Tally, Injection]] = []
+            taken: set[int] = set()
+            for row in range(scene.count):
+                cell = order[(row + turn) % len(lines)]
+                one = plans[cell].get(row)
+                if one is not None and taken.isdisjoint(places := rows_of(one, scene.count)):
+                    taken.update(places)
+                    plan.append((tallies[cell], one))
+            _judge(scene, clean, plan)
+    return [t.cell() for t in tallies]
+
+
+def rows_of(one: Injection, count: int) -> tuple[int, ...]:
+    """Return the service points of an injection: crossed meters are two."""
+    return (one.row, (one.row + 1) % count) if one.kind is FaultKind.CROSSED else (one.row,)
+
+
+@dataclass(slots=True)
+class _Tally:
+    """A cell in the making."""
+
+    fault: Fault
+    severity: float
+    way: Way
+    waits: list[int] = field(default_factory=list)
+    missed: list[Injection] = field(default_factory=list)
+    by_rule: Counter[str] = field(default_factory=Counter)
+    at_stake: list[float] = field(default_factory=lambda: [0.0] * 4)
+
+    def take(self, one: Injection, told: Sequence[Said], kwh: float, dollars: float) -> None:
+        """Count one injection and what was said of it."""
+        self.by_rule.update({s.rule for s in told})
+        share = 1.0 if told else 0.0
+        for k, worth in enumerate((kwh, kwh * share, dollars, dollars * share)):
+            self.at_stake[k] += worth
+        if told:
+            self.waits.append(max(min(s.last for s in told) - one.day, 0))
+        else:
+            self.missed.append(one)
+
+    def cell(self) -> Cell:
+        """Return what was counted."""
+        found = Share(len(self.waits), len(self.waits) + len(self.missed))
+        wait = float(np.median(self.waits)) if self.waits else float("nan")
+        by_rule = tuple(self.by_rule.most_common())
+        kwh, kwh_found, dollars, dollars_found = self.at_stake
+        return Cell(
+            self.fault,
+            self.severity,
+            self.way,
+            found,
+            by_rule,
+            wait,
+            kwh,
+            kwh_found,
+            dollars,
+            dollars_found,
+            tuple(self.missed),
+        )
 
 
 _Key = tuple[int, int, str, int, int]
@@ -69,48 +138,23 @@ def _keys(said: Sequence[Said]) -> set[_Key]:
     return {(s.row, int(s.channel), s.rule, s.first, s.last) for s in said}
 
 
-def _cell(scene: Scene, clean: set[_Key], fault: Fault, severity: float, way: Way) -> Cell:
+def _planned(scene: Scene, fault: Fault, severity: float, way: Way) -> list[Injection]:
     last = HISTORY_DAYS + LASTING_ONSET_DAYS if fault.lasts else WINDOW_DAYS - 1
-    plan = planned(scene, fault, severity, way, first=HISTORY_DAYS, last=last)
-    spoiled = inject(scene, plan)
+    return planned(scene, fault, severity, way, first=HISTORY_DAYS, last=last)
+
+
+def _judge(scene: Scene, clean: set[_Key], plan: Sequence[tuple[_Tally, Injection]]) -> None:
+    """Spoil a scene, ask the rules, and tell each tally what was said anew of its injection."""
+    spoiled = inject(scene, [one for _, one in plan])
     fresh: dict[int, list[Said]] = {}
     for said in judged(spoiled):
         if (said.row, int(said.channel), said.rule, said.first, said.last) not in clean:
             fresh.setdefault(said.row, []).append(said)
     cost = cost_of(scene, spoiled)
-    by_rule: Counter[str] = Counter()
-    waits, missed, at_stake = [], [], np.zeros((2, 2))
-    for one in plan:
-        told = [s for s in _heard(scene, fresh, one) if _is_about(s, one, fault)]
-        by_rule.update({s.rule for s in told})
-        worth = np.array([cost.kwh[one.row], cost.dollars[one.row]])
-        at_stake[0] += worth
-        if told:
-            at_stake[1] += worth
-            waits.append(max(min(s.last for s in told) - one.day, 0))
-        else:
-            missed.append(one)
-    return Cell(
-        fault,
-        severity,
-        way,
-        Share(len(plan) - len(missed), len(plan)),
-        tuple(by_rule.most_common()),
-        float(np.median(waits)) if waits else float("nan"),
-        float(at_stake[0, 0]),
-        float(at_stake[1, 0]),
-        float(at_stake[0, 1]),
-        float(at_stake[1, 1]),
-        tuple(missed),
-    )
-
-
-def _heard(scene: Scene, fresh: dict[int, list[Said]], one: Injection) -> list[Said]:
-    """Return what was said anew of the service point; of crossed meters, of either."""
-    told = list(fresh.get(one.row, ()))
-    if one.kind is FaultKind.CROSSED:
-        told += fresh.get((one.row + 1) % scene.count, ())
-    return told
+    for tally, one in plan:
+        told = [s for row in rows_of(one, scene.count) for s in fresh.get(row, ()) if _is_about(s, one, tally.fault)]
+        rows = list(rows_of(one, scene.count))
+        tally.take(one, told, float(cost.kwh[rows].sum()), float(cost.dollars[rows].sum()))
 
 
 def _is_about(said: Said, one: Injection, fault: Fault) -> bool:
@@ -122,24 +166,3 @@ def _is_about(said: Said, one: Injection, fault: Fault) -> bool:
 
 
 _IN_DAYS = {FaultKind.STUCK_REGISTER, FaultKind.HOLIDAY}
-
-
-def _joined(parts: Sequence[Cell]) -> Cell:
-    by_rule: Counter[str] = Counter()
-    for part in parts:
-        by_rule.update(dict(part.by_rule))
-    waits = [p.days_to_find for p in parts for _ in range(p.found.hits)]
-    first = parts[0]
-    return Cell(
-        first.fault,
-        first.severity,
-        first.way,
-        Share(sum(p.found.hits for p in parts), sum(p.found.trials for p in parts)),
-        tuple(by_rule.most_common()),
-        float(np.median(waits)) if waits else float("nan"),
-        sum(p.kwh for p in parts),
-        sum(p.kwh_found for p in parts),
-        sum(p.dollars for p in parts),
-        sum(p.dollars_found for p in parts),
-        tuple(m for p in parts for m in p.missed),
-    )
