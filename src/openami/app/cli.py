@@ -58,6 +58,7 @@ _GROUPS = (
     ("registry_group", "app", "registry", WORK),
     ("thresholds", "app", "thresholds", WORK),
     ("usage", "app", "usage", WORK),
+    ("cases", "app", "cases", WORK),
     ("worklist", "app", "worklist", WORK),
 )
 

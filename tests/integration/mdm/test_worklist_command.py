@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
 from collections.abc import AsyncIterator
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -13,98 +10,34 @@ from uuid import uuid4
 import numpy as np
 import pytest
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import create_async_engine
-from tests.integration.mdm.test_decisions import DAY, Desk
-from tests.integration.mdm.test_validation import FIRST, LAST, NOW, ZONE
-from typer.testing import CliRunner
+from tests.integration.mdm.office import LATER, Office, office_over
+from tests.integration.mdm.test_decisions import DAY
 
 from openami.app import editing_desk
-from openami.app.accounts import RealClock, accounts_of
-from openami.app.commands.worklist import app
-from openami.app.engines.postgres import SUPERUSER, PostgresEngine
-from openami.app.settings import Home, Settings, real_now
-from openami.kernel.errors import MisuseError, OpenAmiError
-from openami.mdm.adapters.decision_postgres import PostgresDecisions
-from openami.mdm.adapters.registry_postgres import PostgresRegistry
-from openami.mdm.adapters.registry_validation import PostgresBook
+from openami.app.engines.postgres import PostgresEngine
+from openami.kernel.errors import MisuseError
 from openami.mdm.editing.decision import DecisionRefusedError
 from openami.mdm.editing.limits import EditLimits
-from openami.mdm.vee.grid import grid_of
-from openami.security.access.account import NewUser
 from openami.security.access.gate import AccessDeniedError
 from openami.security.access.order import OrderRefusedError
-from openami.security.access.role import Role
-from openami.security.adapters.row_security import row_secured_engine
-from openami.security.audit.entry import AuditEntry
 
 pytestmark = pytest.mark.engines
-PEOPLE = {"anna": Role.ENGINEER, "ben": Role.OPERATOR, "vera": Role.VIEWER}
-LATER = NOW + timedelta(hours=2)
-
-
-class Office(Desk):
-    """A desk with a command line."""
-
-    home: Path
-    audit: Any
-
-    async def says(self, *words: str, by: str = "anna") -> Any:
-        line = [*words, "--home", str(self.home), "--json", "--as", by]
-        result = await asyncio.to_thread(CliRunner().invoke, app, line, input=f"{by}-secret\n")
-        if isinstance(result.exception, OpenAmiError):
-            raise result.exception
-        assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
-        lines = [line for line in result.stdout.splitlines() if line.startswith(("{", "["))]
-        return json.loads(lines[-1]) if lines else result.output
-
-    async def edit(self, *more: str, by: str = "anna", values: str = "11,12") -> Any:
-        day = self.grid.day(DAY)
-        span = (f"{day}T10:00", f"{day}T10:30", "--values", values, "--reason", "the display said so")
-        return await self.says("replace", str(self.points[0]), *span, *more, by=by)
-
-    async def looks(self) -> list[tuple[str, str, bool, int]]:
-        async with self.audit.connect() as connection:
-            bodies = (await connection.execute(text("select body from audit.entry order by at, entry_id"))).scalars()
-            entries = [AuditEntry.from_canonical(bytes(body)) for body in bodies]
-        return [(e.query, e.action, e.allowed, len(e.subjects)) for e in entries]
 
 
 @pytest.fixture
 async def office(
     postgres: PostgresEngine, fake_store: Any, short_tmp: Path, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Office]:
-    monkeypatch.setenv("OPENAMI_POSTGRES_URL", postgres.url(SUPERUSER))
-    Settings(home=Home(short_tmp), real_origin=real_now(), domain_origin=LATER).save()
-    settings = Settings.load(short_tmp)
-
-    class Connected:
-        def __init__(self, _: Path) -> None:
-            pass
-
-        def __getattr__(self, name: str) -> Any:
-            return getattr(fake_store, name)
-
-        async def close(self) -> None:
-            pass
-
-    monkeypatch.setattr(editing_desk, "SocketStore", Connected)
-    access, mdm = row_secured_engine(postgres.url("openami_access")), create_async_engine(postgres.url("openami_mdm"))
-    people = [NewUser(n, frozenset({role}), f"{n}-secret", display_name=n) for n, role in PEOPLE.items()]
-    await accounts_of(settings, access, RealClock()).register_users(people)
-    made = Office(PostgresRegistry(mdm), PostgresBook(mdm), fake_store, grid_of(ZONE, FIRST, LAST, 900))
-    made.decisions, made.home = PostgresDecisions(mdm), short_tmp
-    made.audit = create_async_engine(postgres.url(SUPERUSER))
-    await made.sent(3)
-    lost = np.arange(int(made.grid.day_at[DAY]) + 10, int(made.grid.day_at[DAY]) + 60)
-    gone = set(made.grid.start_s[lost].tolist())
-    meters = set(made.meters[1:])
-    made.store.intervals = {
-        k: v for k, v in made.store.intervals.items() if v.meter_id not in meters or v.start not in gone
-    }
-    await made.run()
-    yield made
-    for engine in (access, mdm, made.audit):
-        await engine.dispose()
+    async with office_over(postgres, fake_store, short_tmp, monkeypatch) as made:
+        await made.sent(3)
+        lost = np.arange(int(made.grid.day_at[DAY]) + 10, int(made.grid.day_at[DAY]) + 60)
+        gone = set(made.grid.start_s[lost].tolist())
+        meters = set(made.meters[1:])
+        made.store.intervals = {
+            k: v for k, v in made.store.intervals.items() if v.meter_id not in meters or v.start not in gone
+        }
+        await made.run()
+        yield made
 
 
 async def test_the_list_shows_what_waits_and_the_log_who_looked(office: Office) -> None:

@@ -38,11 +38,13 @@ from openami.contracts.stream import CORE_CHANGED, changed_subject
 from openami.kernel.clock import Clock
 from openami.kernel.errors import OpenAmiError
 from openami.kernel.time import zone_named
+from openami.mdm.adapters.case_postgres import PostgresCases
 from openami.mdm.adapters.decision_postgres import PostgresDecisions
 from openami.mdm.adapters.registry_postgres import PostgresRegistry
 from openami.mdm.adapters.registry_validation import PostgresBook
 from openami.mdm.adapters.store_socket import SocketStore
 from openami.mdm.api import MeterData
+from openami.mdm.editing.casebook import CaseJob
 from openami.mdm.validation.arrival import Arrival, parse_arrival
 from openami.mdm.validation.run import Validation
 from openami.mdm.validation.schedule import Schedule, Work
@@ -89,7 +91,8 @@ class Wiring:
 def jobs_of(wiring: Wiring) -> Sequence[Job]:
     """Return the jobs of other rooms; each is added here and nowhere else."""
     book = PostgresBillBook(wiring.engine_for("openami_billing"))
-    return (BillingJob(Billing(meters=wiring.meter_data, book=book)),)
+    cases = PostgresCases(wiring.engine_for("openami_mdm"))
+    return (BillingJob(Billing(meters=wiring.meter_data, book=book)), CaseJob(cases))
 
 
 async def run(settings: Settings, stop: asyncio.Event) -> None:
