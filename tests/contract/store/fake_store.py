@@ -5,8 +5,8 @@ It keeps every row in a dictionary by its key and sorts when asked. Slow on purp
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from uuid import UUID
 
@@ -15,10 +15,12 @@ import numpy as np
 from openami.contracts.channel import Channel
 from openami.contracts.day import DayTable, DayVersion, day_number
 from openami.contracts.quality import QualityState
-from openami.contracts.reading import ReadingBatch, RegisterBatch, uuid_column, uuids_of
+from openami.contracts.reading import I64, UUIDS, ReadingBatch, RegisterBatch, uuid_column, uuids_of
 from openami.kernel.clock import FixedClock
 from openami.kernel.time import EPOCH, Period, epoch_s, instant_from_epoch_s
 from openami.mdm.ports import Conflict, DailyTotals, LastReading, MeterSpan, StoreError, TableSize, Values
+from openami.mdm.validation.fleet.ports import Block, IdRange, ReadBlock, offsets_of
+from openami.mdm.vee.grid import BOOLS
 from openami.mdm.vee.history import History
 from openami.mdm.vee.profile import DayDigests
 from openami.security.access.scope import Scope, ScopeError
@@ -44,6 +46,24 @@ class Raw:
     @property
     def key(self) -> tuple[UUID, int, int, int, int, int]:
         return (self.meter_id, self.channel, self.start, self.interval_s, self.source, self.message_id)
+
+
+@dataclass(slots=True)
+class FakeFleetHistory:
+    """What is remembered of a fleet, and which days have a version."""
+
+    whole: History
+    written: np.ndarray
+
+    def history(self, rows: slice | I64, first: int = 0, after: int | None = None) -> History:
+        days, whole = slice(first, after), self.whole
+        return History(
+            whole.total[rows, days], whole.maximum[rows, days], whole.base[rows, days], whole.digest[rows, days],
+            whole.state[rows, days], whole.profile[rows],
+        )  # fmt: skip
+
+    def has_version(self, rows: slice | I64, first: int, after: int | None = None) -> BOOLS:
+        return np.asarray(self.written[rows, first:after].any(axis=1))
 
 
 @dataclass(slots=True)
@@ -143,6 +163,54 @@ class FakeStore:
                 if r.local_day == last:
                     history.profile[row] = digests.profile[index]
         return history
+
+    async def fleet_block(self, scope: Scope, meters: IdRange, period: Period) -> Block:
+        rows = [
+            r for r in _of_fleet(self.intervals.values(), scope, meters) if period.start_s <= r.start < period.end_s
+        ]
+        groups: dict[tuple[int, bytes, int], list[Raw]] = {}
+        for r in sorted(rows, key=lambda r: (r.start // 86_400, r.meter_id.bytes, *r.key[1:])):
+            groups.setdefault((r.start // 86_400, r.meter_id.bytes, r.channel), []).append(r)
+        flat = [r for group in groups.values() for r in group]
+        odd = [r for r in flat if r.quality]
+        return Block(
+            meter_id=uuid_column([g[0].meter_id for g in groups.values()]),
+            channel=np.array([g[0].channel for g in groups.values()], np.uint8),
+            offsets=offsets_of(np.array([len(g) for g in groups.values()], np.int64)),
+            value=np.array([r.value for r in flat], np.int64),
+            start=np.array([r.start for r in flat], np.uint32),
+            flag_offsets=offsets_of(np.array([sum(r.quality != 0 for r in g) for g in groups.values()], np.int64)),
+            flag_start=np.array([r.start for r in odd], np.uint32),
+            flag=np.array([r.quality for r in odd], np.uint16),
+        )
+
+    async def fleet_reads(self, scope: Scope, meters: IdRange, period: Period) -> ReadBlock:
+        rows = [r for r in _of_fleet(self.reads.values(), scope, meters) if period.start_s <= r.start <= period.end_s]
+        groups: dict[tuple[bytes, int], list[Raw]] = {}
+        for r in sorted(rows, key=lambda r: (r.meter_id.bytes, *r.key[1:])):
+            groups.setdefault((r.meter_id.bytes, r.channel), []).append(r)
+        flat = [r for group in groups.values() for r in group]
+        return ReadBlock(
+            meter_id=uuid_column([g[0].meter_id for g in groups.values()]),
+            channel=np.array([g[0].channel for g in groups.values()], np.uint8),
+            offsets=offsets_of(np.array([len(g) for g in groups.values()], np.int64)),
+            value=np.array([r.value for r in flat], np.int64),
+            at=np.array([r.start for r in flat], np.uint32),
+        )
+
+    async def fleet_history(
+        self, scope: Scope, points: UUIDS, channel: Channel, day: date, days: int
+    ) -> FakeFleetHistory:
+        if scope.service_points is not None:
+            raise ScopeError("the whole fleet is for a process's scope alone")
+        ids = uuids_of(points)
+        before = await self.history(scope, ids, channel, day, days)
+        whole = await self.history(scope, ids, channel, day + timedelta(days=1), days + 1)
+        first = day - timedelta(days=days)
+        latest = self._latest_days(scope, ids, channel, first, day, None)
+        written = {(r.service_point_id, (r.local_day - first).days) for r in latest}
+        mask = np.array([[(p, d) in written for d in range(days + 1)] for p in ids], bool).reshape(len(ids), days + 1)
+        return FakeFleetHistory(replace(whole, profile=before.profile), mask)
 
     async def daily_totals(
         self,
@@ -260,6 +328,12 @@ def _whole_day_granted(scope: Scope, row: DayVersion) -> bool:
         return True
     end = row.start_utc + timedelta(seconds=row.interval_s * len(row.values))
     return any(p.start <= row.start_utc and end <= p.end for p in scope.periods.get(row.service_point_id, ()))
+
+
+def _of_fleet(rows: Iterable[Raw], scope: Scope, meters: IdRange) -> list[Raw]:
+    if scope.service_points is not None:
+        raise ScopeError("the whole fleet is for a process's scope alone")
+    return [r for r in rows if meters.low <= r.meter_id.bytes <= meters.high]
 
 
 def _picked(

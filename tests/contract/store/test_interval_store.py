@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Protocol
 from uuid import UUID, uuid4
@@ -20,8 +21,10 @@ from openami.contracts.quality import QualityState
 from openami.contracts.reading import ReadingBatch, RegisterBatch, uuid_column, uuids_of
 from openami.kernel.clock import FixedClock
 from openami.kernel.time import Period, epoch_s
+from openami.mdm.adapters.store_fleet import SocketFleetStore
 from openami.mdm.adapters.store_socket import SocketStore
 from openami.mdm.ports import IntervalStore, IntervalSummaries, MeterSpan, StoreError, StoreUnavailableError
+from openami.mdm.validation.fleet.ports import FleetStore, IdRange
 from openami.mdm.vee.profile import DayDigests
 from openami.security.access.scope import Purpose, Scope, ScopeError, granted_scope, system_scope
 
@@ -60,6 +63,14 @@ async def store(request: pytest.FixtureRequest) -> AsyncIterator[Store]:
 @pytest.fixture
 def home() -> Home:
     return Home(uuid4(), uuid4())
+
+
+def fleet_of(store: Store) -> FleetStore:
+    """The same store, asked about a fleet."""
+    if isinstance(store, SocketStore):
+        return SocketFleetStore(store)
+    assert isinstance(store, FakeStore)
+    return store
 
 
 def token() -> str:
@@ -323,6 +334,85 @@ async def test_the_digests_of_earlier_days_come_with_the_latest_version_of_each(
     assert got.digest.tolist() == [[0, 0, 0], [0, 0, 2**32 - 1], [0, 7, 0]]
     assert got.profile.tolist() == [[0] * 24, list(range(24, 48)), [0] * 24]
     assert (await store.history(SYSTEM, [], Channel.DELIVERED, date(2026, 3, 9), days=3)).total.shape == (0, 3)
+
+
+async def test_a_block_holds_every_reading_of_a_range_of_meters_by_day_meter_and_channel(store: Store) -> None:
+    low, high, out = (UUID(int=(0xF1 << 120) + k) for k in (1, 2, 9))
+    evening = DAY - timedelta(minutes=30)
+    await store.write_readings(readings(high, evening, [1, 2, 3, 4], quality=0), token=token())
+    await store.write_readings(readings(low, DAY, [7, 8], quality=5), token=token())
+    await store.write_readings(readings(low, DAY, [8, 8], message_id=99), token=token())
+    await store.write_readings(readings(low, DAY, [2_400], channel=Channel.VOLTAGE), token=token())
+    await store.write_readings(readings(out, DAY, [1]), token=token())
+    fleet = fleet_of(store)
+    period = Period(evening, DAY + timedelta(hours=1))
+    got = await fleet.fleet_block(SYSTEM, IdRange(low.bytes, high.bytes), period)
+    at = epoch_s(DAY)
+    found = {}
+    for g, (a, b) in enumerate(pairwise(got.offsets.tolist())):
+        key = (uuids_of(got.meter_id)[g], int(got.channel[g]), int(got.start[a]) // 86_400 * 86_400 - at)
+        flags = got.flag_start[got.flag_offsets[g] : got.flag_offsets[g + 1]]
+        rows = sorted(zip((got.start[a:b].astype(int) - at).tolist(), got.value[a:b].tolist(), strict=True))
+        assert key not in found
+        found[key] = rows, sorted((flags.astype(int) - at).tolist())
+    assert found == {
+        (high, 1, -86_400): ([(-1_800, 1), (-900, 2)], []),
+        (high, 1, 0): ([(0, 3), (900, 4)], []),
+        (low, 1, 0): ([(0, 7), (0, 8), (900, 8), (900, 8)], [0, 900]),
+        (low, 3, 0): ([(0, 2_400)], []),
+    }
+    assert got.flag.tolist() == [5, 5]
+    none = await fleet.fleet_block(SYSTEM, IdRange(out.bytes[:15] + b"\xaa", out.bytes[:15] + b"\xff"), period)
+    assert (len(none.meter_id), none.offsets.tolist(), none.flag_offsets.tolist()) == (0, [0], [0])
+
+
+async def test_register_reads_of_a_range_include_both_midnights(store: Store) -> None:
+    low, high = (UUID(int=(0xF2 << 120) + k) for k in (1, 2))
+    midnights = [DAY - timedelta(days=1), DAY, DAY + timedelta(days=1)]
+    await store.write_registers(registers(high, midnights, [10, 20, 30]), token=token())
+    await store.write_registers(registers(low, [DAY], [5]), token=token())
+    period = Period(DAY, DAY + timedelta(days=1))
+    got = await fleet_of(store).fleet_reads(SYSTEM, IdRange(low.bytes, high.bytes), period)
+    found = {
+        uuids_of(got.meter_id)[g]: sorted(zip(got.at[a:b].tolist(), got.value[a:b].tolist(), strict=True))
+        for g, (a, b) in enumerate(pairwise(got.offsets.tolist()))
+    }
+    at = epoch_s(DAY)
+    assert found == {low: [(at, 5)], high: [(at, 20), (at + 86_400, 30)]}
+
+
+async def test_the_history_of_a_fleet_tells_which_days_have_a_version(store: Store) -> None:
+    points = [uuid4() for _ in range(3)]
+    missing = np.full(96, QualityState.MISSING, np.uint8)
+    big = np.full(96, 2**33, np.int64)
+    rows = [
+        day(points[0], date(2026, 3, 6), values=big),
+        day(points[0], date(2026, 3, 8)),
+        day(points[2], date(2026, 3, 7), quality=missing),
+    ]
+    await store.write_days(DayTable.from_rows(rows), token=token())
+    fleet = fleet_of(store)
+    got = await fleet.fleet_history(SYSTEM, uuid_column(points), Channel.DELIVERED, date(2026, 3, 8), 2)
+    assert got.has_version(slice(None), 2).tolist() == [True, False, False]
+    assert got.has_version(slice(None), 0, 2).tolist() == [True, False, True]
+    assert got.history(slice(None), 0, 2).total.tolist() == [[96 * 2**33, 0], [0, 0], [0, 95 * 48]]
+    assert got.history(slice(2, 3), 1, 2).maximum.tolist() == [[95]]
+    assert got.history(np.array([2, 0]), 2).total.tolist() == [[0], [95 * 48]]
+    assert (got.history(slice(None), 0, 2).state == QualityState.MISSING).tolist() == [
+        [False, True], [True, True], [True, True]
+    ]  # fmt: skip
+
+
+async def test_a_fleet_is_for_a_processs_scope_alone(store: Store, home: Home) -> None:
+    one = granted_scope(
+        actor="person:1", purpose=Purpose.VALIDATION, service_points=frozenset({home.point}), audit_id=uuid4()
+    )
+    fleet, meters = fleet_of(store), IdRange(b"\0" * 16, b"\xff" * 16)
+    for ask in (fleet.fleet_block, fleet.fleet_reads):
+        with pytest.raises(ScopeError):
+            await ask(one, meters, WHOLE)
+    with pytest.raises(ScopeError):
+        await fleet.fleet_history(one, uuid_column([home.point]), Channel.DELIVERED, date(2026, 3, 8), 2)
 
 
 async def test_completeness_counts_each_interval_once_by_the_hour_it_starts_in(store: Store, home: Home) -> None:

@@ -42,6 +42,7 @@ from openami.mdm.adapters.case_postgres import PostgresCases
 from openami.mdm.adapters.decision_postgres import PostgresDecisions
 from openami.mdm.adapters.registry_postgres import PostgresRegistry
 from openami.mdm.adapters.registry_validation import PostgresBook
+from openami.mdm.adapters.store_fleet import SocketFleetStore
 from openami.mdm.adapters.store_socket import SocketStore
 from openami.mdm.api import MeterData
 from openami.mdm.editing.casebook import CaseJob
@@ -116,7 +117,8 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
         book = PostgresBook(engine_for("openami_mdm"))
         data = MeterData(registry=registry, store=store, book=book)
         decisions = PostgresDecisions(engine_for("openami_mdm"))
-        validation = Validation(registry=registry, store=store, book=book, decisions=decisions)
+        fleet = SocketFleetStore(store)
+        validation = Validation(registry=registry, store=store, book=book, decisions=decisions, fleet=fleet)
         schedule = Schedule(registry=registry, store=store, book=book, validation=validation, new_id=uuid4)
         wiring = Wiring(settings, settings.clock(), data, engine_for, bus)
         ready()

@@ -20,7 +20,7 @@ from openami.kernel.time import EPOCH
 from openami.mdm.adapters.store_engine import StoreEngine
 from openami.mdm.adapters.store_snapshot import StoreSnapshot
 from openami.mdm.ports import StoreError
-from openami.mdm.store import history_queries, queries
+from openami.mdm.store import fleet_queries, history_queries, queries
 from openami.mdm.store.day_columns import STORED_DAY_SCHEMA
 from openami.mdm.store.history_queries import Places
 from openami.mdm.store.rows import require_storable_days, stamped, storable
@@ -32,6 +32,7 @@ from openami.security.access.scope import Scope, ScopeError
 PART_ROWS = 1_000_000
 """About 48 MB of raw readings; the same number of interval values is one part of day versions."""
 POINTS_PER_PART = 5_000
+ID_OCTETS = 16
 _Parts = Iterator[pa.RecordBatch]
 
 
@@ -58,6 +59,8 @@ class StoreService:
             "daily_totals": self._totals,
             "history": self._history,
             "profiles": self._profiles,
+            "fleet_block": self._fleet_block,
+            "fleet_reads": self._fleet_reads,
             "completeness": self._completeness,
             "last_readings": self._last,
             "conflicts": self._conflicts,
@@ -172,6 +175,16 @@ class StoreService:
             statement = history_queries.select_profiles(channel, places, day)
             yield queries.one_batch(self._fetch(statement), history_queries.PROFILE_SCHEMA)
 
+    def _fleet_block(self, scope: Scope, parameters: dict[str, Any], _columns: pa.RecordBatch | None) -> _Parts:
+        _require_fleet(scope)
+        statement = fleet_queries.select_block(*_range(parameters), int(parameters["from_s"]), int(parameters["to_s"]))
+        yield queries.one_batch(self._fetch(statement), fleet_queries.BLOCK_SCHEMA)
+
+    def _fleet_reads(self, scope: Scope, parameters: dict[str, Any], _columns: pa.RecordBatch | None) -> _Parts:
+        _require_fleet(scope)
+        statement = fleet_queries.select_reads(*_range(parameters), int(parameters["from_s"]), int(parameters["to_s"]))
+        yield queries.one_batch(self._fetch(statement), fleet_queries.READS_SCHEMA)
+
     def _completeness(self, scope: Scope, parameters: dict[str, Any], columns: pa.RecordBatch | None) -> _Parts:
         channel = _channel(parameters)
         if columns is None:
@@ -242,14 +255,21 @@ def _places(scope: Scope, parameters: dict[str, Any], columns: pa.RecordBatch | 
     """Yield the service points asked for, some at a time; a range of ids is for a process's scope alone."""
     if columns is None:
         _require_fleet(scope)
-        low, high = (bytes.fromhex(str(parameters[name])) for name in ("from_id", "to_id"))
-        yield Places(range=(low, high))
+        yield Places(range=_range(parameters))
         return
     points = queries.granted_points(scope, columns)
     if scope.periods is not None:
         raise ScopeError("what is remembered of days is for whole places, not for periods of them")
     for at in range(0, len(points), POINTS_PER_PART):
         yield Places(points[at : at + POINTS_PER_PART])
+
+
+def _range(parameters: dict[str, Any]) -> tuple[bytes, bytes]:
+    """Return the ends of a range of ids."""
+    low, high = bytes.fromhex(str(parameters["from_id"])), bytes.fromhex(str(parameters["to_id"]))
+    if len(low) != len(high) or len(low) != ID_OCTETS:
+        raise StoreError("a range of ids: not 16 octets at each end")
+    return low, high
 
 
 def _granted(scope: Scope, columns: pa.RecordBatch | None) -> list[SpanRow]:

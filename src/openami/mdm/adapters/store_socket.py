@@ -160,7 +160,7 @@ class SocketStore:
                 answer.add(part)
             async for part in self._ask_days("profiles", scope, service_points, channel, last, last, None):
                 answer.add_profiles(part)
-        return answer.done()
+        return answer.history(slice(None))
 
     async def daily_totals(
         self,
@@ -224,6 +224,16 @@ class SocketStore:
         async for _ in self._exchange(Request("thaw", {"name": name}, scope), None, repeat=True):
             pass
 
+    def ask_fleet(self, query: str, scope: Scope, parameters: Mapping[str, Any]) -> AsyncIterator[pa.RecordBatch]:
+        """Yield the parts of an answer about the whole fleet or a range of ids of it.
+
+        Raises:
+            ScopeError: the scope names service points: the fleet is for a process's scope alone.
+        """
+        if scope.service_points is not None:
+            raise ScopeError("the whole fleet is for a process's scope alone")
+        return self._ask(query, scope, parameters, None)
+
     async def _write(self, table: Table, rows: pa.RecordBatch, token: str, step: int) -> None:
         if not token:
             raise StoreError("a write needs a token")
@@ -276,7 +286,7 @@ class SocketStore:
         self,
         query: str,
         scope: Scope,
-        parameters: Mapping[str, int | None],
+        parameters: Mapping[str, Any],
         columns: pa.RecordBatch | None,
     ) -> AsyncIterator[pa.RecordBatch]:
         if columns is not None and not columns.num_rows:

@@ -92,7 +92,7 @@ def inputs_of(
     has_data: BOOLS = np.asarray(matrix.present.any(axis=1))
     has_data[chains.row[np.unique(reads.chain)]] = True
     return Inputs(
-        points, matrix, _coverage(grid, len(points), chains), brackets, _limits(grid, len(points), chains, channel),
+        points, matrix, _coverage(grid, len(points), chains), brackets, limits_of(grid, len(points), chains, channel),
         faults, has_data,
     )  # fmt: skip
 
@@ -202,7 +202,7 @@ def _coverage(grid: Grid, series: int, chains: Chains) -> Coverage:
     return Coverage(whole, touched)
 
 
-def _limits(grid: Grid, series: int, chains: Chains, channel: Channel) -> I64:
+def limits_of(grid: Grid, series: int, chains: Chains, channel: Channel) -> I64:
     """Return the most that an interval of each row can hold."""
     if not CHANNELS[channel].is_energy:
         return np.full(series, _ANY_VOLTAGE, np.int64)

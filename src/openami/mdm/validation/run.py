@@ -22,7 +22,7 @@ from openami.contracts.changed import MAX_DAYS, ChangedDay
 from openami.contracts.channel import CHANNELS, Channel
 from openami.contracts.day import DayTable, day_from_number, day_number
 from openami.contracts.quality import Method
-from openami.contracts.reading import ReadingBatch, RegisterBatch
+from openami.contracts.reading import ReadingBatch, RegisterBatch, uuids_of
 from openami.kernel.time import Period, instant_from_epoch_s, local_date, local_midnight, zone_named
 from openami.mdm.editing.decision import SWAPPED, UNSEEN, Decision, DecisionRefusedError, Target
 from openami.mdm.editing.ports import DecisionBook
@@ -33,13 +33,16 @@ from openami.mdm.registry.ports import Registry
 from openami.mdm.registry.records import InstalledMeter
 from openami.mdm.registry.segments import by_network
 from openami.mdm.validation.decisions import force_of, unanswered, with_decisions
+from openami.mdm.validation.fleet.ports import FleetStore
+from openami.mdm.validation.fleet.roster import roster_of
+from openami.mdm.validation.fleet.run import FleetDay
 from openami.mdm.validation.load import Inputs, inputs_of, standing_still
 from openami.mdm.validation.ports import DayFinding, ValidationBook
 from openami.mdm.validation.table import Stamp, Versions, changed_days, findings_of, unchanged_versions, versions_of
 from openami.mdm.vee.brackets import Brackets
 from openami.mdm.vee.estimate import LOOK_BACK_DAYS
 from openami.mdm.vee.grid import BOOLS, I64, Grid, grid_of
-from openami.mdm.vee.history import DIGEST_DAYS, History, remembered
+from openami.mdm.vee.history import DIGEST_DAYS, PROFILE_HOURS, History, remembered
 from openami.mdm.vee.kernel import validated
 from openami.mdm.vee.outcome import Coverage, Outcome
 from openami.mdm.vee.profile import DayDigests, digests_at, profiles
@@ -52,6 +55,8 @@ MAX_BRACKET_DAYS = 92
 """How far a run looks for the register read before and after a day; beyond, its estimates stay unscaled."""
 NEAR = timedelta(days=14)
 """Brackets that reach no farther beyond the asked days share one window."""
+MAX_FINDINGS = 20_000
+"""A day with more open findings than this is run again with care, all of it."""
 _SETTLED = (
     Method.MEASURED, Method.POWER_FAIL_ZERO, Method.LINEAR_SCALED, Method.MANUAL, Method.CALCULATED, Method.CHECK_METER
 )  # fmt: skip
@@ -92,6 +97,18 @@ class _Span:
     last: date
 
 
+@dataclass(frozen=True, slots=True)
+class _Left:
+    """Service points that the careful road must do, by channel."""
+
+    by_channel: Mapping[Channel, Mapping[UUID, None]]
+
+    @property
+    def points(self) -> tuple[UUID, ...]:
+        """All of them, each once."""
+        return tuple(dict.fromkeys(p for points in self.by_channel.values() for p in points))
+
+
 class Validation:
     """Runs validation.
 
@@ -100,6 +117,7 @@ class Validation:
         store: readings and versions.
         book: progress and findings.
         decisions: what people decided; None for a run that knows of none.
+        fleet: the store, asked about a whole fleet; None does every day with the same care.
         process: name of the process, for the scope.
     """
 
@@ -110,12 +128,14 @@ class Validation:
         store: IntervalStore,
         book: ValidationBook,
         decisions: DecisionBook | None = None,
+        fleet: FleetStore | None = None,
         process: str = "worker",
     ) -> None:
         self._registry = registry
         self._store = store
         self._book = book
         self._decisions = decisions
+        self._fleet = fleet
         self._scope: Scope = system_scope(process=process, purpose=Purpose.VALIDATION)
 
     async def run(
@@ -145,18 +165,28 @@ class Validation:
         for one in installed:
             point = one.installation.service_point_id
             groups[zones[point], one.meter.interval_s][point] = None
+        own: dict[UUID, list[InstalledMeter]] = defaultdict(list)
+        for one in installed:
+            own[one.installation.service_point_id].append(one)
         report = RunReport()
         for (zone, interval_s), members in groups.items():
             ended = min(last, local_date(known_at, zone) - timedelta(days=1))
-            for span in _pieces(zone, interval_s, tuple(members), first, ended):
-                chosen = set(span.points)
-                own = [i for i in installed if i.installation.service_point_id in chosen]
+            stamp = Stamp(channels[0], run_id, known_at, force)
+            left = _Left(dict.fromkeys(channels, members))
+            if service_points is None and first == ended:
+                theirs = [i for point in members for i in own[point] if i.meter.interval_s == interval_s]
+                left, settled = await self._run_fleet(grid_of(zone, first, first, interval_s), theirs, left, stamp)
+                report += settled
+            for span in _pieces(zone, interval_s, left.points, first, ended):
                 for channel in channels:
-                    measuring = [i for i in own if channel in i.meter.channels]
+                    measuring = [
+                        i for p in span.points if p in left.by_channel[channel] for i in own[p]
+                        if channel in i.meter.channels
+                    ]  # fmt: skip
                     if channel is Channel.RECEIVED:
                         measuring = await self._advancing(span, measuring, force.places)
                     if measuring:
-                        report += await self._run_span(span, measuring, Stamp(channel, run_id, known_at, force))
+                        report += await self._run_span(span, measuring, replace(stamp, channel=channel))
         return report
 
     async def seen(self, targets: Sequence[Target], *, known_at: datetime) -> list[tuple[int, ...]]:
@@ -205,6 +235,26 @@ class Validation:
         """Return the installations that the network reads: what is read by hand has no intervals to expect."""
         installed = await self._registry.installed(points, period)
         return by_network(installed, await self._registry.facts.of(points, period, kinds=[FactKind.READING]))
+
+    async def _run_fleet(
+        self, grid: Grid, installed: Sequence[InstalledMeter], left: _Left, stamp: Stamp
+    ) -> tuple[_Left, RunReport]:
+        """Settle the plain days of a fleet at once; return what is left for the careful road."""
+        open_findings = await self._book.findings(None, grid.first, grid.last, limit=MAX_FINDINGS)
+        if self._fleet is None or len(open_findings) == MAX_FINDINGS:
+            return left, RunReport()
+        careful = stamp.force.places | {f.service_point_id for f in open_findings}
+        roster = roster_of(grid, installed, careful)
+        if not len(roster):
+            return left, RunReport()
+        day = FleetDay(self._store, self._fleet, self._book, self._scope)
+        done = await day.run(grid, roster, list(left.by_channel), stamp)
+        plain = set(uuids_of(roster.point))
+        rest = {
+            channel: {p: None for p in points if p not in plain} | dict.fromkeys(done.careful[channel])
+            for channel, points in left.by_channel.items()
+        }
+        return _Left(rest), RunReport(done.versions, done.findings)
 
     async def _run_span(self, span: _Span, installed: Sequence[InstalledMeter], stamp: Stamp) -> RunReport:
         """Validate one span in the narrow window, and in wide ones where that is not enough."""
@@ -447,13 +497,11 @@ def _validate(grid: Grid, inputs: Inputs, around: Surroundings, *, with_like_day
     )
 
 
-def _digests(
-    grid: Grid, outcome: Outcome, row: I64, day: I64, *, history: History | None, first: date
-) -> DayDigests | None:
-    """Return what is to be remembered of days that are written."""
-    if history is None:
-        return None
+def _digests(grid: Grid, outcome: Outcome, row: I64, day: I64, *, history: History | None, first: date) -> DayDigests:
+    """Return what is to be remembered of days that are written; an average has no profile."""
     memory = remembered(grid, outcome.values, outcome.quality)
+    if history is None:
+        return digests_at(row, day, memory, np.zeros((len(outcome.values), grid.days, PROFILE_HOURS), np.int32))
     hours = profiles(grid, history.profile, outcome.values, memory, first=grid.index_of(first))
     return digests_at(row, day, memory, hours)
 

@@ -116,6 +116,12 @@ def brackets_of(grid: Grid, chains: Chains, reads: Reads) -> tuple[Brackets, lis
     return _merged(grid, chains, edges), faults
 
 
+def no_brackets() -> Brackets:
+    """Return no brackets."""
+    none = np.zeros(0, np.int64)
+    return Brackets(none, none, none, none, none)
+
+
 def no_chains() -> Chains:
     """Return chains of no installation."""
     none = np.zeros(0, np.int64)

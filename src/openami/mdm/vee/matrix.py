@@ -32,6 +32,15 @@ class Matrix:
     conflicting: BOOLS
     off_grid: I64
 
+    def at(self, rows: I64) -> Matrix:
+        """Return some of the series; itself where these are all of them in order."""
+        if len(rows) == len(self.values) and (rows == np.arange(len(rows))).all():
+            return self
+        return Matrix(
+            self.values[rows], self.present[rows], self.flags[rows], self.duplicated[rows], self.conflicting[rows],
+            self.off_grid[rows],
+        )  # fmt: skip
+
 
 def placed(grid: Grid, series: int, *, row: I64, start_s: I64, value: I64, quality: U16) -> Matrix:
     """Lay readings out on the grid; those outside it are ignored.

@@ -60,7 +60,11 @@ def profiles(grid: Grid, earlier: I64, values: I64, memory: History, *, first: i
         lo, hi = int(grid.day_at[day]), int(grid.day_at[day + 1])
         if (hi - lo) * grid.interval_s == DAY_S and grid.interval_s <= DAY_S // PROFILE_HOURS:
             measured: BOOLS = np.asarray(np.isin(memory.state[:, day], _MEASURED))
-            hours = _moved(hours, values[:, lo:hi].reshape(len(values), PROFILE_HOURS, -1).sum(axis=2), measured)
+            hours = _moved(
+                hours,
+                values[:, lo:hi].reshape(len(values), PROFILE_HOURS, (hi - lo) // PROFILE_HOURS).sum(axis=2),
+                measured,
+            )
         found[:, day] = np.clip(hours, limit.min, limit.max)
     return found
 

@@ -1,0 +1,246 @@
+"""One channel of a shard of meters on one day: what is settled at once, what the careful road must do. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from openami.contracts.channel import CHANNELS, Channel
+from openami.contracts.day import DayTable, day_number
+from openami.contracts.quality import Method
+from openami.contracts.reading import I64, uuid_column, uuids_of
+from openami.kernel.time import epoch_s
+from openami.mdm.validation.fleet.layout import around_of, chains_of, laid_out, reads_of
+from openami.mdm.validation.fleet.ports import Block, FleetHistory, ReadBlock
+from openami.mdm.validation.fleet.roster import Roster
+from openami.mdm.validation.load import limits_of
+from openami.mdm.validation.ports import DayFinding
+from openami.mdm.validation.table import Stamp, findings_of
+from openami.mdm.vee.brackets import Brackets, brackets_of, no_brackets
+from openami.mdm.vee.grid import BOOLS, Grid
+from openami.mdm.vee.history import DIGEST_DAYS, PROFILE_HOURS, History, remembered
+from openami.mdm.vee.kernel import validated
+from openami.mdm.vee.matrix import Matrix
+from openami.mdm.vee.outcome import Coverage, Outcome, Statement
+from openami.mdm.vee.profile import DayDigests, digests_at, profiles
+from openami.mdm.vee.rules.seen import Surroundings
+
+FEEDING_DAYS = 14
+"""A home whose feed-in register stood still this long and still does is not validated on that channel."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Shard:
+    """What is known of S meters on one day.
+
+    Args:
+        roster: the meters.
+        first: row of the first of them in the fleet's roster.
+        block, reads: their readings and register reads.
+        row, read_row: row of the meter of each group of both, from 0, or -1.
+    """
+
+    roster: Roster
+    first: int
+    block: Block
+    reads: ReadBlock
+    row: I64
+    read_row: I64
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Settled:
+    """What a shard's channel came to.
+
+    Args:
+        days: first versions, to be written.
+        digests: theirs.
+        findings: about them.
+        careful: (S,) the careful road must do these.
+    """
+
+    days: DayTable
+    digests: DayDigests
+    findings: list[DayFinding]
+    careful: BOOLS
+
+
+def settled(grid: Grid, shard: Shard, channel: Channel, known: FleetHistory, stamp: Stamp) -> Settled:
+    """Validate one channel of a shard.
+
+    A day that has a version already is left as it is where total, maximum, base load and hash of what came are those
+    of the version and all of it is measured; otherwise the careful road compares value by value.
+
+    Args:
+        grid: the local day.
+        shard: the meters.
+        channel: which.
+        known: what is remembered of the fleet's days, this day last.
+        stamp: channel, run and domain time.
+    """
+    count, is_energy = len(shard.roster), CHANNELS[channel].is_energy
+    place = np.arange(shard.first, shard.first + count)
+    days = days_before(channel)
+    is_written = known.has_version(place, days)
+    matrix, unclear = laid_out(grid, shard.block, shard.row, shard.roster, channel)
+    brackets, held = no_brackets(), np.ones(count, bool)
+    if is_energy:
+        brackets, doubted = _brackets(grid, shard, channel)
+        unclear |= doubted
+        held = _is_held(grid, count, brackets)
+    asked = _is_worth(channel, matrix, brackets, is_written)
+    if channel is Channel.RECEIVED:
+        lately = is_written | known.has_version(place, max(days - FEEDING_DAYS, 0), days)
+        asked &= ~_is_idle(held, brackets) | lately
+    # Of what is unclear the careful road says whether it is worth anything.
+    asked = shard.roster.has(channel) & (asked | unclear)
+    plain = asked & ~unclear & held
+    if is_energy:
+        plain &= matrix.present.all(axis=1)
+    rows = np.flatnonzero(plain)
+    one = _Rows(grid, shard.roster.at(rows), matrix.at(rows), _of_rows(brackets, plain), stamp)
+    fresh, same, found = _judged(
+        one, known.history(place[rows], 0, days), known.history(place[rows], days), is_written[rows]
+    )
+    asked[rows[fresh | same]] = False
+    return Settled(*found, careful=asked)
+
+
+def days_before(channel: Channel) -> int:
+    """Return how many days before a day are asked for: of averages none."""
+    return DIGEST_DAYS if CHANNELS[channel].is_energy else 0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Rows:
+    """The rows of a shard whose day is whole, as far as can be seen without the kernel."""
+
+    grid: Grid
+    roster: Roster
+    matrix: Matrix
+    brackets: Brackets
+    stamp: Stamp
+
+
+def _judged(
+    one: _Rows, history: History, today: History, is_written: BOOLS
+) -> tuple[BOOLS, BOOLS, tuple[DayTable, DayDigests, list[DayFinding]]]:
+    """Run the kernel; return which rows have a first version, which keep theirs, and what is to be written."""
+    grid, count, channel = one.grid, len(one.roster), one.stamp.channel
+    is_energy = CHANNELS[channel].is_energy
+    every = np.ones(one.matrix.values.shape, bool)
+    limit = limits_of(grid, count, chains_of(grid, one.roster), channel)
+    outcome = validated(
+        grid, one.matrix, coverage=Coverage(every, every), brackets=one.brackets, limit=limit, is_energy=is_energy,
+        with_like_days=False, around=Surroundings(channel=channel, history=history if is_energy else None),
+    )  # fmt: skip
+    settles = _is_read(outcome) if is_energy else np.ones(count, bool)
+    memory = remembered(grid, outcome.values, outcome.quality)
+    fresh, same = settles & ~is_written, settles & is_written & _is_same(memory, today)
+    # A version that stays may have a finding to open: the careful road knows which are open.
+    same[[s.row for s in outcome.statements]] = False
+    rows = np.flatnonzero(fresh)
+    hours = np.zeros((count, 1, PROFILE_HOURS), np.int32)
+    if is_energy:
+        hours = profiles(grid, history.profile, outcome.values, memory)
+    written = _days(grid, one.roster, outcome, rows, one.stamp)
+    digests = digests_at(rows, np.zeros(len(rows), np.int64), memory, hours)
+    said = [s for s in outcome.statements if fresh[s.row]]
+    return fresh, same, (written, digests, _findings(grid, one.roster, said, one.stamp))
+
+
+def _brackets(grid: Grid, shard: Shard, channel: Channel) -> tuple[Brackets, BOOLS]:
+    """Return what the registers know of the day, and the rows in which they are in doubt, today or next door."""
+    around = around_of(grid)
+    reads, doubted = reads_of(shard.reads, shard.read_row, channel, len(shard.roster))
+    near, faults = brackets_of(around, chains_of(around, shard.roster), reads)
+    doubted[[f.row for f in faults]] = True
+    return _within(near, int(around.day_at[1]), int(around.day_at[2])), doubted
+
+
+def _of_rows(brackets: Brackets, plain: BOOLS) -> Brackets:
+    """Return the brackets of some rows, which are counted anew."""
+    kept = brackets.kept(plain[brackets.row])
+    return replace(kept, row=(np.cumsum(plain) - 1)[kept.row])
+
+
+def _within(brackets: Brackets, lo: int, hi: int) -> Brackets:
+    """Return the brackets that lie in some columns, counted from the first of these."""
+    kept = brackets.kept((brackets.lo >= lo) & (brackets.hi <= hi))
+    return replace(kept, lo=kept.lo - lo, hi=kept.hi - lo)
+
+
+def _is_held(grid: Grid, series: int, brackets: Brackets) -> BOOLS:
+    """Tell whose day has a register read at both of its midnights."""
+    first, last = np.zeros(series, bool), np.zeros(series, bool)
+    first[brackets.row[brackets.lo == 0]] = True
+    last[brackets.row[brackets.hi == grid.columns]] = True
+    return np.asarray(first & last)
+
+
+def _is_read(outcome: Outcome) -> BOOLS:
+    """Tell which rows were read from end to end."""
+    read = (outcome.method == Method.MEASURED) | (outcome.method == Method.POWER_FAIL_ZERO)
+    return np.asarray(read.all(axis=1))
+
+
+def _is_worth(channel: Channel, matrix: Matrix, brackets: Brackets, is_written: BOOLS) -> BOOLS:
+    """Tell which series get versions: all of delivered energy, others where the meter has anything to say."""
+    if channel is Channel.DELIVERED:
+        return np.ones(len(matrix.values), bool)
+    if channel is not Channel.RECEIVED:
+        return np.asarray(matrix.present.any(axis=1) | is_written)
+    worth = matrix.values.any(axis=1) | is_written
+    worth[brackets.row[brackets.energy != 0]] = True
+    return np.asarray(worth)
+
+
+def _is_idle(held: BOOLS, brackets: Brackets) -> BOOLS:
+    """Tell whose register stood still all day."""
+    advance = np.bincount(brackets.row, brackets.energy != 0, minlength=len(held))
+    return np.asarray(held & (advance == 0))
+
+
+def _is_same(memory: History, today: History) -> BOOLS:
+    """Tell which versions say what the day says now, as far as their digests tell: 32 bits of hash and three counts."""
+    names = ("total", "maximum", "base", "digest", "state")
+    return np.asarray(np.all([getattr(memory, n)[:, 0] == getattr(today, n)[:, 0] for n in names], axis=0))
+
+
+def _days(grid: Grid, roster: Roster, outcome: Outcome, rows: I64, stamp: Stamp) -> DayTable:
+    """Return the first versions of some rows."""
+    count = len(rows)
+    every = count == len(roster)
+
+    def flat(matrix: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        return np.asarray((matrix if every else matrix[rows]).reshape(-1))
+
+    return DayTable(
+        service_point_id=roster.point[rows],
+        channel=np.full(count, stamp.channel, np.uint8),
+        local_day=np.full(count, day_number(grid.first), np.int32),
+        interval_s=np.full(count, grid.interval_s, np.uint32),
+        start_utc=np.full(count, int(grid.start_s[0]), np.int64),
+        version=np.ones(count, np.uint64),
+        known_at=np.full(count, epoch_s(stamp.known_at), np.int64),
+        run_id=np.repeat(uuid_column([stamp.run_id]), count),
+        offsets=np.arange(count + 1, dtype=np.int64) * grid.columns,
+        values=flat(outcome.values),
+        quality=flat(outcome.quality),
+        method=flat(outcome.method),
+        band_low=flat(outcome.low),
+        band_high=flat(outcome.high),
+    )
+
+
+def _findings(grid: Grid, roster: Roster, statements: list[Statement], stamp: Stamp) -> list[DayFinding]:
+    """Return statements about first versions."""
+    rows = sorted({s.row for s in statements})
+    points = uuids_of(roster.point[rows])
+    at = {row: place for place, row in enumerate(rows)}
+    own = [replace(s, row=at[s.row]) for s in statements]
+    versions = {(point.bytes, day_number(grid.first)): 1 for point in points}
+    return findings_of(grid, points, own, versions, stamp)

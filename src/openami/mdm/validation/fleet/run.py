@@ -1,0 +1,177 @@
+"""One local day of a fleet: shards of meters from the store through the kernel and back, several under way at once.
+
+The store reads the next shards and writes the last ones while this process validates: reading, validating and writing
+overlap. Findings are kept before versions, as on the careful road; a killed run is repeated, and what it had written
+is found the same by its digests.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from uuid import UUID
+
+import numpy as np
+
+from openami.contracts.channel import Channel
+from openami.contracts.day import DayTable
+from openami.contracts.reading import uuids_of
+from openami.kernel.time import Period, instant_from_epoch_s
+from openami.mdm.ports import IntervalStore
+from openami.mdm.store.answers import joined_days
+from openami.mdm.store.ids import IdIndex
+from openami.mdm.validation.fleet.day import Settled, Shard, days_before, settled
+from openami.mdm.validation.fleet.layout import around_of
+from openami.mdm.validation.fleet.ports import FleetHistory, FleetStore, IdRange
+from openami.mdm.validation.fleet.roster import Roster
+from openami.mdm.validation.ports import DayFinding, ValidationBook
+from openami.mdm.validation.table import Stamp
+from openami.mdm.vee.grid import Grid
+from openami.mdm.vee.profile import DayDigests
+from openami.security.access.scope import Scope
+
+METERS_PER_SHARD = 8_192
+"""Three channels of quarter-hours of these are 28 MB from the store and some 100 MB while they are validated."""
+SHARDS_AT_ONCE = 4
+THREADS = 2
+VERSIONS_PER_WRITE = 60_000
+"""One insert: fewer make more files to sync and to merge, more make a peak of memory in the store."""
+
+
+@dataclass(slots=True)
+class FleetReport:
+    """What came of it.
+
+    Args:
+        versions, findings: written.
+        careful: service points by channel that the careful road must do.
+    """
+
+    versions: int = 0
+    findings: int = 0
+    careful: dict[Channel, list[UUID]] = field(default_factory=lambda: defaultdict(list))
+
+
+@dataclass(slots=True)
+class FleetDay:
+    """Validates one local day of a roster.
+
+    Args:
+        store: where versions go.
+        fleet: where days come from.
+        book: where findings go.
+        scope: of the process.
+    """
+
+    store: IntervalStore
+    fleet: FleetStore
+    book: ValidationBook
+    scope: Scope
+    _ready: list[Settled] = field(default_factory=list)
+    _writes: int = 0
+
+    async def run(self, grid: Grid, roster: Roster, channels: Sequence[Channel], stamp: Stamp) -> FleetReport:
+        """Validate the day of every meter of the roster.
+
+        Args:
+            grid: one local day.
+            roster: the meters.
+            channels: which channels.
+            stamp: run and domain time; the channel in it does not matter.
+
+        Raises:
+            StoreError: the store refused or did not answer; running again mends it.
+        """
+        report = FleetReport()
+        memory = {c: await self._remembered(grid, roster, c) for c in channels}
+        free, threads, writing = asyncio.Semaphore(SHARDS_AT_ONCE), asyncio.Semaphore(THREADS), asyncio.Lock()
+
+        async def one(rows: slice) -> None:
+            async with free:
+                shard = await self._fetched(grid, roster.at(rows), rows.start)
+                async with threads:
+                    found = await asyncio.to_thread(_settle, grid, shard, memory, stamp)
+                del shard
+                async with writing:
+                    await self._keep(found, report, stamp)
+
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                for at in range(0, len(roster), METERS_PER_SHARD):
+                    tasks.create_task(one(slice(at, min(at + METERS_PER_SHARD, len(roster)))))
+        except BaseExceptionGroup as group:
+            raise _first(group) from None
+        await self._write(report, stamp)
+        return report
+
+    async def _remembered(self, grid: Grid, roster: Roster, channel: Channel) -> FleetHistory:
+        return await self.fleet.fleet_history(self.scope, roster.point, channel, grid.first, days_before(channel))
+
+    async def _fetched(self, grid: Grid, roster: Roster, first: int) -> Shard:
+        """Fetch readings and register reads of a shard together."""
+        meters = IdRange(bytes(roster.meter[0]), bytes(roster.meter[-1]))
+        period, near = (
+            Period(instant_from_epoch_s(int(g.edge_s[0])), instant_from_epoch_s(int(g.edge_s[-1])))
+            for g in (grid, around_of(grid))
+        )
+        async with asyncio.TaskGroup() as tasks:
+            block = tasks.create_task(self.fleet.fleet_block(self.scope, meters, period))
+            reads = tasks.create_task(self.fleet.fleet_reads(self.scope, meters, near))
+        index = IdIndex(roster.meter)
+        row, read_row = index.rows_of(block.result().meter_id), index.rows_of(reads.result().meter_id)
+        return Shard(roster, first, block.result(), reads.result(), row, read_row)
+
+    async def _keep(
+        self, found: Mapping[Channel, tuple[Settled, list[UUID]]], report: FleetReport, stamp: Stamp
+    ) -> None:
+        """Put a shard's versions with those to be written, and write when there are enough."""
+        for channel, (one, careful) in found.items():
+            report.careful[channel] += careful
+            if len(one.days):
+                self._ready.append(one)
+        if sum(len(s.days) for s in self._ready) >= VERSIONS_PER_WRITE:
+            await self._write(report, stamp)
+
+    async def _write(self, report: FleetReport, stamp: Stamp) -> None:
+        ready, self._ready = self._ready, []
+        if not ready:
+            return
+        findings: list[DayFinding] = [f for s in ready for f in s.findings]
+        # These days had neither version nor finding before, so there is nothing to close.
+        await self.book.keep_findings([], findings, at=stamp.known_at)
+        days, digests = await asyncio.to_thread(_joined, ready)
+        self._writes += 1
+        token = f"vee-{stamp.run_id}-fleet-{self._writes}-{len(days)}"
+        await self.store.write_days(days, token=token, digests=digests)
+        report.versions += len(days)
+        report.findings += len(findings)
+
+
+def _first(error: BaseException) -> BaseException:
+    """Return the first error of a group: the others are of tasks that stood in the same trouble or were called off."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
+
+
+def _settle(
+    grid: Grid, shard: Shard, memory: Mapping[Channel, FleetHistory], stamp: Stamp
+) -> dict[Channel, tuple[Settled, list[UUID]]]:
+    """Validate every channel of a shard: the work of a thread."""
+    found: dict[Channel, tuple[Settled, list[UUID]]] = {}
+    for channel, known in memory.items():
+        one = settled(grid, shard, channel, known, replace(stamp, channel=channel))
+        found[channel] = one, uuids_of(shard.roster.point[one.careful])
+    return found
+
+
+def _joined(ready: Sequence[Settled]) -> tuple[DayTable, DayDigests]:
+    digests = [s.digests for s in ready]
+    return joined_days([s.days for s in ready]), DayDigests(
+        np.concatenate([d.base for d in digests]),
+        np.concatenate([d.digest for d in digests]),
+        np.concatenate([d.state for d in digests]),
+        np.concatenate([d.profile for d in digests]),
+    )
