@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -223,3 +225,10 @@ def test_a_csv_of_another_system_without_a_mapping_is_refused() -> None:
 def test_a_mapping_for_a_file_that_needs_none_is_refused() -> None:
     with pytest.raises(FileRefusedError, match="CSV or CMEP"):
         parse_file(b"<feed/>", zone=None, mapping=FULL.encode())
+
+
+@pytest.mark.parametrize("page", ["docs/standards/mv-90.md", "docs/protocol/interval-files.md"])
+def test_a_mapping_on_a_page_can_be_used(page: str) -> None:
+    text = (Path(__file__).parents[3] / page).read_text()
+    blocks = [b for b in re.findall(r"```toml\n(.*?)```", text, re.DOTALL) if "[meter]" in b]
+    assert [parse_mapping(b.encode()).interval_s for b in blocks] == [900]

@@ -28,6 +28,7 @@ from openami.app.engines.address import nats_url
 from openami.app.engines.bus_address import BusError
 from openami.app.engines.nats import connect
 from openami.app.engines.rooms import room_engine
+from openami.app.exchange_job import ExchangeJob
 from openami.app.process import ready
 from openami.app.settings import Settings
 from openami.billing.adapters.book_postgres import PostgresBillBook
@@ -93,7 +94,8 @@ def jobs_of(wiring: Wiring) -> Sequence[Job]:
     """Return the jobs of other rooms; each is added here and nowhere else."""
     book = PostgresBillBook(wiring.engine_for("openami_billing"))
     cases = PostgresCases(wiring.engine_for("openami_mdm"))
-    return (BillingJob(Billing(meters=wiring.meter_data, book=book)), CaseJob(cases))
+    billing = BillingJob(Billing(meters=wiring.meter_data, book=book))
+    return (billing, CaseJob(cases), ExchangeJob(wiring.settings))
 
 
 async def run(settings: Settings, stop: asyncio.Event) -> None:

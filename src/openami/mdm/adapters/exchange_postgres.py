@@ -126,6 +126,11 @@ class PostgresExchangeBook:
         )
         return {r["id"]: r["name"] for r in rows}
 
+    async def senders(self) -> list[str]:
+        """See the port."""
+        rows = await self._rows("select distinct sender from mdm.external_id order by sender", {})
+        return [r["sender"] for r in rows]
+
     async def set_premise(self, service_point: UUID, premise: UUID, *, at: datetime) -> bool:
         """See the port."""
         statement = text(

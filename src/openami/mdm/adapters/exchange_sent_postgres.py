@@ -7,15 +7,20 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from hashlib import sha256
 from typing import Any
+from uuid import UUID
 
+import orjson
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from openami.mdm.exchange.acknowledgement import Answer, Result
 from openami.mdm.exchange.billing_reads import BillingRead, record_id
 from openami.mdm.exchange.errors import MessageRefusedError
+from openami.mdm.exchange.reconcile import Difference
 from openami.mdm.exchange.sent import SentCounts, SentRecord, content_of
 
+MAX_KEPT = 10_000
+"""Differences kept of one reconciliation: the file that was written holds them all."""
 _SENT = text(
     "insert into mdm.exchange_sent (receiver, message, record, service_point_id, first_day, end_day, digest, sent_at) "
     "select :receiver, :message, k.record, k.point, k.first, k.last, k.digest, :at from unnest("
@@ -114,6 +119,34 @@ class PostgresSentBook:
         return SentCounts(
             sum(found.values()), taken, found.get("rejected", 0) + found.get("held", 0), found.get(None, 0)
         )
+
+    async def keep_reconciliation(
+        self, number: UUID, row: Mapping[str, Any], differences: Sequence[Difference], *, at: datetime
+    ) -> None:
+        """Keep what a reconciliation found: every count, and the first differences of it."""
+        kept = [[d.service_point, d.what, d.ours, d.theirs] for d in differences[:MAX_KEPT]]
+        async with self._engine.begin() as connection:
+            await connection.execute(
+                text(
+                    "insert into mdm.reconciliation (id, partner, snapshot, at, ours, theirs, counts, differences) "
+                    "values (:id, :partner, :snapshot, :at, :ours, :theirs, cast(:counts as jsonb), "
+                    "cast(:differences as jsonb))"
+                ),
+                {
+                    "id": number, "partner": row["partner"], "snapshot": row["snapshot"], "at": at,
+                    "ours": row["ours"], "theirs": row["theirs"], "counts": orjson.dumps(row).decode(),
+                    "differences": orjson.dumps(kept).decode(),
+                },
+            )  # fmt: skip
+
+    async def reconciliations(self, partner: str | None, *, limit: int) -> list[dict[str, Any]]:
+        """Return what was found, newest first."""
+        rows = await self._rows(
+            "select counts from mdm.reconciliation where partner = :partner or :partner = '' "
+            "order by at desc, id limit :limit",
+            {"partner": partner or "", "limit": limit},
+        )
+        return [r["counts"] for r in rows]
 
     async def _rows(self, statement: str, values: Mapping[str, Any]) -> list[Any]:
         async with self._engine.connect() as connection:

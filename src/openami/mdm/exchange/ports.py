@@ -81,6 +81,10 @@ class ExchangeBook(Protocol):
         """Return what the other system calls our ids of a kind."""
         ...
 
+    async def senders(self) -> list[str]:
+        """Return the systems that have named something, by name."""
+        ...
+
     async def set_premise(self, service_point: UUID, premise: UUID, *, at: datetime) -> bool:
         """Keep at which premise a service point is; tells whether that is news."""
         ...
