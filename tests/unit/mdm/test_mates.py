@@ -61,12 +61,12 @@ def transformers_of(count: int) -> np.ndarray:
 
 
 @pytest.mark.parametrize("late", [-4, -1, 1, 2, 4, 8])
-def test_a_clock_that_is_wrong_is_found_on_each_day_with_its_minutes(late: int) -> None:
+def test_a_clock_that_is_wrong_is_found_on_each_day_with_its_shift(late: int) -> None:
     values = feeder()
     values[9] = np.roll(values[9], late)
     found = clock_statements(values, transformers_of(3))
     assert [(s.row, s.lo, s.hi) for s in found] == [(9, 0, 96), (9, 96, 192)]
-    assert {s.evidence["late_min"] for s in found} == {late * 15}
+    assert {s.evidence["shift_s"] for s in found} == {late * 900}
     assert all(s.is_failure for s in found)
 
 

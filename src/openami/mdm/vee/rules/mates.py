@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from openami.mdm.vee.grid import BOOLS, I64
-from openami.mdm.vee.rules.rule import Bound, ChannelGroup, Rule, Spot, Thresholds, each_day, where
+from openami.mdm.vee.rules.rule import Bound, ChannelGroup, Evidence, Rule, Spot, Thresholds, each_day, where
 from openami.mdm.vee.rules.seen import DayView
 
 F32 = npt.NDArray[np.float32]
@@ -74,10 +74,12 @@ def _clock(view: DayView, t: Thresholds) -> Iterator[Spot]:
     for k, row in enumerate(rows):
         late, peak = lags[int(best[k])], float(found[best[k], k])
         if peak >= t["match"] and peak - float(now[row]) >= t["margin"]:
-            minutes = late * view.seen.grid.interval_s // 60
-            yield Spot(
-                row, view.lo, view.hi, {"late_min": minutes, "match": round(peak, 3), "now": round(float(now[row]), 3)}
-            )
+            evidence: Evidence = {
+                "shift_s": late * view.seen.grid.interval_s,
+                "match": round(peak, 3),
+                "now": round(float(now[row]), 3),
+            }
+            yield Spot(row, view.lo, view.hi, evidence)
 
 
 RULES = (
