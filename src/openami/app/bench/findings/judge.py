@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -11,13 +11,13 @@ from openami.app.bench.findings.stacking import HISTORY_DAYS, NOMINAL_DV
 from openami.contracts.channel import CHANNELS, Channel
 from openami.contracts.quality import Method, QualityState
 from openami.mdm.vee.brackets import Brackets, Chains, Reads, RegisterFault, brackets_of
-from openami.mdm.vee.grid import I64
+from openami.mdm.vee.grid import I64, Grid
 from openami.mdm.vee.kernel import validated
 from openami.mdm.vee.matrix import Matrix, placed
 from openami.mdm.vee.outcome import Coverage, Outcome
 from openami.mdm.vee.rules.seen import Places, Surroundings
 from openami.mdm.vee.ruleset import RuleBook
-from openami.sim.faults.metering import Registers, Scene
+from openami.sim.faults.metering import Readings, Registers, Scene, Stray
 
 _ANY_VOLTAGE = 10_000_000
 
@@ -119,21 +119,38 @@ def _is_settled(outcome: Outcome, row: int, lo: int, hi: int) -> bool:
 
 
 def _matrix(scene: Scene, channel: Channel) -> Matrix:
-    readings = scene.readings[channel]
-    row, column = np.nonzero(readings.came)
+    """Lay a channel out. Only rows with readings beside the matrix go through the platform's placing of rows."""
+    readings, grid = scene.readings[channel], scene.grid
+    shape = readings.values.shape
+    matrix = Matrix(
+        np.where(readings.came, readings.values, 0),
+        readings.came,
+        np.where(readings.came, readings.flags, np.uint16(0)),
+        np.zeros(shape, bool),
+        np.zeros(shape, bool),
+        np.zeros((scene.count, grid.days), np.int64),
+    )
     strays = [s for s in scene.strays if s.channel is channel]
+    rows = np.unique(np.array([s.row for s in strays], dtype=np.int64))
+    if len(rows):
+        own = _placed(grid, readings, rows, strays)
+        for name in ("values", "present", "flags", "duplicated", "conflicting", "off_grid"):
+            column = getattr(matrix, name).copy()
+            column[rows] = getattr(own, name)
+            matrix = replace(matrix, **{name: column})
+    return matrix
 
-    def with_strays(values: I64, extra: list[int]) -> I64:
-        return np.concatenate([values, np.array(extra, dtype=np.int64)])
 
-    flags = np.concatenate([readings.flags[row, column], np.zeros(len(strays), np.uint16)])
+def _placed(grid: Grid, readings: Readings, rows: I64, strays: Sequence[Stray]) -> Matrix:
+    row, column = np.nonzero(readings.came[rows])
+    place = np.searchsorted(rows, [s.row for s in strays])
     return placed(
-        scene.grid,
-        scene.count,
-        row=with_strays(row, [s.row for s in strays]),
-        start_s=with_strays(scene.grid.start_s[column], [s.start_s for s in strays]),
-        value=with_strays(readings.values[row, column], [s.value for s in strays]),
-        quality=flags,
+        grid,
+        len(rows),
+        row=np.concatenate([row, place]),
+        start_s=np.concatenate([grid.start_s[column], np.array([s.start_s for s in strays], dtype=np.int64)]),
+        value=np.concatenate([readings.values[rows[row], column], np.array([s.value for s in strays], dtype=np.int64)]),
+        quality=np.concatenate([readings.flags[rows[row], column], np.zeros(len(strays), np.uint16)]),
     )
 
 

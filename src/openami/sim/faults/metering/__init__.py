@@ -9,7 +9,7 @@ catalogues.
 
 from openami.sim.faults.metering.inject import Injection, inject, planned
 from openami.sim.faults.metering.kinds import FAULTS, Fault, FaultKind
-from openami.sim.faults.metering.scene import Facts, MeterEvent, Readings, Registers, Scene, clean_scene
+from openami.sim.faults.metering.scene import Facts, MeterEvent, Readings, Registers, Scene, Stray, clean_scene
 
 __all__ = [
     "FAULTS",
@@ -21,6 +21,7 @@ __all__ = [
     "Readings",
     "Registers",
     "Scene",
+    "Stray",
     "clean_scene",
     "inject",
     "planned",
