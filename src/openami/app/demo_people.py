@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
+from sqlalchemy import text
+
 from openami.app.desk import Person
 from openami.app.engines.rooms import room_database
 from openami.app.history import DemoWish
@@ -26,8 +28,10 @@ from openami.billing.bill.record import Assignment
 from openami.customer.adapters.customer_postgres import PostgresCustomers
 from openami.customer.api import CustomerBook
 from openami.customer.invented import invented_customers
-from openami.kernel.time import local_date, zone_named
+from openami.kernel.time import local_date, local_midnight, zone_named
+from openami.mdm.adapters.registry_postgres import PostgresRegistry
 from openami.mdm.adapters.registry_validation import PostgresBook
+from openami.mdm.registry.facts import FactEntry, FactKind
 from openami.mdm.registry.records import ServicePoint
 from openami.security.access.account import NewUser
 from openami.security.access.role import Role
@@ -39,6 +43,7 @@ ENGINEER_LOGIN = "engineer@utility.example"
 """The second person, whom firmware and orders need."""
 SECURITY_LOGIN = "security@utility.example"
 """Who says which systems may sign order lists."""
+_ACCOUNTS = text("select service_point_id, account_id from customer.agreement where end_at is null")
 SIGN_IN_FILE = "sign-in.txt"
 PEOPLE_FILE = "people.json"
 
@@ -62,6 +67,7 @@ class DemoHooks:
         """Make customers, an operator and an engineer, and put homes on rates. A repeat changes nothing."""
         await self._assign_rates(service_points)
         await self._make_people(service_points)
+        await self._name_accounts(service_points)
         await self._let_keys_change()
 
     async def on_loaded(self, first: date, last: date) -> None:
@@ -109,6 +115,21 @@ class DemoHooks:
         }
         self._write_down(people, logins, words)
 
+    async def _name_accounts(self, points: Sequence[ServicePoint]) -> None:
+        """Tell the registry which account and rate each place is on, by ids alone. A repeat changes nothing."""
+        async with room_database(self.settings, "openami_customer") as identity, identity.connect() as connection:
+            accounts = {r.service_point_id: r.account_id for r in await connection.execute(_ACCOUNTS)}
+        entries = [
+            FactEntry(p.id, kind, value, local_midnight(local_date(p.made_at, zone_named(p.zone)), zone_named(p.zone)))
+            for k, p in enumerate(points)
+            if p.id in accounts
+            for kind, value in ((FactKind.ACCOUNT, str(accounts[p.id])), (FactKind.RATE, RATES[k % len(RATES)]))
+        ]
+        async with room_database(self.settings, "openami_mdm") as engine:
+            registry = PostgresRegistry(engine)
+            at = self.settings.clock().now()
+            await registry.facts.enter(entries, at=at, reason="the demonstration's customers")
+
     async def _let_keys_change(self) -> None:
         """Order by both people that keys change as they become due: until then no meter takes a switching command."""
         desk = RekeyDesk(self.settings)
@@ -122,9 +143,9 @@ class DemoHooks:
     def _write_down(self, people: Path, logins: dict[str, str], words: dict[str, str]) -> None:
         lines = [f"  {who:<9} {logins[who]:<36} password {words[who]}" for who in logins]
         sign_in = self.settings.home.path / SIGN_IN_FILE
-        for place, text in (
+        for place, content in (
             (sign_in, "Sign in as\n" + "\n".join(lines) + "\n"),
             (people, json.dumps({who: {"login": logins[who], "password": words[who]} for who in logins})),
         ):
             place.touch(mode=0o600)
-            place.write_text(text)
+            place.write_text(content)

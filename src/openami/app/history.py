@@ -23,6 +23,7 @@ from openami.contracts.channel import Channel
 from openami.contracts.reading import ReadingBatch, RegisterBatch, uuid_column
 from openami.kernel.time import Period, instant_from_epoch_s
 from openami.mdm.ports import IntervalStore
+from openami.mdm.registry.facts import FactEntry, FactKind
 from openami.mdm.registry.ports import Registry
 from openami.mdm.registry.records import Installation, Meter, ServicePoint
 from openami.meter.registers import DEFAULT_CAPACITY_WH, MJ_PER_WH, CaptureRule, RegisterBank, carry_remainder
@@ -43,6 +44,8 @@ STRETCH_HOME_DAYS = 5_000
 USABLE_DAYS = 35
 """With this much in, charts and the present bill have what they need."""
 _STORY_SHARE = 0.15
+APPROVED_W = 10_000
+"""Up to which power a home with solar may feed in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,6 +241,9 @@ async def _register(
     at = instant_from_epoch_s(plan.history_end_s)
     made_at = instant_from_epoch_s(territory.genesis_s)
     await registry.add_service_points(points)
+    roofs = [p for p, has_solar in zip(points, territory.world.homes.has_solar.tolist(), strict=True) if has_solar]
+    approved = [FactEntry(p.id, FactKind.INTERCONNECTION, str(APPROVED_W), made_at) for p in roofs]
+    await registry.facts.enter(approved, at=at, reason="the demonstration's roofs")
     await registry.add_meters(
         [
             Meter(
