@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from datetime import date, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 from uuid import UUID
@@ -42,21 +43,27 @@ def show(
         print(json.dumps(found))
         return
     head = found["service_point"]
-    print(f"Service point {head['id']} in zone {head['zone']}, {head['status']}")
+    local = partial(_local, zone=head["zone"])
+    print(f"Service point {head['id']}, {head['status']}; times are of zone {head['zone']}")
     table = Table("meter", "from", "until", "in-reads", "out-reads", "multiplier", box=SIMPLE)
     for row in found["installations"]:
         table.add_row(
-            row["serial"], row["start"], row["end"] or "", _reads(row["in"]), _reads(row["out"]), row["multiplier"]
+            row["serial"],
+            local(row["start"]),
+            local(row["end"]),
+            _reads(row["in"]),
+            _reads(row["out"]),
+            row["multiplier"],
         )
-    print_wide(table, columns=150)
+    print_wide(table, columns=170)
     facts = Table("fact", "value", "from", "until", "entered", "by", "reason", box=SIMPLE)
     for row in found["facts"]:
         facts.add_row(
-            row["kind"].replace("_", " "), row["value"], row["start"], row["end"] or "", row["entered_at"],
-            row["entered_by"], row["reason"],
+            row["kind"].replace("_", " "), row["value"], local(row["start"]), local(row["end"]),
+            local(row["entered_at"]), row["entered_by"], row["reason"],
         )  # fmt: skip
     if found["facts"]:
-        print_wide(facts, columns=150)
+        print_wide(facts, columns=170)
     else:
         print("No dated facts: active, read by the network, no account known.")
 
@@ -73,7 +80,7 @@ def history(place: PlaceArgument, home: HomeOption = DEFAULT_HOME, json_output: 
     for row in rows:
         what = ", ".join(f"{k.replace('_', ' ')} {_told(v)}" for k, v in row["detail"].items() if v not in (None, []))
         table.add_row(row["at"], row["by"], row["kind"].replace("_", " "), what, row["reason"])
-    print_wide(table, columns=150)
+    print_wide(table, columns=170)
 
 
 @app.command()
@@ -237,6 +244,13 @@ def _fact(fact: Fact) -> dict[str, Any]:
         "entered_by": fact.entered_by,
         "reason": fact.reason,
     }
+
+
+def _local(said: str | None, *, zone: str) -> str:
+    """Return an instant as the wall clock of a zone shows it, to the minute."""
+    from openami.kernel.time import zone_named
+
+    return datetime.fromisoformat(said).astimezone(zone_named(zone)).strftime("%Y-%m-%d %H:%M") if said else ""
 
 
 def _reads(reads: dict[str, list[Any]]) -> str:
