@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import uuid4
 
 from openami.app.desk import Act, Person, acting
 from openami.app.engines.rooms import room_database
+from openami.app.registry_desk import RegistryWork
 from openami.app.settings import Settings
 from openami.billing.adapters.book_postgres import PostgresBillBook
-from openami.billing.api import Billing
+from openami.billing.api import Billing, RateOverlapError
 from openami.mdm.adapters.exchange_postgres import PostgresExchangeBook
 from openami.mdm.adapters.exchange_sent_postgres import PostgresSentBook
 from openami.mdm.adapters.registry_postgres import PostgresRegistry
@@ -26,6 +28,8 @@ from openami.mdm.exchange.message import Message
 from openami.mdm.exchange.ports import KeptRecord, Span
 from openami.mdm.exchange.taking import MasterData
 from openami.mdm.registry.desk import RegistryDesk, Store
+from openami.mdm.registry.errors import RegistryError
+from openami.mdm.registry.facts import FactEntry
 from openami.security.access.policy import Kind
 from openami.security.access.scope import Purpose, system_scope
 
@@ -33,14 +37,24 @@ SCOPE = system_scope(process="exchange", purpose=Purpose.IMPORT)
 
 
 @dataclass(frozen=True, slots=True)
-class Issued:
-    """Implements :class:`~openami.mdm.exchange.ports.IssuedBills` on billing's face."""
+class BillingSide:
+    """Implements :class:`~openami.mdm.exchange.ports.Biller` on billing's face."""
 
-    billing: Billing
+    work: RegistryWork
 
     async def count(self, spans: Sequence[Span]) -> int:
         """See the port."""
-        return await self.billing.issued_in(spans)
+        bills = set()
+        for point, first, last in spans:
+            bills |= {b.bill_id for b in await self.work.billing.issued_at([point], first, last)}
+        return len(bills)
+
+    async def enter_rates(self, entries: Sequence[FactEntry], *, at: datetime) -> None:
+        """See the port."""
+        try:
+            await self.work.put_on_rates(entries, at=at)
+        except RateOverlapError as error:
+            raise RegistryError(f"billing refuses the rate: {error}") from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +71,7 @@ class Rooms:
     def master_data(self) -> MasterData:
         """What takes messages of master data."""
         desk = RegistryDesk(self.data.registry, Store(self.data.store, self.data.store), SCOPE)
-        return MasterData(desk, self.book, Issued(self.billing), uuid4)
+        return MasterData(desk, self.book, BillingSide(RegistryWork(self.data.registry, self.billing)), uuid4)
 
 
 @asynccontextmanager

@@ -120,12 +120,16 @@ class RegistryWork:
         if mark is not None and mark != effect.mark:
             raise EffectChangedError("this change affects something else than what was looked at; look again")
         if isinstance(change, EnterFacts):
-            await self._on_rates(change.entries, at=at)
+            await self.put_on_rates(change.entries, at=at)
         await self.registry.change(change, at=at, by=by, reason=reason)
         return effect
 
-    async def _on_rates(self, entries: Sequence[FactEntry], *, at: datetime) -> None:
-        """Put places on the rates that bills are made by, where billing knows them."""
+    async def put_on_rates(self, entries: Sequence[FactEntry], *, at: datetime) -> None:
+        """Put places on the rates that bills are made by, where billing knows them.
+
+        Raises:
+            RateOverlapError: a later rate is entered already.
+        """
         rates = [e for e in entries if e.kind is FactKind.RATE and e.value in self.billing.rates]
         points = {p.id: p for p in await self.registry.service_points({e.service_point_id for e in rates})}
         for entry in rates:

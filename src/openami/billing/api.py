@@ -181,24 +181,6 @@ class Billing:
             found |= {f.service_point_id: f for f in done}
         return [found[p] for p in points if p in found]
 
-    async def issued_in(self, spans: Sequence[tuple[UUID, date, date]]) -> int:
-        """Return how many issued bills hold one of these days.
-
-        Args:
-            spans: service points with local days, both ends included.
-        """
-        if not spans:
-            return 0
-        # A bill is longer than a month at most by some days, so it begins at most two months before its last day.
-        first, _ = month_before(min(s[1] for s in spans))
-        end = max(s[2] for s in spans) + timedelta(days=1)
-        found = await self.book.issued(first, end, service_points=frozenset(s[0] for s in spans))
-        met = {
-            b.bill_id for b in found for point, day, last in spans
-            if b.service_point_id == point and b.span.first <= last and day < b.span.end
-        }  # fmt: skip
-        return len(met)
-
     async def bill_so_far(self, scope: Scope, service_point_id: UUID, now: datetime) -> BillSoFar | None:
         """Return the open bill; None where no rate is assigned, or the rate cannot price such intervals.
 

@@ -67,9 +67,9 @@ async def test_master_data_is_answered_and_put_away_and_a_broken_file_is_put_asi
     site.drop("b.csv", site.master(count=9))
     site.drop("c.csv.part", "still being written")
     found = await site.work()
-    assert found["a.csv"] == ("master data", True, "4 accepted, 1 unchanged")
+    assert found["a.csv"] == ("master data", True, "5 accepted")
     assert found["b.csv"][:2] == ("refused", False)
-    assert {r["result"] for r in site.out("a.csv.acknowledgement.csv")} == {"accepted", "unchanged"}
+    assert {r["result"] for r in site.out("a.csv.acknowledgement.csv")} == {"accepted"}
     assert "counts" in (site.outbox / "b.csv.refused.txt").read_text()
     assert sorted(f.name for f in site.inbox.iterdir()) == ["c.csv.part", "done", "refused"]
     assert [f.name for f in (site.inbox / "done").iterdir()] == ["a.csv"]
@@ -79,7 +79,7 @@ async def test_a_night_compares_both_ways_and_the_history_keeps_the_counts(site:
     site.drop("1.csv", site.master("rate,6,,SP-9,,,,,,,,R-1,2026-02-01T06:00:00Z,\n", count=6))
     site.drop("2.csv", site.snapshot(f"SP-1,{site.serial},R-2,7", "SP-2,SN-X,R-1,7"))
     found = await site.work()
-    assert found["1.csv"][1:] == (False, "4 accepted, 1 unchanged, 1 rejected")
+    assert found["1.csv"][1:] == (False, "5 accepted, 1 rejected")
     assert found["2.csv"] == ("snapshot", False, "1 only_theirs, 1 rate")
     assert site.out("2.csv.differences.csv") == [
         {"service_point": "SP-1", "what": "rate", "ours": "R-1", "theirs": "R-2"},

@@ -23,7 +23,7 @@ from openami.mdm.exchange.flat import parse_flat
 from openami.mdm.exchange.ports import IdKind, Span
 from openami.mdm.exchange.taking import MasterData
 from openami.mdm.registry.desk import RegistryDesk, Store
-from openami.mdm.registry.facts import FactKind
+from openami.mdm.registry.facts import FactEntry, FactKind
 from openami.security.access.scope import Purpose, system_scope
 
 pytestmark = pytest.mark.engines
@@ -42,10 +42,14 @@ class Bills:
 
     before: datetime | None = None
     asked: list[Span] = field(default_factory=list)
+    rates: list[str | None] = field(default_factory=list)
 
     async def count(self, spans: Sequence[Span]) -> int:
         self.asked += spans
         return sum(self.before is not None and s[1] < self.before.date() for s in spans)
+
+    async def enter_rates(self, entries: Sequence[FactEntry], *, at: datetime) -> None:
+        self.rates += [e.value for e in entries if e.kind is FactKind.RATE]
 
 
 @dataclass
@@ -132,6 +136,7 @@ async def test_a_new_place_with_its_meter_account_and_rate_is_entered_from_one_m
     (account,) = [value for kind, value, _, _ in await world.facts() if kind == FactKind.ACCOUNT]
     assert account == str((await world.book.ids(world.sender, IdKind.ACCOUNT, ["A-77"]))["A-77"])
     assert "A-77" not in str(await world.facts())
+    assert world.bills.rates == ["R-1"]
     assert found.answers[2].days > 300
 
 

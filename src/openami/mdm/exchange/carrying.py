@@ -6,14 +6,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from openami.kernel.time import Period, local_date, zone_named
+from openami.kernel.time import Period
 from openami.mdm.exchange.changes import Maker
-from openami.mdm.exchange.ports import ExchangeBook, IdKind, Span
+from openami.mdm.exchange.ports import Biller, ExchangeBook, IdKind, Span
 from openami.mdm.exchange.record import MasterRecord, RecordKind
-from openami.mdm.registry.change import Change, EnterFacts
+from openami.mdm.registry.change import EnterFacts
 from openami.mdm.registry.errors import RegistryError
-from openami.mdm.registry.facts import REBILLING
-from openami.mdm.registry.records import Affected, Meter, ServicePoint
+from openami.mdm.registry.records import Meter, ServicePoint
 from openami.mdm.registry.timeline import cut_in
 
 _MOMENT = timedelta(seconds=1)
@@ -41,12 +40,14 @@ class Carrier:
     Args:
         maker: makes changes.
         book: of ids and premises.
+        biller: is told the rates.
         at: domain time of entry.
         by: in whose name: the sender and the record's number, or a person's login.
     """
 
     maker: Maker
     book: ExchangeBook
+    biller: Biller
     at: datetime
     by: str
 
@@ -57,7 +58,8 @@ class Carrier:
             RegistryError: the registry refuses it.
         """
         if record.kind is RecordKind.PREMISE:
-            return Carried(is_news=False)
+            # Its id was given as the message was begun: a premise is no more than that.
+            return Carried(is_news=record.text("premise") in self.maker.known.new_premises)
         if record.kind is RecordKind.METER:
             return await self._meter(record, is_trial=is_trial)
         news = False
@@ -70,11 +72,15 @@ class Carrier:
         change = await self.maker.change(record)
         if isinstance(change, EnterFacts) and not await self._says_news(change):
             return Carried(is_news=news)
-        again = await self.maker.desk.registry.change(
+        if isinstance(change, EnterFacts) and not is_trial:
+            await self.biller.enter_rates(change.entries, at=self.at)
+        affected = await self.maker.desk.registry.change(
             change, at=self.at, by=self.by, reason=record.kind, is_trial=is_trial
         )
-        spans = tuple((a.service_point_id, a.first, a.last) for a in again)
-        return Carried(is_news=True, again=spans, touched=await self._touched(change, again))
+        again = tuple((a.service_point_id, a.first, a.last) for a in affected if a.is_validated)
+        return Carried(
+            is_news=True, again=again, touched=tuple((a.service_point_id, a.first, a.last) for a in affected)
+        )
 
     async def _meter(self, record: MasterRecord, *, is_trial: bool) -> Carried:
         wanted = _meter_of(record, self.maker.new_id(), self.at)
@@ -128,20 +134,6 @@ class Carrier:
             if not cut_in(own, entry, at=self.at).is_empty:
                 return True
         return False
-
-    async def _touched(self, change: Change, again: list[Affected]) -> tuple[Span, ...]:
-        spans = [(a.service_point_id, a.first, a.last) for a in again]
-        entries = [e for e in change.entries if e.kind in REBILLING] if isinstance(change, EnterFacts) else []
-        zones: dict[UUID, str] = {}
-        if entries:
-            points = await self.maker.desk.registry.service_points({e.service_point_id for e in entries})
-            zones = {p.id: p.zone for p in points}
-        for entry in entries:
-            end = min(entry.end or self.at, self.at)
-            if entry.start < end:
-                zone = zone_named(zones[entry.service_point_id])
-                spans.append((entry.service_point_id, local_date(entry.start, zone), local_date(end, zone)))
-        return tuple(spans)
 
 
 def _meter_of(record: MasterRecord, meter_id: UUID, at: datetime) -> Meter:

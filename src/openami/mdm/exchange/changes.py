@@ -44,11 +44,13 @@ class Known:
         points: our service points.
         accounts: our accounts; an account is an id and nothing more.
         meters: by serial number.
+        new_premises: names that nobody had used before this message.
     """
 
     points: Mapping[str, UUID]
     accounts: Mapping[str, UUID]
     meters: dict[str, Meter]
+    new_premises: frozenset[str] = frozenset()
 
     def point(self, record: MasterRecord) -> UUID:
         """Return the service point of a record, or refuse."""

@@ -1,4 +1,4 @@
-"""Ports of the exchange: what is kept of messages, and what billing is asked before a change is accepted."""
+"""Ports of the exchange: what is kept of messages, and what billing is asked and told."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from uuid import UUID
 from openami.mdm.exchange.acknowledgement import Acknowledgement, Answer
 from openami.mdm.exchange.message import Message
 from openami.mdm.exchange.record import MasterRecord
+from openami.mdm.registry.facts import FactEntry
 
 Span = tuple[UUID, date, date]
 """A service point and local days, both ends included."""
@@ -94,9 +95,17 @@ class ExchangeBook(Protocol):
         ...
 
 
-class IssuedBills(Protocol):
-    """What billing knows of days that a change touches."""
+class Biller(Protocol):
+    """What billing is asked and told of a change."""
 
     async def count(self, spans: Sequence[Span]) -> int:
         """Return how many issued bills hold one of these days."""
+        ...
+
+    async def enter_rates(self, entries: Sequence[FactEntry], *, at: datetime) -> None:
+        """Put places on the rates that bills are made by, where billing knows them; repeating changes nothing.
+
+        Raises:
+            RegistryError: billing refuses, for example because a later rate is entered already.
+        """
         ...

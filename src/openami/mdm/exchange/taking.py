@@ -18,7 +18,7 @@ from openami.mdm.exchange.carrying import Carried, Carrier
 from openami.mdm.exchange.changes import Known, Maker
 from openami.mdm.exchange.errors import MessageRefusedError
 from openami.mdm.exchange.message import Message
-from openami.mdm.exchange.ports import ExchangeBook, IdKind, IssuedBills
+from openami.mdm.exchange.ports import Biller, ExchangeBook, IdKind
 from openami.mdm.exchange.record import MasterRecord, RecordKind, RejectedRecord
 from openami.mdm.registry.desk import RegistryDesk
 from openami.mdm.registry.errors import MissingReadError, OverlapError, RegistryError, UnknownRecordError
@@ -43,13 +43,13 @@ class MasterData:
     Args:
         desk: makes and tries changes.
         book: what is kept of messages.
-        bills: what billing says of days that a change touches.
+        biller: is asked for bills of days that a change touches, and told the rates.
         new_id: where ids come from.
     """
 
     desk: RegistryDesk
     book: ExchangeBook
-    bills: IssuedBills
+    biller: Biller
     new_id: Callable[[], UUID]
 
     async def take(self, message: Message, *, at: datetime, accept_billed: bool = False) -> Acknowledgement:
@@ -124,7 +124,7 @@ class MasterData:
     ) -> Answer:
         carrier = self._carrier(sender, known, at, f"{sender} {record.id}")
         trial = await carrier.carry(record, is_trial=True)
-        bills = await self.bills.count(trial.touched) if trial.touched else 0
+        bills = await self.biller.count(trial.touched) if trial.touched else 0
         if bills and not accept_billed:
             days = _days(trial)
             reason = f"alters days of {bills} issued bills ({days} days are validated again): a person releases it"
@@ -132,17 +132,19 @@ class MasterData:
         return _accepted(record, await carrier.carry(record), bills)
 
     def _carrier(self, sender: str, known: Known, at: datetime, by: str) -> Carrier:
-        return Carrier(Maker(self.desk, known, sender, self.new_id), self.book, at, by)
+        return Carrier(Maker(self.desk, known, sender, self.new_id), self.book, self.biller, at, by)
 
     async def _known(self, sender: str, records: Sequence[MasterRecord | RejectedRecord], at: datetime) -> Known:
         """Resolve what records name, and give ids to what they make."""
         taken = [r for r in records if isinstance(r, MasterRecord)]
         points = await self._ids(sender, IdKind.SERVICE_POINT, taken, RecordKind.SERVICE_POINT, "service_point", at)
         accounts = await self._ids(sender, IdKind.ACCOUNT, taken, RecordKind.START, "account", at)
+        premises = {r.text("premise") for r in taken if r.text("premise")}
+        new = frozenset(premises - (await self.book.ids(sender, IdKind.PREMISE, premises)).keys())
         await self._ids(sender, IdKind.PREMISE, taken, None, "premise", at)
         serials = {r.text(f) for r in taken for f in ("meter", "old_meter") if r.text(f)}
         meters = {m.serial: m for m in await self.desk.registry.meters_of_serials(serials)}
-        return Known(points, accounts, meters)
+        return Known(points, accounts, meters, new)
 
     async def _ids(
         self,
