@@ -53,10 +53,13 @@ def _swapped(view: DayView, t: Thresholds) -> Iterator[Spot]:
     if received is None or view.past.days < t["least_days"]:
         return
     night = view.lo + np.flatnonzero(view.seen.grid.slot[view.lo : view.hi] < view.hours(_NIGHT_END_HOUR))
-    known = view.past.is_known
-    never = np.where(known, view.past.base, 0).sum(axis=1) > 0
-    sieve = view.wanted & (known.sum(axis=1) >= t["least_days"]) & never & (view.today.base[:, 0] == 0)
+    profile = view.profile()
+    sieve = view.wanted & (view.past.is_known.sum(axis=1) >= t["least_days"]) & (view.today.base[:, 0] == 0)
+    if profile is None or not sieve.any():
+        return
     for row in where(sieve):
+        if (profile[row, :_NIGHT_END_HOUR] == 0).any():
+            continue
         own, back = view.seen.matrix.values[row, night], received.values[row, night]
         if not (received.present[row, night].all() and view.seen.matrix.present[row, night].all()):
             continue

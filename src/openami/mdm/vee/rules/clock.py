@@ -7,15 +7,29 @@ Estimation Check); our own, for files whose dates were read the other way around
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, timedelta
 
 import numpy as np
+import numpy.typing as npt
 
 from openami.contracts.quality import QualityState
-from openami.mdm.vee.grid import BOOLS
-from openami.mdm.vee.rules.rule import ALL, MEASURED_ENERGY, Bound, Evidence, Rule, Spot, Thresholds, each_day, where
+from openami.kernel.time import local_midnight
+from openami.mdm.vee.grid import BOOLS, I64
+from openami.mdm.vee.rules.rule import (
+    ALL,
+    MEASURED_ENERGY,
+    Bound,
+    ChannelGroup,
+    Evidence,
+    Rule,
+    Spot,
+    Thresholds,
+    each_day,
+    where,
+)
 from openami.mdm.vee.rules.seen import DayView, Seen
 
+F64 = npt.NDArray[np.float64]
 _LAST_MONTH = 12
 
 
@@ -67,6 +81,37 @@ def _prolonged(view: DayView, t: Thresholds) -> Iterator[Spot]:
         yield Spot(row, view.lo, view.hi, {"days": int(length[row])})
 
 
+def _clock_hour(view: DayView, t: Thresholds) -> Iterator[Spot]:
+    """Weeks after the clocks changed, a home that lives an hour apart from its own days before has a wrong clock."""
+    back = int(t["days_after"])
+    grid = view.seen.grid
+    changed = grid.day(view.day) - timedelta(days=back)
+    # The change is told by the length of its day; both midnights are instants.
+    if local_midnight(changed + timedelta(days=1), grid.zone) - local_midnight(changed, grid.zone) == timedelta(days=1):
+        return
+    then, now = view.profile(back), view.profile()
+    if then is None or now is None:
+        return
+    rows = view.wanted & (then > 0).any(axis=1) & (now > 0).any(axis=1)
+    alike = {hours: _alike(now, np.roll(then, hours, axis=1)) for hours in (-1, 0, 1)}
+    best = np.maximum(alike[-1], alike[1])
+    for row in where(rows & (best - alike[0] >= t["gain"])):
+        late = 1 if alike[1][row] > alike[-1][row] else -1
+        evidence: Evidence = {
+            "shift_s": late * 3600, "changed_on": changed.isoformat(), "likeness": round(float(alike[0][row]), 3),
+            "likeness_shifted": round(float(best[row]), 3),
+        }  # fmt: skip
+        yield Spot(row, view.lo, view.hi, evidence)
+
+
+def _alike(a: I64, b: I64) -> F64:
+    """Return the correlation of the logarithms of two profiles, row by row."""
+    x, y = np.log1p(np.maximum(a, 0)), np.log1p(np.maximum(b, 0))
+    x, y = x - x.mean(axis=1, keepdims=True), y - y.mean(axis=1, keepdims=True)
+    spread = np.sqrt((x * x).sum(axis=1) * (y * y).sum(axis=1))
+    return np.asarray((x * y).sum(axis=1) / np.maximum(spread, 1e-9))
+
+
 RULES = (
     Rule(
         "date_swapped",
@@ -74,6 +119,16 @@ RULES = (
         ALL,
         _date_swapped,
         {"share": Bound("share of the other day's intervals that must be double, or alone", 0.1, 1)},
+    ),
+    Rule(
+        "clock_hour",
+        "Since the clocks changed the home lives an hour apart from its own weeks before.",
+        frozenset({ChannelGroup.DELIVERED}),
+        each_day(_clock_hour),
+        {
+            "days_after": Bound("days after the change at which it is asked", 7, 28),
+            "gain": Bound("by how much the correlation of the daily profile rises when it is shifted an hour", 0.01, 2),
+        },
     ),
     Rule(
         "prolonged_estimation",

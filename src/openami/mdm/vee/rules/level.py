@@ -56,6 +56,8 @@ def _high_low(view: DayView, t: Thresholds) -> Iterator[Spot]:
         week, before = slice(end - WEEK, end), slice(end - WEEK - BEFORE, end - WEEK)
         now, then = _mean(total[:, week], known[:, week]), _mean(total[:, before], known[:, before])
         enough = (known[:, week].sum(axis=1) == WEEK) & (known[:, before].sum(axis=1) >= BEFORE / 2)
+        # Where nothing was, as before a roof, there is nothing to compare with.
+        enough &= then >= t["least_before_wh"]
         outside = (now > then * t["high"]) | (now < then * t["low"])
         return now, then, np.asarray(enough & outside & (np.maximum(now, then) >= t["least_wh"]))
 
@@ -77,7 +79,7 @@ def _dynamic(view: DayView, t: Thresholds) -> Iterator[Spot]:
     high = today > np.where(known, past, np.iinfo(np.int64).max).min(axis=1, initial=np.iinfo(np.int64).max) * t["high"]
     for row in where(sieve & high & (today >= t["least_wh"])):
         typical = float(np.median(past[row][known[row]]))
-        if today[row] > typical * t["high"]:
+        if typical >= t["least_before_wh"] and today[row] > typical * t["high"]:
             evidence = {"day_wh": int(today[row]), "typical_wh": round(typical)}
             yield Spot(row, view.lo, view.hi, {**evidence, "ratio": round(today[row] / max(typical, 1), 2)})
 
@@ -104,6 +106,7 @@ RULES = (
         {
             "high": Bound("ratio of the daily averages above which it is high", 1, 1000),
             "low": Bound("ratio of the daily averages below which it is low", 0, 1),
+            "least_before_wh": Bound("average before below which nothing is said [Wh a day]", 0, 1e12),
             "least_wh": Bound("the higher of the averages below which nothing is said [Wh a day]", 0, 1e12),
         },
     ),
@@ -114,6 +117,7 @@ RULES = (
         each_day(_dynamic),
         {
             "high": Bound("ratio to the median day above which it is high", 1, 1000),
+            "least_before_wh": Bound("median day below which nothing is said [Wh]", 0, 1e12),
             "least_wh": Bound("energy of the day below which nothing is said [Wh]", 0, 1e12),
         },
     ),

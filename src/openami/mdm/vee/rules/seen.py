@@ -15,6 +15,7 @@ from openami.mdm.vee.grid import BOOLS, I64, Grid, grid_of
 from openami.mdm.vee.history import DIGEST_DAYS, History, joined, remembered
 from openami.mdm.vee.matrix import Matrix
 from openami.mdm.vee.outcome import Coverage, Outcome
+from openami.mdm.vee.profile import profiles
 
 _AS_MEASURED = (QualityState.ACTUAL, QualityState.VERIFIED, QualityState.QUESTIONABLE, QualityState.PARTIAL)
 
@@ -49,6 +50,7 @@ class Surroundings:
         wanted: (S, D) days that are judged; None for all.
         history: digests of the days just before grid day ``first``; None where the grid itself holds the days before.
         first: index of the grid day that follows the history.
+        profiles_back: (S, 24) profiles as they were before other grid days, by index of the day, which may be negative.
         siblings: raw readings of other channels of the same S series on the same grid. A channel that some series
             lacks is absent from its row.
         places: what the registry says.
@@ -60,6 +62,7 @@ class Surroundings:
     wanted: BOOLS | None = None
     history: History | None = None
     first: int = 0
+    profiles_back: Mapping[int, I64] = field(default_factory=dict)
     siblings: Mapping[Channel, Matrix] = field(default_factory=dict)
     places: Places = field(default_factory=Places)
     faults: Sequence[RegisterFault] = ()
@@ -75,6 +78,7 @@ class Seen:
         around: what is known besides.
         first: index of the first grid day that ``days`` speaks of.
         days: digests: ``before`` days before the first, then those of the grid from ``first`` on.
+        profiles: (S, K + 1, 24) mean counts by local hour before each of the K days from ``first`` on, and after them.
         before: how many days of ``days`` lie before the first.
     """
 
@@ -87,6 +91,7 @@ class Seen:
     around: Surroundings
     first: int
     days: History
+    profiles: I64
     before: int
 
     def time_at(self, edge: int) -> str:
@@ -129,6 +134,13 @@ class DayView:
     today: History
     past: History
 
+    def profile(self, days_back: int = 0) -> I64 | None:
+        """(S, 24) mean counts by local hour before the day that lies so many days back; None where not remembered."""
+        at = self.day - self.seen.first - days_back
+        if at >= 0:
+            return np.asarray(self.seen.profiles[:, at])
+        return self.seen.around.profiles_back.get(self.day - days_back)
+
     @property
     def values(self) -> I64:
         """(S, n) validated counts of the day."""
@@ -163,8 +175,10 @@ def seen_of(
     # Days that are only references are not to be filled, but they are remembered where they were read.
     hung = coverage.touched[:, cut] | coverage.whole[:, cut]
     days = remembered(part, outcome.values[:, cut], outcome.quality[:, cut], hung=None if hung.all() else hung)
+    moved = profiles(part, history.profile, outcome.values[:, cut], days).astype(np.int64)
     return Seen(
-        grid, matrix, coverage, brackets, limit, outcome, around, first, joined(history, days), history.days
+        grid, matrix, coverage, brackets, limit, outcome, around, first, joined(history, days),
+        np.concatenate([history.profile[:, None], moved], axis=1), history.days,
     )  # fmt: skip
 
 

@@ -1,7 +1,8 @@
 """Rules about a level that changed by a factor: half-registering, a wrong multiplier, a wrong unit, crossed meters.
 
 A home's use changes every day, but a wrong factor changes everything alike: the total, the peak and what runs day and
-night. People who leave take their peaks with them and leave the refrigerator on. So three ratios must agree.
+night. People who leave take their peaks with them and leave the refrigerator on. So three ratios must agree, and the
+day of the change must be sharp. How far a ratio may miss is told as a share of the factor's logarithm.
 
 Source: research on utility practice (faults that look normal cost the most); our own measurement on homes.
 """
@@ -10,135 +11,173 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 import numpy.typing as npt
 
-from openami.mdm.vee.grid import BOOLS
-from openami.mdm.vee.rules.rule import MEASURED_ENERGY, Bound, Evidence, Rule, Spot, Thresholds, each_day, where
+from openami.mdm.vee.grid import BOOLS, I64
+from openami.mdm.vee.rules.rule import Bound, ChannelGroup, Evidence, Rule, Spot, Thresholds, each_day, where
 from openami.mdm.vee.rules.seen import DayView
 
 F64 = npt.NDArray[np.float64]
 HALVES = (0.5,)
 FACTORS = (2.0, 10.0, 20.0, 40.0, 60.0, 80.0, 120.0, 0.1, 0.05, 0.025, 1 / 60, 0.0125, 1 / 120)
 UNITS = (1000.0, 0.001, 4.0, 0.25)
+SPANS = (2, 5, 7, 10, 14)
+"""Days on the new level at which a step is looked for; the first alone where the factor is plain."""
+CROSSED_DAYS = 5
+_MARGIN = 0.3
+"""The sieve compares means where the rule compares medians: it lets this much more of a logarithm through."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Step:
-    """Ratios of the last days to those before, of the rows that a sieve left. All (k,)."""
+class _Levels:
+    """What a home used on each of the days up to today, (S, D), and whether it is known."""
 
-    row: list[int]
-    total: F64
-    maximum: F64
-    base: F64
-    steadiness: F64
-    edge: F64
-    daily_wh: F64
-    before_wh: F64
+    total: I64
+    maximum: I64
+    base: I64
+    known: BOOLS
 
 
-def _levels(view: DayView, days: int, least_days: float, factors: tuple[float, ...], slack: float) -> _Step | None:
-    """Return the step at which the last ``days`` days, today included, differ from those before.
+def _levels(view: DayView) -> _Levels:
+    def both(name: str) -> I64:
+        return np.concatenate([getattr(view.past, name), getattr(view.today, name)], axis=1)
 
-    The sieve asks of the totals alone whether any factor is near; the day before the step must still lie on the old
-    level, so that a step is found once.
-    """
-    if view.past.days < days + least_days:
-        return None
-    total = np.concatenate([view.past.total, view.today.total], axis=1)
     known = np.concatenate([view.past.is_known, view.today.is_known], axis=1)
-    late, early = slice(total.shape[1] - days, None), slice(0, total.shape[1] - days)
-    recent, before = total[:, late], total[:, early]
-    enough = view.wanted & known[:, late].all(axis=1) & (known[:, early].sum(axis=1) >= least_days)
-    mean = np.where(known[:, early], before, 0).sum(axis=1) / np.maximum(known[:, early].sum(axis=1), 1)
-    near = np.zeros(len(total), bool)
-    rough = recent.mean(axis=1) / np.maximum(mean, 1)
-    for factor in factors:
-        near |= (rough > factor / (1 + slack) / 1.3) & (rough < factor * (1 + slack) * 1.3)
-    rows = where(enough & near & (mean > 0))
-    if not rows:
-        return None
-    columns = {n: np.concatenate([getattr(view.past, n), getattr(view.today, n)], axis=1)[rows] for n in _NAMES}
-    return _ratios(rows, columns, known[rows], days)
+    return _Levels(both("total"), both("maximum"), both("base"), known)
 
 
-_NAMES = ("total", "maximum", "base")
-
-
-def _ratios(rows: list[int], columns: dict[str, npt.NDArray[np.int64]], known: BOOLS, days: int) -> _Step:
-    cut = known.shape[1] - days
-
-    def before(name: str, share: float) -> F64:
-        old = np.where(known[:, :cut], columns[name][:, :cut].astype(float), np.nan)
-        return np.asarray(np.nanquantile(old, share, axis=1))
-
-    def ratio(name: str) -> F64:
-        recent = np.median(columns[name][:, cut:].astype(float), axis=1)
-        return np.asarray(recent / np.maximum(before(name, 0.5), 1))
-
-    spread = (before("base", 0.84) - before("base", 0.16)) / np.maximum(before("base", 0.5), 1)
-    daily = np.median(columns["total"][:, cut:].astype(float), axis=1)
-    old = before("total", 0.5)
-    edge = columns["total"][:, cut - 1] / np.maximum(old, 1)
-    return _Step(rows, ratio("total"), ratio("maximum"), ratio("base"), np.asarray(spread), edge, daily, old)
-
-
-def _agreeing(view: DayView, t: Thresholds, factors: tuple[float, ...]) -> Iterator[Spot]:
-    """Yield steps whose ratios all lie near one factor."""
-    days = int(t["days"])
-    step = _levels(view, days, t["least_days"], factors, t["slack_total"])
-    if step is None:
+def _steps(view: DayView, t: Thresholds, factors: tuple[float, ...]) -> Iterator[Spot]:
+    """Yield the rows on which the last days differ from those before by one of the factors."""
+    if view.past.days < SPANS[0] + t["least_days"]:
         return
-    for k, row in enumerate(step.row):
-        if max(step.daily_wh[k], step.before_wh[k]) < t["least_wh"]:
+    levels = _levels(view)
+    logs = np.log(np.array(factors))
+    is_plain = np.abs(logs) >= np.log(t["plain"])
+    told: set[int] = set()
+    for days in SPANS:
+        asked = is_plain if days == SPANS[0] else ~is_plain
+        if not asked.any() or levels.known.shape[1] < days + t["least_days"]:
             continue
-        for factor in factors:
-            if _fits(step, k, factor, t):
-                evidence: Evidence = {
-                    "factor": round(factor, 4), "ratio": round(float(step.total[k]), 3),
-                    "ratio_of_peaks": round(float(step.maximum[k]), 3), "ratio_of_base": round(float(step.base[k]), 3),
-                    "days": days, "daily_wh": round(float(step.daily_wh[k])),
-                    "before_wh": round(float(step.before_wh[k])),
-                }  # fmt: skip
-                yield Spot(row, view.lo, view.hi, evidence)
-                break
+        for row in _sieved(view, levels, days, logs[asked], t):
+            spot = _fitting(view, levels, row, days, np.array(factors)[asked], t)
+            if spot is not None and row not in told:
+                told.add(row)
+                yield spot
 
 
-def _fits(step: _Step, k: int, factor: float, t: Thresholds) -> bool:
-    """Tell whether total, peak and base all changed by the factor, and the day before was on the old level."""
-    if abs(np.log(max(step.edge[k], 1e-9))) > abs(np.log(factor)) / 2:
-        return False
-    if abs(np.log(max(step.total[k], 1e-9) / factor)) > np.log1p(t["slack_total"]):
-        return False
-    if abs(np.log(max(step.maximum[k], 1e-9) / factor)) > np.log1p(t["slack_peak"]):
-        return False
-    if factor >= t["plain"] or factor <= 1 / t["plain"]:
-        return True
-    steady = step.steadiness[k] <= t["steady"]
-    return bool(steady and abs(np.log(max(step.base[k], 1e-9) / factor)) <= np.log1p(t["slack_base"]))
+def _sieved(view: DayView, levels: _Levels, days: int, logs: F64, t: Thresholds) -> list[int]:
+    """Return the rows whose mean changed by about a factor."""
+    cut = levels.known.shape[1] - days
+    known = levels.known[:, :cut]
+    count = known.sum(axis=1)
+    old = np.where(known, levels.total[:, :cut], 0).sum(axis=1) / np.maximum(count, 1)
+    new = levels.total[:, cut:].mean(axis=1)
+    enough = view.wanted & levels.known[:, cut:].all(axis=1) & (count >= t["least_days"])
+    enough &= np.maximum(old, new) >= t["least_wh"]
+    change = np.log(np.maximum(new, 1) / np.maximum(old, 1))
+    near = np.zeros(len(change), bool)
+    for log in logs.tolist():
+        near |= np.abs(change - log) <= t["slack"] * abs(log) + _MARGIN
+    return where(enough & near)
+
+
+def _fitting(view: DayView, levels: _Levels, row: int, days: int, factors: F64, t: Thresholds) -> Spot | None:
+    """Return what is to be said of one row, if total, peak and base all changed by one factor, on one day.
+
+    A home that heats with electricity halves its use in honesty when a cold spell ends: only a plain factor fails.
+    """
+    known = levels.known[row]
+    cut = len(known) - days
+
+    def old(values: I64) -> F64:
+        return np.asarray(np.maximum(values[row, :cut][known[:cut]].astype(float), 1))
+
+    def change(values: I64) -> float:
+        new = np.maximum(values[row, cut:].astype(float), 1)
+        return float(np.median(np.log(new)) - np.median(np.log(old(values))))
+
+    total, peak, base = change(levels.total), change(levels.maximum), change(levels.base)
+    factor = float(factors[np.argmin(np.abs(np.log(factors) - total))])
+    log, is_plain = float(np.log(factor)), abs(np.log(factor)) >= np.log(t["plain"])
+    misses = [abs(c - log) / abs(log) for c in (total, peak, base)]
+    level = float(np.median(old(levels.total)))
+    before, first = (float(np.log(max(levels.total[row, c], 1) / level)) for c in (cut - 1, cut))
+    is_sharp = abs(before) < abs(log) / 2 and abs(first - log) < abs(log) / 1.5
+    if max(misses) > t["slack"] or not is_sharp:
+        return None
+    evidence: Evidence = {
+        "factor": round(factor, 4), "days": days, "before_wh": round(level),
+        "ratio": round(float(np.exp(total)), 3), "ratio_of_peaks": round(float(np.exp(peak)), 3),
+        "ratio_of_lowest_hours": round(float(np.exp(base)), 3),
+    }  # fmt: skip
+    return Spot(row, view.lo, view.hi, evidence, is_mild=not is_plain)
 
 
 def _half(view: DayView, t: Thresholds) -> Iterator[Spot]:
-    yield from _agreeing(view, t, HALVES)
+    yield from _steps(view, t, HALVES)
 
 
 def _multiplier(view: DayView, t: Thresholds) -> Iterator[Spot]:
-    yield from _agreeing(view, t, FACTORS)
+    yield from _steps(view, t, FACTORS)
 
 
 def _unit(view: DayView, t: Thresholds) -> Iterator[Spot]:
-    yield from _agreeing(view, t, UNITS)
+    yield from _steps(view, t, UNITS)
 
 
+def _crossed(view: DayView, t: Thresholds) -> Iterator[Spot]:
+    """Of two neighbors each goes on where the other left off."""
+    neighborhood = view.seen.around.places.neighborhood
+    if neighborhood is None or view.past.days < CROSSED_DAYS + t["least_days"]:
+        return
+    levels = _levels(view)
+    cut = levels.known.shape[1] - CROSSED_DAYS
+    known = levels.known[:, :cut]
+    count = known.sum(axis=1)
+    ready = view.wanted & levels.known[:, cut - 1 :].all(axis=1) & (count >= t["least_days"]) & (neighborhood >= 0)
+    old = np.where(known, levels.total[:, :cut], 0).sum(axis=1) / np.maximum(count, 1)
+    change = np.abs(np.log(np.maximum(levels.total[:, cut:].mean(axis=1), 1) / np.maximum(old, 1)))
+    by_place: dict[int, list[int]] = {}
+    for row in where(ready & (change > t["apart"] - _MARGIN)):
+        by_place.setdefault(int(neighborhood[row]), []).append(row)
+    for members in by_place.values():
+        for a, b in combinations(members, 2):
+            miss = _exchanged(levels, a, b, cut, t)
+            if miss is not None:
+                for row, other in ((a, b), (b, a)):
+                    evidence: Evidence = {"days": CROSSED_DAYS, "worst_miss": round(miss, 3), "neighbor_row": other}
+                    yield Spot(row, view.lo, view.hi, evidence)
+
+
+def _exchanged(levels: _Levels, a: int, b: int, cut: int, t: Thresholds) -> float | None:
+    """Return by how much two rows miss having exchanged their levels; None where they did not."""
+    misses = []
+    for name in ("total", "maximum", "base"):
+        values = np.log(np.maximum(getattr(levels, name), 1).astype(float))
+        old = [float(np.median(values[r, :cut][levels.known[r, :cut]])) for r in (a, b)]
+        new = [float(np.median(values[r, cut:])) for r in (a, b)]
+        misses += [abs(new[0] - old[1]), abs(new[1] - old[0])]
+        if name == "total" and (abs(old[0] - old[1]) < t["apart"] or not _is_sharp(values, a, b, cut, old)):
+            return None
+    return max(misses) if max(misses) <= t["miss"] else None
+
+
+def _is_sharp(values: F64, a: int, b: int, cut: int, old: list[float]) -> bool:
+    """Tell whether both rows changed on the same day: before it each was nearer to its own level, after it not."""
+    half = abs(old[0] - old[1]) / 2
+    before = abs(values[a, cut - 1] - old[0]) < half and abs(values[b, cut - 1] - old[1]) < half
+    return bool(before and abs(values[a, cut] - old[1]) < half and abs(values[b, cut] - old[0]) < half)
+
+
+# What a roof feeds in follows the weather, so its level says nothing about the meter.
+_DELIVERED = frozenset({ChannelGroup.DELIVERED})
 _BOUNDS = {
-    "days": Bound("days on the new level, today included", 1, 7),
     "least_days": Bound("known days on the old level", 3, 24),
-    "slack_total": Bound("share by which the ratio of totals may miss the factor", 0.01, 2),
-    "slack_peak": Bound("share by which the ratio of peaks may miss the factor", 0.01, 5),
-    "slack_base": Bound("share by which the ratio of the lowest hours may miss the factor", 0.01, 2),
-    "steady": Bound("spread (16 to 84 %) of the lowest hour over its median, above which nothing is said", 0.01, 10),
-    "plain": Bound("factor (or its inverse) from which on the lowest hour is not asked", 2, 1000),
+    "slack": Bound("share of the factor's logarithm by which a ratio may miss it", 0.01, 0.9),
+    "plain": Bound("factor (or its inverse) from which on two days are enough", 3, 1e4),
     "least_wh": Bound("the higher of both daily levels below which nothing is said [Wh]", 0, 1e12),
 }
 
@@ -146,7 +185,7 @@ RULES = (
     Rule(
         "half_registering",
         "Total, peak and base fell to a half together: one element of the meter is lost.",
-        MEASURED_ENERGY,
+        _DELIVERED,
         each_day(_half),
         _BOUNDS,
         is_about_cells=True,
@@ -154,7 +193,7 @@ RULES = (
     Rule(
         "multiplier_step",
         "Total, peak and base changed together by a factor that transformers have.",
-        MEASURED_ENERGY,
+        _DELIVERED,
         each_day(_multiplier),
         _BOUNDS,
         is_about_cells=True,
@@ -162,9 +201,20 @@ RULES = (
     Rule(
         "unit",
         "Total, peak and base changed together by a factor that units have: Wh and kWh, kW and kWh a quarter-hour.",
-        MEASURED_ENERGY,
+        _DELIVERED,
         each_day(_unit),
         _BOUNDS,
         is_about_cells=True,
+    ),
+    Rule(
+        "crossed",
+        "Two neighbors exchanged their levels on one day: their meters are crossed.",
+        _DELIVERED,
+        each_day(_crossed),
+        {
+            "least_days": Bound("known days on the old level", 3, 24),
+            "apart": Bound("logarithm of the ratio by which the two must differ", 0.1, 5),
+            "miss": Bound("logarithm by which either may miss the other's old total, peak or lowest hour", 0.01, 2),
+        },
     ),
 )

@@ -13,7 +13,17 @@ import numpy as np
 from openami.contracts.channel import Channel
 from openami.mdm.vee.grid import I64
 from openami.mdm.vee.history import MIN_DISTINCT
-from openami.mdm.vee.rules.rule import MEASURED_ENERGY, Bound, Evidence, Rule, Spot, Thresholds, each_day, where
+from openami.mdm.vee.rules.rule import (
+    MEASURED_ENERGY,
+    Bound,
+    ChannelGroup,
+    Evidence,
+    Rule,
+    Spot,
+    Thresholds,
+    each_day,
+    where,
+)
 from openami.mdm.vee.rules.seen import DayView
 
 
@@ -60,7 +70,10 @@ def _zero_runs(view: DayView, least_hours: float, least_days: float) -> Iterator
     least = view.hours(least_hours)
     zero_hour = view.today.base[:, 0] == 0
     read = view.seen.outcome.method[:, view.lo : view.hi] == 0
-    for row in where(enough & zero_hour & (never | (nor_a_day & (view.total == 0)))):
+    received = view.seen.around.siblings.get(Channel.RECEIVED)
+    # A roof that feeds in takes hours to zero, a new one for the first time.
+    roof = False if received is None else (received.values[:, view.lo : view.hi] > 0).any(axis=1)
+    for row in where(enough & zero_hour & (never | (nor_a_day & (view.total == 0))) & ~np.asarray(roof, bool)):
         zero = (view.values[row] == 0) & read[row]
         lo, hi = _longest(np.where(zero, -1, np.arange(len(zero))))
         if zero[lo] and hi - lo >= least:
@@ -108,6 +121,7 @@ def _repeat(view: DayView, t: Thresholds) -> Iterator[Spot]:
             yield Spot(row, view.lo, view.hi, {"days_back": back, "distinct": distinct, "day_wh": int(view.total[row])})
 
 
+_DELIVERED = frozenset({ChannelGroup.DELIVERED})
 _SPELL = {
     "least_hours": Bound("length of the run of zeros [h]", 0.25, 25),
     "least_days": Bound("known days before, of 28", 1, 28),
@@ -130,14 +144,14 @@ RULES = (
     Rule(
         "zero",
         "Hours of zeros where no hour was ever zero, and no voltage tells why.",
-        frozenset(MEASURED_ENERGY),
+        _DELIVERED,
         each_day(_zero),
         _SPELL,
     ),
     Rule(
         "stopped",
         "Hours of zeros where no hour was ever zero, with voltage present: the meter stopped measuring.",
-        frozenset(MEASURED_ENERGY),
+        _DELIVERED,
         each_day(_stopped),
         {**_SPELL, **_SHARE},
         is_about_cells=True,
@@ -145,7 +159,7 @@ RULES = (
     Rule(
         "outage_zero",
         "Hours of zeros with the voltage gone and no power failure reported: an outage that nobody told of.",
-        frozenset(MEASURED_ENERGY),
+        _DELIVERED,
         each_day(_outage_zero),
         {**_SPELL, **_SHARE},
     ),

@@ -21,10 +21,11 @@ _LEGS = (Channel.VOLTAGE_L1, Channel.VOLTAGE_L2, Channel.VOLTAGE_L3)
 
 
 def _nominal(view: DayView) -> I64:
-    """(S,) nominal voltage [0.1 V]: the registry's, or the one nearest to the day's highest."""
+    """(S,) nominal voltage [0.1 V]: the registry's, or the one nearest to the highest of the days before."""
     told = view.seen.around.places.nominal_dv
-    highest = view.today.maximum[:, 0]
-    # Of 230 and 240 V the day's highest cannot tell: it is the nearest, and the band is drawn around it.
+    known = view.past.is_known
+    before = np.where(known, view.past.maximum, 0).sum(axis=1) // np.maximum(known.sum(axis=1), 1)
+    highest = np.where(before > 0, before, view.today.maximum[:, 0])
     nearest = NOMINAL_DV[np.abs(highest[:, None] - NOMINAL_DV).argmin(axis=1)]
     return np.asarray(nearest if told is None else np.where(told > 0, told, nearest))
 
