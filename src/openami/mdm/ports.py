@@ -66,7 +66,20 @@ class Values:
         return cls(batch.meter_id, batch.start, batch.value, batch.quality)
 
 
-class IntervalStore(Protocol):
+class Arrived(Protocol):
+    """How much came. Raises :class:`StoreError`."""
+
+    async def completeness(
+        self, scope: Scope, spans: Sequence[MeterSpan] | None, channel: Channel, period: Period
+    ) -> dict[datetime, int]:
+        """Return how many intervals (each counted once) arrived by hour of their start; hours with none are absent.
+
+        ``spans`` None is the whole fleet, for a process's scope alone.
+        """
+        ...
+
+
+class IntervalStore(Arrived, Protocol):
     """Readings and versions. Nothing is replaced; every write may be repeated and counts once.
 
     All methods raise :class:`StoreUnavailableError` when the store cannot be reached and :class:`StoreError` when it
@@ -195,7 +208,7 @@ class TableSize:
     parts: int
 
 
-class IntervalSummaries(Protocol):
+class IntervalSummaries(Arrived, Protocol):
     """Roll-ups and oversight over the same tables. Errors are those of :class:`IntervalStore`."""
 
     async def daily_totals(
@@ -209,15 +222,6 @@ class IntervalSummaries(Protocol):
         as_known_at: datetime | None = None,
     ) -> DailyTotals:
         """Return each local day's sum and its estimated and missing intervals, from first to last (both included)."""
-        ...
-
-    async def completeness(
-        self, scope: Scope, spans: Sequence[MeterSpan] | None, channel: Channel, period: Period
-    ) -> dict[datetime, int]:
-        """Return how many intervals (each counted once) arrived by hour of their start; hours with none are absent.
-
-        ``spans`` None is the whole fleet, for a process's scope alone.
-        """
         ...
 
     async def last_readings(

@@ -127,6 +127,20 @@ class PostgresRegistry:
                 dated.setdefault(fact.service_point_id, {})[fact.kind.value] = fact.value
         return [_service_point(row, dated.get(row["id"], {})) for row in rows]
 
+    async def members_of_cells(self, cells: Collection[str]) -> dict[str, list[UUID]]:
+        """See the port."""
+        if not cells:
+            return {}
+        wanted = any_(literal(list(cells), ARRAY(Text)))
+        rows = await self._rows(select(SERVICE_POINT.c.id).where(SERVICE_POINT.c.cell == wanted))
+        told = [f.service_point_id for f in await self._facts.of(None, kinds=[FactKind.CELL]) if f.value in cells]
+        members: dict[str, list[UUID]] = {}
+        # Of those that ever were in one of the cells, the ones that are.
+        for point in await self.service_points({*told, *(row["id"] for row in rows)}):
+            if point.cell in cells:
+                members.setdefault(point.cell, []).append(point.id)
+        return members
+
     async def meter(self, meter_id: UUID) -> Meter:
         """See the port."""
         found = await self.meters([meter_id])

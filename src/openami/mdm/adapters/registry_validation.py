@@ -171,6 +171,19 @@ class PostgresBook:
                 await _copy(connection, fresh, after=await _ordinals(raw, fresh))
         return len(gone) + len(fresh)
 
+    async def places_found(self, rule: str, first: date, last: date) -> dict[date, set[UUID]]:
+        """See the port."""
+        query = (
+            select(FINDING.c.local_day, FINDING.c.service_point_id)
+            .where(FINDING.c.local_day.between(first, last), FINDING.c.superseded_at.is_(None), FINDING.c.rule == rule)
+            .distinct()
+        )
+        found: dict[date, set[UUID]] = {}
+        async with self._engine.connect() as connection:
+            for day, point in await connection.execute(query):
+                found.setdefault(day, set()).add(point)
+        return found
+
     async def findings(
         self, service_points: Collection[UUID] | None, first: date, last: date, *, limit: int
     ) -> list[DayFinding]:

@@ -134,6 +134,10 @@ class Registry(Protocol):
         """
         ...
 
+    async def members_of_cells(self, cells: Collection[str]) -> dict[str, list[UUID]]:
+        """Return the service points of these cells of the radio plan, by id; a cell of none is absent."""
+        ...
+
     async def meter(self, meter_id: UUID) -> Meter:
         """Return one meter.
 

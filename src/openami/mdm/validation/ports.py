@@ -103,6 +103,10 @@ class ValidationBook(Protocol):
         """
         ...
 
+    async def places_found(self, rule: str, first: date, last: date) -> dict[date, set[UUID]]:
+        """Return the service points of which a rule has an open finding, by local day from first to last."""
+        ...
+
     async def findings(
         self, service_points: Collection[UUID] | None, first: date, last: date, *, limit: int
     ) -> list[DayFinding]:

@@ -27,7 +27,7 @@ from openami.kernel.time import Period, instant_from_epoch_s, local_date, local_
 from openami.mdm.editing.decision import SWAPPED, UNSEEN, Decision, DecisionRefusedError, Target
 from openami.mdm.editing.ports import DecisionBook
 from openami.mdm.editing.raw import Loaded, corrected, reach_s, swapped_ends, swapping
-from openami.mdm.ports import IntervalStore, MeterSpan, Values
+from openami.mdm.ports import IntervalStore, Values
 from openami.mdm.registry.facts import FactKind
 from openami.mdm.registry.ports import Registry
 from openami.mdm.registry.records import InstalledMeter
@@ -38,9 +38,11 @@ from openami.mdm.validation.fleet.roster import roster_of
 from openami.mdm.validation.fleet.run import FleetDay
 from openami.mdm.validation.load import Inputs, inputs_of, standing_still
 from openami.mdm.validation.ports import DayFinding, ValidationBook
+from openami.mdm.validation.references import ReferenceSource
+from openami.mdm.validation.spans import spans_of
 from openami.mdm.validation.table import Stamp, Versions, changed_days, findings_of, unchanged_versions, versions_of
 from openami.mdm.vee.brackets import Brackets
-from openami.mdm.vee.estimate import LOOK_BACK_DAYS
+from openami.mdm.vee.estimate import LOOK_BACK_DAYS, NO_REFERENCES, References
 from openami.mdm.vee.grid import BOOLS, I64, Grid, grid_of
 from openami.mdm.vee.history import DIGEST_DAYS, PROFILE_HOURS, History, remembered
 from openami.mdm.vee.kernel import validated
@@ -137,6 +139,7 @@ class Validation:
         self._decisions = decisions
         self._fleet = fleet
         self._scope: Scope = system_scope(process=process, purpose=Purpose.VALIDATION)
+        self._references = ReferenceSource(registry=registry, store=store, scope=self._scope)
 
     async def run(
         self,
@@ -321,7 +324,9 @@ class Validation:
             wanted[row_of[bytes(point)], number - base] = True
         wanted &= inside & inputs.has_data[:, None]
         memory = await self._history(points, stamp.channel, first)
-        outcome = _validate(grid, inputs, _around(grid, inputs, stamp.channel, wanted, memory, first))
+        references = await self._references.of(grid, inputs, stamp.channel, known_at=stamp.known_at)
+        around = _around(grid, inputs, stamp.channel, wanted, memory, first)
+        outcome = _validate(grid, inputs, around, references=references)
         return await self._write(grid, inputs, outcome, wanted, latest, stamp, memory=memory, first=first)
 
     async def _history(self, points: Sequence[UUID], channel: Channel, before: date) -> History | None:
@@ -338,7 +343,7 @@ class Validation:
         A home that does keeps its versions through a dark day, and so does one about which people decided something.
         """
         period = Period(local_midnight(span.first, span.zone), local_midnight(span.last + timedelta(days=1), span.zone))
-        batch = await self._store.registers(self._scope, _spans(installed, period), Channel.RECEIVED, period)
+        batch = await self._store.registers(self._scope, spans_of(installed, period), Channel.RECEIVED, period)
         still = standing_still(batch, period)
         points = {i.installation.service_point_id for i in installed if i.meter.id in still}
         if not points:
@@ -377,7 +382,7 @@ class Validation:
     async def _fetch(
         self, installed: Sequence[InstalledMeter], channel: Channel, period: Period, *, with_readings: bool = True
     ) -> Loaded:
-        spans = _spans(installed, period)
+        spans = spans_of(installed, period)
         readings, registers = Values.of(ReadingBatch.empty()), RegisterBatch.empty()
         if with_readings:
             readings = await self._store.values(self._scope, spans, channel, period)
@@ -468,22 +473,18 @@ def _midnight_utc(day: date) -> datetime:
     return instant_from_epoch_s(day_number(day) * 86_400)
 
 
-def _spans(installed: Sequence[InstalledMeter], period: Period) -> list[MeterSpan]:
-    """Return the installations cut to the period."""
-    spans = []
-    for one in installed:
-        i = one.installation
-        start, end = max(i.start, period.start), min(i.end or period.end, period.end)
-        if start < end:
-            spans.append(MeterSpan(i.service_point_id, i.meter_id, Period(start, end)))
-    return spans
-
-
 def _at(points: Sequence[UUID], mask: BOOLS) -> tuple[UUID, ...]:
     return tuple(p for p, here in zip(points, mask.tolist(), strict=True) if here)
 
 
-def _validate(grid: Grid, inputs: Inputs, around: Surroundings, *, with_like_days: bool = True) -> Outcome:
+def _validate(
+    grid: Grid,
+    inputs: Inputs,
+    around: Surroundings,
+    *,
+    with_like_days: bool = True,
+    references: References = NO_REFERENCES,
+) -> Outcome:
     return validated(
         grid,
         inputs.matrix,
@@ -493,6 +494,7 @@ def _validate(grid: Grid, inputs: Inputs, around: Surroundings, *, with_like_day
         is_energy=CHANNELS[around.channel].is_energy,
         with_like_days=with_like_days,
         decided=inputs.decided,
+        references=references,
         around=around,
     )
 

@@ -21,8 +21,11 @@ from openami.mdm.registry.ports import Registry
 from openami.mdm.validation.arrival import Arrival, Spans, by_meter, days_touched, runs_of, span_of
 from openami.mdm.validation.ports import Request, ValidationBook
 from openami.mdm.validation.run import Validation
+from openami.mdm.vee.hold import RULE
 from openami.security.access.scope import Purpose, system_scope
 
+HELD_AT_MOST = timedelta(days=5)
+"""A storm holds back for three days; after one more daily run nothing of it is left."""
 DUE_AFTER = timedelta(minutes=30)
 CHUNK_DAYS = 31
 MAX_REQUESTS = 20_000
@@ -127,8 +130,15 @@ class Schedule:
         report = await self._validation.run(work.service_points, work.first, work.last, run_id=run_id, known_at=now)
         if work.first_run is not None:
             await self._book.mark_done(work.first_run, list(local_days(work.first, work.last)), run_id=run_id, at=now)
+            await self._ask_held(work, now)
         news = news_of(run_id, work.first, work.last, versions=report.versions, days=report.days)
         return Done(report.versions, report.findings, news)
+
+    async def _ask_held(self, work: Work, now: datetime) -> None:
+        """Ask again for days on which a storm held estimation back: it may be over, or too old to hold any longer."""
+        held = await self._book.places_found(RULE, work.first - HELD_AT_MOST, work.last - timedelta(days=1))
+        for day, points in sorted(held.items()):
+            await self._book.ask(points, day, day, reason="storm", at=now)
 
     async def unsaid(self) -> list[DaysChanged]:
         """Return news of runs that ended without saying what they changed. Only whose turn it is may ask."""
