@@ -30,6 +30,7 @@ from openami.mdm.ports import (
     StoreUnavailableError,
     Values,
 )
+from openami.mdm.quality_codes import codes_of
 from openami.mdm.registry.arrays import place_days
 from openami.mdm.registry.facts import FactKind
 from openami.mdm.registry.ports import Registry
@@ -80,6 +81,7 @@ __all__ = [
     "UnknownRecordError",
     "UsageMatrix",
     "UsageTotal",
+    "codes_of",
     "daily_totals",
     "estimated_share",
     "monthly_totals",

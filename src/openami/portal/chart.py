@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import numpy.typing as npt
 
-from openami.contracts.quality import QualityState
+from openami.contracts.quality import Method, QualityState
 from openami.kernel.time import Period, epoch_s, local_date, local_midnight
 from openami.portal.ports import I64, U8, Series
 from openami.portal.views.base import Quality
@@ -106,6 +106,7 @@ def on_grid(series: Series, period: Period, *, now_s: int) -> Series:
         high=spread(series.high, 0).astype(np.int64),
         preliminary=spread(series.preliminary, fill=True).astype(np.bool_),
         interval_s=step,
+        method=spread(series.methods, Method.NONE).astype(np.uint8),
     )
 
 

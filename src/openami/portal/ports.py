@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from openami.contracts.channel import Channel
+from openami.contracts.quality import Method
 from openami.kernel.errors import OpenAmiError
 from openami.kernel.time import Period
 from openami.portal.views.bill import BillSummaryView, BillView
@@ -61,6 +62,7 @@ class Series:
         low, high: (n,) edges of the uncertainty band.
         preliminary: (n,) bool, True where validation has not run yet.
         interval_s: interval length [s].
+        method: (n,) :class:`~openami.contracts.quality.Method`; None where every value was measured.
     """
 
     start_s: I64
@@ -70,6 +72,12 @@ class Series:
     high: I64
     preliminary: npt.NDArray[np.bool_]
     interval_s: int
+    method: U8 | None = None
+
+    @property
+    def methods(self) -> U8:
+        """The method of each value."""
+        return np.full(len(self.start_s), Method.MEASURED, np.uint8) if self.method is None else self.method
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -11,9 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from openami.contracts.channel import CHANNELS, Channel
-from openami.contracts.quality import QualityState
+from openami.contracts.quality import Method, QualityState
 from openami.customer.usual_day import comparison_span, interval_starts, usual_day
 from openami.kernel.time import Period, epoch_s, instant_from_epoch_s, local_date, local_day, zone_named
+from openami.mdm.api import codes_of
 from openami.portal import chart
 from openami.portal.config import Ports
 from openami.portal.ports import Series
@@ -94,6 +95,7 @@ async def granted_series(
         high=np.concatenate([p.high for p in parts]),
         preliminary=np.concatenate([p.preliminary for p in parts]),
         interval_s=parts[0].interval_s,
+        method=np.concatenate([p.methods for p in parts]),
     )
 
 
@@ -106,6 +108,7 @@ def _masked(series: Series, keep: npt.NDArray[np.bool_]) -> Series:
         high=series.high[keep],
         preliminary=series.preliminary[keep],
         interval_s=series.interval_s,
+        method=series.methods[keep],
     )
 
 
@@ -284,22 +287,28 @@ def _notice(yesterday: Series, *, is_live: bool, last_end: datetime | None, zone
     return None
 
 
-CSV_HEADER = "start,local_start,value,unit,quality,low,high\r\n"
+CSV_HEADER = "start,local_start,value,unit,quality,low,high,method,iec,espi,nem12\r\n"
 
 
 def csv_lines(series: Series, channel: ChartChannel, zone: ZoneInfo) -> Iterator[str]:
-    """Yield the download's lines: ISO 8601 instants with offset, values in the channel's unit."""
+    """Yield the download's lines: instants with offset, values in the channel's unit, quality in every code."""
     spec = CHANNELS[CHANNEL_OF[channel]]
     digits = max(0, -spec.power_of_ten)
     factor = 10.0**spec.power_of_ten
     yield CSV_HEADER
-    columns = (series.start_s, series.value, series.quality, series.low, series.high)
-    for start, value, state, low, high in zip(*(c.tolist() for c in columns), strict=True):
+    columns = (series.start_s, series.value, series.quality, series.low, series.high, series.methods)
+    raw = series.preliminary.tolist()
+    for (start, value, state, low, high, how), is_raw in zip(
+        zip(*(c.tolist() for c in columns), strict=True), raw, strict=True
+    ):
         instant = instant_from_epoch_s(start)
         head = f"{instant:%Y-%m-%dT%H:%M:%SZ},{instant.astimezone(zone).isoformat()}"
-        word = chart.QUALITY_WORDS[state].value
+        word, method = chart.QUALITY_WORDS[state].value, Method(how)
+        codes = codes_of(QualityState(state), method, is_raw=is_raw)
+        told = f"{' '.join(codes.iec)},{'' if codes.espi is None else codes.espi},{codes.nem12}"
         if state == QualityState.MISSING:
-            yield f"{head},,{spec.unit.symbol},{word},,\r\n"
+            yield f"{head},,{spec.unit.symbol},{word},,,,{told}\r\n"
         else:
             numbers = [f"{v * factor:.{digits}f}" for v in (value, low, high)]
-            yield f"{head},{numbers[0]},{spec.unit.symbol},{word},{numbers[1]},{numbers[2]}\r\n"
+            middle = f"{spec.unit.symbol},{word},{numbers[1]},{numbers[2]},{method.name.lower()}"
+            yield f"{head},{numbers[0]},{middle},{told}\r\n"

@@ -126,7 +126,7 @@ async def test_the_download_has_instants_with_offset_and_no_name(portal: Any) ->
     assert answer.headers["content-type"].startswith("text/csv")
     assert answer.headers["content-disposition"] == 'attachment; filename="usage_2026-11-01_2026-11-01.csv"'
     assert len(lines) == 101
-    assert lines[1] == "2026-11-01T05:00:00Z,2026-11-01T00:00:00-05:00,100,Wh,actual,100,100"
+    assert lines[1] == "2026-11-01T05:00:00Z,2026-11-01T00:00:00-05:00,100,Wh,actual,100,100,measured,3.0.1,17,A"
     assert lines[-1].startswith("2026-11-02T05:45:00Z,2026-11-01T23:45:00-06:00,")
 
 

@@ -15,6 +15,7 @@ from openami.contracts.channel import CHANNELS, Channel
 from openami.contracts.quality import Method, QualityState
 from openami.kernel.time import instant_from_epoch_s, local_date
 from openami.mdm.importing import FileRefusedError
+from openami.mdm.quality_codes import codes_of
 from openami.mdm.vee.brackets import Brackets, Chains, Reads, RegisterFault, brackets_of
 from openami.mdm.vee.grid import BOOLS, DAY_S, I64, Grid, grid_of
 from openami.mdm.vee.kernel import validated
@@ -80,6 +81,10 @@ class Validated:
             values = matrix[0, span].tolist()
             return [None if gone else self.wh(v) for v, gone in zip(values, missing, strict=True)]
 
+        codes = [
+            codes_of(QualityState(q), Method(m))
+            for q, m in zip(out.quality[0, span].tolist(), out.method[0, span].tolist(), strict=True)
+        ]
         return {
             "start": [self.time(int(s)) for s in self.grid.start_s[span]],
             "value_wh": column(out.values),
@@ -87,6 +92,9 @@ class Validated:
             "method": [Method(m).name.lower() for m in out.method[0, span].tolist()],
             "band_low_wh": column(out.low),
             "band_high_wh": column(out.high),
+            "iec": [" ".join(c.iec) for c in codes],
+            "espi": [c.espi for c in codes],
+            "nem12": [c.nem12 for c in codes],
         }
 
 

@@ -50,6 +50,7 @@ class MeterUsage:
             high=found.high,
             preliminary=found.preliminary,
             interval_s=found.interval_s,
+            method=found.method,
         )
 
     async def last_reading_end(self, scope: Scope, service_point_id: UUID) -> datetime | None:
