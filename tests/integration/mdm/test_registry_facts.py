@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime, timedelta
 from uuid import UUID, uuid4
+from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy.ext.asyncio import create_async_engine
@@ -18,6 +19,8 @@ from openami.mdm.adapters.registry_validation import PostgresBook
 from openami.mdm.registry.errors import RegistryError, UnknownRecordError
 from openami.mdm.registry.facts import FactEntry, FactKind
 from openami.mdm.registry.records import Meter, RegisterForm, ServicePoint
+from openami.mdm.validation.places import PlaceSource
+from openami.mdm.vee.grid import grid_of
 
 pytestmark = pytest.mark.engines
 NOW = datetime(2026, 6, 20, 12, tzinfo=UTC)
@@ -100,3 +103,39 @@ async def test_a_meters_registers_come_back_with_their_own_forms(registry: Postg
     await registry.add_meters([meter])
     await registry.add_meters([meter])
     assert await registry.meter(meter.id) == meter
+
+
+async def test_the_registry_tells_which_kinds_of_facts_it_keeps(registry: PostgresRegistry) -> None:
+    assert await registry.facts.kinds() == frozenset()
+    point = await place(registry)
+    rows = [FactEntry(point, FactKind.PHASE, "A", MAY), FactEntry(point, FactKind.INTERCONNECTION, "5000", MAY)]
+    await registry.facts.enter(rows, at=NOW)
+    assert await registry.facts.kinds() == {FactKind.PHASE, FactKind.INTERCONNECTION}
+    await registry.facts.enter([FactEntry(point, FactKind.PHASE, None, MAY)], at=NOW)
+    assert await registry.facts.kinds() == {FactKind.INTERCONNECTION}
+
+
+async def test_rules_see_what_is_said_of_places_and_nothing_where_nothing_is_kept(registry: PostgresRegistry) -> None:
+    points = [await place(registry), await place(registry)]
+    grid = grid_of(ZoneInfo("America/Chicago"), date(2026, 5, 1), date(2026, 5, 4), 900)
+    source = PlaceSource(registry)
+    nothing = await source.of(grid, points)
+    assert (nothing.is_inactive, nothing.is_disconnected, nothing.may_feed_in) == (None, None, None)
+    assert nothing.neighborhood is not None
+    assert nothing.neighborhood.tolist() == [-1, -1]
+    assert await source.feeding_in(grid) is None
+    rows = [
+        FactEntry(points[0], FactKind.INTERCONNECTION, "5000", MAY),
+        FactEntry(points[1], FactKind.SERVICE, "inactive", MAY + timedelta(days=2)),
+        FactEntry(points[1], FactKind.TRANSFORMER, "T1", MAY),
+    ]
+    await registry.facts.enter(rows, at=NOW)
+    said = await source.of(grid, points)
+    assert said.may_feed_in is not None
+    assert said.may_feed_in.tolist() == [[True] * 4, [False] * 4]
+    assert said.is_inactive is not None
+    assert said.is_inactive.tolist() == [[False] * 4, [False, False, True, True]]
+    assert said.neighborhood is not None
+    assert said.neighborhood.tolist() == [-1, 0]
+    assert await source.feeding_in(grid) == {points[0]}
+    assert await source.out_of_service(grid) == {points[1]}

@@ -274,3 +274,25 @@ async def test_days_on_which_a_place_is_read_by_hand_expect_no_intervals(territo
     assert len(table) == last
     found = await territory.book.findings(None, FIRST, LAST, limit=99)
     assert [f for f in found if f.rule == "missing"] == []
+
+
+async def test_usage_where_service_is_stopped_is_a_finding_until_the_registry_is_put_right(
+    territory: Territory,
+) -> None:
+    await territory.place(1)
+    await territory.send(0, np.arange(territory.grid.columns), "r")
+    since = local_midnight(date(2026, 3, 10), ZONE)
+    point = territory.points[0]
+    await territory.registry.facts.enter([FactEntry(point, FactKind.SERVICE, "inactive", since)], at=NOW)
+    await territory.run()
+
+    async def stopped() -> list[date]:
+        found = await territory.book.findings(None, FIRST, LAST, limit=999)
+        return sorted(f.local_day for f in found if f.rule == "inactive_usage")
+
+    assert await stopped() == [date(2026, 3, d) for d in range(10, 21)]
+    (affected,) = await territory.registry.facts.enter(
+        [FactEntry(point, FactKind.SERVICE, "active", since, since + timedelta(days=8))], at=NOW + timedelta(hours=1)
+    )
+    await territory.run(affected.first, affected.last, known_at=NOW + timedelta(hours=1))
+    assert await stopped() == [date(2026, 3, d) for d in range(18, 21)]

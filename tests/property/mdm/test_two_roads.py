@@ -21,7 +21,7 @@ from openami.contracts.quality import RawQuality
 from openami.contracts.reading import ReadingBatch, RegisterBatch, uuid_column
 from openami.kernel.clock import FixedClock
 from openami.kernel.time import Period, instant_from_epoch_s, local_midnight
-from openami.mdm.registry.facts import Fact
+from openami.mdm.registry.facts import Fact, FactKind
 from openami.mdm.registry.ports import Registry
 from openami.mdm.registry.records import Installation, InstalledMeter, Meter, ServicePoint
 from openami.mdm.validation.fleet import run as fleet_run
@@ -96,8 +96,22 @@ class Places:
     def facts(self) -> Places:
         return self
 
-    async def of(self, *_asked: Any, **_kinds: Any) -> list[Fact]:
-        return []
+    async def of(
+        self, service_points: Collection[UUID] | None, _period: Period, *, kinds: Collection[FactKind]
+    ) -> list[Fact]:
+        """Every second home may feed in; nothing else is said of any."""
+        if FactKind.INTERCONNECTION not in kinds:
+            return []
+        since = datetime(2020, 1, 1, tzinfo=UTC)
+        homes = [i.installation.service_point_id for i in self.installations][::2]
+        return [
+            Fact(p, FactKind.INTERCONNECTION, "5000", since, None, since)
+            for p in homes
+            if service_points is None or p in service_points
+        ]
+
+    async def kinds(self) -> frozenset[FactKind]:
+        return frozenset({FactKind.INTERCONNECTION})
 
     async def service_points(self, ids: Collection[UUID]) -> list[ServicePoint]:
         return [ServicePoint(i, str(ZONE), datetime(2020, 1, 1, tzinfo=UTC)) for i in sorted(ids)]

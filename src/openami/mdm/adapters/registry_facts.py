@@ -7,7 +7,7 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import any_, delete, func, literal, or_, select, update
+from sqlalchemy import any_, column, delete, exists, func, literal, or_, select, update, values
 from sqlalchemy.dialects.postgresql import ARRAY, Range, insert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -20,6 +20,9 @@ from openami.mdm.registry.errors import RegistryError, UnknownRecordError
 from openami.mdm.registry.facts import REBILLING, REVALIDATING, Fact, FactEntry, FactKind
 from openami.mdm.registry.records import Affected
 from openami.mdm.registry.timeline import Cut, cut_in
+
+_KINDS = values(column("kind", Text), name="kinds").data([(k.value,) for k in FactKind])
+_KIND = _KINDS.c.kind
 
 
 class PostgresFacts:
@@ -69,6 +72,13 @@ class PostgresFacts:
                 return await enter_facts(connection, entries, at=at, by=by, reason=reason)
         except IntegrityError as error:
             raise fact_refusal(error) from error
+
+    async def kinds(self) -> frozenset[FactKind]:
+        """See the port. Each kind is one step into an index, however many facts there are."""
+        believed = exists().where(PLACE_FACT.c.kind == _KIND, PLACE_FACT.c.superseded_at.is_(None))
+        query = select(_KIND).where(believed)
+        async with self._engine.connect() as connection:
+            return frozenset(FactKind(k) for k in (await connection.execute(query)).scalars())
 
     async def holidays(self, first: date, last: date) -> dict[str, frozenset[date]]:
         """See the port."""

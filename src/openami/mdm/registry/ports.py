@@ -49,6 +49,10 @@ class FactBook(Protocol):
         """
         ...
 
+    async def kinds(self) -> frozenset[FactKind]:
+        """Return the kinds of which the registry believes any fact of any place."""
+        ...
+
     async def holidays(self, first: date, last: date) -> dict[str, frozenset[date]]:
         """Return the holidays from first to last, both included, of every calendar by name, the shipped ones too."""
         ...

@@ -21,8 +21,10 @@ from openami.mdm.vee.decided import Decided
 from openami.mdm.vee.grid import BOOLS, I64, Grid
 from openami.mdm.vee.matrix import Matrix, placed
 from openami.mdm.vee.outcome import Coverage, Statement
+from openami.mdm.vee.rules.seen import Places
 
 _ANY_VOLTAGE = 10_000_000
+NO_PLACES = Places()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,6 +38,7 @@ class Inputs:
         has_data: (S,) a reading or a register read came.
         decided: what people decided about cells; None for nothing.
         said: what their decisions have to say themselves.
+        places: what the registry says of the points.
     """
 
     points: Sequence[UUID]
@@ -47,6 +50,7 @@ class Inputs:
     has_data: BOOLS
     decided: Decided | None = None
     said: tuple[Statement, ...] = ()
+    places: Places = NO_PLACES
 
 
 def inputs_of(

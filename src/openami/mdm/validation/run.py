@@ -36,7 +36,8 @@ from openami.mdm.validation.decisions import force_of, unanswered, with_decision
 from openami.mdm.validation.fleet.ports import FleetStore
 from openami.mdm.validation.fleet.roster import roster_of
 from openami.mdm.validation.fleet.run import FleetDay
-from openami.mdm.validation.load import Inputs, inputs_of, standing_still
+from openami.mdm.validation.load import NO_PLACES, Inputs, inputs_of, standing_still
+from openami.mdm.validation.places import PlaceSource
 from openami.mdm.validation.ports import DayFinding, ValidationBook
 from openami.mdm.validation.references import ReferenceSource
 from openami.mdm.validation.spans import spans_of
@@ -138,6 +139,7 @@ class Validation:
         self._book = book
         self._decisions = decisions
         self._fleet = fleet
+        self._places = PlaceSource(registry)
         self._scope: Scope = system_scope(process=process, purpose=Purpose.VALIDATION)
         self._references = ReferenceSource(registry=registry, store=store, scope=self._scope)
 
@@ -247,7 +249,8 @@ class Validation:
         if self._fleet is None or len(open_findings) == MAX_FINDINGS:
             return left, RunReport()
         careful = stamp.force.places | {f.service_point_id for f in open_findings}
-        roster = roster_of(grid, installed, careful)
+        careful |= await self._places.out_of_service(grid)
+        roster = roster_of(grid, installed, careful, feeding_in=await self._places.feeding_in(grid))
         if not len(roster):
             return left, RunReport()
         day = FleetDay(self._store, self._fleet, self._book, self._scope)
@@ -366,18 +369,20 @@ class Validation:
         """Fetch what the store has for the grid, and read it as people decided."""
         period = Period(instant_from_epoch_s(int(grid.edge_s[0])), instant_from_epoch_s(int(grid.edge_s[-1])))
         decisions = await stamp.force.touching(points, period)
+        places = await self._places.of(grid, points) if with_readings else NO_PLACES
         if not decisions:
             loaded = await self._fetch(installed, stamp.channel, period, with_readings=with_readings)
-            return inputs_of(
+            inputs = inputs_of(
                 grid, points, installed, stamp.channel,
                 readings=loaded.readings, registers=loaded.registers, until=stamp.known_at,
             )  # fmt: skip
+            return replace(inputs, places=places)
         loaded = await self._corrected(installed, stamp.channel, period, decisions, with_readings=with_readings)
         inputs = inputs_of(
             grid, points, swapped_ends(installed, decisions), stamp.channel,
             readings=loaded.readings, registers=loaded.registers, until=stamp.known_at,
         )  # fmt: skip
-        return with_decisions(grid, inputs, stamp.channel, decisions)
+        return with_decisions(grid, replace(inputs, places=places), stamp.channel, decisions)
 
     async def _fetch(
         self, installed: Sequence[InstalledMeter], channel: Channel, period: Period, *, with_readings: bool = True
@@ -514,7 +519,7 @@ def _around(
     """Return what rules see besides the readings."""
     return Surroundings(
         channel=channel, wanted=wanted, history=memory, first=0 if memory is None else grid.index_of(first),
-        faults=inputs.faults,
+        faults=inputs.faults, places=inputs.places,
     )  # fmt: skip
 
 

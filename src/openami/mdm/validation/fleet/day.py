@@ -26,7 +26,7 @@ from openami.mdm.vee.kernel import validated
 from openami.mdm.vee.matrix import Matrix
 from openami.mdm.vee.outcome import Coverage, Outcome, Statement
 from openami.mdm.vee.profile import DayDigests, digests_at, profiles
-from openami.mdm.vee.rules.seen import Surroundings
+from openami.mdm.vee.rules.seen import Places, Surroundings
 
 FEEDING_DAYS = 14
 """A home whose feed-in register stood still this long and still does is not validated on that channel."""
@@ -135,7 +135,11 @@ def _judged(
     limit = limits_of(grid, count, chains_of(grid, one.roster), channel)
     outcome = validated(
         grid, one.matrix, coverage=Coverage(every, every), brackets=one.brackets, limit=limit, is_energy=is_energy,
-        with_like_days=False, around=Surroundings(channel=channel, history=history if is_energy else None),
+        with_like_days=False,
+        around=Surroundings(
+            channel=channel, history=history if is_energy else None,
+            places=Places(may_feed_in=one.roster.may_feed_in[:, None]),
+        ),
     )  # fmt: skip
     settles = _is_read(outcome) if is_energy else np.ones(count, bool)
     memory = remembered(grid, outcome.values, outcome.quality)

@@ -28,6 +28,7 @@ class Roster:
         resolution: (M,) counts that they resolve.
         multiplier: (M,) applied to energy.
         limit_w: (M,) the most it can measure [W], before the multiplier.
+        may_feed_in: (M,) an interconnection is approved, or the registry keeps no approvals.
     """
 
     meter: UUIDS
@@ -37,6 +38,7 @@ class Roster:
     resolution: I64
     multiplier: I64
     limit_w: I64
+    may_feed_in: BOOLS
 
     def __len__(self) -> int:
         return len(self.meter)
@@ -49,17 +51,24 @@ class Roster:
         """Return some of the meters."""
         return Roster(
             self.meter[rows], self.point[rows], self.channels[rows], self.capacity[rows], self.resolution[rows],
-            self.multiplier[rows], self.limit_w[rows],
+            self.multiplier[rows], self.limit_w[rows], self.may_feed_in[rows],
         )  # fmt: skip
 
 
-def roster_of(grid: Grid, installed: Sequence[InstalledMeter], careful: Collection[UUID]) -> Roster:
+def roster_of(
+    grid: Grid,
+    installed: Sequence[InstalledMeter],
+    careful: Collection[UUID],
+    *,
+    feeding_in: Collection[UUID] | None = None,
+) -> Roster:
     """Return the meters whose day is plain as far as the registry knows.
 
     Args:
         grid: the day.
         installed: all installations that touch the day and the two days around it.
         careful: service points that the careful road must look at, for decisions or findings about them.
+        feeding_in: service points that may feed in; None where the registry keeps no approvals.
     """
     day = timedelta(days=1)
     around = grid_of(grid.zone, grid.first - day, grid.last + day, grid.interval_s)
@@ -87,6 +96,9 @@ def roster_of(grid: Grid, installed: Sequence[InstalledMeter], careful: Collecti
         resolution=column([i.meter.resolution_wh for i in mine]),
         multiplier=column([i.installation.multiplier for i in mine]),
         limit_w=column([i.meter.max_power_w for i in mine]),
+        may_feed_in=np.array(
+            [feeding_in is None or i.installation.service_point_id in feeding_in for i in mine], dtype=bool
+        ),
     )
 
 
