@@ -19,6 +19,7 @@ from openami.app.order_desk import approve_order, make_order, withdraw_order
 from openami.app.settings import Settings, real_now
 from openami.contracts.channel import Channel
 from openami.kernel.time import Period, local_date, local_midnight, zone_named
+from openami.mdm.adapters.case_postgres import PostgresCases
 from openami.mdm.adapters.decision_postgres import PostgresDecisions
 from openami.mdm.adapters.registry_postgres import PostgresRegistry
 from openami.mdm.adapters.registry_validation import PostgresBook
@@ -53,6 +54,7 @@ class Rooms:
     book: PostgresBook
     decisions: PostgresDecisions
     worklist: PostgresWorklist
+    cases: PostgresCases
     store: SocketStore
     editor: Editor
 
@@ -149,7 +151,7 @@ class EditingDesk:
             As :meth:`decide`; nothing waits, or this person has approved it before.
         """
         async with self.rooms() as rooms:
-            order = await self._waiting_order(rooms, decision_id)
+            order = await self.waiting_order(rooms, decision_id)
             if not good_approvals(order, now=real_now()):
                 order = await approve_order(self._settings, person, Kind.VEE, "worklist.approve", order)
             if not good_approvals(order, now=real_now()):
@@ -219,11 +221,32 @@ class EditingDesk:
             async with room_database(self._settings, "openami_mdm") as engine:
                 registry, book, decisions = PostgresRegistry(engine), PostgresBook(engine), PostgresDecisions(engine)
                 editor = Editor(registry, store, book, decisions, self._limits)
-                yield Rooms(registry, book, decisions, PostgresWorklist(engine), store, editor)
+                worklist, cases = PostgresWorklist(engine), PostgresCases(engine)
+                yield Rooms(registry, book, decisions, worklist, cases, store, editor)
         finally:
             await store.close()
 
-    async def _waiting_order(self, rooms: Rooms, decision_id: UUID) -> Order:
+    async def orders_of(self, heads: Collection[DecisionHead]) -> dict[UUID, Order]:
+        """Return the orders of decisions that wait for a second person, by decision."""
+        asked = {
+            h.decision.id: h.order_id if h.state is DecisionState.WAITING else h.undo_order_id
+            for h in heads
+            if h.state in {DecisionState.WAITING, DecisionState.UNDOING}
+        }
+        found: dict[UUID, Order] = {}
+        if any(asked.values()):
+            async with room_database(self._settings, "openami_access") as engine:
+                for decision_id, order_id in asked.items():
+                    if order_id is not None:
+                        found[decision_id] = await PostgresOrders(engine).order(order_id)
+        return found
+
+    async def waiting_order(self, rooms: Rooms, decision_id: UUID) -> Order:
+        """Return the order that a decision, or its undoing, waits for.
+
+        Raises:
+            DecisionRefusedError: nothing waits, or the decision is not what the order was made for.
+        """
         head = await rooms.decisions.head(decision_id)
         order_id = head.order_id if head.state is DecisionState.WAITING else head.undo_order_id
         if order_id is None or head.state not in {DecisionState.WAITING, DecisionState.UNDOING}:

@@ -9,7 +9,18 @@ from openami.portal.assets import mount_assets
 from openami.portal.config import PortalConfig, Ports
 from openami.portal.edge import EdgeMiddleware
 from openami.portal.problem import install_problem_handlers
-from openami.portal.routes import collectors, customer, events, fleet, gateway, keys, session, staff, switching
+from openami.portal.routes import (
+    collectors,
+    customer,
+    events,
+    fleet,
+    gateway,
+    keys,
+    readings,
+    session,
+    staff,
+    switching,
+)
 
 API_PREFIX = "/api/v1"
 
@@ -46,7 +57,7 @@ def _bare_app() -> FastAPI:
         generate_unique_id_function=_operation_name,
     )
     api = APIRouter(prefix=API_PREFIX)
-    for part in (session, customer, events, staff, fleet, collectors, gateway, keys, switching):
+    for part in (session, customer, events, staff, fleet, collectors, gateway, keys, switching, readings):
         api.include_router(part.router)
     app.include_router(api)
     return app

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from openami.kernel.clock import Clock
-from openami.portal.console_ports import CollectorDesk, GatewayDesk, KeyDesk, SwitchingDesk
+from openami.portal.console_ports import CollectorDesk, GatewayDesk, KeyDesk, ReadingsDesk, SwitchingDesk
 from openami.portal.live import LiveHub
 from openami.portal.ports import AccessLog, Bills, Customers, FleetView, OperationsView, Radios, Sessions, UsageData
 from openami.security.access.gate import Gate
@@ -52,6 +52,7 @@ class Ports:
     gateway: GatewayDesk
     switching: SwitchingDesk
     keys: KeyDesk
+    readings: ReadingsDesk
     live: LiveHub
     real: Clock
     domain: Clock

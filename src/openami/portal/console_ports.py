@@ -6,12 +6,25 @@ Every method may raise :class:`~openami.portal.ports.SourceUnavailableError`.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
 from typing import Protocol
 from uuid import UUID
 
 from openami.portal.views.collector import CollectorReportView, CollectorsView, Whereabouts
 from openami.portal.views.gateway import GatewayView
 from openami.portal.views.key import KeysView, LeakView, RetriedView
+from openami.portal.views.readings import (
+    CaseDetailView,
+    CasesView,
+    Decide,
+    DecisionsView,
+    DecisionView,
+    KeptView,
+    PreviewView,
+    WhyView,
+    WorklistView,
+)
 from openami.portal.views.switching import (
     AlertsView,
     ListTakenView,
@@ -22,6 +35,24 @@ from openami.portal.views.switching import (
 )
 from openami.portal.views.two_person import TwoPersonOrderView
 from openami.security.access.role import Principal
+
+
+@dataclass(frozen=True, slots=True)
+class WorklistQuery:
+    """Filters of the worklist, as the address bar holds them; empty for all."""
+
+    severity: str = ""
+    rules: tuple[str, ...] = ()
+    service_point_id: UUID | None = None
+    cell: str = ""
+    feeder: str = ""
+    bill_before: date | None = None
+    min_kwh: float = 0.0
+    case_id: UUID | None = None
+    with_cases: bool = False
+    order: str = "pressing"
+    limit: int = 100
+    offset: int = 0
 
 
 class CollectorDesk(Protocol):
@@ -141,4 +172,67 @@ class KeyDesk(Protocol):
 
     async def leak(self, principal: Principal, system_titles: Sequence[str], *, masters: bool, reason: str) -> LeakView:
         """Mark the keys of these meters as leaked, all of them or none. Raises RefusedError."""
+        ...
+
+
+class ReadingsDesk(Protocol):
+    """What people look at and decide about readings. Who acts has been let in and is in the log.
+
+    Every method may raise RefusedError: the text names the place and the mend.
+    """
+
+    async def worklist(self, asked: WorklistQuery) -> WorklistView:
+        """Return a page of the worklist."""
+        ...
+
+    async def preview(self, principal: Principal, wish: Decide) -> PreviewView:
+        """Return what a decision would do."""
+        ...
+
+    async def decide(self, principal: Principal, wish: Decide) -> KeptView:
+        """Keep a decision that still does what its token says."""
+        ...
+
+    async def decisions(self, principal: Principal, service_point_id: UUID | None, *, state: str) -> DecisionsView:
+        """Return decisions, newest first."""
+        ...
+
+    async def approve(self, principal: Principal, decision_id: UUID, digest: str) -> DecisionView:
+        """Approve what waits of a decision, exactly as the person saw it."""
+        ...
+
+    async def withdraw(self, principal: Principal, decision_id: UUID) -> None:
+        """Take back a decision that waits."""
+        ...
+
+    async def preview_undo(self, principal: Principal, decision_id: UUID) -> PreviewView:
+        """Return what undoing would do."""
+        ...
+
+    async def undo(self, principal: Principal, decision_id: UUID, *, reason: str, token: str) -> KeptView:
+        """Undo a decision as previewed."""
+        ...
+
+    async def cases(self, *, is_open: bool) -> CasesView:
+        """Return cases."""
+        ...
+
+    async def case(self, case_id: UUID) -> CaseDetailView:
+        """Return one case with its places."""
+        ...
+
+    async def preview_case(self, principal: Principal, case_id: UUID) -> PreviewView:
+        """Return what the case's fix would do."""
+        ...
+
+    async def fix_case(self, principal: Principal, case_id: UUID, *, reason: str, token: str) -> KeptView:
+        """Carry the case's fix out as previewed."""
+        ...
+
+    async def close_case(self, principal: Principal, case_id: UUID, *, reason: str) -> None:
+        """Close a case without a fix."""
+        ...
+
+    async def why(self, principal: Principal, service_point_id: UUID, channel: str, day: date | None) -> WhyView:
+        """Return why a read of a place is missing, estimated or held."""
         ...

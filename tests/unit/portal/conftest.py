@@ -21,6 +21,7 @@ from openami.kernel.clock import FixedClock
 from openami.kernel.time import Period
 from openami.portal.application import create_app
 from openami.portal.config import PortalConfig, Ports
+from openami.portal.console_ports import WorklistQuery
 from openami.portal.live import LiveHub
 from openami.portal.ports import MeterFacts, Place, PricedIntervals, RefusedError, Series
 from openami.portal.views.bill import BillSummaryView, BillView
@@ -29,6 +30,23 @@ from openami.portal.views.fleet import MeterReadView, MissingReadsView, ReadKind
 from openami.portal.views.gateway import GatewayView
 from openami.portal.views.key import KeysView, LeakView, RetriedView
 from openami.portal.views.radio import ExposureColumnsView, MeterRadioView
+from openami.portal.views.readings import (
+    CaseDetailView,
+    CasesView,
+    CaseView,
+    Decide,
+    DecisionName,
+    DecisionStateName,
+    DecisionsView,
+    DecisionView,
+    EffectView,
+    KeptView,
+    PreviewView,
+    SeverityName,
+    WhyView,
+    WorkItemView,
+    WorklistView,
+)
 from openami.portal.views.staff import (
     AttachedView,
     CompletenessView,
@@ -356,6 +374,89 @@ class FakeSwitching:
         return None
 
 
+A_PREVIEW = PreviewView(
+    words="accept 1 intervals at 1 place",
+    sentence="1 days of 1 places get another version.",
+    effect=EffectView(service_points=1, days=1, up_wh=0, down_wh=0, moved_wh=0, settled=1, raised=0),
+    second_person=None,
+    changes=[],
+    token="ab" * 32,
+)
+KEPT = KeptView(decision_id=METER, state=DecisionStateName.IN_FORCE, words="It is in force.")
+A_DECISION = DecisionView(
+    decision_id=METER, kind=DecisionName.ACCEPT, state=DecisionStateName.WAITING, words="accept", reason="true",
+    spans=1, places=[OTHER], at=0, is_yours=False, effect="", case_id=None, order=None,
+)  # fmt: skip
+A_CASE = CaseView(
+    case_id=METER, title="missing: cell C-1", cause="cell", value="C-1", rule="missing", evidence="", next_best="",
+    findings=1, open_items=1, stake_wh=0, first=date(2026, 11, 1), last=date(2026, 11, 1), fix=None, fix_words="",
+    opened_at=0, closed_at=None, closed_reason=None, decision_id=None,
+)  # fmt: skip
+
+
+@dataclass
+class FakeReadings:
+    """One item of the other home, one case, one decision that waits."""
+
+    asked: list[WorklistQuery] = field(default_factory=list)
+    refuses: str = ""
+
+    async def worklist(self, asked: WorklistQuery) -> WorklistView:
+        self.asked.append(asked)
+        item = WorkItemView(
+            service_point_id=OTHER, channel="delivered", rule="spike", severity=SeverityName.FAIL,
+            first=date(2026, 11, 1), last=date(2026, 11, 1), findings=1, bill_on=date(2026, 12, 1), is_billed=False,
+            stake_wh=1, dollars="0.00", words="", cell="", transformer="", case_id=None,
+        )  # fmt: skip
+        return WorklistView(items=[item], total=1, findings=1, cases=1, rules=[])
+
+    async def preview(self, principal: Principal, wish: Decide) -> PreviewView:
+        if self.refuses:
+            raise RefusedError(self.refuses)
+        return A_PREVIEW
+
+    async def decide(self, principal: Principal, wish: Decide) -> KeptView:
+        if wish.token != A_PREVIEW.token:
+            raise RefusedError("readings have changed since the preview: look at it again")
+        return KEPT
+
+    async def decisions(self, principal: Principal, service_point_id: UUID | None, *, state: str) -> DecisionsView:
+        return DecisionsView(decisions=[A_DECISION])
+
+    async def approve(self, principal: Principal, decision_id: UUID, digest: str) -> DecisionView:
+        return A_DECISION
+
+    async def withdraw(self, principal: Principal, decision_id: UUID) -> None:
+        return None
+
+    async def preview_undo(self, principal: Principal, decision_id: UUID) -> PreviewView:
+        return A_PREVIEW
+
+    async def undo(self, principal: Principal, decision_id: UUID, *, reason: str, token: str) -> KeptView:
+        return KEPT
+
+    async def cases(self, *, is_open: bool) -> CasesView:
+        return CasesView(cases=[A_CASE])
+
+    async def case(self, case_id: UUID) -> CaseDetailView:
+        return CaseDetailView(case=A_CASE, items=[])
+
+    async def preview_case(self, principal: Principal, case_id: UUID) -> PreviewView:
+        return A_PREVIEW
+
+    async def fix_case(self, principal: Principal, case_id: UUID, *, reason: str, token: str) -> KeptView:
+        return KEPT
+
+    async def close_case(self, principal: Principal, case_id: UUID, *, reason: str) -> None:
+        return None
+
+    async def why(self, principal: Principal, service_point_id: UUID, channel: str, day: date | None) -> WhyView:
+        return WhyView(
+            service_point_id=service_point_id, zone="America/Chicago", channel=channel, headline="", since=None,
+            action=None, chain=[], days=[], findings=[], decisions=[], local_day=date(2026, 11, 1), intervals=[],
+        )  # fmt: skip
+
+
 class FakeKeys:
     """A vault without meters."""
 
@@ -392,6 +493,7 @@ class Portal:
     hub: LiveHub
     operations: FakeOperations
     fleet: FakeFleet
+    readings: FakeReadings
 
     def client(self, role: Role | None = None, **headers: str) -> httpx.AsyncClient:
         cookies = {"openami_session": role.value} if role else {}
@@ -411,7 +513,7 @@ def portal() -> Portal:
     sessions = {r.value: session(r) for r in Role}
     sessions[Role.CUSTOMER.value] = session(Role.CUSTOMER, (Grant(MINE, Period(SINCE, FOREVER)),))
     usage, log, hub, fake_sessions = FakeUsage(), FakeLog(), LiveHub(), FakeSessions(sessions)
-    clock, operations, fleet = FixedClock(NOW), FakeOperations(), FakeFleet()
+    clock, operations, fleet, readings = FixedClock(NOW), FakeOperations(), FakeFleet(), FakeReadings()
     ports = Ports(
         sessions=fake_sessions,
         gate=Gate(log, clock, clock),
@@ -426,11 +528,12 @@ def portal() -> Portal:
         gateway=FakeGateway(),
         keys=FakeKeys(),
         switching=FakeSwitching(),
+        readings=readings,
         live=hub,
         real=clock,
         domain=clock,
     )
-    return Portal(_app_over(ports), usage, log, fake_sessions, hub, operations, fleet)
+    return Portal(_app_over(ports), usage, log, fake_sessions, hub, operations, fleet, readings)
 
 
 @cache

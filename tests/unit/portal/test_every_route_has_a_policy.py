@@ -39,6 +39,19 @@ BODIES = {
     "/api/v1/staff/gateway/thresholds": {"document": "{}", "reason": "a new forecast"},
     "/api/v1/staff/gateway/orders/{order_id}/approvals": {"digest": "ab" * 32},
     "/api/v1/staff/gateway/orders/{order_id}/withdrawal": {"reason": "no more needed"},
+    "/api/v1/staff/decisions": {
+        "kind": "accept", "reason": "looked at the meter", "token": "ab" * 32,
+        "places": [{"service_point_id": OTHER, "first": "2026-11-01", "last": "2026-11-01"}],
+    },
+    "/api/v1/staff/decisions/preview": {
+        "kind": "accept", "reason": "looked at the meter",
+        "places": [{"service_point_id": OTHER, "first": "2026-11-01", "last": "2026-11-01"}],
+    },
+    "/api/v1/staff/decisions/{decision_id}/approvals": {"digest": "ab" * 32},
+    "/api/v1/staff/decisions/{decision_id}/withdrawal": {"reason": "no more needed"},
+    "/api/v1/staff/decisions/{decision_id}/undo": {"reason": "it was wrong", "token": "ab" * 32},
+    "/api/v1/staff/cases/{case_id}/fix": {"reason": "the clock was wrong", "token": "ab" * 32},
+    "/api/v1/staff/cases/{case_id}/closing": {"reason": "nothing to mend"},
     "/api/v1/staff/orders": {
         "action": "disconnect", "reason": "safety", "system_titles": ["4f414d0000000001"], "note": "a house on fire",
     },
@@ -140,6 +153,8 @@ def _address(path: str, place: str) -> str:
         collector_id=7,
         order_id=OTHER,
         alert_id=OTHER,
+        decision_id=OTHER,
+        case_id=OTHER,
     )
 
 

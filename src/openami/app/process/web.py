@@ -17,7 +17,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from openami.app.accounts import RealClock as RealClock  # noqa: PLC0414 - taken from here by others
 from openami.app.accounts import accounts_of as accounts_of  # noqa: PLC0414 - likewise
+from openami.app.case_desk import CaseDesk
 from openami.app.collector_reports import CollectorReports
+from openami.app.editing_desk import EditingDesk
 from openami.app.engines.address import nats_url, postgres_url
 from openami.app.engines.bus_address import BusError
 from openami.app.engines.nats import connect
@@ -37,6 +39,8 @@ from openami.app.web.live import LiveFeed
 from openami.app.web.operations import Operations
 from openami.app.web.people import PortalCustomers
 from openami.app.web.radio import RADIO_FOLDER, RadioDesk, known_radios
+from openami.app.web.readings import ReadingPages
+from openami.app.web.readings_why import WhyDesk
 from openami.app.web.recall import RecallingStore
 from openami.app.web.switching import SwitchingPages
 from openami.app.web.usage import MeterUsage
@@ -158,6 +162,7 @@ async def wired(settings: Settings) -> AsyncIterator[Parts]:
             collectors=WatchedCollectors(PostgresCollectors(portal), CollectorReports(settings), real, domain),
             switching=SwitchingPages(SwitchDesk(settings), real),
             gateway=GatewayPages(ThresholdDesk(settings), real),
+            readings=ReadingPages(EditingDesk(settings), CaseDesk(settings), WhyDesk(domain), real),
             keys=KeyPages(portal, RekeyDesk(settings), KeyDesk(settings), real),
             live=hub,
             real=real,

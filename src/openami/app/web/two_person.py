@@ -12,8 +12,10 @@ from openami.customer.ports import CustomerStoreError
 from openami.headend.ports import StateUnavailableError
 from openami.kernel.errors import OpenAmiError
 from openami.kernel.time import epoch_s
+from openami.mdm.api import StoreError
 from openami.portal.ports import RefusedError, SourceUnavailableError
 from openami.portal.views.two_person import ApprovalView, TwoPersonOrderState, TwoPersonOrderView
+from openami.security.access.gate import AccessDeniedError, AuditUnavailableError
 from openami.security.access.order import (
     PEOPLE,
     Order,
@@ -28,6 +30,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 _AWAY = (
     AlertsUnavailableError,
+    StoreError,
     CustomerStoreError,
     OrdersUnavailableError,
     SourceUnavailableError,
@@ -45,7 +48,7 @@ def desk_act(work: Callable[P, Awaitable[R]]) -> Callable[P, Coroutine[Any, Any,
             return await work(*args, **kwargs)
         except _AWAY as error:
             raise SourceUnavailableError(str(error)) from error
-        except RefusedError:
+        except (AccessDeniedError, AuditUnavailableError, RefusedError):
             raise
         except OpenAmiError as error:
             raise RefusedError(str(error)) from error

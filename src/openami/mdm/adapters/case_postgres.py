@@ -71,6 +71,10 @@ _OPEN = text(_CASES + "where c.closed_at is null order by open_items desc, c.ope
 _CLOSED = text(_CASES + "where c.closed_at is not null order by c.closed_at desc, c.case_id limit :most")
 _ALL = text(_CASES + "order by c.closed_at is not null, open_items desc, c.opened_at desc, c.case_id limit :most")
 _ONE = text(_CASES + "where c.case_id = :case_id")
+_OF_PLACE = text(
+    _CASES + "where c.closed_at is null and exists (select from mdm.vee_case_item i where i.case_id = c.case_id "
+    "and i.service_point_id = :point) order by c.opened_at limit 20"
+)
 _CLOSE = text("""
     update mdm.vee_case set closed_at = :at, closed_by = :by, closed_reason = :reason,
         decision_id = coalesce(:decision_id, decision_id)
@@ -137,6 +141,12 @@ class PostgresCases:
         if row is None:
             raise DecisionRefusedError(f"there is no case {case_id}")
         return _case(row)
+
+    async def cases_of(self, service_point_id: UUID) -> list[Case]:
+        """See the port."""
+        async with self._engine.connect() as connection:
+            rows = (await connection.execute(_OF_PLACE, {"point": service_point_id})).mappings()
+            return [_case(row) for row in rows]
 
     async def items(self, case_id: UUID) -> list[OpenItem]:
         """See the port."""

@@ -88,6 +88,10 @@ class CaseBook(Protocol):
         """
         ...
 
+    async def cases_of(self, service_point_id: UUID) -> list[Case]:
+        """Return open cases that hold findings of a place."""
+        ...
+
     async def items(self, case_id: UUID) -> list[OpenItem]:
         """Return the items of a case that still have an open finding."""
         ...
