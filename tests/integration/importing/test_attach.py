@@ -11,7 +11,8 @@ import pytest
 from sqlalchemy.ext.asyncio import create_async_engine
 from tests.contract.store.fake_store import FakeStore
 
-from openami.app.commands.import_ import Options, attach
+from openami.app.commands.import_ import Options
+from openami.app.commands.import_run import attach
 from openami.app.engines.postgres import PostgresEngine
 from openami.billing.adapters.book_postgres import PostgresBillBook
 from openami.billing.api import Billing

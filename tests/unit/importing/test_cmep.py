@@ -116,12 +116,19 @@ def test_a_record_that_cannot_be_read_refuses_the_file_by_line(text: str, reason
         read(record("202606020800,R0,1", meter="M0"), text)
 
 
-def test_a_day_sent_twice_is_taken_once_and_a_conflict_refuses_the_file() -> None:
+def test_a_day_sent_twice_is_taken_once_and_a_conflict_refuses_that_meter() -> None:
     once = record("202606020800,R0,1")
     found = read(once, record("202606020800,R0,1", purpose="RESEND"))
     assert found.series[0].value.tolist() == [1000]
-    with pytest.raises(FileRefusedError, match="line 2: has the start of line 1"):
-        read(once, record("202606020800,R0,2"))
+    both = read(once, record("202606020800,R0,2"), record("202606020800,R0,3", meter="M2"))
+    assert [(r.name, r.line, r.reason) for r in both.refused] == [
+        ("M1", 2, "has the start of line 1 and another value")
+    ]
+    assert [s.name for s in both.series] == ["M2"]
+
+
+def test_a_negative_value_of_a_meter_is_handed_on_for_validation_to_judge() -> None:
+    assert read(record("202606020800,R0,-1")).series[0].value.tolist() == [-1000]
 
 
 def test_nothing_of_the_customer_in_a_record_is_kept() -> None:

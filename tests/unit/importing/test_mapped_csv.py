@@ -209,12 +209,17 @@ def test_register_reads_are_instants_and_need_no_marks() -> None:
         ("Meter,Stamp,Value", ",2026-01-05 00:00,1", "line 2: names no meter"),
         ("Meter,Stamp,Value", "M1,05.01.2026,1", "line 2: '05.01.2026' is not a time"),
         ("Meter,Stamp,Value", "M1,2026-01-05 00:00,many", "line 2: the value is not a number"),
-        ("Meter,Stamp,Value", "M1,2026-01-05 00:00,-1", "line 2: negative"),
     ],
 )
 def test_a_line_that_cannot_be_read_refuses_the_file(header: str, line: str, reason: str) -> None:
     with pytest.raises(FileRefusedError, match=reason):
         read(line, header=header)
+
+
+def test_rows_of_one_meter_that_contradict_each_other_refuse_that_meter_alone() -> None:
+    found = read("M1,2026-01-05 00:00,1", "M1,2026-01-05 00:00,2", "M1,2026-01-05 00:10,2", "M2,2026-01-05 00:00,-4")
+    assert [(r.name, r.line) for r in found.refused] == [("M1", 3)]
+    assert [(s.name, s.value.tolist()) for s in found.series] == [("M2", [-4000])]
 
 
 def test_a_csv_of_another_system_without_a_mapping_is_refused() -> None:

@@ -15,9 +15,12 @@ MAX_POWER_W = 1_000_000_000
 
 
 def vee(
-    file: Annotated[Path, typer.Argument(help="Intervals: CSV or Parquet (start,value), Green Button, NEM12.")],
+    file: Annotated[Path, typer.Argument(help="Intervals: CSV or Parquet (start,value), Green Button, NEM12, CMEP.")],
     registers: Annotated[
         Path | None, typer.Option("--registers", help="Register reads: CSV of meter,channel,time,value_wh.")
+    ] = None,
+    mapping: Annotated[
+        Path | None, typer.Option("--mapping", help="TOML that declares the columns of another system's file.")
     ] = None,
     tz: Annotated[
         str | None, typer.Option("--tz", help="IANA zone of local days and of times without an offset; else UTC days.")
@@ -49,7 +52,7 @@ def vee(
     """Validate and estimate interval energy. Exits 1 where there is any finding."""
     document = validate_file(
         file=file, registers=registers, tz=tz, unit=unit, out=out, max_power_w=max_power_w, service=service,
-        may_feed_in=interconnection, nominal_v=nominal_v, rules=rules,
+        may_feed_in=interconnection, nominal_v=nominal_v, rules=rules, mapping=mapping,
     )  # fmt: skip
     if json_output:
         print(json.dumps(document))
@@ -70,6 +73,7 @@ def validate_file(
     may_feed_in: bool | None = None,
     nominal_v: int | None = None,
     rules: Path | None = None,
+    mapping: Path | None = None,
 ) -> dict[str, Any]:
     """Return the document that ``openami vee --json`` prints, and write ``out``.
 
@@ -78,7 +82,7 @@ def validate_file(
         FileRefusedError: a line cannot be understood.
         RuleSetError: the file of rules names what is not there.
     """
-    from openami.app.commands.intervals import zone_of
+    from openami.app.commands.intervals import octets_of, zone_of
     from openami.app.commands.vee_run import Place, validate_meter
     from openami.app.commands.vee_table import read_intervals, read_registers, read_rules_file
     from openami.contracts.channel import CHANNELS
@@ -90,8 +94,9 @@ def validate_file(
         raise MisuseError(f"--service {service}: one of active, inactive, disconnected")
     zone = zone_of(tz) if tz is not None else None
     book = None if rules is None else read_rules_file(rules)
-    intervals = read_intervals(file, zone=zone, unit=unit)
-    reads = read_registers(registers, zone=zone) if registers is not None else {}
+    declared = None if mapping is None else octets_of(mapping)
+    intervals, own_reads = read_intervals(file, zone=zone, unit=unit, mapping=declared)
+    reads = read_registers(registers, zone=zone) if registers is not None else own_reads
     place = Place(max_power_w, service, may_feed_in, nominal_v)
     series, columns = [], []
     for meter in dict.fromkeys(meter for meter, _ in intervals):

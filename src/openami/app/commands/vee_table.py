@@ -20,6 +20,7 @@ from openami.kernel.errors import MisuseError
 from openami.kernel.quantity import Unit
 from openami.mdm.importing import FileRefusedError, parse_file
 from openami.mdm.importing.detect import detected
+from openami.mdm.importing.file import ImportedRegister
 from openami.mdm.importing.localtime import LocalStamps
 from openami.mdm.importing.rows import table_rows
 from openami.mdm.importing.table import UNITS, energy, moment, quality_bits
@@ -39,24 +40,43 @@ class Rows:
     quality: list[int] = field(default_factory=list)
 
 
-def read_intervals(path: Path, *, zone: ZoneInfo | None, unit: str) -> dict[SeriesKey, Rows]:
-    """Return the interval rows of a CSV or Parquet table, or of any file that can be imported.
+def read_intervals(
+    path: Path, *, zone: ZoneInfo | None, unit: str, mapping: bytes | None = None
+) -> tuple[dict[SeriesKey, Rows], dict[SeriesKey, Rows]]:
+    """Return the interval rows of a CSV or Parquet table, or of any file that can be imported, and its register reads.
+
+    Args:
+        path: the file.
+        zone: of stamps without an offset.
+        unit: of a table's values.
+        mapping: TOML that declares the columns of another system's file.
 
     Raises:
         MisuseError: the file cannot be opened, or the unit is unknown.
         FileRefusedError: a line cannot be understood.
+        MappingError: the mapping does not declare what is needed.
     """
     octets = octets_of(path)
     kind = detected(octets)
-    if kind == "parquet" or (kind == "csv" and not is_utility_csv(octets)):
-        return _table(octets, kind, ("start", "value", "channel", "quality", "meter"), zone=zone, unit=unit)
+    if mapping is None and (kind == "parquet" or (kind == "csv" and not is_utility_csv(octets))):
+        return _table(octets, kind, ("start", "value", "channel", "quality", "meter"), zone=zone, unit=unit), {}
+    parsed = parse_file(octets, zone=zone, unit=unit, mapping=mapping)
+    if parsed.refused:
+        first = parsed.refused[0]
+        raise FileRefusedError(first.line, f"{first.name}: {first.reason}")
     found: dict[SeriesKey, Rows] = {}
-    for series in parse_file(octets, zone=zone, unit=unit).series:
+    for series in parsed.series:
         rows = found.setdefault((series.name, series.channel), Rows())
         rows.at_s += series.start_s.tolist()
-        rows.value += [Decimal(v) for v in series.value.tolist()]
+        rows.value += [Decimal(v * series.multiplier) for v in series.value.tolist()]
         rows.quality += series.quality.tolist()
-    return found
+    return found, {(r.name, r.channel): _reads(r) for r in parsed.registers}
+
+
+def _reads(register: ImportedRegister) -> Rows:
+    """Return a file's own register reads, after the multiplier as its intervals are."""
+    value = [Decimal(v * register.multiplier) for v in register.value.tolist()]
+    return Rows(register.at_s.tolist(), value, [0] * len(value))
 
 
 def read_rules_file(path: Path) -> RuleBook:

@@ -137,30 +137,37 @@ class _Reader:
         self._read(rows, triplets, interval_s, line)
 
     def file(self) -> ImportedFile:
-        """Return what was taken.
-
-        Raises:
-            FileRefusedError: rows of one channel contradict each other.
-        """
+        """Return what was taken; a channel whose rows contradict each other is refused alone."""
         findings = [Finding(rule, Severity.WARN, "file", None, {"rows_count": n}) for rule, n in self._findings.items()]
         series: list[ImportedSeries] = []
         registers: list[ImportedRegister] = []
-        for (meter, channel, is_register, interval_s, constant), rows in self._groups.items():
+        refused: list[SkippedSeries] = []
+        for key, rows in self._groups.items():
             if not rows:
                 continue
             rows.sort(key=lambda r: r[0])
-            if is_register:
-                reads = [(at, int(value), line) for at, value, _, line in rows]
-                registers.append(register_of(meter, channel, reads, multiplier=constant, multiplier_applied=False))
-                continue
-            wh = whole_wh([r[1] for r in rows])
-            table = [(r[0], int(v), r[2], r[3]) for r, v in zip(rows, wh, strict=True)]
-            found = in_order(meter, channel, table, interval_s=interval_s, findings=findings)
-            # Of a constant of 1 nothing has to be declared: a meter's own values and the customer's are then the same.
-            applied = bool(self._rules.multiplier_applied)
-            series.append(replace(found, multiplier=1 if applied else constant, multiplier_applied=applied))
+            try:
+                if key[2]:
+                    registers.append(self._register(key, rows))
+                else:
+                    series.append(self._series(key, rows, findings))
+            except FileRefusedError as error:
+                refused.append(SkippedSeries(key[0], len(rows), error.cause, error.line))
         skipped = [SkippedSeries(n, c[0], reason, c[1]) for (n, reason), c in self._skipped.items()]
-        return ImportedFile("cmep", tuple(series), tuple(skipped), tuple(findings), tuple(registers))
+        return ImportedFile("cmep", tuple(series), tuple(skipped), tuple(findings), tuple(registers), tuple(refused))
+
+    def _series(self, key: _Key, rows: list[tuple[int, Decimal, int, int]], findings: list[Finding]) -> ImportedSeries:
+        meter, channel, _, interval_s, constant = key
+        wh = whole_wh([r[1] for r in rows])
+        table = [(r[0], int(v), r[2], r[3]) for r, v in zip(rows, wh, strict=True)]
+        found = in_order(meter, channel, table, interval_s=interval_s, findings=findings, may_be_negative=True)
+        # Of a constant of 1 nothing has to be declared: a meter's own values and the customer's are then the same.
+        applied = bool(self._rules.multiplier_applied)
+        return replace(found, multiplier=1 if applied else constant, multiplier_applied=applied)
+
+    def _register(self, key: _Key, rows: list[tuple[int, Decimal, int, int]]) -> ImportedRegister:
+        reads = [(at, int(value), line) for at, value, _, line in rows]
+        return register_of(key[0], key[1], reads, multiplier=key[4], multiplier_applied=False)
 
     def _leave(self, name: str, reason: str, readings: int, line: int) -> None:
         counted = self._skipped.setdefault((name, reason), [0, line])

@@ -29,7 +29,7 @@ class ImportedSeries:
         channel: what was measured.
         interval_s: length of every interval [s].
         start_s: (n,) int64, rising, seconds since the epoch.
-        value: (n,) int64 in Wh (varh for reactive channels); negative only on NET.
+        value: (n,) int64 in Wh (varh for reactive channels); negative on NET, and where a head-end says so.
         quality: (n,) uint16 :class:`~openami.contracts.quality.RawQuality` bits.
         first_line, last_line: where in the file.
         multiplier: what the values are yet to be multiplied by, as the file says; 1 where it says nothing.
@@ -92,6 +92,7 @@ class ImportedFile:
         skipped: what is not, with the reason.
         findings: statements about lines; none of them stops the import.
         registers: register reads that are imported.
+        refused: series of head-ends' files whose rows contradict each other: that meter is not imported, others are.
     """
 
     format: str
@@ -99,6 +100,7 @@ class ImportedFile:
     skipped: tuple[SkippedSeries, ...] = ()
     findings: tuple[Finding, ...] = field(default=())
     registers: tuple[ImportedRegister, ...] = ()
+    refused: tuple[SkippedSeries, ...] = ()
 
     @property
     def report(self) -> list[str]:
@@ -166,8 +168,17 @@ def in_order(
     *,
     interval_s: int,
     findings: list[Finding],
+    may_be_negative: bool = False,
 ) -> ImportedSeries:
     """Sort rows of (start, value, quality, line) by time; equal repeats are dropped with a finding.
+
+    Args:
+        name: of the meter or series.
+        channel: what was measured.
+        rows: start [s since the epoch], value, quality bits, line.
+        interval_s: length of an interval [s].
+        findings: added to.
+        may_be_negative: a head-end hands on what a meter said, and validation judges it.
 
     Raises:
         FileRefusedError: two rows of one start differ, intervals overlap, or a value cannot be energy.
@@ -193,7 +204,7 @@ def in_order(
     if off_grid:
         findings.append(Finding("off_grid", Severity.WARN, name or "series", None, {"rows_count": off_grid}))
     value = table[:, 1]
-    if channel is not Channel.NET and len(value) and int(value.min()) < 0:
+    if channel is not Channel.NET and not may_be_negative and len(value) and int(value.min()) < 0:
         line = int(table[int(np.argmin(value)), 3])
         raise FileRefusedError(line, "negative energy on a channel that is not net")
     lines = table[:, 3]

@@ -65,7 +65,8 @@ def known_rows(
         installed: where these meters hang in the time of the file; a meter that hangs nowhere has a multiplier of 1.
         message_id: names the file, so the same file again collapses.
     """
-    readings, registers, rejected = [], [], []
+    readings, registers = [], []
+    rejected = [RejectedMeter(r.name, r.reason, r.line) for r in found.refused]
     touched: dict[UUID, tuple[int, int]] = {}
     places: dict[UUID, list[InstalledMeter]] = {}
     for place in installed:

@@ -128,24 +128,26 @@ class _Reader:
         group.rows.append((second, value, bits, line))
 
     def file(self) -> ImportedFile:
-        """Return what was taken.
-
-        Raises:
-            FileRefusedError: rows of one channel contradict each other.
-        """
+        """Return what was taken; a channel whose rows contradict each other is refused alone."""
         if self._blank:
             self._findings.append(Finding("no_value", Severity.WARN, "file", None, {"rows_count": self._blank}))
-        series, registers = [], []
+        series: list[ImportedSeries] = []
+        registers: list[ImportedRegister] = []
+        refused: list[SkippedSeries] = []
         for (name, channel), group in self._groups.items():
             if not group.rows:
                 continue
-            if self._map.kind is Kind.REGISTERS:
-                registers.append(self._register(name, channel, group))
-            else:
-                series.append(self._series(name, channel, group))
+            try:
+                if self._map.kind is Kind.REGISTERS:
+                    registers.append(self._register(name, channel, group))
+                else:
+                    series.append(self._series(name, channel, group))
+            except FileRefusedError as error:
+                refused.append(SkippedSeries(name, len(group.rows), error.cause, error.line))
         reason = "estimated register reads cannot stand for what a register showed"
         skipped = tuple(SkippedSeries(n, count, reason) for (n, _), count in self._estimated.items())
-        return ImportedFile("mapped", tuple(series), skipped, tuple(self._findings), tuple(registers))
+        found = (tuple(series), skipped, tuple(self._findings), tuple(registers), tuple(refused))
+        return ImportedFile("mapped", *found)
 
     def _key(self, line: int, cells: dict[str, str]) -> _Key:
         m = self._map
@@ -203,7 +205,9 @@ class _Reader:
         group.rows.sort(key=lambda r: r[0])
         wh = whole_wh([r[1] for r in group.rows])
         rows = [(r[0], int(v), r[2], r[3]) for r, v in zip(group.rows, wh, strict=True)]
-        found = in_order(name, channel, rows, interval_s=self._map.interval_s, findings=self._findings)
+        found = in_order(
+            name, channel, rows, interval_s=self._map.interval_s, findings=self._findings, may_be_negative=True
+        )
         applied = self._map.multiplier_applied
         return replace(found, multiplier=1 if applied else group.multiplier, multiplier_applied=applied)
 
