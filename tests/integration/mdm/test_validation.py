@@ -296,3 +296,37 @@ async def test_usage_where_service_is_stopped_is_a_finding_until_the_registry_is
     )
     await territory.run(affected.first, affected.last, known_at=NOW + timedelta(hours=1))
     assert await stopped() == [date(2026, 3, d) for d in range(18, 21)]
+
+
+async def test_like_days_from_versions_are_those_from_raw_readings(
+    territory: Territory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Days before are read from their versions, once all of four weeks have one."""
+    await territory.place(3)
+    grid, day = territory.grid, LAST
+    at = int(grid.day_at[grid.index_of(day)])
+    for index in range(3):
+        lost = np.concatenate([np.arange(at + 20, at + 60), np.arange(700 + index, 720)])
+        await territory.send(index, np.setdiff1d(np.arange(grid.columns), lost), f"r{index}")
+        await territory.read(index, grid.day_at, f"k{index}")
+    await territory.run(day, day)
+    table = await territory.store.days(SCOPE, territory.points, Channel.DELIVERED, day, day)
+    from_raw = {r.service_point_id: r for r in table.rows()}
+    territory.store.versions.clear()
+    await territory.run(FIRST, day - timedelta(days=1))
+    readings_asked = []
+    plain = type(territory.store).values
+
+    async def counted(self: Any, scope: Any, spans: Any, channel: Channel, period: Period) -> Any:
+        readings_asked.append(period)
+        return await plain(self, scope, spans, channel, period)
+
+    monkeypatch.setattr(type(territory.store), "values", counted)
+    await territory.run(day, day)
+    assert min(p.start for p in readings_asked) >= local_midnight(day - timedelta(days=1), ZONE)
+    table = await territory.store.days(SCOPE, territory.points, Channel.DELIVERED, day, day)
+    for row in table.rows():
+        raw = from_raw[row.service_point_id]
+        for name in ("values", "quality", "method", "band_low", "band_high"):
+            assert getattr(row, name).tolist() == getattr(raw, name).tolist(), name
+        assert (row.quality == QualityState.ESTIMATED).sum() == 40

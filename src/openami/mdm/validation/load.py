@@ -11,11 +11,14 @@ from uuid import UUID
 import numpy as np
 
 from openami.contracts.channel import CHANNELS, Channel
-from openami.contracts.reading import UUIDS, RegisterBatch
+from openami.contracts.day import DayTable, day_number
+from openami.contracts.quality import Method, QualityState, RawQuality
+from openami.contracts.reading import UUIDS, RegisterBatch, uuid_column
 from openami.kernel.time import Period, epoch_s
 from openami.mdm.ports import Values
 from openami.mdm.registry.records import InstalledMeter
 from openami.mdm.registry.segments import segments
+from openami.mdm.store.ids import IdIndex
 from openami.mdm.vee.brackets import Brackets, Chains, Reads, RegisterFault, brackets_of
 from openami.mdm.vee.decided import Decided
 from openami.mdm.vee.grid import BOOLS, I64, Grid
@@ -23,6 +26,8 @@ from openami.mdm.vee.matrix import Matrix, placed
 from openami.mdm.vee.outcome import Coverage, Statement
 from openami.mdm.vee.rules.seen import Places
 
+_REFERENCES = (QualityState.ACTUAL, QualityState.VERIFIED, QualityState.EDITED, QualityState.OUTAGE_ZERO)
+"""States of values that estimates may refer to."""
 _ANY_VOLTAGE = 10_000_000
 NO_PLACES = Places()
 
@@ -99,6 +104,35 @@ def inputs_of(
         points, matrix, _coverage(grid, len(points), chains), brackets, limits_of(grid, len(points), chains, channel),
         faults, has_data,
     )  # fmt: skip
+
+
+def with_versions(grid: Grid, inputs: Inputs, versions: DayTable) -> Inputs:
+    """Return inputs in which days with a version are read from it: what was measured and is not in question.
+
+    Args:
+        grid: the columns.
+        inputs: without readings on those days.
+        versions: days of these service points and others.
+    """
+    row = IdIndex(uuid_column(list(inputs.points))).rows_of(versions.service_point_id)
+    day = versions.local_day.astype(np.int64) - day_number(grid.first)
+    inside = (row >= 0) & (day >= 0) & (day < grid.days) & (versions.interval_s == grid.interval_s)
+    length = np.diff(versions.offsets)
+    inside[inside] = length[inside] == np.diff(grid.day_at)[day[inside]]
+    row, day, length, begin = row[inside], day[inside], length[inside], versions.offsets[:-1][inside]
+    offsets = np.cumsum(length) - length
+    step = np.arange(int(length.sum())) - np.repeat(offsets, length)
+    at, cell = np.repeat(begin, length) + step, np.repeat(row * grid.columns + grid.day_at[day], length) + step
+    matrix = inputs.matrix
+    read = np.isin(versions.method[at], (Method.MEASURED, Method.POWER_FAIL_ZERO, Method.MANUAL))
+    sound = read & np.isin(versions.quality[at], _REFERENCES)
+    matrix.values.ravel()[cell] = np.where(sound, versions.values[at], 0)
+    matrix.present.ravel()[cell] = sound
+    # A day with a power failure is no like day.
+    dark = versions.quality[at] == QualityState.OUTAGE_ZERO
+    matrix.flags.ravel()[cell] = np.where(dark, np.uint16(RawQuality.POWER_DOWN), np.uint16(0))
+    inputs.has_data[row] = True
+    return inputs
 
 
 def standing_still(registers: RegisterBatch, period: Period) -> set[UUID]:

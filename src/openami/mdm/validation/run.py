@@ -9,7 +9,7 @@ Findings are written before versions: a crash between the two repeats both.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
@@ -36,7 +36,7 @@ from openami.mdm.validation.decisions import force_of, unanswered, with_decision
 from openami.mdm.validation.fleet.ports import FleetStore
 from openami.mdm.validation.fleet.roster import roster_of
 from openami.mdm.validation.fleet.run import FleetDay
-from openami.mdm.validation.load import NO_PLACES, Inputs, inputs_of, standing_still
+from openami.mdm.validation.load import NO_PLACES, Inputs, inputs_of, standing_still, with_versions
 from openami.mdm.validation.places import PlaceSource
 from openami.mdm.validation.ports import DayFinding, ValidationBook
 from openami.mdm.validation.references import ReferenceSource
@@ -308,16 +308,48 @@ class Validation:
     async def _run_windows(
         self, span: _Span, installed: Sequence[InstalledMeter], windows: Sequence[tuple[UUID, date, date]], stamp: Stamp
     ) -> RunReport:
-        """Validate each service point over the whole brackets that the asked days lie in, with like days before."""
+        """Validate each service point over the whole brackets that the asked days lie in, with like days before.
+
+        The days before are taken from their versions. Where one has no version yet (days are first validated in any
+        order) raw readings stand for all of them.
+        """
+        first, last = min(w[1] for w in windows), max(w[2] for w in windows)
+        lookback = timedelta(days=LOOK_BACK_DAYS)
+        before = await self._store.days(
+            self._scope, [w[0] for w in windows], stamp.channel, first - lookback, first - timedelta(days=1)
+        )
+        count = Counter(bytes(p) for p in before.service_point_id.tolist())
+        report = RunReport()
+        for versions, chosen in (
+            (before, [w for w in windows if count[w[0].bytes] == LOOK_BACK_DAYS]),
+            (None, [w for w in windows if count[w[0].bytes] != LOOK_BACK_DAYS]),
+        ):
+            if chosen:
+                grid = grid_of(span.zone, first - lookback, last + timedelta(days=1), span.interval_s)
+                report += await self._run_with_like_days(grid, span, installed, chosen, stamp, before=versions)
+        return report
+
+    async def _run_with_like_days(
+        self,
+        grid: Grid,
+        span: _Span,
+        installed: Sequence[InstalledMeter],
+        windows: Sequence[tuple[UUID, date, date]],
+        stamp: Stamp,
+        *,
+        before: DayTable | None,
+    ) -> RunReport:
         points = tuple(w[0] for w in windows)
         chosen = set(points)
-        first, last = min(w[1] for w in windows), max(w[2] for w in windows)
-        grid = grid_of(span.zone, first - timedelta(days=LOOK_BACK_DAYS), last + timedelta(days=1), span.interval_s)
+        first, last = grid.day(LOOK_BACK_DAYS), grid.last - timedelta(days=1)
         own = [i for i in installed if i.installation.service_point_id in chosen]
         inside = np.zeros((len(points), grid.days), bool)
         for row, (_, a, b) in enumerate(windows):
             inside[row, grid.index_of(a) : grid.index_of(b) + 1] = True
-        inputs = _confined(await self._load(grid, points, own, stamp), grid, inside)
+        loaded = await self._load(grid, points, own, stamp, since=None if before is None else first)
+        if before is not None:
+            loaded = with_versions(grid, loaded, before)
+        inputs = _confined(loaded, grid, inside)
         latest = await self._store.days(self._scope, points, stamp.channel, first, last)
         wanted = _wanted(grid, inputs, span.first, span.last)
         # Outside the asked days only what had a version is run again: the rest has its first run to come.
@@ -365,9 +397,11 @@ class Validation:
         stamp: Stamp,
         *,
         with_readings: bool = True,
+        since: date | None = None,
     ) -> Inputs:
-        """Fetch what the store has for the grid, and read it as people decided."""
-        period = Period(instant_from_epoch_s(int(grid.edge_s[0])), instant_from_epoch_s(int(grid.edge_s[-1])))
+        """Fetch what the store has for the grid, or for its days from one on, and read it as people decided."""
+        start = local_midnight(since or grid.first, grid.zone)
+        period = Period(start, instant_from_epoch_s(int(grid.edge_s[-1])))
         decisions = await stamp.force.touching(points, period)
         places = await self._places.of(grid, points) if with_readings else NO_PLACES
         if not decisions:

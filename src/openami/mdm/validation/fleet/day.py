@@ -142,6 +142,8 @@ def _judged(
         ),
     )  # fmt: skip
     settles = _is_read(outcome) if is_energy else np.ones(count, bool)
+    # Whether the register or the intervals are wrong shows in the days next door.
+    settles[[s.row for s in outcome.statements if s.rule == "sum_check"]] = False
     memory = remembered(grid, outcome.values, outcome.quality)
     fresh, same = settles & ~is_written, settles & is_written & _is_same(memory, today)
     # A version that stays may have a finding to open: the careful road knows which are open.
