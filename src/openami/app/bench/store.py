@@ -57,7 +57,7 @@ def run() -> dict[str, object]:
 async def measure(*, homes: int = HOMES, days: int = DAYS, calls: int = CALLS) -> _Figures:
     """Return figures of a fresh store filled with ``homes`` homes and ``days`` days."""
     fleet = _Fleet(homes, days, np.random.default_rng(7))
-    async with _store() as store:
+    async with store_of_its_own() as store:
         figures = await _filled(store, fleet)
         figures |= await _sizes(store, fleet)
         figures |= await _answers(store, fleet, calls)
@@ -144,7 +144,8 @@ class _Fleet:
 
 
 @asynccontextmanager
-async def _store() -> AsyncIterator[SocketStore]:
+async def store_of_its_own() -> AsyncIterator[SocketStore]:
+    """Start a store process over a fresh folder and yield its client; both are gone afterwards."""
     home = Home(Path(tempfile.mkdtemp(prefix="openami-bench-")))
     Settings(home).save()
     ready = home.path / "ready"

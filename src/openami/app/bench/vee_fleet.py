@@ -78,7 +78,7 @@ class BenchFleet:
         channels = sum(1 << int(c) for c in CHANNELS)
         return Roster(
             self.meter, self.point, np.full(count, channels, np.uint32), np.full(count, 10**9, np.int64),
-            np.ones(count, np.int64), np.ones(count, np.int64), np.full(count, 48_000, np.int64),
+            np.ones(count, np.int64), np.ones(count, np.int64), np.full(count, 48_000, np.int64), self.feeds,
         )  # fmt: skip
 
     def readings(self, rows: slice, columns: slice) -> ReadingBatch:
