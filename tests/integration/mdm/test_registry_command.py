@@ -27,6 +27,7 @@ from openami.billing.adapters.book_postgres import PostgresBillBook
 from openami.billing.bill.record import Assignment, Bill, BillState
 from openami.billing.rating.usage import BillSpan
 from openami.contracts.channel import Channel
+from openami.contracts.day import DayTable, DayVersion
 from openami.contracts.quality import Source
 from openami.contracts.reading import ReadingBatch, RegisterBatch, uuid_column
 from openami.kernel.errors import OpenAmiError
@@ -296,3 +297,24 @@ def test_a_place_that_no_network_reads_is_read_by_hand_held_and_decided(site: Si
     assert [u["is_estimated"] for u in told["usage"]] == [False, False, False, False, True]
     wrong = site.run("read", place, "1", "--at", "2027-01-01", "--road", "dials", *login, told=ask)
     assert "lies ahead" in str(wrong.exception)
+
+
+def test_usage_without_an_account_is_listed_until_its_account_is_named(site: Site, fake_store: Any) -> None:
+    def day(number: int) -> DayVersion:
+        wh = np.full(96, 100, np.int64)
+        quality, method = np.zeros(96, np.uint8), np.zeros(96, np.uint8)
+        start = datetime(2026, 6, number, 5, tzinfo=UTC)
+        return DayVersion(
+            site.points[0], Channel.DELIVERED, date(2026, 6, number), 900, start, 1, NOW, uuid4(), wh, quality, method,
+            wh, wh,
+        )  # fmt: skip
+
+    asyncio.run(fake_store.write_days(DayTable.from_rows([day(n) for n in range(1, 15)]), token="d"))
+    (row,) = [json.loads(line) for line in site.run("unbilled", "--json").stdout.splitlines()]
+    assert (row["service_point"], row["first"], row["last"]) == (str(site.points[0]), "2026-06-01", "2026-06-14")
+    assert (row["days"], row["usage_wh"]) == (14, 14 * 9_600)
+    site.change("start", str(site.points[0]), "--account", str(uuid4()), "--from", "2026-06-05")
+    (row,) = [json.loads(line) for line in site.run("unbilled", "--json").stdout.splitlines()]
+    assert (row["first"], row["last"], row["days"]) == ("2026-06-01", "2026-06-04", 4)
+    site.change("fact", str(site.points[0]), "account", str(uuid4()), "--from", "2026-05-01", "--until", "2026-06-05")
+    assert "No usage without an account" in site.run("unbilled").stdout
