@@ -21,8 +21,10 @@ from openami.kernel.time import Period, instant_from_epoch_s, local_midnight
 from openami.mdm.adapters.registry_postgres import PostgresRegistry
 from openami.mdm.adapters.registry_validation import PostgresBook
 from openami.mdm.api import MeterData
-from openami.mdm.registry.change import EndRead, Exchange, Hang, TakeDown
+from openami.mdm.registry.change import ChangeMultiplier, EndRead, Exchange, Hang, TakeDown
+from openami.mdm.registry.desk import RegistryDesk, Store
 from openami.mdm.registry.facts import FactEntry, FactKind
+from openami.mdm.registry.multiplier import Multiplier
 from openami.mdm.registry.records import Installation, Meter, ServicePoint
 from openami.mdm.validation.run import Validation
 from openami.mdm.vee.grid import Grid, grid_of
@@ -330,3 +332,52 @@ async def test_like_days_from_versions_are_those_from_raw_readings(
         for name in ("values", "quality", "method", "band_low", "band_high"):
             assert getattr(row, name).tolist() == getattr(raw, name).tolist(), name
         assert (row.quality == QualityState.ESTIMATED).sum() == 40
+
+
+async def test_crossed_meters_put_right_move_energy_between_places_and_lose_none(territory: Territory) -> None:
+    await territory.place(2)
+    grid = territory.grid
+    for index in range(2):
+        await territory.send(index, np.arange(grid.columns), f"r{index}")
+        await territory.read(index, grid.day_at, f"k{index}")
+    await territory.run()
+    before = [(await territory.values(index))[0] for index in range(2)]
+    desk = RegistryDesk(territory.registry, Store(territory.store, territory.store), SCOPE)
+    later = NOW + timedelta(hours=2)
+    cut = 1000
+    since = instant_from_epoch_s(int(grid.start_s[cut]) + 400)
+    change = await desk.crossed(
+        f"S-{territory.meters[0]}", f"S-{territory.meters[1]}", since=since, until=None, now=later
+    )
+    for affected in await territory.registry.change(change, at=later):
+        await territory.validation().run(
+            {affected.service_point_id}, affected.first, affected.last, run_id=uuid4(), known_at=later
+        )
+    after = [(await territory.values(index))[0] for index in range(2)]
+    assert sum(v.sum() for v in after) == sum(v.sum() for v in before)
+    for here, there in ((0, 1), (1, 0)):
+        assert np.array_equal(after[here][:cut], before[here][:cut])
+        assert np.array_equal(after[here][cut + 1 :], before[there][cut + 1 :])
+        # The interval in which they were crossed holds a part of each, by the registers of both.
+        assert after[here][cut] == before[here][cut] * 400 // 900 + before[there][cut] - before[there][cut] * 400 // 900
+
+
+async def test_a_multiplier_put_right_multiplies_every_interval_from_that_midnight_on(territory: Territory) -> None:
+    await territory.place(1)
+    grid = territory.grid
+    await territory.send(0, np.setdiff1d(np.arange(grid.columns), np.arange(1500, 1506)), "r")
+    await territory.read(0, grid.day_at, "k")
+    await territory.run()
+    column = int(grid.day_at[10])
+    start = instant_from_epoch_s(int(grid.start_s[column]))
+    later = NOW + timedelta(hours=2)
+    (affected,) = await territory.registry.change(
+        ChangeMultiplier(territory.meters[0], start, Multiplier(ct=40)), at=later
+    )
+    await territory.run(affected.first, affected.last, known_at=later)
+    values, _, versions = await territory.values(0)
+    truth = territory.truth[0]
+    assert values[:column].sum() == truth[:column].sum()
+    assert values[column:].sum() == 40 * truth[column:].sum()
+    assert {v for d, v in versions.items() if d < affected.first} == {1}
+    assert (await territory.run(known_at=later)).versions == 0

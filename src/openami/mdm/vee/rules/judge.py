@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 
@@ -10,7 +10,7 @@ from openami.contracts.quality import Method, QualityState
 from openami.mdm.vee.grid import BOOLS, Grid
 from openami.mdm.vee.outcome import Outcome, Statement
 from openami.mdm.vee.rules.catalog import RULES
-from openami.mdm.vee.rules.rule import ChannelGroup, Rule, Spot, Thresholds, group_of
+from openami.mdm.vee.rules.rule import ChannelGroup, Evidence, Rule, Spot, Thresholds, group_of
 from openami.mdm.vee.rules.screen import INVALID, OVERFLOW, TEST_MODE, Strictness
 from openami.mdm.vee.rules.seen import Seen
 from openami.mdm.vee.ruleset import RuleBook, RuleSet, RuleSeverity
@@ -60,7 +60,12 @@ def _asked(rule: Rule, rules: RuleSet, seen: Seen, days: BOOLS) -> Iterator[Stat
         if rule.is_about_cells:
             _mark(seen.outcome, spot, state.severity)
         if state.severity is not RuleSeverity.ACCEPT:
-            yield Statement(spot.row, spot.lo, spot.hi, rule.id, is_failure=is_failure, evidence=dict(spot.evidence))
+            yield Statement(spot.row, spot.lo, spot.hi, rule.id, is_failure=is_failure, evidence=_plain(spot.evidence))
+
+
+def _plain(evidence: Mapping[str, int | float | str]) -> Evidence:
+    """Return evidence whose numbers are Python's own: findings are written down as JSON."""
+    return {name: value.item() if isinstance(value, np.generic) else value for name, value in evidence.items()}
 
 
 def _in_counts(thresholds: Thresholds, counts: int) -> Thresholds:
