@@ -113,6 +113,12 @@ class Places:
     async def kinds(self) -> frozenset[FactKind]:
         return frozenset({FactKind.INTERCONNECTION})
 
+    async def holidays(self, *_asked: Any) -> dict[str, frozenset[date]]:
+        return {}
+
+    async def members_of_cells(self, _cells: Collection[str]) -> dict[str, list[UUID]]:
+        return {}
+
     async def service_points(self, ids: Collection[UUID]) -> list[ServicePoint]:
         return [ServicePoint(i, str(ZONE), datetime(2020, 1, 1, tzinfo=UTC)) for i in sorted(ids)]
 

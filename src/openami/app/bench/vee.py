@@ -228,6 +228,10 @@ class _Places:
         """See ``FactBook``."""
         return {}
 
+    async def members_of_cells(self, _cells: Collection[str]) -> dict[str, list[UUID]]:
+        """See ``Registry``."""
+        return {}
+
     async def installed(self, service_points: Collection[UUID], _period: Period) -> list[InstalledMeter]:
         """See ``Registry``."""
         since = instant_from_epoch_s(int(self.fleet.grid.edge_s[0])) - timedelta(days=400)
