@@ -76,6 +76,11 @@ async def _chunk(rooms: Rooms, rows: Sequence[Wanted], span: BillSpan) -> list[B
 
 
 def _read(wanted: Wanted, figures: Figures, pieces: Sequence[ReadPiece]) -> BillingRead:
+    """Return one bill; registers of received energy that nobody reads are left out where nothing was received."""
+    received = sum(q.quantity for q in figures.quantities if q.name == "received" and not q.period)
+    if not received:
+        unread = [p for p in pieces if p.channel is Channel.RECEIVED and p.is_unread]
+        pieces = [p for p in pieces if p not in unread]
     determinants = tuple(Determinant(q.name, q.period, q.quantity, q.unit, q.at) for q in figures.quantities)
     return BillingRead(
         wanted.service_point_id, wanted.name, wanted.first, wanted.end, figures.rate_code, figures.reason,

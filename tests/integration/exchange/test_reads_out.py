@@ -151,6 +151,16 @@ async def test_a_read_near_the_boundary_keeps_its_own_instant(world: World) -> N
     assert read.pieces[0].begin.at == BEGIN + timedelta(hours=1)
 
 
+async def test_a_received_register_that_nobody_reads_makes_no_estimated_bill_where_nothing_was_received(
+    world: World,
+) -> None:
+    await world.build()
+    world.store.reads = {k: r for k, r in world.store.reads.items() if r.channel == Channel.DELIVERED}
+    (read,) = await billing_reads(world.rooms, [Wanted(world.point, "SP-1", FIRST, END)])
+    assert {p.channel for p in read.pieces} == {Channel.DELIVERED}
+    assert read.state is ReadState.ACTUAL
+
+
 async def test_a_span_with_a_day_that_was_not_validated_is_held_with_the_reason(world: World) -> None:
     await world.build(days=29)
     (read,) = await billing_reads(world.rooms, [Wanted(world.point, "SP-1", FIRST, END)])

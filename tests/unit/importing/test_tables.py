@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import itertools
 from datetime import UTC, datetime
+from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 import pyarrow as pa
@@ -12,6 +14,7 @@ import pytest
 
 from openami.contracts.channel import Channel
 from openami.mdm.importing import FileRefusedError, parse_file
+from openami.mdm.importing.file import whole_wh
 
 CHICAGO = ZoneInfo("America/Chicago")
 
@@ -114,3 +117,14 @@ def test_energy_in_the_skipped_hour_refuses_the_file() -> None:
 
 def test_nothing_of_the_person_in_the_preamble_is_kept() -> None:
     assert "SOMEBODY" not in str(parse_file(UTILITY, zone=CHICAGO))
+
+
+@pytest.mark.parametrize("places", [0, 3, 12, 30])
+def test_the_remainder_is_carried_alike_in_small_columns_and_in_those_that_overflow_an_integer(places: int) -> None:
+    values = [Decimal(f"{n * 7919 % 1000}").scaleb(-places) * 1000 for n in range(1, 400)]
+    exact = [0]
+    total = Decimal(0)
+    for value in values:
+        total += value
+        exact.append(int((total * 2 + 1) // 2))
+    assert whole_wh(values).tolist() == [b - a for a, b in itertools.pairwise(exact)]

@@ -69,6 +69,11 @@ class ReadPiece:
     capacity: int | None
 
     @property
+    def is_unread(self) -> bool:
+        """Whether neither end has a read."""
+        return self.begin.value is None and self.end.value is None
+
+    @property
     def usage_wh(self) -> int | None:
         """Difference times multiplier; None where a read is missing, or the register went back and cannot roll over.
 

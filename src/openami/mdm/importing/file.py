@@ -18,6 +18,8 @@ MAX_OCTETS = 64 * 1024 * 1024
 MAX_ROWS = 2_000_000
 """As many rows as one reading batch may hold."""
 MAX_ABS_VALUE = 2**52
+_EXACT = 2**62
+"""Below it sums of a column fit its integers."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -129,10 +131,16 @@ def whole_wh(values: Sequence[Decimal | int], *, numerator: int = 1, denominator
     places = max((-int(d.as_tuple().exponent) for d in decimals), default=0)
     scale = 10 ** max(places, 0)
     whole = scale * denominator
+    scaled = [int(d.scaleb(max(places, 0))) * numerator for d in decimals]
+    if 2 * sum(map(abs, scaled)) + whole < _EXACT:
+        total_at = np.cumsum(np.array(scaled, np.int64))
+        after_at = (2 * total_at + whole) // (2 * whole)
+        carried: npt.NDArray[np.int64] = np.diff(after_at, prepend=np.int64(0))
+        return carried
     total = before = 0
     found = np.zeros(len(values), np.int64)
-    for index, value in enumerate(decimals):
-        total += int(value.scaleb(max(places, 0))) * numerator
+    for index, value in enumerate(scaled):
+        total += value
         after = (2 * total + whole) // (2 * whole)
         found[index] = after - before
         before = after

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from decimal import Decimal
@@ -122,6 +123,7 @@ def moment(start: object, line: int) -> datetime:
 
 
 MAX_DIGITS = 40
+_PLAIN = re.compile(r"-?[0-9]{1,9}(?:\.[0-9]{1,9})?")
 
 
 def energy(text: str, line: int, factor: int) -> Decimal:
@@ -130,6 +132,9 @@ def energy(text: str, line: int, factor: int) -> Decimal:
     Raises:
         FileRefusedError: it is not a number that energy can be.
     """
+    if _PLAIN.fullmatch(text):
+        # Nearly every cell: its digits alone say that it is a number, finite and within what energy can be.
+        return Decimal(text) * factor
     try:
         value = Decimal(text[: MAX_DIGITS + 1]) * factor
     except (ArithmeticError, ValueError) as error:
