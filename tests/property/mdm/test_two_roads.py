@@ -120,7 +120,8 @@ class Places:
         return {}
 
     async def service_points(self, ids: Collection[UUID]) -> list[ServicePoint]:
-        return [ServicePoint(i, str(ZONE), datetime(2020, 1, 1, tzinfo=UTC)) for i in sorted(ids)]
+        made = datetime(2020, 1, 1, tzinfo=UTC)
+        return [ServicePoint(i, str(ZONE), made, transformer="T", feeder="F") for i in sorted(ids)]
 
 
 class Fleet:
@@ -312,8 +313,8 @@ def test_the_road_of_the_fleet_is_the_one_that_is_taken(monkeypatch: pytest.Monk
     fleet = Fleet(grid_of(ZONE, date(2026, 6, 1), date(2026, 6, 5), 900), ["none", "none", "sun", "gap"], 3)
     taken = []
 
-    def counted(*args: Any) -> Settled:
-        found = settled(*args)
+    def counted(*args: Any, **more: Any) -> Settled:
+        found = settled(*args, **more)
         taken.append(len(found.days))
         return found
 

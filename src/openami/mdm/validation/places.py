@@ -5,6 +5,7 @@ A kind of fact of which the registry keeps none at all says nothing: no rule spe
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Sequence
 from uuid import UUID
 
@@ -14,8 +15,12 @@ from openami.kernel.time import Period, instant_from_epoch_s
 from openami.mdm.registry.arrays import place_days
 from openami.mdm.registry.facts import FactKind, ServiceState
 from openami.mdm.registry.ports import Registry
-from openami.mdm.vee.grid import Grid
+from openami.mdm.registry.records import ServicePoint
+from openami.mdm.vee.grid import I64, Grid
 from openami.mdm.vee.rules.seen import Places
+
+LEAST_MATES = 3
+"""Meters of one transformer in one call that can judge each other's clocks."""
 
 
 class PlaceSource:
@@ -34,17 +39,16 @@ class PlaceSource:
         facts = await self._registry.facts.of(points, _period(grid), kinds=_JUDGED & kept) if _JUDGED & kept else []
         days = place_days(grid, points, facts, {})
         is_said = FactKind.SERVICE in kept
-        transformer = {p.id: p.transformer for p in await self._registry.service_points(set(points))}
-        number: dict[str, int] = {}
-        neighborhood = [
-            number.setdefault(name, len(number)) if (name := transformer.get(p, "")) else -1 for p in points
-        ]
         return Places(
             is_inactive=days.state == ServiceState.INACTIVE if is_said else None,
             is_disconnected=days.state == ServiceState.DISCONNECTED if is_said else None,
             may_feed_in=days.may_feed_in if FactKind.INTERCONNECTION in kept else None,
-            neighborhood=np.array(neighborhood, dtype=np.int64),
+            neighborhood=await self.neighborhoods(points),
         )
+
+    async def neighborhoods(self, points: Sequence[UUID], *, are_together: bool = True) -> I64:
+        """Return a number for each place's neighborhood, -1 where it is not known; see :func:`neighborhoods`."""
+        return neighborhoods(points, await self._registry.service_points(set(points)), are_together=are_together)
 
     async def out_of_service(self, grid: Grid) -> set[UUID]:
         """Return the places of the fleet whose service is not active on all days of the grid."""
@@ -57,6 +61,30 @@ class PlaceSource:
             return None
         facts = await self._registry.facts.of(None, _period(grid), kinds=[FactKind.INTERCONNECTION])
         return {f.service_point_id for f in facts}
+
+
+def neighborhoods(points: Sequence[UUID], records: Sequence[ServicePoint], *, are_together: bool) -> I64:
+    """Return the transformer of each place, as a number, or its feeder where too few mates are judged with it.
+
+    Args:
+        points: S service points, in the order of rows.
+        records: theirs, in any order.
+        are_together: whether all mates are judged in one call. Shards of a fleet part them: there it is the feeder.
+    """
+    record_of = {r.id: r for r in records}
+    mine = [record_of.get(p) for p in points]
+    crowd = Counter(r.transformer for r in mine if r is not None and r.transformer)
+    names: dict[tuple[str, str], int] = {}
+    found = np.full(len(points), -1, np.int64)
+    for row, record in enumerate(mine):
+        if record is None:
+            continue
+        is_crowd = are_together and crowd[record.transformer] >= LEAST_MATES
+        if record.transformer and (is_crowd or not record.feeder):
+            found[row] = names.setdefault(("transformer", record.transformer), len(names))
+        elif record.feeder:
+            found[row] = names.setdefault(("feeder", record.feeder), len(names))
+    return found
 
 
 _JUDGED = frozenset({FactKind.SERVICE, FactKind.INTERCONNECTION})

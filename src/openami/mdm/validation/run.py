@@ -13,6 +13,7 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
+from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -35,7 +36,7 @@ from openami.mdm.registry.segments import by_network
 from openami.mdm.validation.decisions import force_of, unanswered, with_decisions
 from openami.mdm.validation.fleet.ports import FleetStore
 from openami.mdm.validation.fleet.roster import roster_of
-from openami.mdm.validation.fleet.run import FleetDay
+from openami.mdm.validation.fleet.run import METERS_PER_SHARD, FleetDay
 from openami.mdm.validation.load import NO_PLACES, Inputs, inputs_of, standing_still, with_versions
 from openami.mdm.validation.places import PlaceSource
 from openami.mdm.validation.ports import DayFinding, ValidationBook
@@ -47,12 +48,15 @@ from openami.mdm.vee.estimate import LOOK_BACK_DAYS, NO_REFERENCES, References
 from openami.mdm.vee.grid import BOOLS, I64, Grid, grid_of
 from openami.mdm.vee.history import DIGEST_DAYS, PROFILE_HOURS, History, remembered
 from openami.mdm.vee.kernel import validated
+from openami.mdm.vee.matrix import Matrix
 from openami.mdm.vee.outcome import Coverage, Outcome
 from openami.mdm.vee.profile import DayDigests, digests_at, profiles
 from openami.mdm.vee.rules.seen import Surroundings
 from openami.security.access.scope import Purpose, Scope, system_scope
 
 POINTS_AT_ONCE = 500
+LOADS_KEPT = 3
+"""Of a piece of work the narrow window of each channel is loaded once: it is validated, and looked at by the others."""
 MAX_DAYS_AT_ONCE = 31
 MAX_BRACKET_DAYS = 92
 """How far a run looks for the register read before and after a day; beyond, its estimates stay unscaled."""
@@ -183,6 +187,7 @@ class Validation:
                 left, settled = await self._run_fleet(grid_of(zone, first, first, interval_s), theirs, left, stamp)
                 report += settled
             for span in _pieces(zone, interval_s, left.points, first, ended):
+                loads: dict[Any, Inputs] = {}
                 for channel in channels:
                     measuring = [
                         i for p in span.points if p in left.by_channel[channel] for i in own[p]
@@ -191,7 +196,8 @@ class Validation:
                     if channel is Channel.RECEIVED:
                         measuring = await self._advancing(span, measuring, force.places)
                     if measuring:
-                        report += await self._run_span(span, measuring, replace(stamp, channel=channel))
+                        mine = replace(stamp, channel=channel, loads=loads)
+                        report += await self._run_span(span, measuring, mine)
         return report
 
     async def seen(self, targets: Sequence[Target], *, known_at: datetime) -> list[tuple[int, ...]]:
@@ -253,6 +259,9 @@ class Validation:
         roster = roster_of(grid, installed, careful, feeding_in=await self._places.feeding_in(grid))
         if not len(roster):
             return left, RunReport()
+        are_together = len(roster) <= METERS_PER_SHARD
+        neighborhood = await self._places.neighborhoods(uuids_of(roster.point), are_together=are_together)
+        roster = replace(roster, neighborhood=neighborhood)
         day = FleetDay(self._store, self._fleet, self._book, self._scope)
         done = await day.run(grid, roster, list(left.by_channel), stamp)
         plain = set(uuids_of(roster.point))
@@ -275,6 +284,7 @@ class Validation:
         wanted = _wanted(grid, inputs, span.first, span.last)
         memory = await self._history(points, stamp.channel, span.first)
         around = _around(grid, inputs, stamp.channel, wanted, memory, span.first)
+        around = replace(around, siblings=await self._siblings(grid, points, installed, stamp))
         outcome = _validate(grid, inputs, around, with_like_days=False)
         rows = _worth_writing(inputs, stamp.channel, latest)
         wide = _needs_wide(grid, inputs, outcome, span) & rows if is_energy else np.zeros(len(points), bool)
@@ -361,8 +371,27 @@ class Validation:
         memory = await self._history(points, stamp.channel, first)
         references = await self._references.of(grid, inputs, stamp.channel, known_at=stamp.known_at)
         around = _around(grid, inputs, stamp.channel, wanted, memory, first)
+        around = replace(around, siblings=await self._siblings(grid, points, own, stamp, since=first))
         outcome = _validate(grid, inputs, around, references=references)
         return await self._write(grid, inputs, outcome, wanted, latest, stamp, memory=memory, first=first)
+
+    async def _siblings(
+        self,
+        grid: Grid,
+        points: Sequence[UUID],
+        installed: Sequence[InstalledMeter],
+        stamp: Stamp,
+        *,
+        since: date | None = None,
+    ) -> dict[Channel, Matrix]:
+        """Return what the meters' other channels say: a stopped meter is told from an outage by its voltage."""
+        found = {}
+        for other in CHANNELS_VALIDATED:
+            theirs = [i for i in installed if other in i.meter.channels]
+            if other is not stamp.channel and theirs:
+                asked = replace(stamp, channel=other)
+                found[other] = (await self._load(grid, points, theirs, asked, since=since)).matrix
+        return found
 
     async def _history(self, points: Sequence[UUID], channel: Channel, before: date) -> History | None:
         """Return what is remembered of the weeks before a day; of averages nothing is."""
@@ -399,7 +428,26 @@ class Validation:
         with_readings: bool = True,
         since: date | None = None,
     ) -> Inputs:
-        """Fetch what the store has for the grid, or for its days from one on, and read it as people decided."""
+        """Fetch what the store has for the grid, or for its days from one on, unless it was; read it as decided."""
+        meters = tuple(i.installation.id for i in installed)
+        key = (stamp.channel, grid.first, grid.last, tuple(points), meters, with_readings, since)
+        found = stamp.loads.get(key)
+        if found is None:
+            found = await self._loaded(grid, points, installed, stamp, with_readings=with_readings, since=since)
+            if len(stamp.loads) < LOADS_KEPT:
+                stamp.loads[key] = found
+        return found
+
+    async def _loaded(
+        self,
+        grid: Grid,
+        points: Sequence[UUID],
+        installed: Sequence[InstalledMeter],
+        stamp: Stamp,
+        *,
+        with_readings: bool,
+        since: date | None,
+    ) -> Inputs:
         start = local_midnight(since or grid.first, grid.zone)
         period = Period(start, instant_from_epoch_s(int(grid.edge_s[-1])))
         decisions = await stamp.force.touching(points, period)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 import numpy as np
@@ -31,12 +32,13 @@ _COLUMNS = (
 
 @dataclass(frozen=True, slots=True)
 class Stamp:
-    """What every row of a run carries, and the decisions that it obeys."""
+    """What every row of a run carries, the decisions that it obeys, and what was loaded already."""
 
     channel: Channel
     run_id: UUID
     known_at: datetime
     force: Force = field(default_factory=Force)
+    loads: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)
 
 
 def changed_days(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -68,7 +69,18 @@ class Settled:
     careful: BOOLS
 
 
-def settled(grid: Grid, shard: Shard, channel: Channel, known: FleetHistory, stamp: Stamp) -> Settled:
+Laid = Mapping[Channel, tuple[Matrix, BOOLS]]
+"""The channels of a shard as matrices, each with the rows that are unclear."""
+
+
+def laid(grid: Grid, shard: Shard, channels: Iterable[Channel]) -> Laid:
+    """Lay the channels of a shard out."""
+    return {c: laid_out(grid, shard.block, shard.row, shard.roster, c) for c in channels}
+
+
+def settled(
+    grid: Grid, shard: Shard, channel: Channel, known: FleetHistory, stamp: Stamp, *, channels: Laid
+) -> Settled:
     """Validate one channel of a shard.
 
     A day that has a version already is left as it is where total, maximum, base load and hash of what came are those
@@ -80,12 +92,13 @@ def settled(grid: Grid, shard: Shard, channel: Channel, known: FleetHistory, sta
         channel: which.
         known: what is remembered of the fleet's days, this day last.
         stamp: channel, run and domain time.
+        channels: every channel of the shard.
     """
     count, is_energy = len(shard.roster), CHANNELS[channel].is_energy
     place = np.arange(shard.first, shard.first + count)
     days = days_before(channel)
     is_written = known.has_version(place, days)
-    matrix, unclear = laid_out(grid, shard.block, shard.row, shard.roster, channel)
+    matrix, unclear = channels[channel][0], channels[channel][1].copy()
     brackets, held = no_brackets(), np.ones(count, bool)
     if is_energy:
         brackets, doubted = _brackets(grid, shard, channel)
@@ -101,7 +114,8 @@ def settled(grid: Grid, shard: Shard, channel: Channel, known: FleetHistory, sta
     if is_energy:
         plain &= matrix.present.all(axis=1)
     rows = np.flatnonzero(plain)
-    one = _Rows(grid, shard.roster.at(rows), matrix.at(rows), _of_rows(brackets, plain), stamp)
+    siblings = {c: m.at(rows) for c, (m, _) in channels.items() if c is not channel}
+    one = _Rows(grid, shard.roster.at(rows), matrix.at(rows), _of_rows(brackets, plain), stamp, siblings)
     fresh, same, found = _judged(
         one, known.history(place[rows], 0, days), known.history(place[rows], days), is_written[rows]
     )
@@ -123,6 +137,7 @@ class _Rows:
     matrix: Matrix
     brackets: Brackets
     stamp: Stamp
+    siblings: Mapping[Channel, Matrix]
 
 
 def _judged(
@@ -138,7 +153,8 @@ def _judged(
         with_like_days=False,
         around=Surroundings(
             channel=channel, history=history if is_energy else None,
-            places=Places(may_feed_in=one.roster.may_feed_in[:, None]),
+            places=Places(may_feed_in=one.roster.may_feed_in[:, None], neighborhood=one.roster.neighborhood),
+            siblings=one.siblings,
         ),
     )  # fmt: skip
     settles = _is_read(outcome) if is_energy else np.ones(count, bool)

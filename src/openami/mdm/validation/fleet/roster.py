@@ -29,6 +29,7 @@ class Roster:
         multiplier: (M,) applied to energy.
         limit_w: (M,) the most it can measure [W], before the multiplier.
         may_feed_in: (M,) an interconnection is approved, or the registry keeps no approvals.
+        neighborhood: (M,) number of the transformer or feeder, -1 where it is not known; None where none is.
     """
 
     meter: UUIDS
@@ -39,6 +40,7 @@ class Roster:
     multiplier: I64
     limit_w: I64
     may_feed_in: BOOLS
+    neighborhood: I64 | None = None
 
     def __len__(self) -> int:
         return len(self.meter)
@@ -52,6 +54,7 @@ class Roster:
         return Roster(
             self.meter[rows], self.point[rows], self.channels[rows], self.capacity[rows], self.resolution[rows],
             self.multiplier[rows], self.limit_w[rows], self.may_feed_in[rows],
+            None if self.neighborhood is None else self.neighborhood[rows],
         )  # fmt: skip
 
 

@@ -22,7 +22,7 @@ from openami.kernel.time import Period, instant_from_epoch_s
 from openami.mdm.ports import IntervalStore
 from openami.mdm.store.answers import joined_days
 from openami.mdm.store.ids import IdIndex
-from openami.mdm.validation.fleet.day import Settled, Shard, days_before, settled
+from openami.mdm.validation.fleet.day import Settled, Shard, days_before, laid, settled
 from openami.mdm.validation.fleet.layout import around_of
 from openami.mdm.validation.fleet.ports import FleetHistory, FleetStore, IdRange
 from openami.mdm.validation.fleet.roster import Roster
@@ -161,8 +161,9 @@ def _settle(
 ) -> dict[Channel, tuple[Settled, list[UUID]]]:
     """Validate every channel of a shard: the work of a thread."""
     found: dict[Channel, tuple[Settled, list[UUID]]] = {}
+    channels = laid(grid, shard, memory)
     for channel, known in memory.items():
-        one = settled(grid, shard, channel, known, replace(stamp, channel=channel))
+        one = settled(grid, shard, channel, known, replace(stamp, channel=channel), channels=channels)
         found[channel] = one, uuids_of(shard.roster.point[one.careful])
     return found
 
