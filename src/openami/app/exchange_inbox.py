@@ -20,6 +20,7 @@ from openami.app.exchange_out import acknowledged, by_request
 from openami.app.settings import Settings
 from openami.kernel.errors import OpenAmiError
 from openami.mdm.exchange import acknowledgement, requests, snapshot
+from openami.mdm.exchange.cim.asking import NOUN
 
 _LOG = structlog.get_logger("exchange")
 MAX_FILES = 1000
@@ -88,7 +89,8 @@ def _work_of(octets: bytes) -> tuple[str, Work]:
     ):
         if head.startswith(form.encode()):
             return kind, work
-    return "master data", _take
+    is_asking = head.startswith(b"<") and NOUN.encode() in octets[:65_536]
+    return ("request", _answer) if is_asking else ("master data", _take)
 
 
 async def _take(settings: Settings, octets: bytes, file: Path, outbox: Path) -> Handled:
@@ -101,7 +103,8 @@ async def _take(settings: Settings, octets: bytes, file: Path, outbox: Path) -> 
 
 async def _answer(settings: Settings, octets: bytes, file: Path, outbox: Path) -> Handled:
     found = await by_request(settings, octets)
-    write_whole(outbox / f"{found.message}.csv", found.text)
+    suffix = "xml" if found.text.startswith("<") else "csv"
+    write_whole(outbox / f"{found.message}.{suffix}", found.text)
     rejected = "".join(f"{a.id},{a.code},{a.reason}\n" for a in found.rejected)
     if rejected:
         write_whole(outbox / f"{file.name}.rejected.csv", rejected)

@@ -9,8 +9,10 @@ from uuid import UUID
 from openami.app.exchange_desk import Rooms, rooms_of
 from openami.app.exchange_reads import Wanted, billing_reads, message_number, of_cycle
 from openami.app.settings import Settings
+from openami.kernel.time import zone_named
 from openami.mdm.exchange.acknowledgement import Acknowledgement, Answer, Result
 from openami.mdm.exchange.billing_reads import BillingRead, ReadState, flat_reads
+from openami.mdm.exchange.cim import asked_text, parse_asking
 from openami.mdm.exchange.errors import MessageRefusedError
 from openami.mdm.exchange.ports import IdKind
 from openami.mdm.exchange.record import RejectedRecord
@@ -55,7 +57,8 @@ async def by_request(settings: Settings, octets: bytes, *, form: str = "flat") -
     Raises:
         MessageRefusedError: the request as a whole cannot be taken.
     """
-    request = parse_request(octets)
+    is_cim = octets.lstrip()[:1] == b"<"
+    request = parse_asking(octets, zone=zone_named(settings.zone)) if is_cim else parse_request(octets)
     async with rooms_of(settings) as rooms:
         names = {r.service_point for r in request.records if isinstance(r, ReadRequest)}
         points = await places(rooms, request.sender, names)
@@ -70,7 +73,8 @@ async def by_request(settings: Settings, octets: bytes, *, form: str = "flat") -
                 place = points[record.service_point]
                 wanted.append(Wanted(place, record.service_point, record.first, record.end))
         reads = await billing_reads(rooms, list(dict.fromkeys(wanted)))
-        found = await keep(rooms, request.sender, "answer", reads, form=form)
+        reply = Reply(request.id, tuple(rejected)) if is_cim else None
+        found = await keep(rooms, request.sender, "answer", reads, form="cim" if is_cim else form, reply=reply)
         return OutFile(found.receiver, found.message, found.text, found.states, tuple(rejected))
 
 
@@ -87,11 +91,24 @@ async def places(rooms: Rooms, sender: str, names: set[str]) -> dict[str, UUID]:
     return found | {own[p.id]: p.id for p in there}
 
 
-async def keep(rooms: Rooms, receiver: str, kind: str, reads: list[BillingRead], *, form: str) -> OutFile:
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """To which message of theirs ours is the reply, and what of it could not be answered."""
+
+    message: str
+    rejected: tuple[Answer, ...]
+
+
+async def keep(
+    rooms: Rooms, receiver: str, kind: str, reads: list[BillingRead], *, form: str, reply: Reply | None = None
+) -> OutFile:
     """Write a message and keep it, so that it can be sent again as it is."""
     at = rooms.settings.clock().now()
     message = message_number(kind, at)
-    text = cim_reads(reads) if form == "cim" else flat_reads(reads, message=message, at=at)
+    if reply is not None:
+        text = asked_text(reads, reply.rejected, sender=receiver, message=reply.message, at=at)
+    else:
+        text = cim_reads(reads) if form == "cim" else flat_reads(reads, message=message, at=at)
     await rooms.sent.note(receiver, message, reads, text, form=form, at=at)
     states = {s.value: sum(r.state is s for r in reads) for s in ReadState}
     return OutFile(receiver, message, text, states)

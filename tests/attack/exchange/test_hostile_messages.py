@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.unit.exchange.test_cim import envelope, linkage, thing
+from tests.unit.exchange.test_cim_asking import NOVEMBER, asking
 
 from openami.mdm.exchange import flat
-from openami.mdm.exchange.cim import parse_cim, tree
+from openami.mdm.exchange.cim import parse_asking, parse_cim, tree
 from openami.mdm.exchange.cim.tree import MAX_OCTETS
 from openami.mdm.exchange.errors import MessageRefusedError
 from openami.mdm.exchange.flat import parse_flat
@@ -42,6 +44,10 @@ def test_a_message_with_any_part_of_it_changed_is_read_or_refused(data: st.DataO
         octets[data.draw(st.integers(0, len(octets) - 1))] = data.draw(st.integers(0, 255))
     with contextlib.suppress(MessageRefusedError):
         parse_cim(bytes(octets), zone="UTC")
+    asked = bytearray(asking(NOVEMBER))
+    asked[data.draw(st.integers(0, len(asked) - 1))] = data.draw(st.integers(0, 255))
+    with contextlib.suppress(MessageRefusedError):
+        parse_asking(bytes(asked), zone=ZoneInfo("UTC"))
 
 
 BOMB = b'<!DOCTYPE a [<!ENTITY a "aaaaaaaaaa">' + b"".join(

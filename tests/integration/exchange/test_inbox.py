@@ -8,6 +8,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from tests.unit.exchange.test_cim_asking import NOVEMBER, asking
 
 from openami.app.engines.postgres import SUPERUSER, PostgresEngine
 from openami.app.exchange_inbox import work_off
@@ -111,3 +112,12 @@ async def test_our_own_snapshot_agrees_with_us(site: Site) -> None:
     (ours,) = site.outbox.glob("snapshot-CIS-*.csv")
     site.drop("2.csv", ours.read_text().replace("1,openami,", "1,CIS,", 1))
     assert (await site.work())["2.csv"] == ("snapshot", True, "1 equal")
+
+
+async def test_a_cim_request_for_a_place_that_is_not_known_is_answered_in_its_own_form(site: Site) -> None:
+    site.drop("q.xml", asking(NOVEMBER, points=("SP-404",)).decode())
+    assert (await site.work())["q.xml"][:2] == ("request", False)
+    (answer,) = site.outbox.glob("answer-*.xml")
+    text = answer.read_text()
+    assert "<Result>FAILED</Result>" in text
+    assert "service point SP-404 is not known" in text

@@ -30,6 +30,11 @@ def cim_reads(reads: Sequence[BillingRead]) -> str:
     Quantities of price periods have no number of their own in the standard's list without an agreed TOU number; they
     are in the flat file.
     """
+    return document(reads_element(reads))
+
+
+def reads_element(reads: Sequence[BillingRead]) -> etree._Element:
+    """Return billing reads as a MeterReadings element."""
     root = root_in(READINGS, "MeterReadings")
     for read in reads:
         meters: dict[str, etree._Element] = {}
@@ -41,7 +46,7 @@ def cim_reads(reads: Sequence[BillingRead]) -> str:
             child(child(element, "Meter"), "mRID", serial)
             child(child(element, "UsagePoint"), "mRID", read.name)
         _totals(child(root, "MeterReading"), read)
-    return document(root)
+    return root
 
 
 def _registers(element: etree._Element, piece: ReadPiece) -> None:

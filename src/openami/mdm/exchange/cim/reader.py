@@ -46,11 +46,10 @@ def parse_cim(octets: bytes, *, zone: str) -> Message:
         MessageRefusedError: no envelope, no payload, a verb or noun that is not taken, or hostile XML.
     """
     root = parse_tree(octets)
-    header = next((e for e in root.iter() if name_of(e) == "Header" and first(e, "Verb") is not None), None)
-    parent = header.getparent() if header is not None else None
-    payload = first(parent, "Payload")
-    if header is None or payload is None:
-        raise MessageRefusedError(0, "no Header with a Verb and no Payload: this is no message of IEC 61968-100")
+    header = _header(root)
+    payload = first(header.getparent(), "Payload")
+    if payload is None:
+        raise MessageRefusedError(line_of(header), "no Payload beside the Header")
     sender, number, made_at = _head(header)
     steps = list(_steps(payload, text(header, "Verb").lower()))
     reads = reads_of(payload)
@@ -61,6 +60,22 @@ def parse_cim(octets: bytes, *, zone: str) -> Message:
         raise MessageRefusedError(0, f"the payload holds none of {', '.join(sorted(_NOUNS))}")
     extra = {"noun": text(header, "Noun"), "correlation": text(header, "CorrelationID") or number}
     return Message(sender, number, made_at, "cim", tuple(records.rows), digest_of(octets), extra)
+
+
+def head_of_message(root: etree._Element) -> tuple[str, str, datetime]:
+    """Return sender, number and time of a message.
+
+    Raises:
+        MessageRefusedError: it has no header, or one of them cannot be read.
+    """
+    return _head(_header(root))
+
+
+def _header(root: etree._Element) -> etree._Element:
+    header = next((e for e in root.iter() if name_of(e) == "Header" and first(e, "Verb") is not None), None)
+    if header is None:
+        raise MessageRefusedError(0, "no Header with a Verb: this is no message of IEC 61968-100")
+    return header
 
 
 def _head(header: etree._Element) -> tuple[str, str, datetime]:

@@ -26,6 +26,19 @@ def reply_text(found: Acknowledgement, *, noun: str, correlation: str) -> str:
         noun: the request's.
         correlation: the request's correlation id, or its message id.
     """
+    root, payload = reply_root(found, noun=noun, correlation=correlation)
+    root.remove(payload)
+    return document(root)
+
+
+def reply_root(found: Acknowledgement, *, noun: str, correlation: str) -> tuple[etree._Element, etree._Element]:
+    """Return an acknowledgement as a ResponseMessage that still grows, and its empty Payload.
+
+    Args:
+        found: the answers.
+        noun: the request's.
+        correlation: the request's correlation id, or its message id.
+    """
     root = root_in(MESSAGE, "ResponseMessage")
     header = _child(root, "Header")
     for name, value in (
@@ -43,7 +56,7 @@ def reply_text(found: Acknowledgement, *, noun: str, correlation: str) -> str:
             identity = _child(reply, "ID", one.id)
             identity.set("kind", one.kind)
             identity.set("objectType", one.result.value)
-    return document(root)
+    return root, _child(root, "Payload")
 
 
 def _result(found: Acknowledgement) -> str:
