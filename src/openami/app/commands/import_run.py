@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 from openami.kernel.errors import MisuseError
 
@@ -85,7 +86,8 @@ async def attach(
     )  # fmt: skip
     billed = await _on_rate(billing, placed, options.rate, point.zone, now) if options.rate else None
     if options.account is not None and settings is not None:
-        await _on_account(settings, options.account, placed)
+        account = await _on_account(settings, options.account, placed)
+        await _in_registry(data, account, placed, now)
     return {
         "service_point": str(point.id),
         "meter": str(placed.meter.id),
@@ -115,8 +117,18 @@ async def _on_rate(billing: Any, placed: PlacedMeter, code: str, zone: str, now:
     return code
 
 
-async def _on_account(settings: Settings, email: str, placed: PlacedMeter) -> None:
-    """Begin an agreement of a known customer at the imported place, as long as the file is."""
+async def _in_registry(data: MeterData, account: UUID, placed: PlacedMeter, now: datetime) -> None:
+    """Name the account for the time of the file, where the registry names none: else its usage would be nobody's."""
+    from openami.mdm.registry.facts import FactEntry, FactKind
+
+    point, hung = placed.service_point.id, placed.installation
+    if not await data.registry.facts.of([point], kinds=[FactKind.ACCOUNT]):
+        entry = FactEntry(point, FactKind.ACCOUNT, str(account), hung.start, hung.end)
+        await data.registry.facts.enter([entry], at=now, by="import")
+
+
+async def _on_account(settings: Settings, email: str, placed: PlacedMeter) -> UUID:
+    """Begin an agreement of a known customer at the imported place, as long as the file is; return the account."""
     from openami.app.engines.address import postgres_url
     from openami.app.process.web import RealClock, accounts_of
     from openami.customer.adapters.customer_postgres import PostgresCustomers
@@ -127,7 +139,8 @@ async def _on_account(settings: Settings, email: str, placed: PlacedMeter) -> No
     identity = row_secured_engine(postgres_url(settings, "openami_customer"))
     try:
         store = PostgresCustomers(identity)
-        if email not in await store.known([email]):
+        known = await store.known([email])
+        if email not in known:
             raise MisuseError("--account: no customer has this e-mail address; the readings are in")
         book = CustomerBook(store, accounts_of(settings, access, RealClock()), settings.clock())
         # The person is known, so name and password stay as they are.
@@ -135,6 +148,7 @@ async def _on_account(settings: Settings, email: str, placed: PlacedMeter) -> No
         there = NewCustomer("", email, placed.service_point.id, "Imported file", since, label="Imported file")
         if not await store.agreements_at(placed.service_point.id):
             await book.create([there])
+        return known[email][1]
     finally:
         await access.dispose()
         await identity.dispose()
