@@ -109,7 +109,7 @@ async def enter_facts(
     """Enter facts in the caller's transaction; see :meth:`~openami.mdm.registry.ports.FactBook.enter`."""
     timelines, row_of = await _timelines(connection, entries)
     closed: list[Fact] = []
-    opened: list[Fact] = []
+    opened: dict[Fact, None] = {}
     told: list[tuple[FactEntry, Cut]] = []
     for entry in entries:
         key = (entry.service_point_id, entry.kind)
@@ -121,9 +121,11 @@ async def enter_facts(
         )
         # What this very call opened and closes again was never believed: it leaves no row.
         closed += [f for f in cut.closed if f in row_of]
-        opened = [f for f in opened if f not in cut.closed] + list(cut.opened)
+        for gone in cut.closed:
+            opened.pop(gone, None)
+        opened |= dict.fromkeys(cut.opened)
         told.append((entry, cut))
-    await _write(connection, [row_of[f] for f in closed], opened, at=at)
+    await _write(connection, [row_of[f] for f in closed], list(opened), at=at)
     await _note(connection, told, at=at, by=by, reason=reason)
     return await _ask_again(connection, [e for e, _ in told if e.kind in REVALIDATING | REBILLING], at=at)
 
