@@ -162,6 +162,17 @@ def test_an_exchange_back_dated_over_a_bill_names_it_before_it_is_accepted(site:
     assert (between["start"], between["end"]) == ("2026-05-10T06:00:00+00:00", "2026-05-10T14:00:00+00:00")
 
 
+def test_an_in_read_that_nobody_took_is_carried_back_from_what_the_meter_sent_since(site: Site) -> None:
+    done = site.change("remove", "S-0", "--at", "2026-05-09", "--out", "delivered=77800")
+    assert done.exit_code == 0, done.output
+    place = str(site.points[0])
+    words = ("hang", "S-0", "--place", place, "--from", "2026-05-09T20:00-05:00", "--unreadable-in", "delivered=dark")
+    told = site.preview(*words)
+    assert any("in-read of delivered is an estimate, 85,800: dark" in n for n in told["notes"])
+    unknown = ("hang", "S-2", "--place", place, "--from", "2026-05-09T20:00-05:00", "--unreadable-in", "delivered=dark")
+    assert "no register read of it is known" in str(site.change(*unknown).exception)
+
+
 def test_a_person_who_does_not_accept_changes_nothing(site: Site) -> None:
     words = ("multiplier", "S-0", "--from", "2026-05-01", "--ct", "40")
     done = site.change(*words, told="n\n")

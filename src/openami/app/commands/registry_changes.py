@@ -39,6 +39,14 @@ UnreadOption = Annotated[
     list[str],
     typer.Option("--unreadable", metavar="CHANNEL=WHY", help="An out-read that could not be taken: it is estimated."),
 ]
+UnreadInOption = Annotated[
+    list[str],
+    typer.Option(
+        "--unreadable-in",
+        metavar="CHANNEL=WHY",
+        help="An in-read that was not taken: it is carried back from later ones.",
+    ),
+]
 SerialArgument = Annotated[str, typer.Argument(metavar="SERIAL", help="The meter's serial.")]
 PlaceArgument = Annotated[str, typer.Argument(metavar="PLACE", help="Id of the service point, or a meter's serial.")]
 Making: TypeAlias = "Callable[[RegistryRoom], Awaitable[Change]]"
@@ -73,6 +81,7 @@ def hang(
     login: LoginOption,
     reason: ReasonOption,
     reads: InOption = [],  # noqa: B006 - Typer reads the default, nobody writes it
+    unread_in: UnreadInOption = [],  # noqa: B006
     ct: Annotated[int, typer.Option(help="Current transformers' ratio.", min=1)] = 1,
     pt: Annotated[int, typer.Option(help="Voltage transformers' ratio.", min=1)] = 1,
     constant: Annotated[int, typer.Option(help="The meter's own factor.", min=1)] = 1,
@@ -84,13 +93,13 @@ def hang(
     """Hang a meter at a place, back-dated or not."""
 
     async def make(room: RegistryRoom) -> Change:
-        from openami.mdm.registry.change import Hang
         from openami.mdm.registry.multiplier import Multiplier
 
         point = await point_of(room, place)
-        meter = await _meter_id(room, serial)
         start = await instant_at(room, point, since)
-        return Hang(uuid4(), point, meter, start, end_reads(reads), Multiplier(ct, pt, constant))
+        return await room.desk.hang(
+            uuid4(), point, serial, at=start, reads=taken_reads(reads, unread_in), factors=Multiplier(ct, pt, constant)
+        )
 
     _carry(make, Asked(home, login, reason, preview, accept, json_output), "registry.hang", installs=True)
 
@@ -128,6 +137,7 @@ def exchange(
     out: OutOption = [],  # noqa: B006
     unreadable: UnreadOption = [],  # noqa: B006
     reads: InOption = [],  # noqa: B006
+    unread_in: UnreadInOption = [],  # noqa: B006
     between: Annotated[
         list[str],
         typer.Option("--between", metavar="CHANNEL=WH", help="What passed while none hung; without it: estimated."),
@@ -143,14 +153,14 @@ def exchange(
     """Exchange a meter: out-reads and in-reads, and what passed in between apart from both."""
 
     async def make(room: RegistryRoom) -> Change:
-        from openami.mdm.registry.change import Hang
         from openami.mdm.registry.multiplier import Multiplier
 
         point = await point_of(room, old)
         gone = await instant_at(room, point, removed)
         start = await instant_at(room, point, hung) if hung else gone
-        meter = await _meter_id(room, new)
-        come = Hang(uuid4(), point, meter, start, end_reads(reads), Multiplier(ct, pt, constant))
+        come = await room.desk.hang(
+            uuid4(), point, new, at=start, reads=taken_reads(reads, unread_in), factors=Multiplier(ct, pt, constant)
+        )
         return await room.desk.exchange(
             old, come, removed_at=gone, out=taken_reads(out, unreadable), between_wh=_counts(between)
         )

@@ -30,8 +30,9 @@ from openami.mdm.registry.change import (
 from openami.mdm.registry.crossing import cuts
 from openami.mdm.registry.errors import RegistryError, UnknownRecordError
 from openami.mdm.registry.facts import FactEntry, FactError, FactKind
+from openami.mdm.registry.multiplier import Multiplier
 from openami.mdm.registry.ports import Registry
-from openami.mdm.registry.records import InstalledMeter
+from openami.mdm.registry.records import Installation, InstalledMeter
 from openami.mdm.registry.timeline import value_at
 from openami.mdm.vee.grid import I64
 from openami.security.access.scope import Scope
@@ -87,6 +88,29 @@ class RegistryDesk:
         """
         one = await self._hanging(serial, at)
         return TakeDown(one.meter.id, at, await self._settled(one, at, out))
+
+    async def hang(
+        self,
+        installation_id: UUID,
+        point: UUID,
+        serial: str,
+        *,
+        at: datetime,
+        reads: TakenReads,
+        factors: Multiplier | None = None,
+    ) -> Hang:
+        """Return the hanging of a meter at a place; an in-read that was not taken is carried back from later ones.
+
+        Raises:
+            UnknownRecordError: there is no meter of that serial.
+            MissingReadError: a register was not read, and nothing it sent since is known.
+        """
+        meters = await self.registry.meters_of_serials([serial])
+        if not meters:
+            raise UnknownRecordError(f"no meter of serial {serial[:60]!r}: enter it first")
+        hung = InstalledMeter(Installation(installation_id, point, meters[0].id, at), meters[0])
+        found = await self._settled(hung, at, reads)
+        return Hang(installation_id, point, meters[0].id, at, found, factors or Multiplier())
 
     async def exchange(
         self,
