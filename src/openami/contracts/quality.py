@@ -11,7 +11,8 @@ from enum import IntEnum, IntFlag
 class RawQuality(IntFlag):
     """Bits of ``reading_raw.quality``: the meter's profile status octet, then our own bits.
 
-    Source: IDIS load profile status (low octet); bits 8 up are set on arrival.
+    Source: IDIS load profile status (low octet); bits 8 up are set on arrival. CONFLICTING is never stored: the store
+    sets it on the reading it gives where it holds another of the same interval that says otherwise.
     """
 
     GOOD = 0
@@ -23,6 +24,7 @@ class RawQuality(IntFlag):
     POWER_DOWN = 128
     ESTIMATED_AT_SOURCE = 256
     EDITED_AT_SOURCE = 512
+    CONFLICTING = 1024
     OVERFLOW = 1024
     TEST_MODE = 2048
 

@@ -94,13 +94,17 @@ class IntervalStore(Arrived, Protocol):
         """Keep register reads."""
         ...
 
-    async def write_days(self, days: DayTable, *, token: str, digests: DayDigests | None = None) -> None:
+    async def write_days(
+        self, days: DayTable, *, token: str, digests: DayDigests | None = None, stamp: bool = False
+    ) -> None:
         """Keep versions of validated days and their digests.
 
         Args:
             days: n versions.
             token: names the write.
             digests: what rules will want to know of each; None keeps what the store can compute itself.
+            stamp: have the store say since when they are known, so that what was known at any instant stays the same
+                for ever. Without it the rows' own ``known_at`` counts: for history that nobody has asked about yet.
         """
         ...
 
@@ -114,11 +118,18 @@ class IntervalStore(Arrived, Protocol):
         ...
 
     async def readings(
-        self, scope: Scope, spans: Sequence[MeterSpan], channel: Channel, period: Period
+        self,
+        scope: Scope,
+        spans: Sequence[MeterSpan],
+        channel: Channel,
+        period: Period,
+        *,
+        as_known_at: datetime | None = None,
     ) -> ReadingBatch:
         """Return raw readings whose start lies in the span and the period, by (meter, start).
 
-        Of several readings of one interval the latest ingested non-conflicting one is returned once.
+        Of several readings of one interval one is returned, marked CONFLICTING if they differ: of the source of the
+        highest number; of pushes the one that the meter made last, whenever it came; of others the last to come.
         """
         ...
 
@@ -127,7 +138,13 @@ class IntervalStore(Arrived, Protocol):
         ...
 
     async def registers(
-        self, scope: Scope, spans: Sequence[MeterSpan], channel: Channel, period: Period
+        self,
+        scope: Scope,
+        spans: Sequence[MeterSpan],
+        channel: Channel,
+        period: Period,
+        *,
+        as_known_at: datetime | None = None,
     ) -> RegisterBatch:
         """Return register reads at instants in the span and the period (its end included), by (meter, at)."""
         ...

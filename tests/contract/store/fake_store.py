@@ -14,7 +14,7 @@ import numpy as np
 
 from openami.contracts.channel import Channel
 from openami.contracts.day import DayTable, DayVersion, day_number
-from openami.contracts.quality import QualityState
+from openami.contracts.quality import QualityState, RawQuality, Source
 from openami.contracts.reading import I64, UUIDS, ReadingBatch, RegisterBatch, uuid_column, uuids_of
 from openami.kernel.clock import FixedClock
 from openami.kernel.time import EPOCH, Period, epoch_s, instant_from_epoch_s
@@ -94,19 +94,28 @@ class FakeStore:
         rows = [Raw(m, c, at, 0, v, 0, s, i, self.clock.now()) for m, c, at, v, s, i in zip(*columns, strict=True)]
         self._keep(self.reads, rows, "register", token)
 
-    async def write_days(self, days: DayTable, *, token: str, digests: DayDigests | None = None) -> None:
+    async def write_days(
+        self, days: DayTable, *, token: str, digests: DayDigests | None = None, stamp: bool = False
+    ) -> None:
         if self._seen("day", token):
             return
-        for index, row in enumerate(days.rows()):
+        for index, told in enumerate(days.rows()):
+            row = replace(told, known_at=self.clock.now()) if stamp else told
             key = row.service_point_id, row.channel, row.local_day, row.version, row.run_id
             self.versions[key] = row
             if digests is not None:
                 self.digests[key] = digests, index
 
     async def readings(
-        self, scope: Scope, spans: Sequence[MeterSpan], channel: Channel, period: Period
+        self,
+        scope: Scope,
+        spans: Sequence[MeterSpan],
+        channel: Channel,
+        period: Period,
+        *,
+        as_known_at: datetime | None = None,
     ) -> ReadingBatch:
-        rows = _latest(_picked(self.intervals.values(), scope, spans, channel, period))
+        rows = _latest(_picked(_known(self.intervals.values(), as_known_at), scope, spans, channel, period))
         return ReadingBatch(
             meter_id=uuid_column([r.meter_id for r in rows]),
             channel=np.array([r.channel for r in rows], np.uint8),
@@ -122,9 +131,16 @@ class FakeStore:
         return Values.of(await self.readings(scope, spans, channel, period))
 
     async def registers(
-        self, scope: Scope, spans: Sequence[MeterSpan], channel: Channel, period: Period
+        self,
+        scope: Scope,
+        spans: Sequence[MeterSpan],
+        channel: Channel,
+        period: Period,
+        *,
+        as_known_at: datetime | None = None,
     ) -> RegisterBatch:
-        rows = _latest(_picked(self.reads.values(), scope, spans, channel, period, end_included=True))
+        known = _known(self.reads.values(), as_known_at)
+        rows = _latest(_picked(known, scope, spans, channel, period, end_included=True))
         return RegisterBatch(
             meter_id=uuid_column([r.meter_id for r in rows]),
             channel=np.array([r.channel for r in rows], np.uint8),
@@ -364,8 +380,20 @@ def _picked(
     return [r for r in wanted if any(s.meter_id == r.meter_id and holds(s, r.start) for s in spans)]
 
 
+def _known(rows: Iterable[Raw], as_known_at: datetime | None) -> list[Raw]:
+    return [r for r in rows if as_known_at is None or epoch_s(r.ingested_at) <= epoch_s(as_known_at)]
+
+
 def _latest(rows: Sequence[Raw]) -> list[Raw]:
-    best: dict[tuple[bytes, int], Raw] = {}
-    for row in sorted(rows, key=lambda r: (r.ingested_at, r.message_id)):
-        best[row.meter_id.bytes, row.start] = row
-    return [best[key] for key in sorted(best)]
+    def order(r: Raw) -> tuple[int, datetime, int]:
+        return (r.source, EPOCH if r.source == Source.PUSH else r.ingested_at, r.message_id)
+
+    by_interval: dict[tuple[bytes, int], list[Raw]] = {}
+    for row in sorted(rows, key=order):
+        by_interval.setdefault((row.meter_id.bytes, row.start), []).append(row)
+    found = []
+    for _, same in sorted(by_interval.items()):
+        differs = len({r.value for r in same}) > 1
+        mark = RawQuality.CONFLICTING if differs else 0
+        found.append(replace(same[-1], quality=same[-1].quality | mark))
+    return found

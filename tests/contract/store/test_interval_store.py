@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -17,7 +18,7 @@ from tests.contract.store.fake_store import FakeStore
 
 from openami.contracts.channel import Channel
 from openami.contracts.day import DayTable, DayVersion
-from openami.contracts.quality import QualityState
+from openami.contracts.quality import QualityState, RawQuality
 from openami.contracts.reading import ReadingBatch, RegisterBatch, uuid_column, uuids_of
 from openami.kernel.clock import FixedClock
 from openami.kernel.time import Period, epoch_s
@@ -131,6 +132,16 @@ async def read(store: Store, home: Home, period: Period = WHOLE, scope: Scope = 
     return values
 
 
+async def second_later(store: Store) -> datetime:
+    """Return an instant between what was kept and what will be."""
+    if isinstance(store, FakeStore):
+        instant = store.clock.now()
+        store.clock.advance(2)
+        return instant
+    await asyncio.sleep(1.1)
+    return datetime.now(UTC) - timedelta(seconds=1)
+
+
 async def moment_later(store: Store) -> None:
     """Let a little domain time pass."""
     if isinstance(store, FakeStore):
@@ -188,23 +199,106 @@ async def test_the_same_rows_in_batches_of_another_cut_count_once(store: Store, 
     assert await store.conflicts(SYSTEM, [home.span()], Channel.DELIVERED, WHOLE) == []
 
 
-async def test_of_two_readings_of_one_interval_the_highest_message_of_the_last_ingested_is_the_latest(
+async def test_of_two_readings_of_one_interval_the_one_that_the_meter_made_last_counts_and_is_marked(
     store: Store, home: Home
 ) -> None:
     both = [readings(home.meter, DAY, [10, 20], message_id=1), readings(home.meter, DAY, [11], message_id=2)]
     await store.write_readings(ReadingBatch.concatenate(both), token=token())
     assert await read(store, home) == [11, 20]
+    got = await store.readings(SYSTEM, [home.span()], Channel.DELIVERED, WHOLE)
+    assert got.quality.tolist() == [RawQuality.CONFLICTING, 0]
     found = await store.conflicts(SYSTEM, [home.span()], Channel.DELIVERED, WHOLE)
     assert [(c.start, c.value, c.message_id) for c in found] == [(DAY, 10, 1), (DAY, 11, 2)]
 
 
 @pytest.mark.attack("A1", "A2")
 async def test_a_replay_of_an_old_reading_does_not_outrun_its_correction(store: Store, home: Home) -> None:
-    old, correction = (readings(home.meter, DAY, [v], message_id=m) for v, m in ((10, 9), (12, 3)))
+    old, correction = (readings(home.meter, DAY, [v], message_id=m) for v, m in ((10, 3), (12, 9)))
     for batch in (old, correction, old):
         await store.write_readings(batch, token=token())
         await moment_later(store)
     assert await read(store, home) == [12]
+
+
+async def test_of_two_files_the_second_counts_and_the_first_brought_again_does_not_undo_it(
+    store: Store, home: Home
+) -> None:
+    first, second = (readings(home.meter, DAY, [v], message_id=m, source=3) for v, m in ((10, 9), (12, 3)))
+    for batch in (first, second, first):
+        await store.write_readings(batch, token=token())
+        await moment_later(store)
+    assert await read(store, home) == [12]
+
+
+async def test_in_whatever_order_and_however_often_messages_come_the_same_readings_count(store: Store) -> None:
+    """Pushes that overlap and disagree, answers to questions, and replays of each, in five orders."""
+    dice = random.Random(20260308)
+    messages = [(1, m, 900 * dice.randrange(20), dice.randrange(3)) for m in range(1, 9)]
+    messages += [(2, 500 + m, 900 * dice.randrange(20), 7 + m) for m in range(2)]
+
+    def batch(meter: UUID, source: int, message: int, since: int, value: int) -> ReadingBatch:
+        start = DAY + timedelta(seconds=since)
+        return readings(meter, start, [100 * value + n for n in range(6)], message_id=message, source=source)
+
+    async def kept(order: list[tuple[int, int, int, int]]) -> list[tuple[int, int, int]]:
+        home = Home(uuid4(), uuid4())
+        for message in order:
+            await store.write_readings(batch(home.meter, *message), token=token())
+        await read(store, home)
+        got = await store.readings(SYSTEM, [home.span()], Channel.DELIVERED, WHOLE)
+        return list(zip(got.start.tolist(), got.value.tolist(), got.quality.tolist(), strict=True))
+
+    # The two answers do not overlap, so nothing in what follows depends on which came first.
+    messages[-1] = (2, 501, 900 * 30, 8)
+    expected = await kept(messages)
+    assert any(q for _, _, q in expected), "nothing disagrees: the test tests nothing"
+    for _ in range(4):
+        order = messages + dice.sample(messages, 4)
+        dice.shuffle(order)
+        assert await kept(order) == expected
+
+
+async def test_raw_rows_can_be_asked_for_as_they_were_known(store: Store, home: Home) -> None:
+    await store.write_readings(readings(home.meter, DAY, [10, 20], message_id=1), token=token())
+    await store.write_registers(registers(home.meter, [DAY], [100]), token=token())
+    then = await second_later(store)
+    await store.write_readings(readings(home.meter, DAY, [11], message_id=2), token=token())
+    await store.write_readings(readings(home.meter, DAY, [10, 20], message_id=1), token=token())
+    await store.write_registers(registers(home.meter, [DAY], [130], message_id=2), token=token())
+
+    async def known(instant: datetime | None) -> tuple[list[int], list[int]]:
+        raw = await store.readings(SYSTEM, [home.span()], Channel.DELIVERED, WHOLE, as_known_at=instant)
+        reads = await store.registers(SYSTEM, [home.span()], Channel.DELIVERED, WHOLE, as_known_at=instant)
+        return raw.value.tolist(), reads.value.tolist()
+
+    assert await known(then) == ([10, 20], [100])
+    assert await known(None) == ([11, 20], [130])
+    assert await known(datetime(2001, 1, 1, tzinfo=UTC)) == ([], [])
+    assert await known(then) == ([10, 20], [100])
+
+
+async def test_a_stamped_version_is_known_from_its_writing_on_and_what_was_answered_before_stays(
+    store: Store, home: Home
+) -> None:
+    when = date(2026, 3, 8)
+
+    async def versions(instant: datetime | None) -> list[int]:
+        got = await store.days(SYSTEM, [home.point], Channel.DELIVERED, when, when, as_known_at=instant)
+        return [int(v) for v in got.version]
+
+    old = DAY + timedelta(days=1)
+    await store.write_days(DayTable.from_rows([day(home.point, when, known=old)]), token=token(), stamp=True)
+    assert await versions(old) == []
+    answers = []
+    for version in (2, 3):
+        instant = await second_later(store)
+        answers.append((instant, await versions(instant)))
+        row = day(home.point, when, version=version, known=old)
+        await store.write_days(DayTable.from_rows([row]), token=token(), stamp=True)
+        for asked, answer in answers:
+            assert await versions(asked) == answer
+    assert [a for _, a in answers] == [[1], [2]]
+    assert await versions(None) == [3]
 
 
 async def test_only_the_meters_own_spans_are_read(store: Store) -> None:

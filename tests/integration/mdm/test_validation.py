@@ -55,6 +55,7 @@ class Territory:
         return Validation(registry=self.registry, store=self.store, book=self.book)
 
     async def run(self, first: date = FIRST, last: date = LAST, known_at: datetime = NOW) -> Any:
+        self.store.clock.instant = known_at
         return await self.validation().run(None, first, last, run_id=uuid4(), known_at=known_at)
 
     async def place(self, count: int) -> None:

@@ -79,6 +79,7 @@ async def test_a_push_is_seen_and_announced_within_two_seconds(child: StoreChild
     said = json.loads((await changes.next_msg(timeout=2)).data)
     assert said == {
         "kind": "reading", "rows": 4, "many": False, "meters": [meter.hex], "first": START_S, "last": START_S + 2700,
+        "spans": [[[START_S, START_S + 2700]]],
     }  # fmt: skip
     await store.close()
 

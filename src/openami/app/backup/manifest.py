@@ -73,6 +73,7 @@ class Manifest:
         database: the dump.
         tables: rows and checksum of each table of the database.
         parts: of the interval store.
+        made: the statement that makes each table of the interval store that has parts.
     """
 
     point: datetime
@@ -83,6 +84,7 @@ class Manifest:
     database: SealedFile
     tables: dict[str, tuple[int, str]]
     parts: list[PartCopy] = field(default_factory=list)
+    made: dict[str, str] = field(default_factory=dict)
 
     def encode(self) -> bytes:
         """Return the manifest as JSON."""

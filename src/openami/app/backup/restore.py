@@ -19,7 +19,7 @@ from openami.app.backup.manifest import BackupError, Manifest, TableCheck, compa
 from openami.app.engines.postgres import PostgresEngine
 from openami.app.settings import Home
 from openami.mdm.adapters.store_engine import StoreEngine
-from openami.mdm.adapters.store_snapshot import contents, detached_folder, restore_parts
+from openami.mdm.adapters.store_snapshot import contents, detached_folder, require_table, restore_parts
 
 _HOLDS = ("postgres", "store", "settings.json")
 KEPT_APART = ("keys", "pki", "command", "nats", "gateway")
@@ -82,6 +82,8 @@ def _intervals(folder: Path, manifest: Manifest, work: Home, *, key: bytes) -> d
     try:
         # Merged parts would be new ones, with digests of their own.
         engine.execute("SYSTEM STOP MERGES")
+        for table, statement in manifest.made.items():
+            require_table(engine, table, statement)
         places = {table: detached_folder(engine, table) for table in manifest.store_contents()}
         for part in manifest.parts:
             open_from(folder, part.sealed, key=key, stream=part.stream, take=unpacked(places[part.table]))

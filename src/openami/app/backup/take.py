@@ -99,7 +99,7 @@ def _copied(
     tell(f"database copied: {sum(count for count, _ in tables.values())} rows in {len(tables)} tables")
     manifest = Manifest(
         settings=_portable(settings), roles=database.roles(), revision=database.revision(), database=dump,
-        tables=tables, parts=parts, **stamps,
+        tables=tables, parts=parts, made={row["table"]: row["create"] for row in linked}, **stamps,
     )  # fmt: skip
     write_manifest(folder, manifest, key=key)
     return manifest

@@ -18,6 +18,7 @@ from __future__ import annotations
 import fcntl
 import os
 import queue
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -34,7 +35,7 @@ import structlog
 from openami.contracts.reading import arrow_column
 from openami.mdm.adapters.store_gate import WriteGate
 from openami.mdm.ports import StoreError, StoreUnavailableError
-from openami.mdm.store.schema import Table, embedded_ddl
+from openami.mdm.store.schema import TABLES, Table, embedded_ddl
 from openami.mdm.store.wire import encode_columns
 
 _LOG = structlog.get_logger()
@@ -44,6 +45,8 @@ INDEX_MARK_CACHE_OCTETS = 8 * 1024 * 1024
 """Our tables have no secondary index; the engine would set gigabytes aside for one."""
 QUERY_MEMORY_OCTETS = 400_000_000
 QUERY_SECONDS = 60
+IDS_PER_FIELD = 2_500
+"""Ids of 32 hexadecimal digits in quotes: 88 kB, of the 128 KiB (``http_max_field_value_size``) that a server takes."""
 READ_HANDLES = 4
 WRITE_HANDLES = 2
 _BLOCK_ROWS = 2_100_000
@@ -65,6 +68,18 @@ WRITE_SETTINGS = {
     "max_partitions_per_insert_block": 0,
     "optimize_on_insert": 0,
 }
+SERVER_SETTINGS = {
+    # Rows of one meter or place are on one shard, so a subquery over the same table means that shard's part of it.
+    "distributed_product_mode": "local",
+    # A read after an acknowledged write goes to the replica that took it, for as long as that one is up.
+    "load_balancing": "in_order",
+}
+"""Settings of reads on a server; they mean nothing where it is alone."""
+SERVER_WRITE_SETTINGS = {
+    # Acknowledged means on the shard's disk, not in the queue of the server that was asked.
+    "distributed_foreground_insert": 1,
+    "load_balancing": "in_order",
+}
 _TRANSIENT = frozenset({"MEMORY_LIMIT_EXCEEDED", "TIMEOUT_EXCEEDED", "TOO_MANY_SIMULTANEOUS_QUERIES", "NETWORK_ERROR"})
 
 
@@ -84,7 +99,8 @@ class _Pool:
 class StoreEngine:
     """An open engine with its handles. Every method may be called from any thread of the opening process.
 
-    ``folder`` is an embedded engine's, None for a server's; ``gate`` holds inserts while a snapshot is made.
+    ``folder`` is an embedded engine's, None for a server's; ``gate`` holds inserts while a snapshot is made;
+    ``cluster`` is the name of the cluster that a server's tables are on, empty for none.
     """
 
     _open_handle: Any
@@ -95,6 +111,7 @@ class StoreEngine:
     _readers: _Pool = field(default_factory=lambda: _Pool(READ_SETTINGS))
     _writers: _Pool = field(default_factory=lambda: _Pool(WRITE_SETTINGS))
     handles_discarded: int = 0
+    cluster: str = ""
     _life: str = field(default_factory=lambda: uuid4().hex)
 
     @classmethod
@@ -136,15 +153,20 @@ class StoreEngine:
         """Connect to a ClickHouse server or cluster whose tables :mod:`openami.mdm.store.schema` describes.
 
         Raises:
-            StoreError: it does not answer.
+            StoreError: it does not answer, or a table is missing or has other columns.
         """
 
         def open_handle() -> Any:
             from clickhouse_connect import get_client
 
-            return get_client(dsn=url, show_clickhouse_errors="scrub", autogenerate_session_id=False)
+            # Thousands of ids do not fit into an address.
+            return get_client(
+                dsn=url, show_clickhouse_errors="scrub", autogenerate_session_id=False, form_encode_query_params=True
+            )
 
         engine = cls(open_handle, None)
+        engine._readers.settings = {**READ_SETTINGS, **SERVER_SETTINGS}
+        engine._writers.settings = {**WRITE_SETTINGS, **SERVER_WRITE_SETTINGS}
         engine.prepare()
         return engine
 
@@ -155,6 +177,8 @@ class StoreEngine:
             StoreUnavailableError: a limit of time or memory was reached: ask for less, or try again.
             StoreError: the engine refused.
         """
+        if self.folder is None:
+            sql, parameters = in_short_fields(sql, parameters)
         with self._handle(self._readers) as handle:
             octets = handle.raw_query(sql, parameters=dict(parameters), fmt="ArrowStream")
             if not octets:
@@ -220,8 +244,28 @@ class StoreEngine:
             self.close()
             raise
 
+    def _require_tables(self) -> None:
+        """Pass if a server has our tables with all that we write and read, and note the cluster that they are on."""
+        sql = (
+            "SELECT t.name AS name, t.engine_full AS made, groupArray(c.name) AS columns FROM system.tables t "
+            "LEFT JOIN system.columns c ON c.database = t.database AND c.table = t.name "
+            "WHERE t.database = currentDatabase() AND t.name IN ({tables:Array(String)}) GROUP BY name, made"
+        )
+        found = {r["name"]: r for r in self.fetch(sql, {"tables": [str(t) for t in Table]}).to_pylist()}
+        for spec in TABLES:
+            have = set(found[spec.name]["columns"]) if spec.name in found else set()
+            missing = [name for name in (c.split(" ", 1)[0] for c in spec.columns) if name not in have]
+            if missing:
+                raise StoreError(
+                    f"the ClickHouse server's table {spec.name} lacks {', '.join(missing)}: run deploy/clickhouse/"
+                    "server.sql there, or cluster.sql on a cluster"
+                )
+            cluster = re.match(r"Distributed\('?([A-Za-z0-9_]+)'?", found[spec.name]["made"])
+            self.cluster = cluster.group(1) if cluster else ""
+
     def _warm_up(self) -> None:
         if self._lock_file is None:
+            self._require_tables()
             return
         one = pa.RecordBatch.from_arrays([arrow_column(np.ones(1, np.int64), pa.int64())], names=["n"])
         self.execute("CREATE TABLE IF NOT EXISTS warm_up (n Int64) ENGINE = MergeTree ORDER BY n")
@@ -294,3 +338,22 @@ def _lock(place: Path) -> IO[str]:
     file.write(str(os.getpid()))
     file.flush()
     return file
+
+
+def in_short_fields(sql: str, parameters: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    """Return a query whose long lists are given in several parameters: a server takes fields of 128 KiB and no more.
+
+    >>> sql, parameters = in_short_fields("SELECT {ids:Array(String)}", {"ids": ["a"] * 2_501, "n": 1})
+    >>> sql, sorted(parameters)
+    ('SELECT arrayConcat({ids_0:Array(String)}, {ids_1:Array(String)})', ['ids_0', 'ids_1', 'n'])
+    """
+    short: dict[str, Any] = {}
+    for name, value in parameters.items():
+        if not isinstance(value, list) or len(value) <= IDS_PER_FIELD:
+            short[name] = value
+            continue
+        pieces = [value[at : at + IDS_PER_FIELD] for at in range(0, len(value), IDS_PER_FIELD)]
+        short |= {f"{name}_{n}": piece for n, piece in enumerate(pieces)}
+        marks = ", ".join(f"{{{name}_{n}:Array(String)}}" for n in range(len(pieces)))
+        sql = sql.replace(f"{{{name}:Array(String)}}", f"arrayConcat({marks})")
+    return sql, short

@@ -7,7 +7,7 @@ answer of any size needs the memory of one part.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -18,12 +18,13 @@ from openami.contracts.reading import ReadingBatch, RegisterBatch
 from openami.kernel.clock import Clock
 from openami.kernel.time import EPOCH
 from openami.mdm.adapters.store_engine import StoreEngine
+from openami.mdm.adapters.store_known import KnownClock
 from openami.mdm.adapters.store_snapshot import StoreSnapshot
 from openami.mdm.ports import StoreError
 from openami.mdm.store import fleet_queries, history_queries, queries
 from openami.mdm.store.day_columns import STORED_DAY_SCHEMA
 from openami.mdm.store.history_queries import Places
-from openami.mdm.store.rows import require_storable_days, stamped, storable
+from openami.mdm.store.rows import known_from, require_storable_days, stamped, storable
 from openami.mdm.store.schema import Table
 from openami.mdm.store.spans import SpanRow, meter_chunks, require_granted, spans_of_columns
 from openami.mdm.store.wire import Request, decode_columns
@@ -42,6 +43,11 @@ class StoreService:
 
     engine: StoreEngine
     clock: Clock
+    known: KnownClock = field(init=False)
+
+    def __post_init__(self) -> None:
+        folder = self.engine.folder
+        object.__setattr__(self, "known", KnownClock(self.clock, None if folder is None else folder / "known-at"))
 
     def answer(self, request: Request, body: bytes | bytearray | memoryview | None) -> _Parts:
         """Yield the parts of the answer to a request; a write has none.
@@ -95,8 +101,9 @@ class StoreService:
         if not storable(batch).all():
             raise ContractError("a reading before 2000 or after 2099: the meter's clock is wrong")
         table = Table.READING_RAW if isinstance(batch, ReadingBatch) else Table.REGISTER_READ
-        ingested_at_ms = int((self.clock.now() - EPOCH).total_seconds() * 1000)
-        self.engine.insert(table, stamped(batch, ingested_at_ms=ingested_at_ms), token=token)
+        with self.known.write() as second:
+            ingested_at_ms = max(int((self.clock.now() - EPOCH).total_seconds() * 1000), second * 1000)
+            self.engine.insert(table, stamped(batch, ingested_at_ms=ingested_at_ms), token=token)
 
     def _write(self, parameters: dict[str, Any], columns: pa.RecordBatch | None) -> None:
         token, table = str(parameters["token"]), Table(parameters["table"])
@@ -104,17 +111,21 @@ class StoreService:
             raise StoreError("a write needs a token and rows")
         if table is Table.READING_DAY:
             require_storable_days(columns)
-            if columns.num_rows:
-                self.engine.insert(table, columns, token=token)
+            if not columns.num_rows:
+                return
+            with self.known.write() as second:
+                rows = known_from(columns, second) if parameters.get("stamp") else columns
+                self.engine.insert(table, rows, token=token)
         elif table is Table.READING_RAW:
             self.keep(ReadingBatch.from_arrow(columns), token=token)
         else:
             self.keep(RegisterBatch.from_arrow(columns), token=token)
 
     def _readings(self, scope: Scope, parameters: dict[str, Any], columns: pa.RecordBatch | None) -> _Parts:
-        channel = _channel(parameters)
+        channel, known_at = _channel(parameters), self._settled(parameters)
         for chunk in meter_chunks(_granted(scope, columns), max_rows=PART_ROWS):
-            yield queries.latest_readings(self._fetch(queries.select_readings(channel, chunk)), chunk)
+            found = self._fetch(queries.select_readings(channel, chunk, known_at))
+            yield queries.latest_readings(found, chunk)
 
     def _values(self, scope: Scope, parameters: dict[str, Any], columns: pa.RecordBatch | None) -> _Parts:
         channel = _channel(parameters)
@@ -127,9 +138,10 @@ class StoreService:
             yield queries.in_spans(found, chunk)
 
     def _registers(self, scope: Scope, parameters: dict[str, Any], columns: pa.RecordBatch | None) -> _Parts:
-        channel = _channel(parameters)
+        channel, known_at = _channel(parameters), self._settled(parameters)
         for chunk in meter_chunks(_granted(scope, columns), max_rows=PART_ROWS):
-            yield queries.latest_registers(self._fetch(queries.select_registers(channel, chunk)), chunk)
+            found = self._fetch(queries.select_registers(channel, chunk, known_at))
+            yield queries.latest_registers(found, chunk)
 
     def _days(self, scope: Scope, parameters: dict[str, Any], columns: pa.RecordBatch | None) -> _Parts:
         return self._versions(scope, parameters, columns, queries.select_days, STORED_DAY_SCHEMA)
@@ -146,7 +158,7 @@ class StoreService:
         schema: pa.Schema,
     ) -> _Parts:
         channel, first, last = _channel(parameters), int(parameters["first"]), int(parameters["last"])
-        known_at = parameters["known_at"]
+        known_at = self._settled(parameters)
         points = queries.granted_points(scope, columns)
         days = max(1, last - first + 1)
         values_per_point = days * (96 if schema is STORED_DAY_SCHEMA else 1)
@@ -224,7 +236,7 @@ class StoreService:
 
     def _sizes(self, scope: Scope, _parameters: dict[str, Any], _columns: pa.RecordBatch | None) -> _Parts:
         _require_fleet(scope)
-        yield queries.one_batch(self._fetch(queries.select_sizes()), queries.SIZE_SCHEMA)
+        yield queries.one_batch(self._fetch(queries.select_sizes(self.engine.cluster)), queries.SIZE_SCHEMA)
 
     def _hold(self, scope: Scope, parameters: dict[str, Any], _columns: pa.RecordBatch | None) -> _Parts:
         _require_fleet(scope)
@@ -239,6 +251,11 @@ class StoreService:
         _require_fleet(scope)
         StoreSnapshot(self.engine).thaw(str(parameters["name"]))
         return iter(())
+
+    def _settled(self, parameters: dict[str, Any]) -> int | None:
+        """Return the second as of which is asked, once what is known of it cannot change; None for now."""
+        known_at = parameters.get("known_at")
+        return None if known_at is None else self.known.settle(int(known_at))
 
     def _fetch(self, statement: queries.Statement) -> pa.Table:
         return self.engine.fetch(statement.sql, statement.parameters)

@@ -26,16 +26,20 @@ SNAPSHOT_SCHEMA = pa.schema(
         ("rows", pa.int64()),
         ("content", pa.string()),
         ("folder", pa.string()),
+        ("create", pa.string()),
     ]
 )
 """``content`` is the engine's digest of what the part holds, the same wherever it lies and however it is compressed;
-``folder`` is relative to the store's folder."""
+``folder`` is relative to the store's folder; ``create`` makes its table, whose
+order an older home may have otherwise."""
 _NAME = re.compile(r"[a-z0-9]{8,64}")
 _OURS = "database = currentDatabase() AND {0} IN ({{tables:Array(String)}})"
 _PARTS = "SELECT table, name, rows, uncompressed_hash_of_compressed_files AS content FROM system.parts WHERE {}".format(
     _OURS.format("table")
 )
-_PLACES = "SELECT name, data_paths[1] AS place FROM system.tables WHERE {}".format(_OURS.format("name"))
+_PLACES = "SELECT name, data_paths[1] AS place, create_table_query AS made FROM system.tables WHERE {}".format(
+    _OURS.format("name")
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +77,11 @@ class StoreSnapshot:
         finally:
             self.engine.gate.release(name)
         root = self.root()
-        rows = []
+        rows, made = [], self.made()
         for table, place in self.places().items():
             for part in sorted((folder / place).glob("*/")):
                 count, content = known[table, part.name]
-                rows.append((table, part.name, count, content, str(part.relative_to(root))))
+                rows.append((table, part.name, count, content, str(part.relative_to(root)), made[table]))
         columns = list(zip(*rows, strict=True)) or [()] * len(SNAPSHOT_SCHEMA)
         arrays = [pa.array(list(c), f.type) for c, f in zip(columns, SNAPSHOT_SCHEMA, strict=True)]
         return pa.RecordBatch.from_arrays(arrays, schema=SNAPSHOT_SCHEMA)
@@ -105,10 +109,33 @@ class StoreSnapshot:
         found = self.engine.fetch(_PLACES, {"tables": [str(t.name) for t in TABLES]}).to_pylist()
         return {r["name"]: Path(r["place"]).relative_to(self.root() / "engine") for r in found}
 
+    def made(self) -> dict[str, str]:
+        """Return the statement that makes each table."""
+        found = self.engine.fetch(_PLACES, {"tables": [str(t.name) for t in TABLES]}).to_pylist()
+        return {r["name"]: r["made"] for r in found}
+
     def _parts(self) -> dict[tuple[str, str], tuple[int, str]]:
         # Inactive ones too: a part may have been merged away since it was linked.
         found = self.engine.fetch(_PARTS, {"tables": [str(t.name) for t in TABLES]}).to_pylist()
         return {(r["table"], r["name"]): (r["rows"], r["content"]) for r in found}
+
+
+def require_table(engine: StoreEngine, table: str, statement: str) -> None:
+    """Have a table as a backup had it: parts of another order cannot be taken in. The table is empty.
+
+    Args:
+        engine: an embedded one.
+        table: one of ours.
+        statement: what made the backup's.
+
+    Raises:
+        StoreError: not a table of ours, or the engine refused.
+    """
+    if table not in {str(t.name) for t in TABLES} or not statement.startswith("CREATE TABLE "):
+        raise StoreError(f"the store has no table {table[:40]!r}")
+    if StoreSnapshot(engine).made()[table] != statement:
+        engine.execute(f"DROP TABLE {table} SYNC")
+        engine.execute(statement)
 
 
 def restore_parts(engine: StoreEngine, table: str, parts: list[str]) -> None:

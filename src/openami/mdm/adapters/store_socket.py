@@ -86,26 +86,42 @@ class SocketStore:
         """See :class:`~openami.mdm.ports.IntervalStore`."""
         await self._write(Table.REGISTER_READ, batch.to_arrow(), token, WRITE_ROWS)
 
-    async def write_days(self, days: DayTable, *, token: str, digests: DayDigests | None = None) -> None:
+    async def write_days(
+        self, days: DayTable, *, token: str, digests: DayDigests | None = None, stamp: bool = False
+    ) -> None:
         """See :class:`~openami.mdm.ports.IntervalStore`."""
         try:
             rows = sparse_days(days, digests)
         except ContractError as error:
             raise StoreError(str(error)) from error
-        await self._write(Table.READING_DAY, rows, token, DAY_ROWS)
+        await self._write(Table.READING_DAY, rows, token, DAY_ROWS, stamp=stamp)
 
     async def readings(
-        self, scope: Scope, spans: Sequence[MeterSpan], channel: Channel, period: Period
+        self,
+        scope: Scope,
+        spans: Sequence[MeterSpan],
+        channel: Channel,
+        period: Period,
+        *,
+        as_known_at: datetime | None = None,
     ) -> ReadingBatch:
         """See :class:`~openami.mdm.ports.IntervalStore`."""
-        return ReadingBatch.concatenate([b async for b in self.stream_readings(scope, spans, channel, period)])
+        parts = self.stream_readings(scope, spans, channel, period, as_known_at=as_known_at)
+        return ReadingBatch.concatenate([b async for b in parts])
 
     async def stream_readings(
-        self, scope: Scope, spans: Sequence[MeterSpan], channel: Channel, period: Period
+        self,
+        scope: Scope,
+        spans: Sequence[MeterSpan],
+        channel: Channel,
+        period: Period,
+        *,
+        as_known_at: datetime | None = None,
     ) -> AsyncIterator[ReadingBatch]:
         """Yield what :meth:`readings` returns in parts of whole meters, about a million rows each."""
         columns = span_columns(granted_spans(scope, spans, period))
-        async for part in self._ask("readings", scope, {"channel": int(channel)}, columns):
+        parameters = {"channel": int(channel), "known_at": queries.known_second(as_known_at)}
+        async for part in self._ask("readings", scope, parameters, columns):
             yield ReadingBatch.from_arrow(part)
 
     async def values(self, scope: Scope, spans: Sequence[MeterSpan], channel: Channel, period: Period) -> Values:
@@ -114,11 +130,18 @@ class SocketStore:
         return answers.values([p async for p in self._ask("values", scope, {"channel": int(channel)}, columns)])
 
     async def registers(
-        self, scope: Scope, spans: Sequence[MeterSpan], channel: Channel, period: Period
+        self,
+        scope: Scope,
+        spans: Sequence[MeterSpan],
+        channel: Channel,
+        period: Period,
+        *,
+        as_known_at: datetime | None = None,
     ) -> RegisterBatch:
         """See :class:`~openami.mdm.ports.IntervalStore`."""
         columns = span_columns(granted_spans(scope, spans, period, end_included=True))
-        parts = self._ask("registers", scope, {"channel": int(channel)}, columns)
+        parameters = {"channel": int(channel), "known_at": queries.known_second(as_known_at)}
+        parts = self._ask("registers", scope, parameters, columns)
         return RegisterBatch.concatenate([RegisterBatch.from_arrow(p) async for p in parts])
 
     async def days(
@@ -234,13 +257,13 @@ class SocketStore:
             raise ScopeError("the whole fleet is for a process's scope alone")
         return self._ask(query, scope, parameters, None)
 
-    async def _write(self, table: Table, rows: pa.RecordBatch, token: str, step: int) -> None:
+    async def _write(self, table: Table, rows: pa.RecordBatch, token: str, step: int, *, stamp: bool = False) -> None:
         if not token:
             raise StoreError("a write needs a token")
         for number, at in enumerate(range(0, rows.num_rows, step)):
             # The cut depends on nothing but the rows, so a repeat makes the same tokens.
             name = token if rows.num_rows <= step else f"{token}/{number}"
-            parameters = {"table": str(table), "token": name}
+            parameters = {"table": str(table), "token": name, "stamp": stamp}
             request = Request("write", parameters, None, has_body=True)
             async for _ in self._exchange(request, rows.slice(at, step), repeat=False):
                 pass

@@ -20,6 +20,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from openami.contracts.errors import ContractError
+from openami.contracts.quality import RawQuality, Source
 from openami.contracts.reading import READING_SCHEMA, REGISTER_SCHEMA, UUIDS, arrow_column
 from openami.kernel.time import Period, epoch_s
 from openami.mdm.store.day_columns import STORED_DAY_SCHEMA
@@ -73,13 +74,13 @@ class Statement:
     parameters: dict[str, Any]
 
 
-def select_readings(channel: int, spans: Sequence[SpanRow]) -> Statement:
-    """Return every raw reading of the spans' meters within the spans' outer times, by (meter, start)."""
+def select_readings(channel: int, spans: Sequence[SpanRow], known_at_s: int | None = None) -> Statement:
+    """Return every raw reading (kept by a second, if one is given) within the spans' outer times, by (meter, start)."""
     return Statement(
         "SELECT meter_id, channel, start, interval_s, value, quality, source, message_id, ingested_at "
         f"FROM {Table.READING_RAW} FINAL WHERE {_METERS} AND channel = {{channel:UInt8}} AND {_START} "
-        f"ORDER BY {_RAW_ORDER}",
-        _span_parameters(channel, spans),
+        f"{_kept_by(known_at_s)}ORDER BY {_RAW_ORDER}",
+        _span_parameters(channel, spans) | _known(known_at_s),
     )
 
 
@@ -92,13 +93,13 @@ def select_values(channel: int, spans: Sequence[SpanRow]) -> Statement:
     )
 
 
-def select_registers(channel: int, spans: Sequence[SpanRow]) -> Statement:
-    """Return every register read of the spans' meters within the spans' outer times, by (meter, at)."""
+def select_registers(channel: int, spans: Sequence[SpanRow], known_at_s: int | None = None) -> Statement:
+    """Return every register read (kept by a second, if one is given) within the spans' outer times, by (meter, at)."""
     return Statement(
         "SELECT meter_id, channel, at, value, source, message_id, ingested_at "
         f"FROM {Table.REGISTER_READ} FINAL WHERE {_METERS} AND channel = {{channel:UInt8}} "
-        f"AND {_TIME.format(column='at')} ORDER BY {REGISTER_READ.order_by}",
-        _span_parameters(channel, spans),
+        f"AND {_TIME.format(column='at')} {_kept_by(known_at_s)}ORDER BY {REGISTER_READ.order_by}",
+        _span_parameters(channel, spans) | _known(known_at_s),
     )
 
 
@@ -162,18 +163,21 @@ def select_conflicts(channel: int, spans: Sequence[SpanRow] | None, from_s: int,
     )
 
 
-def select_sizes() -> Statement:
-    """Return rows, octets on disk and parts of each of our tables."""
-    names = ", ".join(f"'{t.name}'" for t in (READING_RAW, REGISTER_READ, READING_DAY))
+def select_sizes(cluster: str = "") -> Statement:
+    """Return rows, octets on disk and parts of each of our tables; of a cluster, one replica of each shard."""
+    suffix = "_local" if cluster else ""
+    names = ", ".join(f"'{t.name}{suffix}'" for t in (READING_RAW, REGISTER_READ, READING_DAY))
+    parts = f"cluster('{cluster}', system.parts)" if cluster else "system.parts"
     return Statement(
-        "SELECT table, sum(rows) AS all_rows, sum(bytes_on_disk) AS octets, count() AS parts FROM system.parts "
-        f"WHERE active AND database = currentDatabase() AND table IN ({names}) GROUP BY table ORDER BY table",
+        "SELECT replaceRegexpOne(table, '_local$', '') AS name, sum(rows) AS all_rows, sum(bytes_on_disk) AS octets, "
+        f"count() AS parts FROM {parts} WHERE active AND database = currentDatabase() AND table IN ({names}) "
+        "GROUP BY name ORDER BY name",
         {},
     )
 
 
 def latest_readings(table: pa.Table, spans: Sequence[SpanRow]) -> pa.RecordBatch:
-    """Return one row per (meter, start) that lies in a span: the last ingested, then the highest message id."""
+    """Return one row per (meter, start) that lies in a span, marked where another of its interval says otherwise."""
     batch = one_batch(table, CONFLICT_SCHEMA)
     return _latest(batch, spans, "start").cast(READING_SCHEMA)
 
@@ -297,26 +301,47 @@ def _latest(batch: pa.RecordBatch, spans: Sequence[SpanRow], instant: str) -> pa
         return batch.drop_columns(["ingested_at"])
     ids, instants = _ids(batch), batch.column(instant).to_numpy()
     mask = rows_in_spans(spans, ids, instants)
-    last = _last_of_each(batch, ids, instants)
-    if last is not None:
+    group = _groups(ids, instants)
+    if group is not None:
+        last = _last_of_each(batch, group)
         mask = last if mask is None else mask & last
+        if "quality" in batch.schema.names:
+            batch = _with_conflicts(batch, group)
     kept = batch.drop_columns(["ingested_at"])
     return kept if mask is None or mask.all() else picked(kept, mask)
 
 
-def _last_of_each(batch: pa.RecordBatch, ids: UUIDS, instants: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_] | None:
-    """Tell which rows are the latest of their (meter, instant); None where every row is the only one."""
+def _groups(ids: UUIDS, instants: npt.NDArray[np.int64]) -> npt.NDArray[np.int64] | None:
+    """Number the (meter, instant) of each row, rising; None where every row is the only one of its own."""
     begins = np.zeros(len(ids), dtype=bool)
     begins[run_starts(ids)] = True
     same = ~begins[1:] & (instants[1:] == instants[:-1])
-    if not same.any():
-        return None
-    group = np.concatenate([np.zeros(1, np.int64), np.cumsum(~same)])
-    order = np.lexsort((batch.column("message_id").to_numpy(), batch.column("ingested_at").to_numpy(), group))
-    last = np.append(group[order][1:] != group[order][:-1], True)
-    mask = np.zeros(len(ids), dtype=bool)
-    mask[order[last]] = True
+    return np.concatenate([np.zeros(1, np.int64), np.cumsum(~same)]) if same.any() else None
+
+
+def _last_of_each(batch: pa.RecordBatch, group: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+    """Tell which row of each group counts: by source, a meter's pushes by its own count, the rest by their arrival.
+
+    A push says when it was made: no order of arrival, redelivery or replay makes an older one count. Two files or two
+    answers say no such thing, and whoever brought the second meant it.
+    """
+    source, ingested_at = batch.column("source").to_numpy(), batch.column("ingested_at").to_numpy()
+    arrival = np.where(source == Source.PUSH, 0, ingested_at)
+    order = np.lexsort((batch.column("message_id").to_numpy(), arrival, source, group))
+    mask = np.zeros(len(group), dtype=bool)
+    mask[order[np.append(group[order][1:] != group[order][:-1], True)]] = True
     return mask
+
+
+def _with_conflicts(batch: pa.RecordBatch, group: npt.NDArray[np.int64]) -> pa.RecordBatch:
+    """Return the rows with a mark on those of which another of their group says otherwise."""
+    value, heads = batch.column("value").to_numpy(), np.flatnonzero(np.diff(group, prepend=-1))
+    differs = np.maximum.reduceat(value, heads) != np.minimum.reduceat(value, heads)
+    if not differs.any():
+        return batch
+    at = batch.schema.get_field_index("quality")
+    marked = batch.column(at).to_numpy() | np.where(differs[group], RawQuality.CONFLICTING, 0).astype(np.uint16)
+    return batch.set_column(at, batch.schema.field(at), arrow_column(marked, pa.uint16()))
 
 
 def _ids(batch: pa.RecordBatch) -> UUIDS:
@@ -326,6 +351,15 @@ def _ids(batch: pa.RecordBatch) -> UUIDS:
 
 def _meter_ids(spans: Sequence[SpanRow]) -> list[str]:
     return sorted({s.meter_id.hex() for s in spans})
+
+
+def _kept_by(known_at_s: int | None) -> str:
+    # Of equal keys the first kept stays, so what FINAL leaves was there then if any of them was.
+    return "" if known_at_s is None else "AND ingested_at < toDateTime({known_at:UInt32} + 1, 'UTC') "
+
+
+def _known(known_at_s: int | None) -> dict[str, int]:
+    return {} if known_at_s is None else {"known_at": known_at_s}
 
 
 def _span_parameters(channel: int, spans: Sequence[SpanRow]) -> dict[str, Any]:

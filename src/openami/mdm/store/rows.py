@@ -60,3 +60,10 @@ def require_storable_days(batch: pa.RecordBatch) -> None:
         instant = batch.column(name).to_numpy()
         if ((instant < EARLIEST_S) | (instant >= END_S)).any():
             raise ContractError(f"stored days: {name} before 2000 or after 2099")
+
+
+def known_from(batch: pa.RecordBatch, second: int) -> pa.RecordBatch:
+    """Return stored day columns that are all known from a second on, whatever their maker said."""
+    at = batch.schema.get_field_index("known_at")
+    column = arrow_column(np.full(batch.num_rows, second, np.int64), pa.int64())
+    return batch.set_column(at, batch.schema.field(at), column)

@@ -180,3 +180,12 @@ def cluster_file() -> str:
         "-- Each server needs the macros {shard} and {replica}. Then set OPENAMI_CLICKHOUSE_URL.\n"
     )
     return head + "\n" + ";\n\n".join(cluster_ddl("openami")) + ";\n"
+
+
+def server_file() -> str:
+    """Return the text of ``deploy/clickhouse/server.sql``."""
+    head = (
+        "-- Tables of the interval store on one ClickHouse server. Written by openami.mdm.store.schema.\n"
+        "-- Run it in the database that OPENAMI_CLICKHOUSE_URL names; it may be run again after an upgrade.\n"
+    )
+    return head + "\n" + ";\n\n".join(embedded_ddl()) + ";\n"

@@ -527,7 +527,7 @@ class Validation:
             await self._book.keep_findings(keys, fresh, at=stamp.known_at)
             token = f"vee-{stamp.run_id}-{int(stamp.channel)}-{keys[0][0]}-{keys[0][2]}-{len(keys)}"
             digests = _digests(grid, outcome, row, day, history=memory, first=first)
-            await self._store.write_days(days, token=token, digests=digests)
+            await self._store.write_days(days, token=token, digests=digests, stamp=True)
             report += RunReport(len(days), len(fresh), tuple(ChangedDay(*key) for key in keys if key[3] > 1))
         return report
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from openami.contracts.quality import RawQuality
 from openami.mdm.vee.grid import BOOLS, I64, Grid
 
 U16 = npt.NDArray[np.uint16]
@@ -74,4 +75,6 @@ def placed(grid: Grid, series: int, *, row: I64, start_s: I64, value: I64, quali
         differs = values.ravel()[cell] != value
         conflicting.ravel()[cell[differs]] = True
         duplicated = (np.bincount(cell, minlength=values.size).reshape(shape) > 1) & ~conflicting
-    return Matrix(values, present, flags, duplicated, conflicting, off_grid)
+    # The store gives one reading of an interval and says where it has others.
+    conflicting |= (flags & RawQuality.CONFLICTING) != 0
+    return Matrix(values, present, flags, duplicated & ~conflicting, conflicting, off_grid)
