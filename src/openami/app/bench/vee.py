@@ -31,6 +31,7 @@ from openami.contracts.reading import uuids_of
 from openami.kernel.time import Period, instant_from_epoch_s, local_midnight
 from openami.mdm.adapters.store_fleet import SocketFleetStore
 from openami.mdm.adapters.store_socket import SocketStore
+from openami.mdm.registry.facts import FactKind
 from openami.mdm.registry.ports import Registry
 from openami.mdm.registry.records import Installation, InstalledMeter, Meter, ServicePoint
 from openami.mdm.validation.fleet import day as fleet_day
@@ -223,6 +224,10 @@ class _Places:
     async def of(self, *_asked: Any, **_named: Any) -> list[Any]:
         """See ``FactBook``."""
         return []
+
+    async def kinds(self) -> frozenset[FactKind]:
+        """See ``FactBook``."""
+        return frozenset()
 
     async def holidays(self, _first: date, _last: date) -> dict[str, frozenset[date]]:
         """See ``FactBook``."""
