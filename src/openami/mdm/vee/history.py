@@ -136,12 +136,25 @@ def _hours(grid: Grid, values: I64, is_known: BOOLS) -> tuple[I64, I64]:
         lo, hi = int(grid.day_at[day]), int(grid.day_at[day + 1])
         hour = grid.slot[lo:hi] * grid.interval_s // 3600
         begins = np.concatenate([np.zeros(1, np.int64), np.flatnonzero(hour[1:] != hour[:-1]) + 1])
-        by_hour = np.add.reduceat(values[:, lo:hi], begins, axis=1)
+        by_hour = _added(values[:, lo:hi], begins)
         base[:, day] = by_hour.min(axis=1)
         known = is_known[:, day, None]
         total[:, hour[begins]] += by_hour * known
         count[:, hour[begins]] += known
     return base, total // np.maximum(count, 1)
+
+
+def _added(values: I64, begins: I64) -> I64:
+    """Return the sums of the runs of columns that begin at these places."""
+    length = np.diff(begins, append=values.shape[1])
+    step = int(length[0])
+    if (length != step).any():
+        return np.asarray(np.add.reduceat(values, begins, axis=1))
+    # Runs of one length are added column by column, which takes a fifth of the time.
+    total = values[:, ::step].copy()
+    for shift in range(1, step):
+        total += values[:, shift::step]
+    return total
 
 
 def _hashes(grid: Grid, values: I64) -> U64:

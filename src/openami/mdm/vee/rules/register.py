@@ -30,9 +30,20 @@ class _Sums:
     is_off: BOOLS
 
 
+_READ = np.zeros(256, bool)
+_READ[[Method.MEASURED, Method.POWER_FAIL_ZERO, Method.MANUAL]] = True
+
+
 def _sums(seen: Seen) -> _Sums:
+    found: _Sums | None = seen.kept.get("sums")
+    if found is None:
+        found = seen.kept["sums"] = _added_up(seen)
+    return found
+
+
+def _added_up(seen: Seen) -> _Sums:
     b = seen.brackets
-    read = np.isin(seen.outcome.method, (Method.MEASURED, Method.POWER_FAIL_ZERO, Method.MANUAL))
+    read = _READ[seen.outcome.method]
     intervals = span_sums(np.where(read, seen.outcome.values, 0), b)
     holes = span_sums(seen.coverage.touched & ~read, b)
     residual = b.energy - intervals

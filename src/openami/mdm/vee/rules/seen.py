@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -80,6 +81,7 @@ class Seen:
         days: digests: ``before`` days before the first, then those of the grid from ``first`` on.
         profiles: (S, K + 1, 24) mean counts by local hour before each of the K days from ``first`` on, and after them.
         before: how many days of ``days`` lie before the first.
+        kept: what one rule computed and others want too, by name.
     """
 
     grid: Grid
@@ -93,6 +95,7 @@ class Seen:
     days: History
     profiles: I64
     before: int
+    kept: dict[str, Any] = field(default_factory=dict)
 
     def time_at(self, edge: int) -> str:
         """Return the instant of a grid edge as UTC text, for evidence."""
