@@ -56,6 +56,7 @@ _GROUPS = (
     ("quarantine", "app", "quarantine", WORK),
     ("orders", "app", "orders", WORK),
     ("registry_group", "app", "registry", WORK),
+    ("rules", "app", "rules", WORK),
     ("thresholds", "app", "thresholds", WORK),
     ("usage", "app", "usage", WORK),
     ("cases", "app", "cases", WORK),

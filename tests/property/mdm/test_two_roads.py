@@ -29,6 +29,7 @@ from openami.mdm.validation.fleet.day import Settled, settled
 from openami.mdm.validation.ports import DayFinding, ValidationBook
 from openami.mdm.validation.run import CHANNELS_VALIDATED, Validation
 from openami.mdm.vee.grid import Grid, grid_of
+from openami.mdm.vee.ruleset import RuleBook
 
 ZONE = ZoneInfo("America/Chicago")
 CAPACITY = 10_000_000
@@ -47,6 +48,9 @@ class Book:
 
     kept: dict[tuple[UUID, Channel, date, int], list[DayFinding]] = field(default_factory=dict)
     closed: set[tuple[UUID, Channel, date, int]] = field(default_factory=set)
+
+    async def rule_book(self) -> RuleBook:
+        return RuleBook()
 
     async def keep_findings(
         self, keys: Sequence[tuple[UUID, Channel, date, int]], findings: Sequence[DayFinding], *, at: datetime

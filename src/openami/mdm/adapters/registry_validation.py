@@ -18,7 +18,9 @@ from openami.contracts.channel import Channel
 from openami.kernel.finding import Severity
 from openami.kernel.time import Period
 from openami.mdm.adapters.registry_tables import FINDING, VEE_DAY, VEE_NEWS, VEE_REQUEST
+from openami.mdm.adapters.rule_postgres import PostgresRuleSettings
 from openami.mdm.validation.ports import Begun, DayFinding, Request
+from openami.mdm.vee.ruleset import RuleBook
 
 TURN_LOCK = 0x0A41_0002
 _FORGET = (
@@ -81,6 +83,10 @@ class PostgresBook:
                 if is_mine:
                     await connection.execute(text(f"select pg_advisory_unlock({TURN_LOCK})"))
                     await connection.commit()
+
+    async def rule_book(self) -> RuleBook:
+        """See the port."""
+        return RuleBook(tuple(kept.setting for kept in await PostgresRuleSettings(self._engine).kept()))
 
     async def days_done(self, zone: str, first: date, last: date) -> set[date]:
         """See the port."""

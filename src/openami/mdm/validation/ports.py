@@ -12,6 +12,7 @@ from uuid import UUID
 from openami.contracts.channel import Channel
 from openami.kernel.finding import Severity
 from openami.kernel.time import Period
+from openami.mdm.vee.ruleset import RuleBook
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,10 @@ class ValidationBook(Protocol):
 
     def turn(self) -> AbstractAsyncContextManager[bool]:
         """Enter with True if no other worker validates now; the turn ends with the context or the process."""
+        ...
+
+    async def rule_book(self) -> RuleBook:
+        """Return which rules hold when: what is shipped, and over it what operators set."""
         ...
 
     async def days_done(self, zone: str, first: date, last: date) -> set[date]:

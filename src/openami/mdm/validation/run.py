@@ -52,6 +52,7 @@ from openami.mdm.vee.matrix import Matrix
 from openami.mdm.vee.outcome import Coverage, Outcome
 from openami.mdm.vee.profile import DayDigests, digests_at, profiles
 from openami.mdm.vee.rules.seen import Surroundings
+from openami.mdm.vee.ruleset import RuleBook
 from openami.security.access.scope import Purpose, Scope, system_scope
 
 POINTS_AT_ONCE = 500
@@ -169,6 +170,7 @@ class Validation:
         points = await self._registry.service_points({i.installation.service_point_id for i in installed})
         reach = timedelta(days=MAX_BRACKET_DAYS)
         force = await force_of(self._decisions, service_points, Period(around.start - reach, around.end + reach))
+        book = await self._book.rule_book()
         zones = {p.id: zone_named(p.zone) for p in points}
         groups: dict[tuple[ZoneInfo, int], dict[UUID, None]] = defaultdict(dict)
         for one in installed:
@@ -180,7 +182,7 @@ class Validation:
         report = RunReport()
         for (zone, interval_s), members in groups.items():
             ended = min(last, local_date(known_at, zone) - timedelta(days=1))
-            stamp = Stamp(channels[0], run_id, known_at, force)
+            stamp = Stamp(channels[0], run_id, known_at, force, book=book)
             left = _Left(dict.fromkeys(channels, members))
             if service_points is None and first == ended:
                 theirs = [i for point in members for i in own[point] if i.meter.interval_s == interval_s]
@@ -285,7 +287,7 @@ class Validation:
         memory = await self._history(points, stamp.channel, span.first)
         around = _around(grid, inputs, stamp.channel, wanted, memory, span.first)
         around = replace(around, siblings=await self._siblings(grid, points, installed, stamp))
-        outcome = _validate(grid, inputs, around, with_like_days=False)
+        outcome = _validate(grid, inputs, around, stamp.book, with_like_days=False)
         rows = _worth_writing(inputs, stamp.channel, latest)
         wide = _needs_wide(grid, inputs, outcome, span) & rows if is_energy else np.zeros(len(points), bool)
         narrow = wanted & (rows & ~wide)[:, None]
@@ -372,7 +374,7 @@ class Validation:
         references = await self._references.of(grid, inputs, stamp.channel, known_at=stamp.known_at)
         around = _around(grid, inputs, stamp.channel, wanted, memory, first)
         around = replace(around, siblings=await self._siblings(grid, points, own, stamp, since=first))
-        outcome = _validate(grid, inputs, around, references=references)
+        outcome = _validate(grid, inputs, around, stamp.book, references=references)
         return await self._write(grid, inputs, outcome, wanted, latest, stamp, memory=memory, first=first)
 
     async def _siblings(
@@ -568,6 +570,7 @@ def _validate(
     grid: Grid,
     inputs: Inputs,
     around: Surroundings,
+    book: RuleBook,
     *,
     with_like_days: bool = True,
     references: References = NO_REFERENCES,
@@ -583,6 +586,7 @@ def _validate(
         decided=inputs.decided,
         references=references,
         around=around,
+        book=book,
     )
 
 

@@ -20,6 +20,7 @@ from openami.mdm.validation.decisions import Force
 from openami.mdm.validation.ports import DayFinding
 from openami.mdm.vee.grid import BOOLS, I64, Grid
 from openami.mdm.vee.outcome import Outcome, Statement
+from openami.mdm.vee.ruleset import RuleBook
 
 _COLUMNS = (
     ("values", "values"),
@@ -32,13 +33,14 @@ _COLUMNS = (
 
 @dataclass(frozen=True, slots=True)
 class Stamp:
-    """What every row of a run carries, the decisions that it obeys, and what was loaded already."""
+    """What every row of a run carries, the decisions and rules that it obeys, and what was loaded already."""
 
     channel: Channel
     run_id: UUID
     known_at: datetime
     force: Force = field(default_factory=Force)
     loads: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)
+    book: RuleBook = field(default_factory=RuleBook)
 
 
 def changed_days(

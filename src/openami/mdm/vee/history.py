@@ -77,6 +77,13 @@ class History:
             np.zeros((series, PROFILE_HOURS), np.int64),
         )
 
+    def at(self, rows: I64) -> History:
+        """Return the history of some of the series."""
+        return History(
+            self.total[rows], self.maximum[rows], self.base[rows], self.digest[rows], self.state[rows],
+            self.profile[rows],
+        )  # fmt: skip
+
     @property
     def days(self) -> int:
         """Number of days."""

@@ -150,7 +150,7 @@ def _judged(
     limit = limits_of(grid, count, chains_of(grid, one.roster), channel)
     outcome = validated(
         grid, one.matrix, coverage=Coverage(every, every), brackets=one.brackets, limit=limit, is_energy=is_energy,
-        with_like_days=False,
+        with_like_days=False, book=one.stamp.book,
         around=Surroundings(
             channel=channel, history=history if is_energy else None,
             places=Places(may_feed_in=one.roster.may_feed_in[:, None], neighborhood=one.roster.neighborhood),
