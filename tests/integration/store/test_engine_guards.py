@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import subprocess
 import sys
@@ -127,3 +128,18 @@ def test_temporary_files_stay_on_the_data_disk_and_are_gone_after_an_insert(engi
     private = Path(tempfile.gettempdir())
     assert (private.parent / "owner.lock").exists()
     assert list(private.glob("*.raw")) == []
+
+
+def test_an_open_engine_is_warm_it_has_inserted_and_read_every_table_before_anyone_asks(tmp_path: Path) -> None:
+    script = (
+        "import sys; from pathlib import Path; from openami.mdm.adapters.store_engine import StoreEngine;"
+        "e = StoreEngine.embedded(Path(sys.argv[1]));"
+        "print(e.fetch('SELECT event, value FROM system.events', {}).to_pylist());"
+        "print(e.fetch('SELECT count() AS n FROM warm_up', {}).to_pylist()); e.close()"
+    )
+    done = subprocess.run([sys.executable, "-c", script, str(tmp_path)], capture_output=True, text=True, timeout=100)  # noqa: PLW1510
+    events, left = (ast.literal_eval(line) for line in done.stdout.splitlines())
+    counted = {row["event"]: row["value"] for row in events}
+    assert counted["InsertQuery"] >= 1
+    assert counted["SelectQuery"] >= len(TABLES)
+    assert left == [{"n": 0}]

@@ -22,7 +22,7 @@ from openami.contracts.channel import Channel
 from openami.contracts.reading import ReadingBatch, RegisterBatch, uuid_column
 from openami.contracts.stream import CORE_READING, changed_subject, reading_subject
 from openami.kernel.time import Period, instant_from_epoch_s
-from openami.mdm.adapters.store_ingest import DURABLE, KIND_HEADER
+from openami.mdm.adapters.store_ingest import DURABLE, KIND_HEADER, Ingest
 from openami.mdm.adapters.store_socket import SocketStore
 from openami.mdm.ports import MeterSpan, StoreUnavailableError
 from openami.security.access.scope import Purpose, system_scope
@@ -156,3 +156,29 @@ async def test_a_store_killed_at_any_moment_has_every_published_reading_once(chi
         assert await values_of(store, meter) == list(range(40)) * sent
     assert await store.conflicts(SYSTEM, None, Channel.DELIVERED, WHOLE) == []
     await store.close()
+
+
+class Counting:
+    """A service that keeps nothing and notes what it was given at once."""
+
+    def __init__(self) -> None:
+        self.rows: list[int] = []
+
+    def keep(self, batch: ReadingBatch | RegisterBatch, *, token: str) -> None:
+        assert token
+        self.rows.append(len(batch))
+
+
+async def test_messages_that_wait_become_few_inserts(bus: Client) -> None:
+    """The engine makes a part of each insert and merges it: a small insert costs a hundred times its size."""
+    service, stop = Counting(), asyncio.Event()
+    for number in range(120):
+        await publish(bus, "reading", quarter_hours(uuid4(), 4, message=number).encode())
+    running = asyncio.create_task(Ingest(bus, service).run(stop))  # type: ignore[arg-type]
+    async with asyncio.timeout(60):
+        while sum(service.rows) < 480:
+            await asyncio.sleep(0.02)
+    stop.set()
+    await running
+    assert sum(service.rows) == 480
+    assert len(service.rows) <= 6
