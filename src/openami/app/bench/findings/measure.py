@@ -15,6 +15,7 @@ from openami.app.bench.findings.stacking import Stack, stacked
 from openami.app.bench.homes import Half, HomesUnavailableError, load_homes
 from openami.kernel.time import QUARTER_HOUR_S
 from openami.sim.faults.metering import Scene
+from openami.sim.world.feeder import HOMES_PER_TRANSFORMER
 
 STACK_SEED = 7
 MONTH_BILLS = int(os.environ.get("OPENAMI_FINDINGS_BILLS", "10000"))
@@ -80,7 +81,8 @@ def measure(
 
 
 def _thinned(scene: Scene, most: int | None) -> Scene:
-    """Return some of the service points, evenly chosen."""
+    """Return some of the service points, evenly chosen by transformers, so that mates stay together."""
     if most is None or scene.count <= most:
         return scene
-    return scene.rows(np.arange(scene.count) % -(-scene.count // most) == 0)
+    transformer = np.arange(scene.count) // HOMES_PER_TRANSFORMER
+    return scene.rows(transformer % -(-scene.count // most) == 0)
