@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
 import numpy as np
 import pytest
 from tests.integration.mdm.test_decisions import DAY, Desk, desk  # noqa: F401
-from tests.integration.mdm.test_validation import FIRST, LAST, NOW, ZONE, readings, registers
+from tests.integration.mdm.test_validation import FIRST, LAST, NOW, SCOPE, ZONE, readings, registers
 
 from openami.contracts.channel import Channel
 from openami.kernel.time import instant_from_epoch_s
+from openami.mdm.editing.decision import DecisionKind
 from openami.mdm.registry.facts import FactEntry, FactKind
 from openami.mdm.registry.records import Installation, Meter, ServicePoint
 from openami.mdm.validation.places import neighborhoods
@@ -122,6 +124,30 @@ async def test_a_clock_that_is_an_hour_late_is_told_by_the_mates_voltage(street:
     await street.send_all()
     await street.run()
     assert {(row, rule) for row, _, rule in await street.found()} == {(3, "clock_shift")}
+
+
+async def test_a_clock_told_by_voltage_is_put_right_for_every_channel_of_the_meter(street: Street) -> None:
+    await street.build(5)
+    wrong = slice(int(street.grid.day_at[DAY]), int(street.grid.day_at[DAY + 4]))
+    shown = {}
+    for name in ("volts", "used"):
+        shown[name] = getattr(street, name)[3].copy()
+        getattr(street, name)[3][wrong] = np.roll(shown[name][wrong], 4)
+    await street.send_all()
+    await street.run()
+    found = await street.book.findings([street.points[3]], FIRST, LAST, limit=99)
+    assert {f.evidence["shift_s"] for f in found if f.rule == "clock_shift"} == {3_600}
+    # The last hour of the span was read first: it is of the day's end, so the span is moved but for that hour.
+    span = street.span(3, wrong.start + 4, wrong.stop, channel=Channel.VOLTAGE)
+    await street.decide(DecisionKind.SHIFT_CLOCK, span, shift_s=-3_600)
+    await street.run(known_at=NOW + timedelta(hours=1))
+    days = [street.grid.day(d) for d in range(DAY, DAY + 4)]
+    for channel, name in ((Channel.DELIVERED, "used"), (Channel.VOLTAGE, "volts")):
+        table = await street.store.days(SCOPE, [street.points[3]], channel, days[0], days[-1])
+        value = np.concatenate([row.values for row in table.rows()])
+        assert value[4:-4].tolist() == shown[name][wrong][4:-4].tolist(), channel
+    left = await street.book.findings([street.points[3]], FIRST, LAST, limit=99)
+    assert "clock_shift" not in {f.rule for f in left}
 
 
 def test_mates_are_those_of_the_transformer_where_they_are_together_and_of_the_feeder_else() -> None:

@@ -116,11 +116,8 @@ def _hung(decisions: Sequence[Decision], installed: Sequence[InstalledMeter], ch
     """Yield the targets of the channel with the meters that hung there then, oldest decision first."""
     by_point: dict[UUID, list[tuple[Decision, Target]]] = {}
     for decision in sorted(decisions, key=lambda d: (d.at, d.id.bytes)):
-        for target in decision.targets:
-            # Crossed channels concern both, whichever of them the person named.
-            crosses = decision.kind is DecisionKind.SWAP_CHANNELS and SWAPPED[target.channel] is channel
-            if target.channel is channel or crosses:
-                by_point.setdefault(target.service_point_id, []).append((decision, target))
+        for target in _of_channel(decision, channel):
+            by_point.setdefault(target.service_point_id, []).append((decision, target))
     for one in installed:
         i = one.installation
         since, until = epoch_s(i.start), epoch_s(i.end) if i.end is not None else _FAR_S
@@ -128,6 +125,22 @@ def _hung(decisions: Sequence[Decision], installed: Sequence[InstalledMeter], ch
             lo, hi = max(since, target.period.start_s), min(until, target.period.end_s)
             if lo < hi:
                 yield _Hung(decision, i.meter_id, lo, hi)
+
+
+def _of_channel(decision: Decision, channel: Channel) -> list[Target]:
+    """Return the targets that concern a channel.
+
+    Crossed channels concern both, whichever of them the person named. A clock is the meter's: it concerns every
+    channel; where spans of several are named for a place, each obeys its own.
+    """
+    own = [t for t in decision.targets if t.channel is channel]
+    if decision.kind is DecisionKind.SWAP_CHANNELS:
+        return [t for t in decision.targets if channel in {t.channel, SWAPPED[t.channel]}]
+    if decision.kind is not DecisionKind.SHIFT_CLOCK:
+        return own
+    named = {t.service_point_id for t in own}
+    others = {(t.service_point_id, t.period.start_s): t for t in decision.targets if t.service_point_id not in named}
+    return own + list(others.values())
 
 
 def _within(at_s: I64, one: _Hung) -> BOOLS:
