@@ -32,7 +32,9 @@ LENGTHS_S = {
     "24 h": 86_400,
     "72 h": 259_200,
 }
-GAPS_PER_HOME = 25
+GAPS_PER_HOME = {900: 100, 1_800: 100, 3_600: 60, 7_200: 40}
+"""Of a short gap chance decides more, and each costs less: more of them."""
+GAPS_OF_LONG = 25
 SEED = 2026
 LIMIT_W = 48_000
 
@@ -72,7 +74,7 @@ def measured(homes: Sequence[Home], *, length_s: int, is_scaled: bool) -> dict[s
         is_scaled: whether registers around the gap's days are known.
     """
     sums = np.zeros(7)
-    for cut in samples(homes, length_s=length_s, count=GAPS_PER_HOME, seed=SEED):
+    for cut in samples(homes, length_s=length_s, count=GAPS_PER_HOME.get(length_s, GAPS_OF_LONG), seed=SEED):
         ours, shaped = outcome_of(cut, is_scaled=is_scaled), outcome_of(cut, is_scaled=is_scaled, by_shape=True)
         theirs, gap = reference(cut, is_scaled=is_scaled), cut.gap
         truth, mine = cut.truth[gap], ours.values[gap]

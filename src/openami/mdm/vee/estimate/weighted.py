@@ -1,7 +1,7 @@
 """The optimally weighted average: the line near the edges of a gap, the days like it inside.
 
 With the square root of counts throughout, because it tames spikes: x = w line + (1 - w) like days, with
-w = 0.8 exp(-h) at h hours from the nearest good neighbor. Where no register knows the gap's energy, the estimate
+w = 0.9 exp(-1.3 h) at h hours from the nearest good neighbor. Where no register knows the gap's energy, the estimate
 is scaled to the plain weighted mean, so that its energy is not low on average.
 
 Source: Peppanen, Zhang, Grijalva and Reno 2016 for the blend; weights of days in :mod:`openami.mdm.vee.estimate.days`.
@@ -16,8 +16,8 @@ from openami.mdm.vee.estimate.cells import F64, Estimate, Gaps, index_of, starts
 from openami.mdm.vee.estimate.days import AlikeDays
 from openami.mdm.vee.grid import BOOLS, I64, Grid
 
-_EDGE_WEIGHT = 0.8
-_DECAY_PER_H = 1.0
+_EDGE_WEIGHT = 0.9
+_DECAY_PER_H = 1.3
 _LEAST_SPREAD = 0.5
 """Of a root of counts: below one count, integers round."""
 
