@@ -18,6 +18,7 @@ from openami.mdm.vee.fill import fill
 from openami.mdm.vee.grid import I64, Grid
 from openami.mdm.vee.matrix import Matrix
 from openami.mdm.vee.outcome import Coverage, Outcome
+from openami.mdm.vee.rounding import allow_rounding
 from openami.mdm.vee.rules.judge import judge, strictness_of
 from openami.mdm.vee.rules.rule import group_of
 from openami.mdm.vee.rules.screen import believed, measured
@@ -65,7 +66,7 @@ def validated(
         good = decided.apply(matrix, coverage, good, values, quality, method)
     outcome = Outcome(values, quality, method, values.copy(), values.copy(), matrix.present & ~good, [])
     if is_energy:
-        brackets = brackets.at_edges(grid, values, good, limit)
+        brackets = allow_rounding(brackets.at_edges(grid, values, good, limit), values, good)
         check_sums(outcome, good, brackets, coverage)
         missing = coverage.touched & ~good
         if missing.any():

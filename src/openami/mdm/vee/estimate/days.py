@@ -21,7 +21,7 @@ from openami.mdm.vee.grid import BOOLS, I64, Grid
 
 LOOK_BACK_DAYS = 28
 _RECENT_DAYS = 30.0
-_OTHER_KIND = 0.5
+_OTHER_KIND = 0.25
 _CONTEXT_S = 7_200
 _CONTEXT_WIDTH = 0.7
 _ENERGY_WIDTH = 0.25
