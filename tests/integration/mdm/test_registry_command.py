@@ -130,6 +130,11 @@ async def _furnish(site: Site, store: Any) -> None:
     )  # fmt: skip
 
 
+def lines(printed: str) -> list[Any]:
+    """Read JSON lines; the prompt for the password leaves an empty one."""
+    return [json.loads(line) for line in printed.splitlines() if line.strip()]
+
+
 def may_bill(point: UUID) -> Bill:
     return Bill(
         uuid4(), point, BillSpan(date(2026, 5, 1), date(2026, 6, 1)), "America/Chicago", "ameren-mo-anytime", "Anytime",
@@ -329,3 +334,23 @@ def test_usage_without_an_account_is_listed_until_its_account_is_named(site: Sit
     assert (row["first"], row["last"], row["days"]) == ("2026-06-01", "2026-06-04", 4)
     site.change("fact", str(site.points[0]), "account", str(uuid4()), "--from", "2026-05-01", "--until", "2026-06-05")
     assert "No usage without an account" in site.run("unbilled").stdout
+
+
+def test_a_readers_sheet_is_answered_line_by_line_and_counts_once(site: Site, tmp_path: Path) -> None:
+    sheet = tmp_path / "route.csv"
+    sheet.write_text(
+        "meter,at,value,road,mark\nS-1,2026-05-21,601,dials,R-7\nS-1,2026-05-11,301,dials,R-7\n"
+        "S-9,2026-05-11,5,dials,R-7\nS-1,2026-06-11,2110,dials,R-7\nS-1,soon,1,dials,R-7\n"
+    )
+    words = ("read-sheet", str(sheet), "--unit", "kWh", "--as", "desk@utility.example", "--json")
+    first = site.run(*words, told=f"{PASSWORD}\n")
+    assert first.exit_code == 1
+    rows = lines(first.stdout)
+    assert [(r["line"], r["state"]) for r in rows] == [
+        (2, "accepted"), (3, "accepted"), (4, "refused"), (5, "held"), (6, "refused"),
+    ]  # fmt: skip
+    again = lines(site.run(*words, told=f"{PASSWORD}\n").stdout)
+    assert [r["read"] for r in again] == [r["read"] for r in rows]
+    told = json.loads(site.run("reads", "S-1", "--json").stdout)
+    assert [r["value"] for r in told["reads"]] == [301_000, 601_000, 2_110_000]
+    assert [u["usage_wh"] for u in told["usage"]] == [300_000, 300_000]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -54,6 +55,29 @@ def read(
         _read(home, place, login, value=value, at=at, road=Road(road), mark=mark, channel=channel)
     )
     _print_judged(kept, found, json_output=json_output)
+
+
+@app.command("read-sheet")
+def read_sheet(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="CSV: at,value,meter,road and perhaps mark,channel.")],
+    unit: Annotated[str, typer.Option("--unit", help="Of every value: Wh or kWh.")],
+    login: LoginOption,
+    home: HomeOption = DEFAULT_HOME,
+    json_output: JsonOption = False,
+) -> None:
+    """Take a reader's sheet: each line is answered by itself, and a repeat takes nothing twice."""
+    rows = asyncio.run(_sheet(home, file, unit, login))
+    if json_output:
+        for row in rows:
+            print(json.dumps(row))
+    else:
+        for row in rows:
+            if row["state"] != "accepted" or row["reason"]:
+                print(f"line {row['line']}: {row['state']}" + (f" ({row['reason']})" if row["reason"] else ""))
+        counts = Counter(row["state"] for row in rows)
+        print(f"{len(rows):,} reads: " + ", ".join(f"{n:,} {state}" for state, n in sorted(counts.items())))
+    if any(row["state"] == "refused" for row in rows):
+        raise typer.Exit(1)
 
 
 @app.command()
@@ -159,6 +183,26 @@ async def _read(
         taken = Taken(point, _channel(channel), await instant_at(room, point, at), value, road, mark)
         async with _acting(home, login, "registry.read", f"read by {road.value}", point):
             return await desk.take(taken, now=room.now, by=login)
+
+
+async def _sheet(home: Path, file: Path, unit: str, login: str) -> list[dict[str, Any]]:
+    from openami.app.commands.intervals import octets_of
+    from openami.app.desk import Act, acting
+    from openami.app.settings import Settings
+    from openami.mdm.hand_reads.sheet import parse_sheet
+    from openami.security.access.policy import Kind
+
+    entries = parse_sheet(octets_of(file), unit=unit)
+    act = Act(Kind.METER_READ, "registry.read_sheet", f"sheet of {len(entries)} lines")
+    async with _desk(home) as (room, desk), acting(Settings.load(home), person_of(login), act):
+        answers = await desk.take_sheet(entries, now=room.now, by=login)
+    return [
+        {
+            "line": a.line, "state": a.state.value if a.state else "refused", "reason": a.reason,
+            "read": str(a.read_id) if a.read_id else None,
+        }
+        for a in answers
+    ]  # fmt: skip
 
 
 async def _estimate(

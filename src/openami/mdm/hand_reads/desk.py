@@ -8,15 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
-from uuid import UUID
+from datetime import date, datetime, timedelta
+from uuid import UUID, uuid5
+from zoneinfo import ZoneInfo
 
 import numpy as np
 
 from openami.contracts.channel import Channel
 from openami.contracts.quality import Source
 from openami.contracts.reading import RegisterBatch, uuid_column
-from openami.kernel.time import EVER, Period, epoch_s, require_utc
+from openami.kernel.time import EVER, Period, epoch_s, local_midnight, require_utc, zone_named
 from openami.mdm.hand_reads.estimate import estimated
 from openami.mdm.hand_reads.judge import Proposed, judged
 from openami.mdm.hand_reads.level import advance
@@ -27,13 +28,15 @@ from openami.mdm.hand_reads.read import (
     HandReadError,
     Judgement,
     PastRead,
+    ReadFinding,
     ReadState,
     Register,
     Road,
 )
+from openami.mdm.hand_reads.sheet import SheetRead, SheetRefusal
 from openami.mdm.ports import IntervalStore
 from openami.mdm.registry.ports import Registry
-from openami.mdm.registry.records import InstalledMeter
+from openami.mdm.registry.records import InstalledMeter, Meter
 from openami.mdm.registry.segments import segments
 
 _MOMENT = timedelta(seconds=1)
@@ -50,6 +53,7 @@ class Taken:
         value: counts, as the display shows them in the meter's unit.
         road: how it came.
         mark: the reader's code, the photo's SHA-256, the drive's number; never a name.
+        meter_id: whose register, where it is known; None for whatever hung there.
     """
 
     service_point_id: UUID
@@ -58,6 +62,7 @@ class Taken:
     value: int
     road: Road
     mark: str = ""
+    meter_id: UUID | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "at", require_utc(self.at))
@@ -84,6 +89,23 @@ class Usage:
 
 
 @dataclass(frozen=True, slots=True)
+class SheetAnswer:
+    """What became of one line of a sheet.
+
+    Args:
+        line: of the file.
+        state: of the read; None where it was refused.
+        reason: what the rules say, or why it was refused.
+        read_id: of the read.
+    """
+
+    line: int
+    state: ReadState | None
+    reason: str
+    read_id: UUID | None
+
+
+@dataclass(frozen=True, slots=True)
 class HandReadDesk:
     """Takes reads and decides on held ones.
 
@@ -99,22 +121,73 @@ class HandReadDesk:
     book: HandReadBook
     new_id: Callable[[], UUID]
 
-    async def take(self, taken: Taken, *, now: datetime, by: str) -> tuple[HandRead, Judgement]:
+    async def take(
+        self, taken: Taken, *, now: datetime, by: str, read_id: UUID | None = None
+    ) -> tuple[HandRead, Judgement]:
         """Judge a read, keep it, and hand it on if it is accepted.
+
+        Args:
+            taken: the read.
+            now: domain time.
+            by: login, or name of the file.
+            read_id: the same for the same line of the same file, which counts once; None makes one.
 
         Raises:
             HandReadError: no meter with that register hung there then, or the instant lies ahead.
         """
         if taken.at > now:
             raise HandReadError(f"the read is of {taken.at.isoformat()}, which lies ahead")
-        hung = await self._hung(taken.service_point_id, taken.channel, taken.at)
+        hung = await self._hung(taken.service_point_id, taken.channel, taken.at, meter_id=taken.meter_id)
         found = judged(Proposed(taken.at, taken.value, taken.road), await self._past(hung, taken.channel), _form(hung))
         read = HandRead(
-            self.new_id(), taken.service_point_id, hung.meter.id, taken.channel, taken.at, taken.value, taken.road,
-            taken.mark, found.state, found.findings, now, by,
+            read_id or self.new_id(), taken.service_point_id, hung.meter.id, taken.channel, taken.at, taken.value,
+            taken.road, taken.mark, found.state, found.findings, now, by,
         )  # fmt: skip
         await self._keep(read)
         return read, found
+
+    async def take_sheet(
+        self, entries: Sequence[SheetRead | SheetRefusal], *, now: datetime, by: str
+    ) -> list[SheetAnswer]:
+        """Take the reads of a sheet, each by itself; a repeat of the sheet takes nothing twice.
+
+        Returns:
+            One answer for each entry, in order.
+        """
+        serials = {e.serial for e in entries if isinstance(e, SheetRead)}
+        meters = {m.serial: m for m in await self.registry.meters_of_serials(serials)} if serials else {}
+        answers = []
+        # By instant, so that the reads of one register are judged in their order.
+        for entry in sorted(entries, key=lambda e: str(getattr(e, "at", ""))):
+            if isinstance(entry, SheetRefusal):
+                answers.append(SheetAnswer(entry.line, None, entry.reason, None))
+                continue
+            try:
+                read, found = await self._take_entry(entry, meters.get(entry.serial), now=now, by=by)
+            except HandReadError as error:
+                answers.append(SheetAnswer(entry.line, None, str(error), None))
+            else:
+                answers.append(SheetAnswer(entry.line, read.state, _words(found.findings), read.id))
+        return sorted(answers, key=lambda a: a.line)
+
+    async def _take_entry(
+        self, entry: SheetRead, meter: Meter | None, *, now: datetime, by: str
+    ) -> tuple[HandRead, Judgement]:
+        if meter is None:
+            raise HandReadError(f"no meter of serial {entry.serial}")
+        ever = await self.registry.installed(None, EVER, meters=[meter.id])
+        zones = {
+            p.id: zone_named(p.zone)
+            for p in await self.registry.service_points({i.installation.service_point_id for i in ever})
+        }
+        for one in ever:
+            i = one.installation
+            at = _instant(entry.at, zones[i.service_point_id])
+            if i.start <= at and (i.end is None or at <= i.end):
+                same = f"{int(entry.channel)} {at.isoformat()} {entry.value} {entry.road.value}"
+                taken = Taken(i.service_point_id, entry.channel, at, entry.value, entry.road, entry.mark, meter.id)
+                return await self.take(taken, now=now, by=by, read_id=uuid5(meter.id, same))
+        raise HandReadError(f"meter {entry.serial} hung nowhere then")
 
     async def estimate(
         self, service_point_id: UUID, channel: Channel, at: datetime, *, now: datetime, by: str, reason: str
@@ -184,9 +257,12 @@ class HandReadDesk:
             found += used(await self._past(one, channel), _form(one))
         return found
 
-    async def _hung(self, point: UUID, channel: Channel, at: datetime) -> InstalledMeter:
+    async def _hung(
+        self, point: UUID, channel: Channel, at: datetime, *, meter_id: UUID | None = None
+    ) -> InstalledMeter:
         around = await self.registry.installed([point], Period(at - _MOMENT, at + _MOMENT))
-        here = [i for i in segments(around, channel) if channel in i.meter.channels]
+        theirs = [i for i in around if meter_id in (None, i.meter.id)]
+        here = [i for i in segments(theirs, channel) if channel in i.meter.channels]
         if not here:
             raise HandReadError(f"no meter with a register {channel.name.lower()} hung there at {at.isoformat()}")
         return next((i for i in here if i.installation.start <= at), here[0])
@@ -231,6 +307,14 @@ def used(past: Sequence[PastRead], register: Register) -> list[Usage]:
                 found.append(Usage(standing[-1].at, read.at, counts * register.multiplier, guessed))
         standing.append(read)
     return found
+
+
+def _instant(at: datetime | date, zone: ZoneInfo) -> datetime:
+    return at if isinstance(at, datetime) else local_midnight(at, zone)
+
+
+def _words(findings: Sequence[ReadFinding]) -> str:
+    return ", ".join(f.rule.replace("_", " ") for f in findings)
 
 
 def _counts(earlier: PastRead, later: PastRead, register: Register) -> int | None:
