@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from openami.mdm.exchange.acknowledgement import Acknowledgement, Answer, Result
 from openami.mdm.exchange.message import Message
-from openami.mdm.exchange.ports import IdKind, KeptRecord
+from openami.mdm.exchange.ports import Answered, IdKind, KeptRecord
 from openami.mdm.exchange.record import MasterRecord, RejectedRecord, Value, record_of
 
 _ANSWER = "record, line, kind, result, code, reason, days, bills"
@@ -69,18 +69,20 @@ class PostgresExchangeBook:
             rows = (await connection.execute(_LAST, {"sender": sender, "records": list(records)})).mappings()
             return {r["record"]: (bytes(r["digest"]), _answer(r)) for r in rows}
 
-    async def note(
-        self, message: Message, record: MasterRecord | None, digest: bytes, answer: Answer, *, at: datetime
-    ) -> None:
+    async def note(self, message: Message, answered: Sequence[Answered], *, at: datetime) -> None:
         """See the port."""
-        row = {
-            "sender": message.sender, "message": message.id, "record": answer.id, "line": answer.line,
-            "kind": answer.kind, "digest": digest, "cells": orjson.dumps(cells_of(record)).decode(),
-            "result": answer.result.value, "code": answer.code, "reason": answer.reason, "days": answer.days,
-            "bills": answer.bills, "at": at,
-        }  # fmt: skip
-        async with self._engine.begin() as connection:
-            await connection.execute(_NOTE, row)
+        rows = [
+            {
+                "sender": message.sender, "message": message.id, "record": a.answer.id, "line": a.answer.line,
+                "kind": a.answer.kind, "digest": a.digest, "cells": orjson.dumps(cells_of(a.record)).decode(),
+                "result": a.answer.result.value, "code": a.answer.code, "reason": a.answer.reason,
+                "days": a.answer.days, "bills": a.answer.bills, "at": at,
+            }
+            for a in answered
+        ]  # fmt: skip
+        if rows:
+            async with self._engine.begin() as connection:
+                await connection.execute(_NOTE, rows)
 
     async def finish(self, message: Message, found: Acknowledgement) -> None:
         """See the port."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -10,7 +10,7 @@ from openami.kernel.time import Period
 from openami.mdm.exchange.changes import Maker
 from openami.mdm.exchange.ports import Biller, ExchangeBook, IdKind, Span
 from openami.mdm.exchange.record import MasterRecord, RecordKind
-from openami.mdm.registry.change import EnterFacts
+from openami.mdm.registry.change import Change, EnterFacts
 from openami.mdm.registry.errors import RegistryError
 from openami.mdm.registry.records import Meter, ServicePoint
 from openami.mdm.registry.timeline import cut_in
@@ -43,6 +43,8 @@ class Carrier:
         biller: is told the rates.
         at: domain time of entry.
         by: in whose name: the sender and the record's number, or a person's login.
+
+    One carrier serves one record, tried and then carried out.
     """
 
     maker: Maker
@@ -50,6 +52,7 @@ class Carrier:
     biller: Biller
     at: datetime
     by: str
+    _change: dict[str, Change] = field(default_factory=dict, repr=False)
 
     async def carry(self, record: MasterRecord, *, is_trial: bool = False) -> Carried:
         """Carry a record out, or say what it would do.
@@ -67,9 +70,11 @@ class Carrier:
             news = await self._point(record, is_trial=is_trial)
             if is_trial and news:
                 return Carried(is_news=True)
-        if await self._is_done(record):
-            return Carried(is_news=False)
-        change = await self.maker.change(record)
+        if record.id not in self._change:
+            if await self._is_done(record):
+                return Carried(is_news=False)
+            self._change[record.id] = await self.maker.change(record)
+        change = self._change[record.id]
         if isinstance(change, EnterFacts) and not await self._says_news(change):
             return Carried(is_news=news)
         if isinstance(change, EnterFacts) and not is_trial:
@@ -127,10 +132,8 @@ class Carrier:
         return any(i.installation.id == made for i in around)
 
     async def _says_news(self, change: EnterFacts) -> bool:
-        places = {e.service_point_id for e in change.entries}
-        facts = await self.maker.desk.registry.facts.of(places)
         for entry in change.entries:
-            own = [f for f in facts if f.kind is entry.kind and f.service_point_id == entry.service_point_id]
+            own = [f for f in await self.maker.facts_of(entry.service_point_id) if f.kind is entry.kind]
             if not cut_in(own, entry, at=self.at).is_empty:
                 return True
         return False

@@ -6,7 +6,7 @@ Each kind has one function. What it refuses is a reason for the sender; it never
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID, uuid5
 
@@ -23,7 +23,7 @@ from openami.mdm.registry.change import (
 )
 from openami.mdm.registry.desk import RegistryDesk, TakenReads, Unreadable
 from openami.mdm.registry.errors import UnknownRecordError
-from openami.mdm.registry.facts import FactEntry, FactKind
+from openami.mdm.registry.facts import Fact, FactEntry, FactKind
 from openami.mdm.registry.multiplier import Multiplier
 from openami.mdm.registry.records import Meter
 
@@ -75,12 +75,21 @@ class Maker:
         known: what the message names.
         sender: whose records: with a record's number it names the installation that the record makes.
         new_id: where ids of new meters come from.
+
+    One maker serves one record: it remembers what it asked.
     """
 
     desk: RegistryDesk
     known: Known
     sender: str
     new_id: Callable[[], UUID]
+    _facts: dict[UUID, list[Fact]] = field(default_factory=dict, repr=False)
+
+    async def facts_of(self, point: UUID) -> list[Fact]:
+        """Return what is believed of a place, asked once."""
+        if point not in self._facts:
+            self._facts[point] = await self.desk.registry.facts.of([point])
+        return self._facts[point]
 
     async def change(self, record: MasterRecord) -> Change:
         """Return the change of a record.
@@ -111,17 +120,17 @@ class Maker:
         given = [(kind, record.text(name)) for name, kind in _PLACE_FACTS.items() if record.text(name)]
         return EnterFacts(tuple([await self._entry(point, kind, value, at) for kind, value in given]))
 
-    def _fact(self, kind: FactKind, field: str) -> Callable[[MasterRecord], Awaitable[Change]]:
+    def _fact(self, kind: FactKind, name: str) -> Callable[[MasterRecord], Awaitable[Change]]:
         async def make(record: MasterRecord) -> Change:
             point = self.known.point(record)
-            return EnterFacts((await self._entry(point, kind, record.text(field), record.instant("at")),))
+            return EnterFacts((await self._entry(point, kind, record.text(name), record.instant("at")),))
 
         return make
 
     async def _entry(self, point: UUID, kind: FactKind, value: str, at: datetime) -> FactEntry:
         """Return a fact that holds until the next one of its kind that is entered already."""
-        facts = await self.desk.registry.facts.of([point], kinds=[kind])
-        return FactEntry(point, kind, value, at, min((f.start for f in facts if f.start > at), default=None))
+        later = [f.start for f in await self.facts_of(point) if f.kind is kind and f.start > at]
+        return FactEntry(point, kind, value, at, min(later, default=None))
 
     async def _start(self, record: MasterRecord) -> Change:
         account, rate = self.known.accounts[record.text("account")], record.text("rate") or None

@@ -27,6 +27,15 @@ class IdKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Answered:
+    """A record with its answer: None where it could not be read; its digest tells two of one number apart."""
+
+    record: MasterRecord | None
+    digest: bytes
+    answer: Answer
+
+
+@dataclass(frozen=True, slots=True)
 class KeptRecord:
     """A record as kept with its answer.
 
@@ -56,10 +65,8 @@ class ExchangeBook(Protocol):
         """Return the digest and the last answer of records by their numbers."""
         ...
 
-    async def note(
-        self, message: Message, record: MasterRecord | None, digest: bytes, answer: Answer, *, at: datetime
-    ) -> None:
-        """Keep the answer to one record; None where it could not be read."""
+    async def note(self, message: Message, answered: Sequence[Answered], *, at: datetime) -> None:
+        """Keep the answers to records, in order."""
         ...
 
     async def finish(self, message: Message, found: Acknowledgement) -> None:

@@ -18,12 +18,14 @@ from openami.mdm.exchange.carrying import Carried, Carrier
 from openami.mdm.exchange.changes import Known, Maker
 from openami.mdm.exchange.errors import MessageRefusedError
 from openami.mdm.exchange.message import Message
-from openami.mdm.exchange.ports import Biller, ExchangeBook, IdKind
+from openami.mdm.exchange.ports import Answered, Biller, ExchangeBook, IdKind
 from openami.mdm.exchange.record import MasterRecord, RecordKind, RejectedRecord
 from openami.mdm.registry.desk import RegistryDesk
 from openami.mdm.registry.errors import MissingReadError, OverlapError, RegistryError, UnknownRecordError
 from openami.mdm.registry.facts import FactError
 
+KEPT_AT_ONCE = 100
+"""Answers written together: as many are found done, and answered anew, after a crash."""
 CODES: tuple[tuple[type[RegistryError], str], ...] = (
     (OverlapError, "overlap"), (MissingReadError, "missing_read"), (UnknownRecordError, "unknown"), (FactError, "fact"),
 )  # fmt: skip
@@ -70,13 +72,17 @@ class MasterData:
             return earlier[1]
         known = await self._known(message.sender, message.records, at)
         told = await self.book.answers(message.sender, [r.id for r in message.records])
-        answers = []
+        answers: list[Answer] = []
+        unkept: list[Answered] = []
         for record in message.records:
             answer, digest = await self._one(message.sender, record, known, told, at, accept_billed=accept_billed)
-            kept = record if isinstance(record, MasterRecord) else None
-            await self.book.note(message, kept, digest, answer, at=at)
             told[record.id] = (digest, answer)
             answers.append(answer)
+            unkept.append(Answered(record if isinstance(record, MasterRecord) else None, digest, answer))
+            if len(unkept) == KEPT_AT_ONCE:
+                await self.book.note(message, unkept, at=at)
+                unkept = []
+        await self.book.note(message, unkept, at=at)
         found = Acknowledgement(message.sender, message.id, at, tuple(answers))
         await self.book.finish(message, found)
         return found
@@ -90,7 +96,7 @@ class MasterData:
         known = await self._known(sender, [record], at)
         carried = await self._carrier(sender, known, at, by).carry(record)
         answer = _accepted(record, carried, 0)
-        await self.book.note(message, record, record_digest(record), answer, at=at)
+        await self.book.note(message, [Answered(record, record_digest(record), answer)], at=at)
         return answer
 
     async def _one(
