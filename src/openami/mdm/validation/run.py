@@ -56,6 +56,8 @@ from openami.mdm.vee.ruleset import RuleBook
 from openami.security.access.scope import Purpose, Scope, system_scope
 
 POINTS_AT_ONCE = 500
+POINTS_OF_ONE_DAY = 1_500
+"""One day and the four weeks before it, of so many, are some 250 MB."""
 LOADS_KEPT = 3
 """Of a piece of work the narrow window of each channel is loaded once: it is validated, and looked at by the others."""
 MAX_DAYS_AT_ONCE = 31
@@ -292,8 +294,12 @@ class Validation:
         wide = _needs_wide(grid, inputs, outcome, span) & rows if is_energy else np.zeros(len(points), bool)
         narrow = wanted & (rows & ~wide)[:, None]
         report = await self._write(grid, inputs, outcome, narrow, latest, stamp, memory=memory, first=span.first)
-        if wide.any():
-            report += await self._run_wide(replace(span, points=_at(points, wide)), stamp)
+        near = wide & _held_whole(grid, inputs, span) & _hung_long(points, installed, span)
+        if near.any():
+            windows = [(point, span.first, span.last) for point in _at(points, near)]
+            report += await self._run_windows(span, installed, windows, stamp)
+        if (wide & ~near).any():
+            report += await self._run_wide(replace(span, points=_at(points, wide & ~near)), stamp)
         return report
 
     async def _run_wide(self, span: _Span, stamp: Stamp) -> RunReport:
@@ -552,8 +558,8 @@ def _pieces(zone: ZoneInfo, interval_s: int, points: tuple[UUID, ...], first: da
     pieces: list[_Span] = []
     while first <= last:
         until = min(last, first + timedelta(days=MAX_DAYS_AT_ONCE - 1))
-        starts = range(0, len(points), POINTS_AT_ONCE)
-        pieces += [_Span(zone, interval_s, points[at : at + POINTS_AT_ONCE], first, until) for at in starts]
+        step = POINTS_OF_ONE_DAY if first == until else POINTS_AT_ONCE
+        pieces += [_Span(zone, interval_s, points[at : at + step], first, until) for at in range(0, len(points), step)]
         first = until + timedelta(days=1)
     return pieces
 
@@ -641,6 +647,25 @@ def _needs_wide(grid: Grid, inputs: Inputs, outcome: Outcome, span: _Span) -> BO
     hung_first = inputs.coverage.touched[:, lo - 1] & inputs.coverage.touched[:, lo]
     hung_last = inputs.coverage.touched[:, hi - 1] & inputs.coverage.touched[:, min(hi, grid.columns - 1)]
     return np.asarray(wide | (hung_first & ~held[:, lo]) | (hung_last & ~held[:, hi]) | ~inputs.has_data)
+
+
+def _held_whole(grid: Grid, inputs: Inputs, span: _Span) -> BOOLS:
+    """Return the rows whose asked days begin and end with a register read that nothing speaks against."""
+    lo, hi = (int(c) for c in (grid.day_at[grid.index_of(span.first)], grid.day_at[grid.index_of(span.last) + 1]))
+    begins, ends = np.zeros(len(inputs.points), bool), np.zeros(len(inputs.points), bool)
+    begins[inputs.brackets.row[inputs.brackets.lo == lo]] = True
+    ends[inputs.brackets.row[inputs.brackets.hi == hi]] = True
+    held = np.asarray(begins & ends)
+    held[[fault.row for fault in inputs.faults]] = False
+    return held
+
+
+def _hung_long(points: Sequence[UUID], installed: Sequence[InstalledMeter], span: _Span) -> BOOLS:
+    """Return the places at which one meter hung over all days that an estimate may refer to."""
+    since = local_midnight(span.first - timedelta(days=LOOK_BACK_DAYS), span.zone)
+    count = Counter(i.installation.service_point_id for i in installed)
+    long = {i.installation.service_point_id for i in installed if i.installation.start <= since}
+    return np.array([count[p] == 1 and p in long for p in points], dtype=bool)
 
 
 def _windows(grid: Grid, brackets: Brackets, span: _Span) -> list[tuple[date, date]]:

@@ -144,7 +144,7 @@ class FleetDay:
         days, digests = await asyncio.to_thread(_joined, ready)
         self._writes += 1
         token = f"vee-{stamp.run_id}-fleet-{self._writes}-{len(days)}"
-        await self.store.write_days(days, token=token, digests=digests)
+        await self.store.write_days(days, token=token, digests=digests, stamp=True)
         report.versions += len(days)
         report.findings += len(findings)
 
