@@ -11,11 +11,13 @@ from openami.sim.faults.metering.kinds import FAULTS, Way
 PROMISE = 0.99
 
 _RIGHT = frozenset({Way.RIGHT})
+_COUNTED = frozenset({Way.COUNTED})
 _BOTH = frozenset(Way)
 
 PROMISED: Mapping[FaultKind, Mapping[float, frozenset[Way]]] = {
     FaultKind.GAP: {1: _RIGHT, 4: _RIGHT, 96: _RIGHT},
     FaultKind.SCALE: {0.5: _RIGHT},
+    FaultKind.SHIFT: {1: _COUNTED, 4: _COUNTED},
     FaultKind.DUPLICATE_DAY: {1: _BOTH, 7: _BOTH},
     FaultKind.STUCK: {24: _RIGHT, 96: _BOTH},
     FaultKind.NEGATIVE: {0.1: _RIGHT, 1: _RIGHT, 10: _RIGHT},
@@ -25,6 +27,7 @@ PROMISED: Mapping[FaultKind, Mapping[float, frozenset[Way]]] = {
     FaultKind.CONFLICT: {1: _RIGHT, 4: _RIGHT, 96: _RIGHT},
     FaultKind.STOPPED: {0: _BOTH},
     FaultKind.MULTIPLIER: {40: _BOTH},
+    FaultKind.CLOCK_HOUR: {4: _COUNTED},
     FaultKind.DUPLICATE_REGISTER: {1: _BOTH},
     FaultKind.STUCK_REGISTER: {1: _RIGHT, 7: _RIGHT, 30: _RIGHT},
     FaultKind.WRONG_REGISTER: {0.4: _RIGHT},
