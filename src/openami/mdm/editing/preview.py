@@ -121,7 +121,7 @@ class _DryStore:
 
 @dataclass(slots=True)
 class _DryBook:
-    """The book, but findings are only kept here."""
+    """The book, but findings are only kept here; every other question goes to the real one."""
 
     real: ValidationBook
     keys: set[DayKey] = field(default_factory=set)
@@ -143,6 +143,9 @@ class _DryBook:
         await self.keep_findings(keys, findings, at=at)
         return 0
 
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.real, name)
+
     async def differences(self, affected: Sequence[Affected]) -> tuple[list[DayFinding], list[DayFinding]]:
         """Return the findings of the days that ran which would close, and those which would open."""
         if not self.keys:
@@ -162,6 +165,9 @@ class _Supposed:
     real: DecisionBook
     more: Decision | None
     without: UUID | None
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.real, name)
 
     async def places(self, service_points: Collection[UUID] | None, period: Period) -> frozenset[UUID]:
         found = await self.real.places(service_points, period)
