@@ -147,7 +147,18 @@ PAGES = {
         "/radio",
         "/my-data",
     ],
-    "staff": ["/", "/dead-letters", "/unassigned", "/collectors", "/gateway", "/keys", "/orders"],
+    "staff": [
+        "/",
+        "/worklist",
+        "/cases",
+        "/decisions",
+        "/dead-letters",
+        "/unassigned",
+        "/collectors",
+        "/gateway",
+        "/keys",
+        "/orders",
+    ],
 }
 
 
