@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from openami.app.commands.vee import validate_file
+from openami.app.commands.vee_table import read_rules_file
 from openami.kernel.errors import OpenAmiError
 
 CELL = st.sampled_from(
@@ -30,3 +31,13 @@ def test_any_octets_give_a_document_or_one_declared_error(content: bytes | list[
         for registers in (None, path):
             with contextlib.suppress(OpenAmiError):
                 validate_file(file=path, registers=registers, tz="America/Chicago")
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.one_of(st.binary(max_size=120), st.text(alphabet='[]spike."=\n0123 warndelivered', max_size=80)))
+def test_any_octets_as_rules_give_a_book_or_one_declared_error(content: bytes | str) -> None:
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "rules.toml"
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        with contextlib.suppress(OpenAmiError):
+            read_rules_file(path)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import csv
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
@@ -142,3 +144,67 @@ def test_what_cannot_be_understood_is_refused_with_one_error(tmp_path: Path, tex
     path.write_text(text)
     with pytest.raises(OpenAmiError):
         validate_file(file=path)
+
+
+def month(seed: int = 5) -> list[tuple[object, ...]]:
+    dice = np.random.default_rng(seed)
+    return [(start, int(value)) for (start, _), value in zip(quarter_hours(20 * 96), dice.integers(40, 400, 20 * 96))]  # noqa: B905
+
+
+def rules_found(document: dict[str, Any], channel: str = "delivered") -> set[str]:
+    return {f["rule"] for s in document["series"] if s["channel"] == channel for f in s["findings"]}
+
+
+def test_the_days_before_in_the_file_are_the_history_of_each_day(tmp_path: Path) -> None:
+    rows = month()
+    rows[15 * 96 : 16 * 96] = [(rows[15 * 96 + k][0], rows[8 * 96 + k][1]) for k in range(96)]
+    rows[18 * 96 + 50] = (rows[18 * 96 + 50][0], 3_000)
+    document = validate_file(file=write(tmp_path / "i.csv", rows), tz="America/Chicago")
+    found = {f["rule"]: f for f in document["series"][0]["findings"]}
+    assert set(found) == {"repeat_day", "spike"}
+    assert found["repeat_day"]["evidence"]["days_back"] == 7
+    assert found["repeat_day"]["start"].startswith("2026-06-16T00:00")
+    assert found["spike"]["start"].startswith("2026-06-19T12:30")
+
+
+def test_channels_of_a_meter_in_one_file_see_each_other(tmp_path: Path) -> None:
+    rows: list[tuple[object, ...]] = [
+        (start, value if not 1_700 <= k < 1_708 else 0, "delivered") for k, (start, value) in enumerate(month())
+    ]
+    volts: list[tuple[object, ...]] = [(start, 240.5, "voltage") for start, *_ in rows]
+    document = validate_file(
+        file=write(tmp_path / "i.csv", [*rows, *volts], "start,value,channel"), tz="America/Chicago", nominal_v=240
+    )
+    assert rules_found(document) == {"stopped"}
+    assert rules_found(document, "voltage") == set()
+    alone = validate_file(file=write(tmp_path / "j.csv", rows, "start,value,channel"), tz="America/Chicago")
+    assert rules_found(alone) == {"zero"}
+
+
+def test_what_the_caller_says_of_the_place_is_judged(tmp_path: Path) -> None:
+    file = write(tmp_path / "i.csv", list(quarter_hours(96)))
+    assert rules_found(validate_file(file=file, service="disconnected")) == {"disconnected_usage"}
+    received = write(tmp_path / "r.csv", [(s, v, "received") for s, v in quarter_hours(96)], "start,value,channel")
+    assert rules_found(validate_file(file=received, may_feed_in=False), "received") == {"reverse_unapproved"}
+    with pytest.raises(OpenAmiError, match="one of active"):
+        validate_file(file=file, service="dark")
+
+
+def test_a_file_of_rules_lies_over_the_shipped_ones(tmp_path: Path) -> None:
+    rows: list[tuple[object, ...]] = list(quarter_hours(96))
+    rows[10] = (rows[10][0], -5)
+    file, rules = write(tmp_path / "i.csv", rows), tmp_path / "rules.toml"
+    rules.write_text('[negative]\ndelivered.severity = "off"\n')
+    (series,) = validate_file(file=file, rules=rules)["series"]
+    assert (series["findings"], series["estimated"], series["total_wh"]) == ([], 0, 9_495)
+    rules.write_text("[negative]\nseverity = 'loud'\n")
+    with pytest.raises(OpenAmiError, match="one of accept, fail, off, warn"):
+        validate_file(file=file, rules=rules)
+
+
+def test_thresholds_are_told_in_watt_hours_whatever_the_file_resolves(tmp_path: Path) -> None:
+    rows: list[tuple[object, ...]] = [(start, f"{int(str(value)) / 1000:.6f}") for start, value in month()]
+    rows[1_800] = (rows[1_800][0], "3.000001")
+    (series,) = validate_file(file=write(tmp_path / "i.csv", rows), unit="kWh", tz="America/Chicago")["series"]
+    assert [f["rule"] for f in series["findings"]] == ["spike"]
+    assert series["findings"][0]["evidence"]["spike_wh"] == 3_000.001

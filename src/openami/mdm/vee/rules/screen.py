@@ -34,8 +34,8 @@ class Strictness:
     @classmethod
     def full(cls, columns: int) -> Strictness:
         """Return that everything is refused that can be."""
-        every = np.ones(columns, bool)
-        return cls(np.full(columns, INVALID | OVERFLOW | TEST_MODE, np.uint16), every, every)
+        bits = np.full(columns, INVALID | OVERFLOW | TEST_MODE, np.uint16)
+        return cls(bits, np.ones(columns, bool), np.ones(columns, bool))
 
 
 def believed(matrix: Matrix, coverage: Coverage, limit: I64, strictness: Strictness) -> BOOLS:

@@ -26,7 +26,6 @@ FACTORS = (2.0, 10.0, 20.0, 40.0, 60.0, 80.0, 120.0, 0.1, 0.05, 0.025, 1 / 60, 0
 UNITS = (1000.0, 0.001, 4.0, 0.25)
 SPANS = (2, 5, 7, 10, 14)
 """Days on the new level at which a step is looked for; the first alone where the factor is plain."""
-CROSSED_DAYS = 5
 _MARGIN = 0.3
 """The sieve compares means where the rule compares medians: it lets this much more of a logarithm through."""
 
@@ -131,25 +130,33 @@ def _unit(view: DayView, t: Thresholds) -> Iterator[Spot]:
 def _crossed(view: DayView, t: Thresholds) -> Iterator[Spot]:
     """Of two neighbors each goes on where the other left off."""
     neighborhood = view.seen.around.places.neighborhood
-    if neighborhood is None or view.past.days < CROSSED_DAYS + t["least_days"]:
+    if neighborhood is None or view.past.days < SPANS[1] + t["least_days"]:
         return
-    levels = _levels(view)
-    cut = levels.known.shape[1] - CROSSED_DAYS
+    levels, told = _levels(view), set[tuple[int, int]]()
+    for days in SPANS[1:]:
+        cut = levels.known.shape[1] - days
+        if cut < t["least_days"]:
+            continue
+        by_place: dict[int, list[int]] = {}
+        for row in _changed(view, levels, cut, neighborhood, t):
+            by_place.setdefault(int(neighborhood[row]), []).append(row)
+        for a, b in (pair for members in by_place.values() for pair in combinations(members, 2)):
+            miss = None if (a, b) in told else _exchanged(levels, a, b, cut, t)
+            if miss is not None:
+                told.add((a, b))
+                for row, other in ((a, b), (b, a)):
+                    evidence: Evidence = {"days": days, "worst_miss": round(miss, 3), "neighbor_row": other}
+                    yield Spot(row, view.lo, view.hi, evidence)
+
+
+def _changed(view: DayView, levels: _Levels, cut: int, neighborhood: I64, t: Thresholds) -> list[int]:
+    """Return the rows with neighbors whose level changed by enough to be another's."""
     known = levels.known[:, :cut]
     count = known.sum(axis=1)
     ready = view.wanted & levels.known[:, cut - 1 :].all(axis=1) & (count >= t["least_days"]) & (neighborhood >= 0)
     old = np.where(known, levels.total[:, :cut], 0).sum(axis=1) / np.maximum(count, 1)
     change = np.abs(np.log(np.maximum(levels.total[:, cut:].mean(axis=1), 1) / np.maximum(old, 1)))
-    by_place: dict[int, list[int]] = {}
-    for row in where(ready & (change > t["apart"] - _MARGIN)):
-        by_place.setdefault(int(neighborhood[row]), []).append(row)
-    for members in by_place.values():
-        for a, b in combinations(members, 2):
-            miss = _exchanged(levels, a, b, cut, t)
-            if miss is not None:
-                for row, other in ((a, b), (b, a)):
-                    evidence: Evidence = {"days": CROSSED_DAYS, "worst_miss": round(miss, 3), "neighbor_row": other}
-                    yield Spot(row, view.lo, view.hi, evidence)
+    return where(ready & (change > t["apart"] - _MARGIN))
 
 
 def _exchanged(levels: _Levels, a: int, b: int, cut: int, t: Thresholds) -> float | None:

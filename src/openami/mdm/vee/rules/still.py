@@ -68,12 +68,12 @@ def _zero_runs(view: DayView, least_hours: float, least_days: float) -> Iterator
     nor_a_day = np.where(known, view.past.total, 1).min(axis=1, initial=1) > 0
     enough = view.wanted & (known.sum(axis=1) >= least_days)
     least = view.hours(least_hours)
-    zero_hour = view.today.base[:, 0] == 0
+    zeros = (view.values == 0).sum(axis=1) >= least
     read = view.seen.outcome.method[:, view.lo : view.hi] == 0
     received = view.seen.around.siblings.get(Channel.RECEIVED)
     # A roof that feeds in takes hours to zero, a new one for the first time.
     roof = False if received is None else (received.values[:, view.lo : view.hi] > 0).any(axis=1)
-    for row in where(enough & zero_hour & (never | (nor_a_day & (view.total == 0))) & ~np.asarray(roof, bool)):
+    for row in where(enough & zeros & (never | (nor_a_day & (view.total == 0))) & ~np.asarray(roof, bool)):
         zero = (view.values[row] == 0) & read[row]
         lo, hi = _longest(np.where(zero, -1, np.arange(len(zero))))
         if zero[lo] and hi - lo >= least:
