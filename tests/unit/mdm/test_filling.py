@@ -131,6 +131,13 @@ def test_where_demand_is_billed_a_peak_is_copied_not_flattened() -> None:
     assert shaped.values[0, gap].max() == 3_000
 
 
+def test_a_gap_that_may_hold_the_peak_of_its_day_says_so() -> None:
+    (morning,) = [s for s in filled(home(), MORNING).statements if s.rule == "missing"]
+    assert int(morning.evidence["peak_to_wh"]) >= 700
+    (night,) = [s for s in filled(home(), slice(MONDAY + 4, MONDAY + 12)).statements if s.rule == "missing"]
+    assert "peak_to_wh" not in night.evidence
+
+
 def test_nothing_is_invented_in_a_storm_and_the_held_energy_is_named() -> None:
     suspended = np.zeros((1, GRID.columns), bool)
     suspended[0, MONDAY + 30] = True

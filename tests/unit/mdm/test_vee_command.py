@@ -72,6 +72,28 @@ def test_a_long_gap_takes_the_line_at_its_ends_and_days_like_it_inside(tmp_path:
     assert {table["method"][k] for k in gap} == {"weighted"}
 
 
+def test_an_order_of_methods_and_a_calendar_can_be_given(tmp_path: Path) -> None:
+    rows = [(s, 100 + 10 * (k // 96)) for k, (s, _) in enumerate(quarter_hours(5 * 96))]
+    gap = range(4 * 96 + 20, 4 * 96 + 60)
+    out = tmp_path / "o.parquet"
+    file = write(tmp_path / "i.csv", [r for k, r in enumerate(rows) if k not in gap])
+    methods = tmp_path / "methods.toml"
+    methods.write_text('[[step]]\nmethod = "linear"\nmax_gap_s = 7200\n[[step]]\nmethod = "like_days"\n')
+    validate_file(file=file, tz="America/Chicago", out=out, methods=methods, calendar="us")
+    table = pq.read_table(out).to_pydict()
+    assert {(table["value_wh"][k], table["method"][k]) for k in gap} == {(120, "like_days")}
+    validate_file(file=file, tz="America/Chicago", out=out, is_demand_billed=True)
+    assert {pq.read_table(out).to_pydict()["method"][k] for k in gap} == {"donor"}
+
+
+@pytest.mark.parametrize("text", ["", "step = 5", "[[step]]\nmethod = 'magic'", "x = [", "[[step]]\n[other]"])
+def test_an_order_that_is_none_is_refused(tmp_path: Path, text: str) -> None:
+    methods = tmp_path / "methods.toml"
+    methods.write_text(text)
+    with pytest.raises(OpenAmiError):
+        validate_file(file=write(tmp_path / "i.csv", list(quarter_hours(96))), methods=methods)
+
+
 def test_nothing_is_invented_from_nothing(tmp_path: Path) -> None:
     rows = [r for k, r in enumerate(quarter_hours(96)) if not 10 <= k < 60]
     (series,) = validate_file(file=write(tmp_path / "i.csv", list(rows)), tz="America/Chicago")["series"]

@@ -47,12 +47,22 @@ def vee(
     rules: Annotated[
         Path | None, typer.Option("--rules", help="TOML in the form of `openami rules list --toml`: what differs.")
     ] = None,
+    calendar: Annotated[
+        str | None, typer.Option("--calendar", help="Holidays that are like weekends: us or none.")
+    ] = None,
+    methods: Annotated[
+        Path | None, typer.Option("--methods", help="TOML of [[step]] method, max_gap_s: the order of methods.")
+    ] = None,
+    demand_billed: Annotated[
+        bool, typer.Option("--demand-billed", help="Fill gaps with the shape of one day: an average flattens peaks.")
+    ] = False,
     json_output: Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")] = False,
 ) -> None:
     """Validate and estimate interval energy. Exits 1 where there is any finding."""
     document = validate_file(
         file=file, registers=registers, tz=tz, unit=unit, out=out, max_power_w=max_power_w, service=service,
-        may_feed_in=interconnection, nominal_v=nominal_v, rules=rules, mapping=mapping,
+        may_feed_in=interconnection, nominal_v=nominal_v, rules=rules, mapping=mapping, calendar=calendar,
+        methods=methods, is_demand_billed=demand_billed,
     )  # fmt: skip
     if json_output:
         print(json.dumps(document))
@@ -74,6 +84,9 @@ def validate_file(
     nominal_v: int | None = None,
     rules: Path | None = None,
     mapping: Path | None = None,
+    calendar: str | None = None,
+    methods: Path | None = None,
+    is_demand_billed: bool = False,
 ) -> dict[str, Any]:
     """Return the document that ``openami vee --json`` prints, and write ``out``.
 
@@ -83,6 +96,7 @@ def validate_file(
         RuleSetError: the file of rules names what is not there.
     """
     from openami.app.commands.intervals import octets_of, zone_of
+    from openami.app.commands.vee_methods import estimation_of
     from openami.app.commands.vee_run import Place, validate_meter
     from openami.app.commands.vee_table import read_intervals, read_registers, read_rules_file
     from openami.contracts.channel import CHANNELS
@@ -98,12 +112,15 @@ def validate_file(
     intervals, own_reads = read_intervals(file, zone=zone, unit=unit, mapping=declared)
     reads = read_registers(registers, zone=zone) if registers is not None else own_reads
     place = Place(max_power_w, service, may_feed_in, nominal_v)
+    told = estimation_of(calendar, methods, is_demand_billed=is_demand_billed)
+    local = zone or zone_of("UTC")
     series, columns = [], []
     for meter in dict.fromkeys(meter for meter, _ in intervals):
         rows = {c: r for (m, c), r in intervals.items() if m == meter}
         # A file of one unnamed meter goes with the reads of the one meter that has any.
         own = {c: r for c in rows if (r := reads.get((meter, c)) or (_only(reads, c) if not meter else None))}
-        for channel, found in validate_meter(rows, own, zone=zone or zone_of("UTC"), place=place, book=book).items():
+        found_of = validate_meter(rows, own, zone=local, place=place, book=book, estimation=told)
+        for channel, found in found_of.items():
             series.append(_document(meter, channel, found))
             if out is not None and CHANNELS[channel].is_energy:
                 columns.append((meter, CHANNELS[channel].name, found.rows()))

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
+from openami.app.commands.vee_methods import Estimation
 from openami.app.commands.vee_table import Rows
 from openami.contracts.channel import CHANNELS, Channel
 from openami.contracts.quality import Method, QualityState
@@ -135,6 +136,7 @@ def validate_meter(
     zone: ZoneInfo,
     place: Place,
     book: RuleBook | None = None,
+    estimation: Estimation | None = None,
 ) -> dict[Channel, Validated]:
     """Validate the channels of one meter, each with the days before it and the other channels in sight.
 
@@ -144,6 +146,7 @@ def validate_meter(
         zone: of the local days.
         place: what is known of the place.
         book: which rules hold; None for those that the package ships.
+        estimation: how gaps are filled; None for as shipped.
 
     Raises:
         FileRefusedError: no interval length that divides a day, or a span that no file should have.
@@ -167,12 +170,19 @@ def validate_meter(
                 },
                 places=place.on(grid.days),
             )
-            found[channel] = _validated(grid, one, matrices[channel], around, place.max_power_w, book)
+            told = (place.max_power_w, book, estimation or Estimation())
+            found[channel] = _validated(grid, one, matrices[channel], around, *told)
     return found
 
 
 def _validated(
-    grid: Grid, one: _Series, matrix: Matrix, around: Surroundings, max_power_w: int, book: RuleBook | None
+    grid: Grid,
+    one: _Series,
+    matrix: Matrix,
+    around: Surroundings,
+    max_power_w: int,
+    book: RuleBook | None,
+    estimation: Estimation,
 ) -> Validated:
     lo, hi = (int(grid.floor_column(np.array([s]))[0]) for s in (one.first_s, one.last_s - 1))
     touched = np.zeros((1, grid.columns), bool)
@@ -185,6 +195,7 @@ def _validated(
     outcome = validated(
         grid, matrix, coverage=coverage, brackets=brackets, limit=np.array([most]), is_energy=is_energy,
         around=replace(around, wanted=wanted, faults=faults), book=book,
+        references=estimation.references(grid), method_order=estimation.order,
     )  # fmt: skip
     return Validated(grid, lo, hi + 1, one.places, outcome, outcome.statements)
 

@@ -43,7 +43,7 @@ class Step:
 
 STEPS = frozenset({Method.CHECK_METER, Method.LINEAR, Method.WEIGHTED, Method.LIKE_DAYS, Method.CLASS_PROFILE})
 """Methods that may stand in an order. DONOR takes the place of WEIGHTED where demand is billed."""
-DEFAULT_ORDER = (
+DEFAULT_ORDER: tuple[Step, ...] = (
     Step(Method.CHECK_METER),
     Step(Method.LINEAR, 900),
     Step(Method.WEIGHTED),

@@ -21,7 +21,9 @@ from openami.mdm.vee.rules.seen import Seen
 def _missing(seen: Seen, _: Thresholds, wanted: BOOLS) -> Iterator[Spot]:
     out, asked = seen.outcome, wanted[:, seen.grid.day_of]
     read_zero = (out.method == Method.POWER_FAIL_ZERO) & (out.quality == QualityState.OUTAGE_ZERO)
-    known = (out.method == Method.MEASURED) | (out.method == Method.MANUAL) | read_zero
+    measured = (out.method == Method.MEASURED) | (out.method == Method.MANUAL)
+    # A register that did not move proves its zeros.
+    known = measured | read_zero | (out.method == Method.CALCULATED)
     for row, lo, hi in runs(seen.grid, seen.coverage.touched & ~known & asked):
         states = out.quality[row, lo:hi]
         open_count = int(np.count_nonzero(states == QualityState.MISSING))
@@ -31,6 +33,11 @@ def _missing(seen: Seen, _: Thresholds, wanted: BOOLS) -> Iterator[Spot]:
             "estimated_wh": int(out.values[row, lo:hi].sum()),
             "method": Method(int(out.method[row, lo])).name.lower(),
         }
+        day = slice(*seen.grid.day_at[seen.grid.day_of[lo] + np.arange(2)].tolist())
+        highest = int(out.high[row, lo:hi].max())
+        if highest > int(np.where(measured[row, day], out.values[row, day], -1).max()):
+            # The day's highest interval may be among the estimated ones: demand of this day is estimated.
+            evidence["peak_to_wh"] = highest
         yield Spot(row, lo, hi, evidence, is_mild=open_count == 0)
 
 
