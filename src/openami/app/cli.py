@@ -59,6 +59,7 @@ _GROUPS = (
     ("rules", "app", "rules", WORK),
     ("thresholds", "app", "thresholds", WORK),
     ("usage", "app", "usage", WORK),
+    ("retention", "app", "retention", WORK),
     ("cases", "app", "cases", WORK),
     ("worklist", "app", "worklist", WORK),
 )

@@ -194,6 +194,31 @@ async def test_late_data_give_a_new_version_of_their_days_alone(territory: Terri
     assert old.version.tolist() == [1]
 
 
+async def test_days_whose_readings_were_removed_keep_their_versions(territory: Territory) -> None:
+    await territory.place(1)
+    grid = territory.grid
+    await territory.send(0, np.arange(grid.columns), "r")
+    # No read closes the first days, so a run of what is there asks for the whole bracket that reaches behind them.
+    await territory.read(0, grid.day_at[[0, 9]], "k")
+    await territory.run()
+    value, _, _ = await territory.values(0)
+    gone = int(grid.edge_s[grid.day_at[5]])
+    territory.store.intervals = {k: r for k, r in territory.store.intervals.items() if r.start >= gone}
+    since = grid.day(5)
+
+    async def horizon() -> date:
+        return since
+
+    validation = Validation(registry=territory.registry, store=territory.store, book=territory.book, horizon=horizon)
+    assert (await validation.run(None, FIRST, LAST, run_id=uuid4(), known_at=NOW)).versions == 0
+    after, _, versions = await territory.values(0)
+    assert after.tolist() == value.tolist()
+    assert set(versions.values()) == {1}
+    assert (await validation.run(None, FIRST, FIRST, run_id=uuid4(), known_at=NOW)).versions == 0
+    # Without the horizon the same run would write over what cannot be read any more.
+    assert (await territory.run()).versions > 0
+
+
 async def test_a_late_register_scales_the_days_that_it_closes(territory: Territory) -> None:
     await territory.place(1)
     grid, truth = territory.grid, territory.truth[0]

@@ -43,6 +43,7 @@ from openami.mdm.adapters.case_postgres import PostgresCases
 from openami.mdm.adapters.decision_postgres import PostgresDecisions
 from openami.mdm.adapters.registry_postgres import PostgresRegistry
 from openami.mdm.adapters.registry_validation import PostgresBook
+from openami.mdm.adapters.retention_postgres import PostgresRetention
 from openami.mdm.adapters.store_fleet import SocketFleetStore
 from openami.mdm.adapters.store_socket import SocketStore
 from openami.mdm.api import MeterData
@@ -120,7 +121,10 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
         data = MeterData(registry=registry, store=store, book=book)
         decisions = PostgresDecisions(engine_for("openami_mdm"))
         fleet = SocketFleetStore(store)
-        validation = Validation(registry=registry, store=store, book=book, decisions=decisions, fleet=fleet)
+        horizon = PostgresRetention(engine_for("openami_mdm")).horizon
+        validation = Validation(
+            registry=registry, store=store, book=book, decisions=decisions, fleet=fleet, horizon=horizon
+        )
         schedule = Schedule(registry=registry, store=store, book=book, validation=validation, new_id=uuid4)
         wiring = Wiring(settings, settings.clock(), data, engine_for, bus)
         ready()

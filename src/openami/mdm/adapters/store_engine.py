@@ -13,6 +13,8 @@ What went wrong with chDB in measurements is guarded here (docs/adr/0005):
   engine is open and no insert has failed; a repeat beyond that is stored again and collapses by its key when read.
 """
 
+# ruff: noqa: S608 - the only texts put into SQL are constants of this room, numbers and hexadecimal digits.
+
 from __future__ import annotations
 
 import fcntl
@@ -21,7 +23,7 @@ import queue
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -66,6 +68,8 @@ WRITE_SETTINGS = {
     "max_insert_block_size": _BLOCK_ROWS,
     "min_insert_block_size_rows": _BLOCK_ROWS,
     "max_partitions_per_insert_block": 0,
+    # A removal names the ids that it spares.
+    "max_query_size": 64 * 1024 * 1024,
     "optimize_on_insert": 0,
 }
 SERVER_SETTINGS = {
@@ -219,6 +223,43 @@ class StoreEngine:
         with self._handle(self._writers) as handle:
             handle.command(sql)
 
+    def forget(self, table: Table, month: int, kept: Collection[bytes]) -> None:
+        """Remove a month's rows of a table but those of some ids, on disk before this returns.
+
+        Args:
+            table: of ours.
+            month: year * 100 + month.
+            kept: ids (of meters, or of service points for days) whose rows stay.
+
+        Raises:
+            StoreError: the engine refused.
+        """
+        spec = next(s for s in TABLES if s.name is table)
+        name = f"{table}_local ON CLUSTER {self.cluster}" if self.cluster else str(table)
+        if not kept:
+            statement = f"ALTER TABLE {name} DROP PARTITION ID '{month:06d}'"
+        else:
+            ids = ",".join(f"unhex('{i.hex()}')" for i in sorted(kept))
+            statement = (
+                f"ALTER TABLE {name} DELETE WHERE {spec.partition_by} = {month} AND {spec.id_column} NOT IN ({ids}) "
+                "SETTINGS mutations_sync = 2"
+            )
+        with self.gate.write():
+            self.execute(statement)
+
+    def months(self) -> dict[Table, list[int]]:
+        """Return the months that each table has rows of, rising."""
+        suffix = "_local" if self.cluster else ""
+        parts = f"cluster('{self.cluster}', system.parts)" if self.cluster else "system.parts"
+        sql = (
+            f"SELECT table, partition_id AS month FROM {parts} WHERE active AND rows > 0 AND database = "
+            "currentDatabase() AND table IN ({tables:Array(String)}) GROUP BY table, month ORDER BY month"
+        )
+        found: dict[Table, list[int]] = {t: [] for t in Table}
+        for row in self.fetch(sql, {"tables": [f"{t}{suffix}" for t in Table]}).to_pylist():
+            found[Table(row["table"].removesuffix("_local"))].append(int(row["month"]))
+        return found
+
     def close(self) -> None:
         """Close every idle handle and let go of the folder."""
         for pool in (self._readers, self._writers):
@@ -273,7 +314,7 @@ class StoreEngine:
             handle.raw_insert("warm_up", ["n"], encode_columns(one), fmt="ArrowStream")
         self.execute("TRUNCATE TABLE warm_up")
         for table in Table:
-            self.fetch(f"SELECT count() FROM {table}", {})  # noqa: S608 - a constant of the schema
+            self.fetch(f"SELECT count() FROM {table}", {})
 
     def _opened(self, pool: _Pool) -> Any:
         from clickhouse_connect.driver.exceptions import ClickHouseError

@@ -28,7 +28,7 @@ from openami.mdm.store.rows import known_from, require_storable_days, stamped, s
 from openami.mdm.store.schema import Table
 from openami.mdm.store.spans import SpanRow, meter_chunks, require_granted, spans_of_columns
 from openami.mdm.store.wire import Request, decode_columns
-from openami.security.access.scope import Scope, ScopeError
+from openami.security.access.scope import Purpose, Scope, ScopeError
 
 PART_ROWS = 1_000_000
 """About 48 MB of raw readings; the same number of interval values is one part of day versions."""
@@ -74,6 +74,8 @@ class StoreService:
             "hold": self._hold,
             "freeze": self._freeze,
             "thaw": self._thaw,
+            "months": self._months,
+            "forget": self._forget,
         }
         columns = None if body is None else decode_columns(body)
         try:
@@ -250,6 +252,23 @@ class StoreService:
     def _thaw(self, scope: Scope, parameters: dict[str, Any], _columns: pa.RecordBatch | None) -> _Parts:
         _require_fleet(scope)
         StoreSnapshot(self.engine).thaw(str(parameters["name"]))
+        return iter(())
+
+    def _months(self, scope: Scope, _parameters: dict[str, Any], _columns: pa.RecordBatch | None) -> _Parts:
+        _require_fleet(scope)
+        rows = [(str(table), month) for table, months in self.engine.months().items() for month in months]
+        names = pa.array([t for t, _ in rows], pa.string())
+        yield pa.RecordBatch.from_arrays([names, pa.array([m for _, m in rows], pa.int64())], ["table", "month"])
+
+    def _forget(self, scope: Scope, parameters: dict[str, Any], columns: pa.RecordBatch | None) -> _Parts:
+        _require_fleet(scope)
+        if scope.purpose is not Purpose.MAINTENANCE:
+            raise ScopeError("only maintenance removes rows")
+        month = int(parameters["month"])
+        if not 2000_01 <= month <= 2099_12 or not 1 <= month % 100 <= 12:
+            raise StoreError(f"{month} is no month: 202607 is one")
+        kept = queries.granted_points(scope, columns) if columns is not None else []
+        self.engine.forget(Table(parameters["table"]), month, kept)
         return iter(())
 
     def _settled(self, parameters: dict[str, Any]) -> int | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -241,6 +241,22 @@ class SocketStore:
         """
         parts = self._exchange(Request("freeze", {"name": name}, scope), None, repeat=False)
         return [row async for part in parts for row in part.to_pylist()]
+
+    async def months(self, scope: Scope) -> dict[Table, list[int]]:
+        """Return the months (year * 100 + month) that each table has rows of; for a process's scope alone."""
+        found: dict[Table, list[int]] = {}
+        async for part in self._exchange(Request("months", {}, scope), None, repeat=True):
+            for row in part.to_pylist():
+                found.setdefault(Table(row["table"]), []).append(row["month"])
+        return found
+
+    async def forget(self, scope: Scope, table: Table, month: int, *, keep: Collection[UUID]) -> None:
+        """Remove a month's rows of a table but those of some meters (places, for days); for maintenance alone."""
+        ids = arrow_column(uuid_column(sorted(keep)), pa.binary(16))
+        columns = pa.RecordBatch.from_arrays([ids], schema=queries.POINT_SCHEMA)
+        request = Request("forget", {"table": str(table), "month": month}, scope, has_body=bool(keep))
+        async for _ in self._exchange(request, columns if keep else None, repeat=False):
+            pass
 
     async def thaw(self, scope: Scope, name: str) -> None:
         """Let go of a snapshot."""

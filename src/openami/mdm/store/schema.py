@@ -45,6 +45,11 @@ class TableSpec:
     shard_by: str
     index_granularity: int
 
+    @property
+    def id_column(self) -> str:
+        """Name of the column that says whose a row is."""
+        return self.columns[0].split(" ", 1)[0]
+
 
 KEEP_BASE = 2**64 - 1
 """A row's ``keep`` is this less the milliseconds of its arrival: of equal keys the first to arrive has the highest."""

@@ -10,7 +10,7 @@ Findings are written before versions: a crash between the two repeats both.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -129,6 +129,8 @@ class Validation:
         decisions: what people decided; None for a run that knows of none.
         fleet: the store, asked about a whole fleet; None does every day with the same care.
         process: name of the process, for the scope.
+        horizon: returns the first day whose raw readings are all there; days before it keep the versions that they
+            have, for nothing is left to make others from. None where nothing was ever removed.
     """
 
     def __init__(
@@ -140,8 +142,10 @@ class Validation:
         decisions: DecisionBook | None = None,
         fleet: FleetStore | None = None,
         process: str = "worker",
+        horizon: Callable[[], Awaitable[date | None]] | None = None,
     ) -> None:
         self._registry = registry
+        self._horizon = horizon
         self._store = store
         self._book = book
         self._decisions = decisions
@@ -167,6 +171,10 @@ class Validation:
         Raises:
             StoreError: the store refused or did not answer; running again mends it.
         """
+        since = await self._horizon() if self._horizon is not None else None
+        first = max(first, since or first)
+        if last < first:
+            return RunReport()
         around = Period(_midnight_utc(first) - timedelta(days=2), _midnight_utc(last) + timedelta(days=3))
         installed = await self._installed(service_points, around)
         points = await self._registry.service_points({i.installation.service_point_id for i in installed})
@@ -184,7 +192,7 @@ class Validation:
         report = RunReport()
         for (zone, interval_s), members in groups.items():
             ended = min(last, local_date(known_at, zone) - timedelta(days=1))
-            stamp = Stamp(channels[0], run_id, known_at, force, book=book)
+            stamp = Stamp(channels[0], run_id, known_at, force, book=book, since=since)
             left = _Left(dict.fromkeys(channels, members))
             if service_points is None and first == ended:
                 theirs = [i for point in members for i in own[point] if i.meter.interval_s == interval_s]
@@ -517,6 +525,7 @@ class Validation:
         first: date,
     ) -> RunReport:
         """Write changed days, from a first one on, and what the rules say about them."""
+        wanted = stamp.kept_back(grid, wanted)
         days, row, day = changed_days(grid, inputs.points, outcome, wanted, latest=latest, stamp=stamp)
         changed = versions_of(days)
         same = unchanged_versions(grid, inputs.points, wanted, latest=latest, changed=changed)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -41,6 +41,15 @@ class Stamp:
     force: Force = field(default_factory=Force)
     loads: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)
     book: RuleBook = field(default_factory=RuleBook)
+    since: date | None = None
+    """Days before it keep what they have: their raw readings were removed."""
+
+    def kept_back(self, grid: Grid, wanted: BOOLS) -> BOOLS:
+        """Return the wanted days (S, D) without those whose raw readings were removed."""
+        if self.since is None or self.since <= grid.first:
+            return wanted
+        there = np.arange(grid.days) >= grid.index_of(self.since)
+        return np.asarray(wanted & there)
 
 
 def changed_days(

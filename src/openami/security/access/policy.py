@@ -55,6 +55,8 @@ class Kind(StrEnum):
     GROUP_USAGE = "group_usage"
     """Usage of groups as totals, within the utility; exported, what a rule and the differencing guard let out."""
     VIRTUAL_CHANNEL = "virtual_channel"
+    RETENTION = "retention"
+    """How long readings are kept, and their removal."""
     VEE = "vee"
     """Findings about readings, cases of them, and what people decide."""
 
@@ -153,6 +155,8 @@ TABLE: tuple[Rule, ...] = (
     # Totals of groups. What leaves the house is judged by the guard as well, whoever asks.
     _rule(_DESK, Action.READ, Kind.GROUP_USAGE, Relation.NONE, _OPERATIONS),
     _rule((Role.OPERATOR,), Action.EXPORT, Kind.GROUP_USAGE, Relation.NONE, _OPERATIONS),
+    _rule(_CONSOLE, Action.READ, Kind.RETENTION, Relation.NONE, _OPERATIONS),
+    _rule((Role.SECADM,), Action.CHANGE, Kind.RETENTION, Relation.NONE, _OPERATIONS),
     _rule(_DESK, Action.CHANGE, Kind.VIRTUAL_CHANNEL, Relation.NONE, _OPERATIONS),
     # Findings show parts of a home's usage: each look and each edit is in the log that the customer reads.
     _rule(_DESK, Action.READ, Kind.VEE, Relation.ANY, _OPERATIONS),
