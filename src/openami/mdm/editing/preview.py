@@ -26,6 +26,7 @@ from openami.mdm.registry.ports import Registry
 from openami.mdm.registry.records import Affected
 from openami.mdm.validation.ports import DayFinding, ValidationBook
 from openami.mdm.validation.run import Validation
+from openami.mdm.vee.ruleset import RuleBook
 from openami.security.access.scope import Purpose, system_scope
 
 MAX_DAYS_SHOWN = 200
@@ -126,6 +127,9 @@ class _DryBook:
     real: ValidationBook
     keys: set[DayKey] = field(default_factory=set)
     said: list[DayFinding] = field(default_factory=list)
+
+    async def rule_book(self) -> RuleBook:
+        return await self.real.rule_book()
 
     async def keep_findings(
         self,
