@@ -10,8 +10,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from openami.contracts.channel import Channel
 from openami.mdm.vee.grid import I64
-from openami.mdm.vee.rules.rule import ENERGY, MEASURED_ENERGY, Bound, Rule, Spot, Thresholds, each_day, where
+from openami.mdm.vee.rules.rule import ENERGY, MEASURED_ENERGY, Bound, Evidence, Rule, Spot, Thresholds, each_day, where
 from openami.mdm.vee.rules.seen import DayView
 
 WEEK = 7
@@ -37,7 +38,17 @@ def _spike(view: DayView, t: Thresholds) -> Iterator[Spot]:
             value = int(view.values[row, column])
             excess = round(value / third - 1, 2) if third else 0.0
             at = view.lo + column
-            yield Spot(row, at, at + 1, {"spike_wh": value, "third_highest_wh": third, "excess": excess})
+            evidence: Evidence = {"spike_wh": value, "third_highest_wh": third, "excess": excess}
+            # Where the register says the same, the energy was used: there is nothing to hold.
+            yield Spot(row, at, at + 1, evidence, is_mild=_is_confirmed(view, row, at))
+
+
+def _is_confirmed(view: DayView, row: int, column: int) -> bool:
+    """Tell whether registers bracket the interval and agree with all that was read."""
+    b, said = view.seen.brackets, view.seen.outcome.statements
+    held = (b.row == row) & (b.lo <= column) & (column < b.hi)
+    off = any(s.row == row and s.lo <= column < s.hi and s.rule == "sum_check" for s in said)
+    return bool(held.any()) and not off and bool(view.is_measured[row])
 
 
 def _mean(total: I64, known: I64) -> I64:
@@ -58,6 +69,7 @@ def _high_low(view: DayView, t: Thresholds) -> Iterator[Spot]:
         enough = (known[:, week].sum(axis=1) == WEEK) & (known[:, before].sum(axis=1) >= BEFORE / 2)
         # Where nothing was, as before a roof, there is nothing to compare with.
         enough &= then >= t["least_before_wh"]
+        enough &= ((total[:, before] > 0) & known[:, before]).sum(axis=1) >= BEFORE / 2
         outside = (now > then * t["high"]) | (now < then * t["low"])
         return now, then, np.asarray(enough & outside & (np.maximum(now, then) >= t["least_wh"]))
 
@@ -66,7 +78,12 @@ def _high_low(view: DayView, t: Thresholds) -> Iterator[Spot]:
         return
     # A level that stays is one finding, on the day on which it came.
     *_, was = ratio(1)
-    for row in where(view.wanted & outside & ~was):
+    # A roof, a new one above all, takes from what is delivered as the sun will.
+    received = view.seen.around.siblings.get(Channel.RECEIVED)
+    roof = np.zeros(len(now), bool)
+    if received is not None:
+        roof = (received.values[:, view.lo : view.hi] > 0).any(axis=1) & (now < then)
+    for row in where(view.wanted & outside & ~was & ~roof):
         evidence = {"daily_wh": round(float(now[row])), "before_wh": round(float(then[row]))}
         yield Spot(row, view.lo, view.hi, {**evidence, "ratio": round(float(now[row] / max(then[row], 1)), 2)})
 

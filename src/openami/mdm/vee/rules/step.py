@@ -53,66 +53,70 @@ def _steps(view: DayView, t: Thresholds, factors: tuple[float, ...]) -> Iterator
     if view.past.days < SPANS[0] + t["least_days"]:
         return
     levels = _levels(view)
-    logs = np.log(np.array(factors))
-    is_plain = np.abs(logs) >= np.log(t["plain"])
+    every = np.array(factors)
+    is_plain = np.abs(np.log(every)) >= np.log(t["plain"])
     told: set[int] = set()
     for days in SPANS:
-        asked = is_plain if days == SPANS[0] else ~is_plain
-        if not asked.any() or levels.known.shape[1] < days + t["least_days"]:
+        asked = every[is_plain if days == SPANS[0] else ~is_plain]
+        cut = levels.known.shape[1] - days
+        if not len(asked) or cut < t["least_days"]:
             continue
-        for row in _sieved(view, levels, days, logs[asked], t):
-            spot = _fitting(view, levels, row, days, np.array(factors)[asked], t)
-            if spot is not None and row not in told:
-                told.add(row)
+        rows = _sieved(view, levels, cut, np.log(asked), t)
+        for spot in _fitting(view, levels, rows, cut, asked, t) if len(rows) else ():
+            if spot.row not in told:
+                told.add(spot.row)
                 yield spot
 
 
-def _sieved(view: DayView, levels: _Levels, days: int, logs: F64, t: Thresholds) -> list[int]:
-    """Return the rows whose mean changed by about a factor."""
-    cut = levels.known.shape[1] - days
+def _sieved(view: DayView, levels: _Levels, cut: int, logs: F64, t: Thresholds) -> I64:
+    """Return the rows whose mean changed by about a factor, between the day before and the first day."""
     known = levels.known[:, :cut]
     count = known.sum(axis=1)
     old = np.where(known, levels.total[:, :cut], 0).sum(axis=1) / np.maximum(count, 1)
     new = levels.total[:, cut:].mean(axis=1)
     enough = view.wanted & levels.known[:, cut:].all(axis=1) & (count >= t["least_days"])
     enough &= np.maximum(old, new) >= t["least_wh"]
-    change = np.log(np.maximum(new, 1) / np.maximum(old, 1))
+    base = np.log(np.maximum(old, 1))
+    change = np.log(np.maximum(new, 1)) - base
+    before, first = (np.log(np.maximum(levels.total[:, c], 1)) - base for c in (cut - 1, cut))
     near = np.zeros(len(change), bool)
     for log in logs.tolist():
-        near |= np.abs(change - log) <= t["slack"] * abs(log) + _MARGIN
-    return where(enough & near)
+        on = np.abs(change - log) <= t["slack"] * abs(log) + _MARGIN
+        on &= (np.abs(before) < abs(log) / 2 + _MARGIN) & (np.abs(first - log) < abs(log) / 1.5 + _MARGIN)
+        near |= on
+    return np.flatnonzero(enough & near)
 
 
-def _fitting(view: DayView, levels: _Levels, row: int, days: int, factors: F64, t: Thresholds) -> Spot | None:
-    """Return what is to be said of one row, if total, peak and base all changed by one factor, on one day.
+def _middle(values: I64, known: BOOLS) -> F64:
+    """Return the median of the logarithms of the known values of each row: the lower of two middles."""
+    logs = np.sort(np.where(known, np.log(np.maximum(values, 1).astype(float)), np.inf), axis=1)
+    return np.asarray(logs[np.arange(len(logs)), (known.sum(axis=1) - 1) // 2])
+
+
+def _fitting(view: DayView, levels: _Levels, rows: I64, cut: int, factors: F64, t: Thresholds) -> Iterator[Spot]:
+    """Yield the rows in which total, peak and base all changed by one factor, and the day before had not.
 
     A home that heats with electricity halves its use in honesty when a cold spell ends: only a plain factor fails.
     """
-    known = levels.known[row]
-    cut = len(known) - days
-
-    def old(values: I64) -> F64:
-        return np.asarray(np.maximum(values[row, :cut][known[:cut]].astype(float), 1))
-
-    def change(values: I64) -> float:
-        new = np.maximum(values[row, cut:].astype(float), 1)
-        return float(np.median(np.log(new)) - np.median(np.log(old(values))))
-
-    total, peak, base = change(levels.total), change(levels.maximum), change(levels.base)
-    factor = float(factors[np.argmin(np.abs(np.log(factors) - total))])
-    log, is_plain = float(np.log(factor)), abs(np.log(factor)) >= np.log(t["plain"])
-    misses = [abs(c - log) / abs(log) for c in (total, peak, base)]
-    level = float(np.median(old(levels.total)))
-    before, first = (float(np.log(max(levels.total[row, c], 1) / level)) for c in (cut - 1, cut))
-    is_sharp = abs(before) < abs(log) / 2 and abs(first - log) < abs(log) / 1.5
-    if max(misses) > t["slack"] or not is_sharp:
-        return None
-    evidence: Evidence = {
-        "factor": round(factor, 4), "days": days, "before_wh": round(level),
-        "ratio": round(float(np.exp(total)), 3), "ratio_of_peaks": round(float(np.exp(peak)), 3),
-        "ratio_of_lowest_hours": round(float(np.exp(base)), 3),
-    }  # fmt: skip
-    return Spot(row, view.lo, view.hi, evidence, is_mild=not is_plain)
+    known = levels.known[rows]
+    olds, changes = [], []
+    for values in (levels.total[rows], levels.maximum[rows], levels.base[rows]):
+        olds.append(_middle(values[:, :cut], known[:, :cut]))
+        changes.append(_middle(values[:, cut:], known[:, cut:]) - olds[-1])
+    ratios = np.stack(changes)
+    nearest = np.abs(np.log(factors)[:, None] - ratios[0]).argmin(axis=0)
+    log = np.log(factors)[nearest]
+    before, first = (np.log(np.maximum(levels.total[rows, c], 1)) - olds[0] for c in (cut - 1, cut))
+    fits = (np.abs(ratios - log) <= t["slack"] * np.abs(log)).all(axis=0)
+    fits &= (np.abs(before) < np.abs(log) / 2) & (np.abs(first - log) < np.abs(log) / 1.5)
+    for k in np.flatnonzero(fits).tolist():
+        factor, old = float(factors[nearest[k]]), float(np.exp(olds[0][k]))
+        total, peak, base = np.exp(ratios[:, k]).tolist()
+        evidence: Evidence = {
+            "factor": round(factor, 4), "days": levels.known.shape[1] - cut, "before_wh": round(old),
+            "ratio": round(total, 3), "ratio_of_peaks": round(peak, 3), "ratio_of_lowest_hours": round(base, 3),
+        }  # fmt: skip
+        yield Spot(int(rows[k]), view.lo, view.hi, evidence, is_mild=abs(log[k]) < np.log(t["plain"]))
 
 
 def _half(view: DayView, t: Thresholds) -> Iterator[Spot]:
