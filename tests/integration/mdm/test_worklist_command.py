@@ -12,12 +12,15 @@ import pytest
 from sqlalchemy import text
 from tests.integration.mdm.office import LATER, Office, office_over
 from tests.integration.mdm.test_decisions import DAY
+from tests.integration.mdm.test_validation import NOW, ZONE
 
 from openami.app import editing_desk
 from openami.app.engines.postgres import PostgresEngine
 from openami.kernel.errors import MisuseError
+from openami.kernel.time import instant_from_epoch_s
 from openami.mdm.editing.decision import DecisionRefusedError
 from openami.mdm.editing.limits import EditLimits
+from openami.mdm.registry.records import Installation, Meter, ServicePoint
 from openami.security.access.gate import AccessDeniedError
 from openami.security.access.order import OrderRefusedError
 
@@ -96,6 +99,17 @@ async def test_everything_that_a_filter_leaves_is_accepted_as_one_decision(offic
     assert (undone["state"], undone["effect"]["raised"]) == ("undone", 2)
     await office.run(known_at=LATER)
     assert (await office.says("list"))["total"] == 2
+
+
+async def test_a_clock_that_is_put_right_moves_every_channel_that_it_stamped(office: Office) -> None:
+    place, meter = uuid4(), uuid4()
+    await office.registry.add_service_points([ServicePoint(place, str(ZONE), NOW)])
+    await office.registry.add_meters([Meter(meter, "S-three", NOW)])
+    start = instant_from_epoch_s(int(office.grid.edge_s[0]))
+    await office.registry.install([Installation(uuid4(), place, meter, start)], at=NOW)
+    words = ("shift", str(place), "2026-03-01", "2026-03-02", "--seconds", "-3600", "--channel", "voltage")
+    said = await office.says(*words, "--reason", "the clock was fast")
+    assert (said["spans"], said["words"]) == (3, "shift the clock by -3600 s at 1 place")
 
 
 async def test_beyond_what_one_may_change_alone_another_person_must_approve(

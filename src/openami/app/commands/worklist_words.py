@@ -131,6 +131,7 @@ def proposal_document(proposal: Proposal, kept: Kept | None) -> dict[str, Any]:
     return {
         "decision": str(proposal.decision.id),
         "words": proposal.decision.words(),
+        "spans": len(proposal.decision.targets),
         "state": kept.state.value if kept is not None else "preview",
         "order": str(kept.order.subject.order_id) if kept is not None and kept.order is not None else None,
         "second_person": proposal.second,

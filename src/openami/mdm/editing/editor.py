@@ -6,7 +6,7 @@ Knows no sign-in and no log: whoever calls it has asked them first.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from uuid import UUID, uuid4
@@ -19,7 +19,7 @@ from openami.mdm.editing.ports import DecisionBook, DecisionState
 from openami.mdm.editing.preview import Preview, preview
 from openami.mdm.ports import IntervalStore
 from openami.mdm.registry.ports import Registry
-from openami.mdm.registry.records import Affected
+from openami.mdm.registry.records import Affected, InstalledMeter
 from openami.mdm.validation.ports import ValidationBook
 from openami.mdm.validation.run import Validation
 
@@ -140,10 +140,11 @@ class Editor:
 
     async def _targets(self, wish: Wish, at: datetime) -> list[Target]:
         """Return the spans with their interval length, and with the readings that are there now."""
-        lengths = await self._interval_lengths(wish.places)
+        hung = await self._hung(wish.places)
+        places = _all_channels(wish.places, hung) if wish.kind is DecisionKind.SHIFT_CLOCK else wish.places
         targets = [
-            Target(p.service_point_id, p.channel, p.period, length, (), p.values)
-            for p, length in zip(wish.places, lengths, strict=True)
+            Target(p.service_point_id, p.channel, p.period, _interval_s(p, hung[p.service_point_id]), (), p.values)
+            for p in places
         ]
         if wish.kind not in OF_CELLS:
             return targets
@@ -156,26 +157,15 @@ class Editor:
         seen = await validation.seen(targets, known_at=at)
         return [replace(t, seen=s) for t, s in zip(targets, seen, strict=True)]
 
-    async def _interval_lengths(self, places: Sequence[Place]) -> list[int]:
+    async def _hung(self, places: Sequence[Place]) -> dict[UUID, list[InstalledMeter]]:
+        """Return which meters hung at the places in the time of any of the spans."""
         if not places:
             raise DecisionRefusedError("no place is named")
         whole = Period(min(p.period.start for p in places), max(p.period.end for p in places))
-        hung: dict[UUID, list[tuple[datetime, datetime | None, int]]] = defaultdict(list)
+        hung: dict[UUID, list[InstalledMeter]] = defaultdict(list)
         for one in await self.registry.installed({p.service_point_id for p in places}, whole):
-            i = one.installation
-            hung[i.service_point_id].append((i.start, i.end, one.meter.interval_s))
-        lengths: list[int] = []
-        for place in places:
-            of_place = {
-                length
-                for start, end, length in hung[place.service_point_id]
-                if start < place.period.end and (end is None or end > place.period.start)
-            }
-            if len(of_place) != 1:
-                words = "no meter hung there then" if not of_place else "meters of two interval lengths hung there then"
-                raise DecisionRefusedError(f"{place.service_point_id}, {place.period.start.isoformat()}: {words}")
-            lengths += of_place
-        return lengths
+            hung[one.installation.service_point_id].append(one)
+        return hung
 
     async def _affected(self, decision: Decision) -> list[Affected]:
         """Return the local days of each span; a shifted clock touches those that stamps leave and those they reach."""
@@ -190,3 +180,31 @@ class Editor:
             first, last = min(start, start + shift), max(end, end + shift)
             found.append(Affected(target.service_point_id, local_date(first, zone), local_date(last, zone)))
         return found
+
+
+def _within(place: Place, hung: Sequence[InstalledMeter]) -> list[InstalledMeter]:
+    """Return the meters that hung there in the span."""
+    return [
+        one
+        for one in hung
+        if one.installation.start < place.period.end
+        and (one.installation.end is None or one.installation.end > place.period.start)
+    ]
+
+
+def _interval_s(place: Place, hung: Sequence[InstalledMeter]) -> int:
+    lengths = {one.meter.interval_s for one in _within(place, hung)}
+    if len(lengths) != 1:
+        words = "no meter hung there then" if not lengths else "meters of two interval lengths hung there then"
+        raise DecisionRefusedError(f"{place.service_point_id}, {place.period.start.isoformat()}: {words}")
+    return lengths.pop()
+
+
+def _all_channels(places: Sequence[Place], hung: Mapping[UUID, Sequence[InstalledMeter]]) -> tuple[Place, ...]:
+    """Return each span for every channel of its meters: a clock stamps all that a meter measures."""
+    found: dict[Place, None] = {}
+    for place in places:
+        channels = {c for one in _within(place, hung[place.service_point_id]) for c in one.meter.channels}
+        for channel in sorted(channels) or [place.channel]:
+            found[Place(place.service_point_id, channel, place.period)] = None
+    return tuple(found)
