@@ -46,7 +46,8 @@ def _resolution(values: I64) -> int:
 def _stuck(view: DayView, t: Thresholds) -> Iterator[Spot]:
     values = view.values
     least = view.hours(t["least_hours"])
-    equal = (values[:, 1:] == values[:, :-1]).sum(axis=1)
+    # Runs of zeros have rules of their own, and every roof that feeds in has one each night.
+    equal = np.count_nonzero((values[:, 1:] == values[:, :-1]) & (values[:, 1:] > 0), axis=1)
     for row in where(view.is_measured & (equal >= least - 1) & (view.total > 0)):
         lo, hi = _longest(values[row])
         value, step = int(values[row, lo]), _resolution(values[row])
