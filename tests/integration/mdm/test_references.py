@@ -61,7 +61,7 @@ class Street:
             hourly = [Meter(m, f"H-{m}", made, interval_s=3600, channels=(Channel.DELIVERED,)) for m in meters]
             await self.registry.add_service_points([ServicePoint(p, str(ZONE), made, cell=cell) for p in places])
             await self.registry.add_meters(hourly)
-            lately = local_midnight(DAY - timedelta(days=2), ZONE)
+            lately = local_midnight(DAY - timedelta(days=1), ZONE)
             hung = [Installation(uuid4(), p, m, lately) for p, m in zip(places, meters, strict=True)]
             await self.registry.install(hung, at=made)
             self.neighbors = meters
@@ -102,8 +102,8 @@ async def street(postgres: PostgresEngine, fake_store: Any) -> AsyncIterator[Str
 
 NIGHT = local_midnight(DAY + timedelta(days=1), ZONE) + timedelta(minutes=30)
 BEFORE = np.arange(int(GRID.day_at[29]))
-HOURS = np.arange(int(GRID.day_at[26]), int(GRID.day_at[29]), 4)
-"""Hours of the day and of two before it: enough for a norm."""
+HOURS = np.arange(int(GRID.day_at[27]), int(GRID.day_at[29]), 4)
+"""Hours of the day and of the one before: enough for a norm."""
 LOST = np.setdiff1d(BEFORE, np.arange(MORNING.start, MORNING.stop))
 
 

@@ -18,15 +18,17 @@ from openami.contracts.channel import Channel
 from openami.contracts.errors import ContractError
 from openami.contracts.quality import Source
 from openami.contracts.reading import ReadingBatch, uuid_column
-from openami.kernel.time import instant_from_epoch_s, local_midnight
+from openami.kernel.finding import Severity
+from openami.kernel.time import instant_from_epoch_s, local_day, local_midnight
 from openami.mdm.adapters.registry_postgres import PostgresRegistry
 from openami.mdm.adapters.registry_validation import PostgresBook
 from openami.mdm.api import MeterData
 from openami.mdm.registry.records import Installation, Meter, ServicePoint
 from openami.mdm.store.announce import announcement
 from openami.mdm.validation.arrival import parse_arrival
+from openami.mdm.validation.ports import DayFinding
 from openami.mdm.validation.run import Validation
-from openami.mdm.validation.schedule import Schedule
+from openami.mdm.validation.schedule import Schedule, Work
 from openami.mdm.vee.grid import grid_of
 from openami.security.access.scope import Purpose, system_scope
 
@@ -179,3 +181,20 @@ async def test_two_workers_take_turns(utility: Utility) -> None:
 def test_what_is_no_announcement_is_refused(octets: bytes) -> None:
     with pytest.raises(ContractError):
         parse_arrival(octets)
+
+
+async def test_days_that_a_storm_held_are_asked_for_again_after_each_first_run(utility: Utility) -> None:
+    grid = grid_of(ZONE, FIRST, LAST, 900)
+    await utility.store.write_readings(readings(utility.meter, grid.start_s), token="r")
+    held = FIRST + timedelta(days=1)
+    finding = DayFinding(
+        service_point_id=utility.point, channel=Channel.DELIVERED, local_day=held, version=1, run_id=uuid4(),
+        rule="storm_hold", severity=Severity.WARN, period=local_day(held, ZONE), known_at=MIDNIGHT,
+    )  # fmt: skip
+    await utility.book.keep_findings([(utility.point, Channel.DELIVERED, held, 1)], [finding], at=MIDNIGHT)
+    _, of_the_installation = await utility.schedule.requested(MIDNIGHT)
+    await utility.book.settle(of_the_installation)
+    day = Work(None, LAST - timedelta(days=1), LAST - timedelta(days=1), first_run=str(ZONE))
+    await utility.schedule.carry_out(day, MIDNIGHT)
+    (asked,) = await utility.book.requests(limit=9)
+    assert (asked.service_point_id, asked.first, asked.last, asked.reason) == (utility.point, held, held, "storm")

@@ -207,8 +207,15 @@ def test_an_order_of_methods_is_obeyed() -> None:
 
 @pytest.mark.parametrize(
     "row",
-    [{"method": "guess"}, {"max_gap_s": 5}, {"method": "linear", "max_gap_s": 0}, "linear", {"method": "donor"}],
-    ids=["unknown", "unnamed", "no length", "text", "not a step"],
+    [
+        {"method": "guess"},
+        {"method": "like_days", "needs_register": True},
+        {"max_gap_s": 5},
+        {"method": "linear", "max_gap_s": 0},
+        "linear",
+        {"method": "donor"},
+    ],
+    ids=["unknown", "not for the line", "unnamed", "no length", "text", "not a step"],
 )
 def test_an_order_that_cannot_be_is_refused_by_row(row: object) -> None:
     with pytest.raises(MisuseError, match="step 2"):

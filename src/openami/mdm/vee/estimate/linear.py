@@ -12,12 +12,17 @@ _LEVEL_SHARE, _STEP_SHARE = 0.15, 0.5
 """Spread of a line: a share of the level of its ends and of the step between them, as square roots."""
 
 
-def linear(grid: Grid, values: I64, good: BOOLS, cells: Estimate, *, max_gap_s: int) -> None:
-    """Fill open gaps of at most ``max_gap_s`` between good neighbors."""
+def linear(
+    grid: Grid, values: I64, good: BOOLS, cells: Estimate, *, max_gap_s: int, needs_register: bool = False
+) -> None:
+    """Fill open gaps of at most ``max_gap_s`` between good neighbors, or only those in brackets."""
     gaps = Gaps.of(cells)
     a_at, b_at, has_a, has_b = gaps.edges(grid, good)
     usable = has_a & has_b & (gaps.length * grid.interval_s <= max_gap_s)
-    here = np.flatnonzero(usable[cells.gap] & (cells.method == Method.NONE))
+    here = usable[cells.gap] & (cells.method == Method.NONE)
+    if needs_register:
+        here &= cells.bracket >= 0
+    here = np.flatnonzero(here)
     gap = cells.gap[here]
     a, b = values[gaps.row, a_at][gap].astype(float), values[gaps.row, b_at][gap].astype(float)
     step = (cells.column[here] - gaps.first[gap] + 1) / (gaps.length[gap] + 1)

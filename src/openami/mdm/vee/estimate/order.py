@@ -1,9 +1,9 @@
 """The order in which methods are tried, as data, and the trying.
 
-The order as shipped: the check meter; the line for one quarter-hour; the weighted average of the line and of days like
-it (where demand is billed, the shape of one day); the line to two hours; like days; the class profile. What nothing
-speaks for keeps method NONE, and only a register can fill it. A re-read goes before all of them and is no method: the
-estimate stands until the reading comes, and then it is replaced.
+The order as shipped: the check meter; the line for one quarter-hour that registers know; the weighted average of the
+line and of days like it (where demand is billed, the shape of one day); the line to two hours; like days; the class
+profile. What nothing speaks for keeps method NONE, and only a register can fill it. A re-read goes before all of them
+and is no method: the estimate stands until the reading comes, and then it is replaced.
 
 Source: CPUC D.98-12-080 Attachment VEE, estimation, for the order; research note on VEE, 1.2 and 3, for the lengths.
 """
@@ -35,17 +35,18 @@ _WITH_DAYS = frozenset({Method.WEIGHTED, Method.LIKE_DAYS})
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One method, for gaps up to a length [s]."""
+    """One method, for gaps up to a length [s], and perhaps only where registers know the energy."""
 
     method: Method
     max_gap_s: int = _LONGEST_S
+    needs_register: bool = False
 
 
 STEPS = frozenset({Method.CHECK_METER, Method.LINEAR, Method.WEIGHTED, Method.LIKE_DAYS, Method.CLASS_PROFILE})
 """Methods that may stand in an order. DONOR takes the place of WEIGHTED where demand is billed."""
 DEFAULT_ORDER: tuple[Step, ...] = (
     Step(Method.CHECK_METER),
-    Step(Method.LINEAR, 900),
+    Step(Method.LINEAR, 900, needs_register=True),
     Step(Method.WEIGHTED),
     Step(Method.LINEAR, 7_200),
     Step(Method.LIKE_DAYS),
@@ -56,23 +57,28 @@ DEFAULT_ORDER: tuple[Step, ...] = (
 def parse_order(rows: Iterable[object]) -> tuple[Step, ...]:
     """Return an order from rows ``{"method": name, "max_gap_s": seconds}`` of a configuration.
 
+    For the line, ``needs_register`` may be true: then it fills only what registers scale.
+
     Raises:
         MisuseError: a row is no step; says which.
 
     >>> parse_order([{"method": "linear", "max_gap_s": 7200}])
-    (Step(method=<Method.LINEAR: 1>, max_gap_s=7200),)
+    (Step(method=<Method.LINEAR: 1>, max_gap_s=7200, needs_register=False),)
     """
     order = []
     for number, row in enumerate(rows, start=1):
-        if not isinstance(row, dict) or not set(row) <= {"method", "max_gap_s"}:
-            raise MisuseError(f"step {number} of the order of methods: give method and, if you like, max_gap_s")
+        if not isinstance(row, dict) or not set(row) <= {"method", "max_gap_s", "needs_register"}:
+            raise MisuseError(f"step {number} of the order of methods: give method, perhaps max_gap_s, needs_register")
         name, most = str(row.get("method")), row.get("max_gap_s", _LONGEST_S)
         if name.upper() not in {m.name for m in STEPS}:
             names = ", ".join(sorted(m.name.lower() for m in STEPS))
             raise MisuseError(f"step {number} of the order of methods: {name!r} is none of {names}")
         if not isinstance(most, int) or isinstance(most, bool) or not 0 < most <= _LONGEST_S:
             raise MisuseError(f"step {number} of the order of methods: max_gap_s is 1 to {_LONGEST_S} seconds")
-        order.append(Step(Method[name.upper()], most))
+        needs = row.get("needs_register", False)
+        if not isinstance(needs, bool) or (needs and name.upper() != Method.LINEAR.name):
+            raise MisuseError(f"step {number} of the order of methods: needs_register is true or false, for linear")
+        order.append(Step(Method[name.upper()], most, needs))
     return tuple(order)
 
 
@@ -110,7 +116,7 @@ def estimated(
             case Method.CHECK_METER if references.check is not None:
                 check_meter(references.check, cells)
             case Method.LINEAR:
-                linear(grid, values, good, cells, max_gap_s=step.max_gap_s)
+                linear(grid, values, good, cells, max_gap_s=step.max_gap_s, needs_register=step.needs_register)
             case Method.WEIGHTED:
                 _fill_from_days(grid, values, good, cells, energy=energy, failed_day=failed_day, references=references)
             case Method.LIKE_DAYS:
