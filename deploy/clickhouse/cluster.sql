@@ -76,3 +76,23 @@ SETTINGS index_granularity = 256, fsync_after_insert = 1, fsync_part_directory =
 CREATE TABLE IF NOT EXISTS reading_day ON CLUSTER openami AS reading_day_local
 ENGINE = Distributed(openami, currentDatabase(), reading_day_local, sipHash64(service_point_id))
 SETTINGS fsync_after_insert = 1, fsync_directories = 1;
+
+ALTER TABLE reading_day_local ON CLUSTER openami ADD COLUMN IF NOT EXISTS maximum Int64 MATERIALIZED arrayMax(values) CODEC(T64, ZSTD(1));
+
+ALTER TABLE reading_day_local ON CLUSTER openami ADD COLUMN IF NOT EXISTS state UInt8 DEFAULT multiIf(missing > 0, 2, estimated > 0, 1, 0) CODEC(ZSTD(1));
+
+ALTER TABLE reading_day_local ON CLUSTER openami ADD COLUMN IF NOT EXISTS base Int64 DEFAULT 0 CODEC(T64, ZSTD(1));
+
+ALTER TABLE reading_day_local ON CLUSTER openami ADD COLUMN IF NOT EXISTS digest UInt32 DEFAULT 0 CODEC(NONE);
+
+ALTER TABLE reading_day_local ON CLUSTER openami ADD COLUMN IF NOT EXISTS profile Array(Int32) CODEC(T64, ZSTD(1));
+
+ALTER TABLE reading_day ON CLUSTER openami ADD COLUMN IF NOT EXISTS maximum Int64 MATERIALIZED arrayMax(values) CODEC(T64, ZSTD(1));
+
+ALTER TABLE reading_day ON CLUSTER openami ADD COLUMN IF NOT EXISTS state UInt8 DEFAULT multiIf(missing > 0, 2, estimated > 0, 1, 0) CODEC(ZSTD(1));
+
+ALTER TABLE reading_day ON CLUSTER openami ADD COLUMN IF NOT EXISTS base Int64 DEFAULT 0 CODEC(T64, ZSTD(1));
+
+ALTER TABLE reading_day ON CLUSTER openami ADD COLUMN IF NOT EXISTS digest UInt32 DEFAULT 0 CODEC(NONE);
+
+ALTER TABLE reading_day ON CLUSTER openami ADD COLUMN IF NOT EXISTS profile Array(Int32) CODEC(T64, ZSTD(1));

@@ -160,6 +160,9 @@ def cluster_ddl(cluster: str) -> list[str]:
             f"ENGINE = Distributed({cluster}, currentDatabase(), {local}, {spec.shard_by})\n"
             "SETTINGS fsync_after_insert = 1, fsync_directories = 1"
         )
+    # On a cluster of an earlier release: the shards' tables first, then what stands before them.
+    for name in (f"{READING_DAY.name}_local", READING_DAY.name):
+        statements += [f"ALTER TABLE {name} ON CLUSTER {cluster} ADD COLUMN IF NOT EXISTS {c}" for c in _OF_LATER_HOMES]
     return statements
 
 
