@@ -41,6 +41,13 @@ def test_a_field_that_differs_is_counted_under_its_name(field: str) -> None:
     assert (found.differences[0].ours, found.differences[0].theirs) == (FULL[field], other[field])
 
 
+def test_a_place_that_differs_in_several_fields_counts_under_each() -> None:
+    other = FULL | {"meter": "SN-2", "rate": "R-2", "bill_group": "8"}
+    found = reconciled(side({"SP-1": FULL}), side({"SP-1": other}))
+    assert found.counts == {"bill_group": 1, "meter": 1, "rate": 1}
+    assert (found.equal, len(found.differences)) == (0, 3)
+
+
 def test_places_of_one_side_alone_and_places_listed_twice_are_counted() -> None:
     ours = side({"A": FULL, "B": FULL, "C": FULL})
     found = reconciled(ours, side({"B": FULL, "D": FULL}, twice=("B",)))
