@@ -266,20 +266,23 @@ async def test_what_would_alter_issued_bills_is_held_with_the_counts_until_a_per
     assert await world.book.open(world.sender, limit=10) == []
 
 
-async def test_a_crash_after_a_record_was_carried_out_and_before_its_answer_loses_and_doubles_nothing(
-    world: World, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("step", ["note", "finish"])
+async def test_a_crash_after_records_were_carried_out_loses_and_doubles_nothing(
+    world: World, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
     number = serial()
     rows = [PLACE | {"id": 1}, meter(number) | {"id": 2}, install(number, id=3)]
 
-    async def crash(self: PostgresExchangeBook, *_: object, at: datetime) -> None:
+    async def crash(*_: object, **__: object) -> None:
         raise ConnectionError("killed")
 
-    monkeypatch.setattr(PostgresExchangeBook, "note", crash)
+    monkeypatch.setattr(PostgresExchangeBook, step, crash)
     with pytest.raises(ConnectionError):
         await world.send(*rows, message="M-1")
     monkeypatch.undo()
     found = await world.send(*rows, message="M-1")
     assert results(found) == [UNCHANGED] * 3
     assert len(await world.hanging()) == 1
-    assert (await world.send(*rows, message="M-1")).answers == found.answers
+    repeated = await world.send(*rows, message="M-1")
+    assert repeated.is_repeat
+    assert repeated.answers == found.answers
