@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from openami.mdm.vee.grid import BOOLS, I64
-from openami.mdm.vee.rules.rule import Bound, ChannelGroup, Evidence, Rule, Spot, Thresholds, each_day, where
+from openami.mdm.vee.rules.rule import Bound, ChannelGroup, Evidence, Rule, Spot, Thresholds, each_day
 from openami.mdm.vee.rules.seen import DayView
 
 F64 = npt.NDArray[np.float64]
@@ -26,26 +26,47 @@ FACTORS = (2.0, 10.0, 20.0, 40.0, 60.0, 80.0, 120.0, 0.1, 0.05, 0.025, 1 / 60, 0
 UNITS = (1000.0, 0.001, 4.0, 0.25)
 SPANS = (2, 5, 7, 10, 14)
 """Days on the new level at which a step is looked for; the first alone where the factor is plain."""
+_NAMES = ("total", "maximum", "base")
 _MARGIN = 0.3
 """The sieve compares means where the rule compares medians: it lets this much more of a logarithm through."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Levels:
-    """What a home used on each of the days up to today, (S, D), and whether it is known."""
+    """What homes used on each of the D days up to today.
 
+    Args:
+        view: where they lie.
+        total: (S, D) counts.
+        known: (S, D) days without a missing interval.
+        sums: (S, D) counts of the known days up to and with each day.
+        counts: (S, D) how many known days that are.
+    """
+
+    view: DayView
     total: I64
-    maximum: I64
-    base: I64
     known: BOOLS
+    sums: I64
+    counts: I64
+
+    def of(self, name: str, rows: I64) -> I64:
+        """Return another digest of some rows, (k, D)."""
+        return np.concatenate([getattr(self.view.past, name)[rows], getattr(self.view.today, name)[rows]], axis=1)
+
+    def change(self, cut: int, least_days: float) -> tuple[F64, F64, BOOLS]:
+        """Return the logarithms of the mean day before the cut and of the change after it, and where both are known."""
+        days = self.total.shape[1] - cut
+        count = self.counts[:, cut - 1]
+        enough = self.view.wanted & (self.counts[:, -1] - count == days) & (count >= least_days)
+        old = np.log(np.maximum(self.sums[:, cut - 1] / np.maximum(count, 1), 1))
+        new = np.log(np.maximum((self.sums[:, -1] - self.sums[:, cut - 1]) / days, 1))
+        return old, new - old, np.asarray(enough)
 
 
 def _levels(view: DayView) -> _Levels:
-    def both(name: str) -> I64:
-        return np.concatenate([getattr(view.past, name), getattr(view.today, name)], axis=1)
-
+    total = np.concatenate([view.past.total, view.today.total], axis=1)
     known = np.concatenate([view.past.is_known, view.today.is_known], axis=1)
-    return _Levels(both("total"), both("maximum"), both("base"), known)
+    return _Levels(view, total, known, np.cumsum(total * known, axis=1), np.cumsum(known, axis=1))
 
 
 def _steps(view: DayView, t: Thresholds, factors: tuple[float, ...]) -> Iterator[Spot]:
@@ -61,24 +82,18 @@ def _steps(view: DayView, t: Thresholds, factors: tuple[float, ...]) -> Iterator
         cut = levels.known.shape[1] - days
         if not len(asked) or cut < t["least_days"]:
             continue
-        rows = _sieved(view, levels, cut, np.log(asked), t)
+        rows = _sieved(levels, cut, np.log(asked), t)
         for spot in _fitting(view, levels, rows, cut, asked, t) if len(rows) else ():
             if spot.row not in told:
                 told.add(spot.row)
                 yield spot
 
 
-def _sieved(view: DayView, levels: _Levels, cut: int, logs: F64, t: Thresholds) -> I64:
+def _sieved(levels: _Levels, cut: int, logs: F64, t: Thresholds) -> I64:
     """Return the rows whose mean changed by about a factor, between the day before and the first day."""
-    known = levels.known[:, :cut]
-    count = known.sum(axis=1)
-    old = np.where(known, levels.total[:, :cut], 0).sum(axis=1) / np.maximum(count, 1)
-    new = levels.total[:, cut:].mean(axis=1)
-    enough = view.wanted & levels.known[:, cut:].all(axis=1) & (count >= t["least_days"])
-    enough &= np.maximum(old, new) >= t["least_wh"]
-    base = np.log(np.maximum(old, 1))
-    change = np.log(np.maximum(new, 1)) - base
-    before, first = (np.log(np.maximum(levels.total[:, c], 1)) - base for c in (cut - 1, cut))
+    old, change, enough = levels.change(cut, t["least_days"])
+    enough &= np.maximum(old, old + change) >= np.log(max(t["least_wh"], 1))
+    before, first = (np.log(np.maximum(levels.total[:, c], 1)) - old for c in (cut - 1, cut))
     near = np.zeros(len(change), bool)
     for log in logs.tolist():
         on = np.abs(change - log) <= t["slack"] * abs(log) + _MARGIN
@@ -100,7 +115,7 @@ def _fitting(view: DayView, levels: _Levels, rows: I64, cut: int, factors: F64, 
     """
     known = levels.known[rows]
     olds, changes = [], []
-    for values in (levels.total[rows], levels.maximum[rows], levels.base[rows]):
+    for values in (levels.of(name, rows) for name in _NAMES):
         olds.append(_middle(values[:, :cut], known[:, :cut]))
         changes.append(_middle(values[:, cut:], known[:, cut:]) - olds[-1])
     ratios = np.stack(changes)
@@ -142,7 +157,7 @@ def _crossed(view: DayView, t: Thresholds) -> Iterator[Spot]:
         if cut < t["least_days"]:
             continue
         by_place: dict[int, list[int]] = {}
-        for row in _changed(view, levels, cut, neighborhood, t):
+        for row in _changed(levels, cut, neighborhood, t).tolist():
             by_place.setdefault(int(neighborhood[row]), []).append(row)
         for a, b in (pair for members in by_place.values() for pair in combinations(members, 2)):
             miss = None if (a, b) in told else _exchanged(levels, a, b, cut, t)
@@ -153,34 +168,32 @@ def _crossed(view: DayView, t: Thresholds) -> Iterator[Spot]:
                     yield Spot(row, view.lo, view.hi, evidence)
 
 
-def _changed(view: DayView, levels: _Levels, cut: int, neighborhood: I64, t: Thresholds) -> list[int]:
-    """Return the rows with neighbors whose level changed by enough to be another's."""
-    known = levels.known[:, :cut]
-    count = known.sum(axis=1)
-    ready = view.wanted & levels.known[:, cut - 1 :].all(axis=1) & (count >= t["least_days"]) & (neighborhood >= 0)
-    old = np.where(known, levels.total[:, :cut], 0).sum(axis=1) / np.maximum(count, 1)
-    change = np.abs(np.log(np.maximum(levels.total[:, cut:].mean(axis=1), 1) / np.maximum(old, 1)))
-    return where(ready & (change > t["apart"] - _MARGIN))
+def _changed(levels: _Levels, cut: int, neighborhood: I64, t: Thresholds) -> I64:
+    """Return the rows with neighbors whose level changed by enough to be another's, and the day before is known."""
+    _, change, enough = levels.change(cut, t["least_days"])
+    return np.flatnonzero(
+        enough & levels.known[:, cut - 1] & (neighborhood >= 0) & (np.abs(change) > t["apart"] - _MARGIN)
+    )
 
 
 def _exchanged(levels: _Levels, a: int, b: int, cut: int, t: Thresholds) -> float | None:
     """Return by how much two rows miss having exchanged their levels; None where they did not."""
     misses = []
-    for name in ("total", "maximum", "base"):
-        values = np.log(np.maximum(getattr(levels, name), 1).astype(float))
-        old = [float(np.median(values[r, :cut][levels.known[r, :cut]])) for r in (a, b)]
-        new = [float(np.median(values[r, cut:])) for r in (a, b)]
+    for name in _NAMES:
+        values = np.log(np.maximum(levels.of(name, np.array([a, b])), 1).astype(float))
+        old = [float(np.median(values[k, :cut][levels.known[r, :cut]])) for k, r in enumerate((a, b))]
+        new = [float(np.median(values[k, cut:])) for k in (0, 1)]
         misses += [abs(new[0] - old[1]), abs(new[1] - old[0])]
-        if name == "total" and (abs(old[0] - old[1]) < t["apart"] or not _is_sharp(values, a, b, cut, old)):
+        if name == "total" and (abs(old[0] - old[1]) < t["apart"] or not _is_sharp(values, cut, old)):
             return None
     return max(misses) if max(misses) <= t["miss"] else None
 
 
-def _is_sharp(values: F64, a: int, b: int, cut: int, old: list[float]) -> bool:
+def _is_sharp(values: F64, cut: int, old: list[float]) -> bool:
     """Tell whether both rows changed on the same day: before it each was nearer to its own level, after it not."""
     half = abs(old[0] - old[1]) / 2
-    before = abs(values[a, cut - 1] - old[0]) < half and abs(values[b, cut - 1] - old[1]) < half
-    return bool(before and abs(values[a, cut] - old[1]) < half and abs(values[b, cut] - old[0]) < half)
+    before = abs(values[0, cut - 1] - old[0]) < half and abs(values[1, cut - 1] - old[1]) < half
+    return bool(before and abs(values[0, cut] - old[1]) < half and abs(values[1, cut] - old[0]) < half)
 
 
 # What a roof feeds in follows the weather, so its level says nothing about the meter.
