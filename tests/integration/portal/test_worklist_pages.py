@@ -28,6 +28,8 @@ from openami.app.settings import Settings
 from openami.app.web.readings import ReadingPages
 from openami.app.web.readings_why import WhyDesk
 from openami.kernel.clock import FixedClock
+from openami.mdm.adapters.case_postgres import PostgresCases
+from openami.mdm.editing.case import CaseDraft, CaseEvidence, Cause
 from openami.portal.application import create_app
 from openami.portal.config import PortalConfig
 from openami.security.access.role import Role
@@ -181,6 +183,29 @@ async def test_a_value_is_entered_where_the_page_says_why_it_is_estimated(opened
     await office.run(known_at=LATER)
     row = await office.one_day(1, DAY)
     assert row.values[12:14].tolist() == [200, 210]
+
+
+async def test_a_case_says_why_and_is_fixed_in_one_previewed_act(opened: Opener, office: Office) -> None:
+    cases, day = PostgresCases(office.decisions._engine), office.grid.day(DAY)
+    items = await cases.open_items(min_places=1)
+    evidence = CaseEvidence(2, 2, 0, 1, 2, sum(i.stake_wh for i in items), day, day, 1.9)
+    draft = CaseDraft(Cause.CELL, "C-7", "missing", "", evidence, tuple(items))
+    assert await cases.keep([draft], at=LATER) == 1
+    page = await opened("/cases")
+    await expect(page.get_by_test_id("cases-answer")).to_have_text("1 cause holds 2 readings.")
+    await page.get_by_role("link", name="missing: cell C-7").click()
+    await expect(page.get_by_test_id("case-answer")).to_have_text("missing: cell C-7: 2 open.")
+    await expect(page.get_by_text("2 of its 2 places have it (100%)")).to_be_visible()
+    assert await violations(page) == []
+    await page.get_by_role("button", name="Fix all of it").click()
+    await page.get_by_label("Reason, kept for ever").fill("the cell was dark")
+    await page.get_by_role("button", name="See what it would do").click()
+    await expect(page.get_by_test_id("preview-sentence")).to_contain_text("2 findings close, 0 open.")
+    await page.get_by_role("button", name="Carry it out").click()
+    await expect(page.get_by_test_id("case-answer")).to_have_text("missing: cell C-7: closed.")
+    await office.run(known_at=LATER)
+    await page.goto("http://portal/worklist?cases=true")
+    await expect(page.get_by_test_id("worklist-answer")).to_have_text("Nothing waits for a person.")
 
 
 @pytest.mark.parametrize(("phone", "dark"), [(False, False), (True, True)], ids=["desktop light", "phone dark"])
