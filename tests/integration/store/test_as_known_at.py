@@ -25,7 +25,7 @@ pytestmark = pytest.mark.engines
 SYSTEM = system_scope(process="test", purpose=Purpose.VALIDATION)
 WHEN, OLD = date(2026, 3, 8), datetime(2026, 3, 9, tzinfo=UTC)
 POINTS = [uuid4() for _ in range(3)]
-ANSWERS = 60
+ANSWERS = 30
 
 
 @pytest.fixture

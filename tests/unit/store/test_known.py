@@ -7,6 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
@@ -101,6 +102,7 @@ def _no_patience(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 TestHistories = Histories.TestCase
+TestHistories.settings = settings(max_examples=40)
 
 
 def test_an_answer_waits_for_a_write_that_it_depends_on(monkeypatch: pytest.MonkeyPatch) -> None:
