@@ -32,6 +32,7 @@ from openami.contracts.reading import ReadingBatch, uuid_column
 from openami.kernel.time import Period, instant_from_epoch_s
 from openami.mdm.adapters.store_socket import SocketStore
 from openami.mdm.ports import MeterSpan, StoreError
+from openami.mdm.vee.profile import PROFILE_WEIGHT, DayDigests
 from openami.security.access.scope import Purpose, system_scope
 
 HOMES = 120
@@ -143,6 +144,24 @@ class _Fleet:
         )
 
 
+def _digests(channel: Channel, homes: int, values: npt.NDArray[np.int64], table: DayTable) -> DayDigests:
+    """Return what is remembered of those days, as validation would keep it."""
+    days = values.shape[1] // PER_DAY
+    hours = values.reshape(homes, days, 24, PER_DAY // 24).sum(axis=3)
+    profile = np.zeros((homes, days, 24), np.int32)
+    if channel is not Channel.VOLTAGE:
+        profile[:, 0] = hours[:, 0]
+        for day in range(1, days):
+            profile[:, day] = profile[:, day - 1] + (hours[:, day] - profile[:, day - 1]) // PROFILE_WEIGHT
+    count = homes * days
+    return DayDigests(
+        base=hours.reshape(count, 24).min(axis=1),
+        digest=np.random.default_rng(count).integers(1, 2**32, count, dtype=np.uint64),
+        state=table.quality.reshape(count, PER_DAY).max(axis=1),
+        profile=profile.reshape(count, 24),
+    )
+
+
 @asynccontextmanager
 async def store_of_its_own() -> AsyncIterator[SocketStore]:
     """Start a store process over a fresh folder and yield its client; both are gone afterwards."""
@@ -177,12 +196,13 @@ async def _filled(store: SocketStore, fleet: _Fleet) -> _Figures:
         count = min(DAYS_PER_WRITE, fleet.days - day)
         values = {channel: fleet.values(channel, count) for channel in CHANNELS}
         raw = {channel: fleet.raw(channel, day, v) for channel, v in values.items()}
-        days = {channel: fleet.validated(channel, day, v) for channel, v in values.items()}
+        tables = {channel: fleet.validated(channel, day, v) for channel, v in values.items()}
+        days = {c: (table, _digests(c, fleet.homes, values[c], table)) for c, table in tables.items()}
         began = time.perf_counter()
         await _at_once([_writing_raw(store, batch, f"raw-{day}-{c}") for c, batch in raw.items()])
         spent["raw"] += time.perf_counter() - began
         began = time.perf_counter()
-        await _at_once([_writing_days(store, table, f"day-{day}-{c}") for c, table in days.items()])
+        await _at_once([_writing_days(store, *days[c], f"day-{day}-{c}") for c in days])
         spent["day"] += time.perf_counter() - began
         rows += sum(len(b) for b in raw.values())
     return {
@@ -195,8 +215,10 @@ def _writing_raw(store: SocketStore, batch: ReadingBatch, token: str) -> Callabl
     return lambda: store.write_readings(batch, token=token)
 
 
-def _writing_days(store: SocketStore, table: DayTable, token: str) -> Callable[[], Awaitable[None]]:
-    return lambda: store.write_days(table, token=token)
+def _writing_days(
+    store: SocketStore, table: DayTable, digests: DayDigests, token: str
+) -> Callable[[], Awaitable[None]]:
+    return lambda: store.write_days(table, token=token, digests=digests)
 
 
 async def _at_once(acts: list[Callable[[], Awaitable[None]]]) -> None:
