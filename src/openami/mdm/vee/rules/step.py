@@ -27,6 +27,8 @@ UNITS = (1000.0, 0.001, 4.0, 0.25)
 SPANS = (2, 5, 7, 10, 14)
 """Days on the new level at which a step is looked for; the first alone where the factor is plain."""
 _NAMES = ("total", "maximum", "base")
+_NO_VACANCY = 0.01
+"""No home that is left falls below this share of its use."""
 _MARGIN = 0.3
 """The sieve compares means where the rule compares medians: it lets this much more of a logarithm through."""
 
@@ -111,7 +113,8 @@ def _middle(values: I64, known: BOOLS) -> F64:
 def _fitting(view: DayView, levels: _Levels, rows: I64, cut: int, factors: F64, t: Thresholds) -> Iterator[Spot]:
     """Yield the rows in which total, peak and base all changed by one factor, and the day before had not.
 
-    A home that heats with electricity halves its use in honesty when a cold spell ends: only a plain factor fails.
+    A home that heats with electricity halves its use in honesty when a cold spell ends, and one that is left or moved
+    into changes tenfold: only a plain factor on a lived-in home fails.
     """
     known = levels.known[rows]
     olds, changes = [], []
@@ -131,7 +134,8 @@ def _fitting(view: DayView, levels: _Levels, rows: I64, cut: int, factors: F64, 
             "factor": round(factor, 4), "days": levels.known.shape[1] - cut, "before_wh": round(old),
             "ratio": round(total, 3), "ratio_of_peaks": round(peak, 3), "ratio_of_lowest_hours": round(base, 3),
         }  # fmt: skip
-        yield Spot(int(rows[k]), view.lo, view.hi, evidence, is_mild=abs(log[k]) < np.log(t["plain"]))
+        is_sure = (factor >= t["plain"] and old >= t["least_wh"]) or factor <= _NO_VACANCY
+        yield Spot(int(rows[k]), view.lo, view.hi, evidence, is_mild=not is_sure)
 
 
 def _half(view: DayView, t: Thresholds) -> Iterator[Spot]:
