@@ -33,7 +33,8 @@ class QualityState(IntEnum):
     """State of one value of a ``reading_day`` version. Numbers are stored: they stay for ever, new ones are appended.
 
     QUESTIONABLE failed a rule and waits for a person; VERIFIED failed one and was confirmed true. PARTIAL covers only
-    part of its interval (a power failure, an installation or a clock set within it). DERIVED comes from other channels.
+    part of its interval (a power failure, an installation or a clock set within it). DERIVED comes from other
+    channels, or from a register that did not move.
     """
 
     ACTUAL = 0
@@ -53,7 +54,7 @@ class Method(IntEnum):
 
     ``_SCALED`` methods were scaled to the register difference over their gap. WEIGHTED is the optimally weighted
     average of the line through the neighbors and of like days (Peppanen, Zhang, Grijalva, Reno 2016). DONOR takes the
-    shape of one earlier day. CALCULATED is made from other channels.
+    shape of one earlier day. CALCULATED is made from other channels, or from a register that did not move.
     """
 
     MEASURED = 0

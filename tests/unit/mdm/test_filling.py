@@ -169,6 +169,13 @@ def test_darkness_that_the_meter_reports_is_a_true_zero(by_log: bool) -> None:
     assert set(found.values[0, gap]) == {0}
 
 
+def test_an_interval_in_which_power_went_or_came_is_partial_and_keeps_its_value() -> None:
+    gap = slice(MONDAY + 20, MONDAY + 28)
+    found = filled(home(), gap, flags={MONDAY + 19: RawQuality.POWER_DOWN, MONDAY + 28: RawQuality.POWER_DOWN})
+    assert found.quality[0, [MONDAY + 19, MONDAY + 28]].tolist() == [QualityState.PARTIAL] * 2
+    assert found.values[0, [MONDAY + 19, MONDAY + 28]].tolist() == [100, 900]
+
+
 def test_a_register_that_stood_still_proves_zeros() -> None:
     values = np.zeros((1, GRID.columns), np.int64)
     found = filled(values, MORNING, register_wh=0)

@@ -15,7 +15,7 @@ _STATES = {
     QualityState.QUESTIONABLE: "held, a rule doubts it",
     QualityState.VERIFIED: "doubted and confirmed",
     QualityState.PARTIAL: "measured for part of the interval",
-    QualityState.DERIVED: "made from other channels",
+    QualityState.DERIVED: "worked out from other channels or the register",
     QualityState.FORECAST: "forecast",
 }
 _METHODS = {
@@ -26,7 +26,7 @@ _METHODS = {
     Method.CLASS_PROFILE: "from the profile of its class",
     Method.DONOR: "from the shape of one earlier day",
     Method.CHECK_METER: "from the check meter",
-    Method.CALCULATED: "from other channels",
+    Method.CALCULATED: "worked out from other channels or the register",
     Method.MANUAL: "entered",
     Method.POWER_FAIL_ZERO: "the meter reported no power",
 }

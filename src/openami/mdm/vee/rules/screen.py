@@ -61,7 +61,10 @@ def measured(matrix: Matrix, good: BOOLS, values: I64) -> tuple[U8, U8]:
     method = np.where(good, np.uint8(Method.MEASURED), np.uint8(Method.NONE))
     flagged = good & (matrix.flags != 0)
     if flagged.any():
-        zero = flagged & ((matrix.flags & RawQuality.POWER_DOWN) != 0) & (values == 0)
+        failed = flagged & ((matrix.flags & RawQuality.POWER_DOWN) != 0)
+        zero = failed & (values == 0)
+        # The interval in which the power went or came back was measured for a part of its time.
+        quality[failed & ~zero] = QualityState.PARTIAL
         quality[flagged & ((matrix.flags & RawQuality.CLOCK_INVALID) != 0)] = QualityState.QUESTIONABLE
         quality[flagged & ((matrix.flags & RawQuality.ESTIMATED_AT_SOURCE) != 0)] = QualityState.ESTIMATED
         quality[flagged & ((matrix.flags & RawQuality.EDITED_AT_SOURCE) != 0)] = QualityState.EDITED
