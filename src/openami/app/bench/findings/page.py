@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from hashlib import sha256
+from importlib.resources import files
 
 from openami.app.bench.findings.field import PER_1000_A_MONTH
 from openami.app.bench.findings.measure import NAMES, Measured
@@ -25,13 +27,15 @@ Every home belongs to one of two halves, thrown once; thresholds were chosen wit
 homes below are of the other ({half}). The table of faults, their severities and the dice were written before any
 threshold was chosen. Rates have a 95 % Wilson interval. The German homes are likely under a licence for non-commercial
 use: they are a measure on one's own machine, and no series of theirs is in this repository.
+
+Rules and thresholds: `default_rules.toml`, SHA-256 {rules}...
 """
 
 
 def page(found: Measured) -> str:
     """Return the page as Markdown."""
     blocks = [
-        _HEAD.format(half=found.half.value.replace("_", " ")),
+        _HEAD.format(half=found.half.value.replace("_", " "), rules=_rules()),
         "## False findings on clean homes\n",
         "\n".join(_false(found)) + "\n",
         "## Recall by kind and severity\n",
@@ -53,6 +57,11 @@ _RECALL = """Each line puts one fault of a kind into each of a number of bills. 
 did not see the fault, so that sums disagree; *counted* means that the register counted it along. Energy and money are
 what one cycle would have billed wrongly, and the share of it in faults that were found.
 """
+
+
+def _rules() -> str:
+    """Return the first octets of the digest of the shipped rules, so that an old page can be told."""
+    return sha256(files("openami.mdm.vee").joinpath("default_rules.toml").read_bytes()).hexdigest()[:12]
 
 
 def _false(found: Measured) -> Iterator[str]:
