@@ -43,9 +43,13 @@ def _resolution(values: I64) -> int:
     return max(int(np.gcd.reduce(values)), 1)
 
 
+LEAST_RUN = 6
+"""Equal values in a row below which no length in hours counts: two equal hours are chance."""
+
+
 def _stuck(view: DayView, t: Thresholds) -> Iterator[Spot]:
     values = view.values
-    least = view.hours(t["least_hours"])
+    least = max(view.hours(t["least_hours"]), LEAST_RUN)
     # Runs of zeros have rules of their own, and every roof that feeds in has one each night.
     equal = np.count_nonzero((values[:, 1:] == values[:, :-1]) & (values[:, 1:] > 0), axis=1)
     for row in where(view.is_measured & (equal >= least - 1) & (view.total > 0)):
