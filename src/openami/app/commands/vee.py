@@ -12,6 +12,7 @@ from rich.table import Table
 
 DEFAULT_MAX_POWER_W = 48_000
 MAX_POWER_W = 1_000_000_000
+WIDTH = 150
 
 
 def vee(
@@ -182,6 +183,8 @@ def _write(out: Path, columns: list[tuple[str, str, dict[str, list[Any]]]]) -> N
 
 def _show(document: dict[str, Any]) -> None:
     console = Console(markup=False)
+    # Half a time tells nobody anything.
+    console.width = max(console.width, WIDTH)
     for series in document["series"]:
         title = f"{series['meter'] or 'meter'} {series['channel']}: {series['intervals']} intervals, "
         title += f"{series['estimated']} estimated, {series['missing']} missing"
