@@ -294,7 +294,12 @@ def used(past: Sequence[PastRead], register: Register) -> list[Usage]:
     standing: list[PastRead] = []
     for read in past:
         # Estimates that an actual read undercuts are forgotten.
-        while standing and standing[-1].is_estimate and _counts(standing[-1], read, register) is None:
+        while (
+            not read.is_estimate
+            and standing
+            and standing[-1].is_estimate
+            and _counts(standing[-1], read, register) is None
+        ):
             standing.pop()
             if found:
                 found.pop()

@@ -46,8 +46,11 @@ def estimated(past: Sequence[PastRead], register: Register, at: datetime, *, ser
         raise HandReadError(f"meter {serial}: no two actual reads before {at.isoformat()}, so none can be estimated")
     base = actual[-1]
     days = (at - base.at) / timedelta(days=1)
-    most = register.limit_per_hour * days * 24
-    counts = min(int(known.expected * days), int(most))
+    most = int(register.limit_per_hour * days * 24)
+    if register.capacity is not None:
+        # Beyond half its way round nobody could tell how far the register went.
+        most = min(most, register.capacity // 2)
+    counts = min(int(known.expected * days), most)
     value = base.value + counts
     value -= value % register.resolution
     value = max(value, base.value)

@@ -129,7 +129,7 @@ def _about_usage(
 ) -> Iterator[ReadFinding]:
     days = (read.at - base.at) / DAY
     wh_day = usage * register.multiplier / days
-    references = [r * register.multiplier for r in (known.last, known.last_year) if r is not None]
+    references = [r * register.multiplier for r in (known.last, known.last_year, known.expected) if r is not None]
     if not references or days * DAY < MIN_PERIOD:
         return
     evidence: dict[str, int | float | str] = {

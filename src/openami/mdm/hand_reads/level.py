@@ -50,12 +50,12 @@ class Span:
 def advance(earlier: int, later: int, hours: float, register: Register) -> int | None:
     """Return the counts between two reads; None where the register cannot have gone so.
 
-    A register that shows less has rolled over, if it can have come that far in the time.
+    A register that shows less has rolled over, if it can have come that far in the time and that is less than half its
+    way round: one that shows a little less after a long time was read or guessed wrongly, and did not go all the way.
     """
-    counts = later - earlier
+    counts, most = later - earlier, register.limit_per_hour * hours + register.resolution
     if counts < 0 and register.capacity is not None:
-        counts += register.capacity
-    most = register.limit_per_hour * hours + register.resolution
+        counts, most = counts + register.capacity, min(most, register.capacity // 2)
     return counts if 0 <= counts <= most else None
 
 
