@@ -1,6 +1,6 @@
 """``openami bench gaps``: how wrong estimates are by length of gap, against a straightforward weighted average.
 
-The homes are the held-out halves that ``make homes`` fetched, which no constant was chosen with; where there are none,
+The homes are the held-out halves that ``make homes`` fetched; where there are none,
 simulated ones. nMAE is the sum of absolute errors over the sum of true energy. Coverage is the share of true values in
 the band. Both estimates see the 28 days before
 the gap; "scaled" is to registers read around the days of the gap.
