@@ -15,14 +15,14 @@ from openami.app.engines.rooms import room_database
 from openami.app.settings import Settings, real_now
 from openami.contracts.channel import CHANNELS, Channel
 from openami.kernel.errors import OpenAmiError
-from openami.kernel.time import Period, local_midnight, zone_named
+from openami.kernel.time import EPOCH, Period, local_midnight, zone_named
 from openami.mdm.adapters.registry_postgres import PostgresRegistry
 from openami.mdm.adapters.registry_validation import PostgresBook
 from openami.mdm.adapters.store_socket import SocketStore
 from openami.mdm.adapters.usage_postgres import PostgresReleases, PostgresVirtualChannels
 from openami.mdm.api import IntervalSeries, MeterData
 from openami.mdm.registry.facts import Fact, FactKind
-from openami.mdm.release.guard import ReleaseRefusedError, require_releasable
+from openami.mdm.release.guard import ReleaseRefusedError, require_admitted, require_releasable
 from openami.mdm.release.preset import Preset
 from openami.mdm.release.record import ReleaseRecord
 from openami.mdm.usage.aggregate import Grain
@@ -197,7 +197,8 @@ class UsageDesk:
             if missing or not known:
                 raise UsageRefusedError(f"no service point {missing[0] if missing else 'was named'}")
             return [Member(p, str(p), period) for p in question.places]
-        points = await data.registry.service_points()
+        # Before any fact began the record itself speaks; what holds since when is told by the facts.
+        points = await data.registry.service_points(at=EPOCH)
         facts: Sequence[Fact] = await data.registry.facts.of(None, period, kinds=[question.grouping.fact])
         members = members_of(question.grouping, question.names or None, points, facts, period)
         missing_names = sorted(set(question.names) - {m.group for m in members})
@@ -244,9 +245,12 @@ def _judge(draft: _Draft, record: ReleaseRecord, preset: Preset) -> Callable[[Se
     def judge(near: Sequence[ReleaseRecord]) -> ReleaseRecord:
         if frozenset(r.id for r in near) != draft.beside:
             raise _MovedError
+        require_admitted(draft.usage, preset)
         for earlier in near:
             if earlier.answers(record.customers, record.channel, record.grain, record.first, record.last):
-                return earlier
+                # The same figures go to whoever asks; who has got them is on record.
+                same = replace(record, result=earlier.result, known_at=earlier.known_at)
+                return earlier if earlier.recipient == record.recipient else same
         require_releasable(draft.usage, record.period, preset, [r.as_released() for r in near])
         return record
 

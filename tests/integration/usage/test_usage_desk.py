@@ -127,9 +127,9 @@ async def test_a_place_counts_at_the_transformer_that_it_hung_on_at_the_time(des
 async def test_a_group_that_differs_from_a_released_one_by_few_is_refused_and_the_same_is_shown_again(
     desk: UsageDesk, store_process: Path
 ) -> None:
-    async def released(**changes: object) -> dict[str, object]:
+    async def released(preset: str = "15/15", recipient: str = "the city", **changes: object) -> dict[str, object]:
         asked = question(grouping=Grouping.FEEDER, **changes)
-        record = await desk.release(ME, asked, PRESETS["15/15"], recipient="the city", reason="its climate report")
+        record = await desk.release(ME, asked, PRESETS[preset], recipient=recipient, reason="its climate report")
         return record.result
 
     first = await released(names=("F1", "F2"))
@@ -140,6 +140,9 @@ async def test_a_group_that_differs_from_a_released_one_by_few_is_refused_and_th
     await store.write_days(days_of(POINTS[5], watt_hours=900, version=2, known_at=later), token=f"v2-{POINTS[5]}")
     await store.close()
     assert await released(names=("F1", "F2")) == first
+    assert await released(recipient="the county", names=("F1", "F2")) == first
+    with pytest.raises(ReleaseRefusedError, match="fewer than 100"):
+        await released(preset="ca-100", names=("F1", "F2"))
     hours = await released(names=("F1", "F2"), grain=Grain.HOUR)
     assert sum(r["total"] for r in hours["rows"]) == sum(r["total"] for r in first["rows"])  # type: ignore[attr-defined]
     # A neighbor moves to another feeder: the group without it differs from the released one by one customer.
@@ -154,7 +157,8 @@ async def test_a_group_that_differs_from_a_released_one_by_few_is_refused_and_th
     await released(names=("F1",))
     with pytest.raises(ReleaseRefusedError, match="put together"):
         await released(names=("F2",))
-    assert len(await desk.releases(ME, limit=10)) == 3
+    kept = await desk.releases(ME, limit=10)
+    assert sorted(r.recipient for r in kept) == ["the city"] * 3 + ["the county"]
 
 
 async def test_a_customer_with_several_places_is_one_customer(desk: UsageDesk) -> None:

@@ -54,6 +54,18 @@ def cells(sets: Sequence[frozenset[UUID]]) -> dict[frozenset[int], set[UUID]]:
     return dict(found)
 
 
+def require_admitted(usage: Mapping[UUID, int], preset: Preset) -> None:
+    """Pass if the group itself is large and even enough. Raises ReleaseRefusedError."""
+    if len(usage) < preset.floor:
+        raise ReleaseRefusedError(
+            f"the group has fewer than {preset.floor} customers ({preset.name}): choose a larger one"
+        )
+    if not preset.admits(list(usage.values())):
+        raise ReleaseRefusedError(
+            f"one customer has too large a share of the group's use ({preset.name}): widen the group"
+        )
+
+
 def require_releasable(usage: Mapping[UUID, int], period: Period, preset: Preset, earlier: Sequence[Released]) -> None:
     """Pass if the total of these customers may leave.
 
@@ -66,15 +78,8 @@ def require_releasable(usage: Mapping[UUID, int], period: Period, preset: Preset
     Raises:
         ReleaseRefusedError: it may not.
     """
+    require_admitted(usage, preset)
     customers = frozenset(usage)
-    if len(customers) < preset.floor:
-        raise ReleaseRefusedError(
-            f"the group has fewer than {preset.floor} customers ({preset.name}): choose a larger one"
-        )
-    if not preset.admits(list(usage.values())):
-        raise ReleaseRefusedError(
-            f"one customer has too large a share of the group's use ({preset.name}): widen the group"
-        )
     near = [r for r in earlier if r.period.intersection(period) is not None]
     floor = max([preset.floor, *(r.floor for r in near if r.customers & customers)])
     for holders, cell in cells([*(r.customers for r in near), customers]).items():
