@@ -120,7 +120,11 @@ async def violations(page: Page) -> list[str]:
 
 async def test_a_person_accepts_by_keyboard_what_was_previewed_and_undoes_it(opened: Opener, office: Office) -> None:
     page = await opened("/worklist")
-    await expect(page.get_by_test_id("worklist-answer")).to_have_text("2 readings wait for a person.")
+    await expect(page.get_by_test_id("worklist-answer")).to_have_text("Nothing waits for a person.")
+    await page.get_by_label("Show").select_option("warn")
+    await expect(page.get_by_test_id("worklist-answer")).to_have_text(
+        "2 readings with a note, which nobody must look at."
+    )
     await page.get_by_role("group", name="Worklist").get_by_role("checkbox").first.focus()
     await page.keyboard.press("x")
     await page.keyboard.press("j")
@@ -139,7 +143,7 @@ async def test_a_person_accepts_by_keyboard_what_was_previewed_and_undoes_it(ope
     await expect(page.get_by_role("status").first).to_contain_text("It is in force")
     await office.run(known_at=LATER)
     await page.goto("http://portal/worklist?severity=warn")
-    await expect(page.get_by_test_id("worklist-answer")).to_have_text("Nothing waits for a person.")
+    await expect(page.get_by_test_id("worklist-answer")).to_have_text("Nothing has a note.")
     await page.goto("http://portal/decisions")
     await page.get_by_role("button", name="Undo").click()
     await page.get_by_label("Reason, kept for ever").fill("it was not dark")
@@ -148,20 +152,20 @@ async def test_a_person_accepts_by_keyboard_what_was_previewed_and_undoes_it(ope
     await page.get_by_role("button", name="Undo it").click()
     await expect(page.get_by_text("It is undone")).to_be_visible()
     await office.run(known_at=LATER + timedelta(minutes=1))
-    await page.goto("http://portal/worklist")
-    await expect(page.get_by_test_id("worklist-answer")).to_have_text("2 readings wait for a person.")
+    await page.goto("http://portal/worklist?severity=any")
+    await expect(page.get_by_test_id("worklist-answer")).to_have_text("2 readings with a note or waiting for a person.")
 
 
 async def test_filters_stand_in_the_address_and_survive_a_reload(opened: Opener) -> None:
     page = await opened("/worklist")
-    await page.get_by_label("Severity").select_option("fail")
-    await expect(page).to_have_url(re.compile("severity=fail"))
+    await page.get_by_label("Show").select_option("warn")
+    await expect(page).to_have_url(re.compile("severity=warn"))
     await page.get_by_label("At least").fill("1000")
     await page.keyboard.press("Tab")
-    await expect(page).to_have_url(re.compile("severity=fail&min_kwh=1000"))
-    await expect(page.get_by_test_id("worklist-answer")).to_have_text("Nothing waits for a person.")
+    await expect(page).to_have_url(re.compile("severity=warn&min_kwh=1000"))
+    await expect(page.get_by_test_id("worklist-answer")).to_have_text("Nothing has a note.")
     await page.reload()
-    await expect(page.get_by_label("Severity")).to_have_value("fail")
+    await expect(page.get_by_label("Show")).to_have_value("warn")
 
 
 async def test_a_value_is_entered_where_the_page_says_why_it_is_estimated(opened: Opener, office: Office) -> None:

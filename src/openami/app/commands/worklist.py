@@ -43,7 +43,9 @@ app = typer.Typer(
     help="See what waits for a person, and decide: accept, edit, estimate again, undo.", no_args_is_help=True
 )
 RuleOption = Annotated[list[str], typer.Option("--rule", help="Of this rule; may be repeated.")]
-SeverityOption = Annotated[Severity | None, typer.Option(help="Only these.")]
+SeverityOption = Annotated[
+    str, typer.Option(help="fail: what waits for a person; warn: notes that nobody must look at; any: both")
+]
 CellOption = Annotated[str, typer.Option(help="In this cell.")]
 FeederOption = Annotated[str, typer.Option(help="On this feeder.")]
 BeforeOption = Annotated[datetime | None, typer.Option("--bill-before", formats=["%Y-%m-%d"], help="Billed before.")]
@@ -54,7 +56,7 @@ DecisionArgument = Annotated[UUID, typer.Argument(metavar="DECISION", help="Id o
 def list_items(
     login: LoginOption,
     rule: RuleOption = [],  # noqa: B006 - Typer's way to say a list
-    severity: SeverityOption = None,
+    severity: SeverityOption = "fail",
     place: Annotated[list[UUID], typer.Option("--place", help="At this place; may be repeated.")] = [],  # noqa: B006
     cell: CellOption = "",
     feeder: FeederOption = "",
@@ -67,7 +69,7 @@ def list_items(
     home: HomeOption = DEFAULT_HOME,
     json_output: JsonOption = False,
 ) -> None:
-    """Show what waits for a person: by severity, then by the day of the bill, then by money."""
+    """Show what waits for a person: by the day of the bill, then by money. Notes are shown by --severity warn."""
     from dataclasses import replace
 
     from openami.mdm.editing.worklist import WorkOrder
@@ -221,7 +223,7 @@ def bulk(
     reason: ReasonOption,
     login: LoginOption,
     rule: RuleOption = [],  # noqa: B006
-    severity: SeverityOption = None,
+    severity: SeverityOption = "any",
     cell: CellOption = "",
     feeder: FeederOption = "",
     bill_before: BeforeOption = None,
@@ -306,13 +308,14 @@ def undo(
     show_proposal(*asyncio.run(act()), json_output=json_output)
 
 
-def _filter(
-    rule: list[str], severity: Severity | None, cell: str, feeder: str, bill_before: datetime | None
-) -> WorkFilter:
+def _filter(rule: list[str], severity: str, cell: str, feeder: str, bill_before: datetime | None) -> WorkFilter:
     from openami.mdm.editing.worklist import WorkFilter
 
+    if severity not in {"any", *Severity}:
+        raise MisuseError(f"--severity {severity}: fail, warn or any")
     before = bill_before.date() if bill_before is not None else None
-    return WorkFilter(severity=severity, rules=tuple(rule), cell=cell, feeder=feeder, bill_before=before)
+    wanted = None if severity == "any" else Severity(severity)
+    return WorkFilter(severity=wanted, rules=tuple(rule), cell=cell, feeder=feeder, bill_before=before)
 
 
 def _one(

@@ -24,8 +24,8 @@ from openami.portal.views.readings import (
     FixCase,
     KeptView,
     PreviewView,
-    SeverityName,
     Undo,
+    WaitingName,
     WhyView,
     WorklistView,
     WorkOrderName,
@@ -61,7 +61,7 @@ async def _look_at(
 async def worklist(
     session: SessionOf,
     ports: PortsOf,
-    severity: SeverityName | None = None,
+    severity: WaitingName = WaitingName.FAIL,
     rule: Annotated[list[str] | None, Query(max_length=20)] = None,
     place: UUID | None = None,
     cell: Text = "",
@@ -74,10 +74,11 @@ async def worklist(
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
     offset: Annotated[int, Query(ge=0, le=1_000_000)] = 0,
 ) -> WorklistView:
-    """Return what waits for a person: by severity, then by the day of the bill, then by money."""
+    """Return what waits for a person, or the notes that nobody must look at: by the day of the bill, then by money."""
     await open_gate(ports, session, query="worklist", kind=Kind.VEE)
+    shown = "" if severity is WaitingName.ANY else severity.value
     asked = WorklistQuery(
-        severity.value if severity else "", tuple(rule or ()), place, cell, feeder, bill_before, min_kwh, case, cases,
+        shown, tuple(rule or ()), place, cell, feeder, bill_before, min_kwh, case, cases,
         order.value, limit, offset,
     )  # fmt: skip
     found = await ports.readings.worklist(asked)

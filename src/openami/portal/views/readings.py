@@ -17,6 +17,14 @@ MAX_VALUES = 100 * 31
 Why = Field(min_length=5, max_length=500, description="Why, kept for ever with the decision.")
 
 
+class WaitingName(StrEnum):
+    """What a worklist shows: failures wait for a person, warnings are notes."""
+
+    FAIL = "fail"
+    WARN = "warn"
+    ANY = "any"
+
+
 class SeverityName(StrEnum):
     """What a finding asks for: look, or do not use the value."""
 
