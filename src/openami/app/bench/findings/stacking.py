@@ -28,6 +28,7 @@ FIRST = date(2026, 1, 5)
 ZONE = "Etc/GMT-1"
 ROOF_SHARE = 0.15
 NOMINAL_DV = 2_400
+LEAST_NEIGHBORS = 7
 _ROOF_W = (3_000.0, 9_000.0)
 
 
@@ -73,6 +74,9 @@ def stacked(homes: Sequence[Home], *, seed: int) -> Stack:
     roofed = np.isin(home_of, np.flatnonzero(dice.random(len(homes)) < ROOF_SHARE)) & ~received.any(axis=1)
     delivered, received = _with_roofs(delivered, received, roofed, interval_s, dice)
     voltage, transformer_of = fed(grid, delivered, received, seed=seed)
+    # The windows of a home or two are no neighbors of each other, only the same people on other dates.
+    if len(homes) < LEAST_NEIGHBORS:
+        transformer_of = np.full(len(cuts), -1, np.int64)
     for row, (home, cut) in enumerate(cuts):
         own = homes[home].voltage_dv
         if own is not None:
