@@ -71,7 +71,7 @@ homes: setup ## Fetch real homes that others published, for measuring; into .hom
 
 .PHONY: error-rates
 error-rates: setup ## Measure false findings and recall of validation on the held-out homes; writes docs/vee/error-rates.md.
-	python -m openami.app.bench.findings --page docs/vee/error-rates.md
+	python -m openami.app.bench.findings --page docs/vee/error-rates.md $(ARGS)
 
 .PHONY: attacks
 attacks: setup ## Run every test that is about an attack and print the table of attacks with each result.

@@ -19,13 +19,14 @@ def main() -> int:
     parser.add_argument("--bills", type=int, default=MONTH_BILLS)
     parser.add_argument("--most", type=int, help="put each fault into about so many bills, for a quick look")
     asked = parser.parse_args()
+    words = [f"--most {asked.most}"] if asked.most is not None else []
+    words += [f"--bills {asked.bills}"] if asked.bills != MONTH_BILLS else []
     try:
-        text = page(
-            measure(asked.half, bills=asked.bills, most=asked.most, tell=lambda line: print(line, file=sys.stderr))
-        )
+        found = measure(asked.half, bills=asked.bills, most=asked.most, tell=lambda line: print(line, file=sys.stderr))
     except HomesUnavailableError as error:
         print(error, file=sys.stderr)
         return 1
+    text = page(found, asked=" ".join(words))
     if asked.page is None:
         print(text)
     else:

@@ -20,7 +20,7 @@ went wrong, and how many of the faults that were put in on purpose they find.
 
 ```
 make homes NONCOMMERCIAL=1
-make error-rates
+make error-rates{asked}
 ```
 
 Every home belongs to one of two halves, thrown once; thresholds were chosen with the one half, and all figures of real
@@ -32,10 +32,17 @@ Rules and thresholds: `default_rules.toml`, SHA-256 {rules}...
 """
 
 
-def page(found: Measured) -> str:
-    """Return the page as Markdown."""
+def page(found: Measured, *, asked: str = "") -> str:
+    """Return the page as Markdown.
+
+    Args:
+        found: what was measured.
+        asked: what was asked for beyond the default, for the command that the page names.
+    """
     blocks = [
-        _HEAD.format(half=found.half.value.replace("_", " "), rules=_rules()),
+        _HEAD.format(
+            half=found.half.value.replace("_", " "), rules=_rules(), asked=f" ARGS='{asked}'" if asked else ""
+        ),
         "## False findings on clean homes\n",
         "\n".join(_false(found)) + "\n",
         "## Recall by kind and severity\n",
