@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
@@ -121,3 +122,26 @@ async def test_a_cim_request_for_a_place_that_is_not_known_is_answered_in_its_ow
     text = answer.read_text()
     assert "<Result>FAILED</Result>" in text
     assert "service point SP-404 is not known" in text
+
+
+async def test_one_hostile_file_does_not_stop_the_files_behind_it(site: Site) -> None:
+    site.drop("1.csv", "openami exchange 1,CIS,M-9,2026-11-30T04:00:00Z\nrecord,id,premise\nst\0art,\0,X,Y\nend,1\n")
+    site.drop("2" * 251 + ".csv", "not a message")
+    (site.inbox / "3\udce9.csv").write_text("not a message")
+    site.drop("4.csv", site.master())
+    (site.inbox / "done" / "4.csv").mkdir(parents=True)
+    site.drop("5.csv", site.snapshot())
+    found = await site.work()
+    assert found["5.csv"][0] == "snapshot", found
+    # What could not be put away is taken again, and changes nothing; all else is out of the way.
+    assert [f.name for f in site.inbox.iterdir() if f.is_file()] == ["4.csv"]
+
+
+async def test_what_is_told_of_rejected_requests_stays_a_line_each_and_no_formula(site: Site) -> None:
+    cells = '"=HYPERLINK(""http://x"",1)\nX",SP-1,2026-11-01,2026-12-01'
+    head = "openami billing request 1,CIS,Q-1,2026-12-01T00:00:00Z\nrecord,id,service_point,first,end\n"
+    site.drop("r.csv", f"{head}bill,{cells}\nend,1\n")
+    await site.work()
+    told = list(csv.reader(io.StringIO((site.outbox / "r.csv.rejected.csv").read_text(), newline="")))
+    assert [len(row) for row in told] == [3]
+    assert not told[0][0].startswith("=")

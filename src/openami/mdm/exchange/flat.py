@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
@@ -16,6 +17,7 @@ from openami.mdm.exchange.record import FIELDS, FieldError, MasterRecord, Reject
 
 HEAD = "openami exchange 1"
 MAX_CELL = 200
+_FORMULA = re.compile(r"[=@\t\r]|[+-](?!\d+(\.\d+)?\Z)")
 _Line = tuple[int, list[str]]
 
 
@@ -53,6 +55,9 @@ def lines_of(octets: bytes) -> Iterator[_Line]:
         text = octets.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise MessageRefusedError(octets[: error.start].count(b"\n") + 1, "not UTF-8 text") from error
+    if "\0" in text:
+        # No table keeps it, and no text has it.
+        raise MessageRefusedError(text[: text.index("\0")].count("\n") + 1, "a character of value zero: not text")
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     try:
         for row in reader:
@@ -104,10 +109,21 @@ def flat_text(head: Sequence[str], header: Sequence[str], rows: Iterable[Sequenc
     writer.writerow(header)
     count = 0
     for row in rows:
-        writer.writerow(row)
+        writer.writerow([harmless(cell) for cell in row])
         count += 1
     writer.writerow(("end", count))
     return sink.getvalue()
+
+
+def harmless(cell: object) -> object:
+    """Return a cell that a spreadsheet shows and does not carry out: a text that begins as a formula gets a quote.
+
+    No id, code or word of ours begins so; what does is another system's text that was rejected. Numbers stay.
+
+    >>> harmless("=1+1"), harmless(-5), harmless("-5.2"), harmless("SP-1")
+    ("'=1+1", -5, '-5.2', 'SP-1')
+    """
+    return f"'{cell}" if isinstance(cell, str) and _FORMULA.match(cell) else cell
 
 
 def _check_header(line: int, header: Sequence[str]) -> None:
