@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections import defaultdict
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
@@ -22,7 +23,7 @@ from openami.mdm.adapters.store_socket import SocketStore
 from openami.mdm.adapters.usage_postgres import PostgresReleases, PostgresVirtualChannels
 from openami.mdm.api import IntervalSeries, MeterData
 from openami.mdm.registry.facts import Fact, FactKind
-from openami.mdm.release.guard import ReleaseRefusedError, require_admitted, require_releasable
+from openami.mdm.release.guard import Part, ReleaseRefusedError, require_admitted, require_releasable
 from openami.mdm.release.preset import Preset
 from openami.mdm.release.record import ReleaseRecord
 from openami.mdm.usage.aggregate import Grain
@@ -169,24 +170,28 @@ class UsageDesk:
         members = await self._members(data, question, period)
         facts = await data.registry.facts.of({m.service_point_id for m in members}, period, kinds=[FactKind.ACCOUNT])
         by_customer = customers_of(members, facts)
-        near = [r for r in await book.releases(limit=1_000_000) if r.period.intersection(period) is not None]
+        near = await book.overlapping(period)
         scope, now = _scope("release"), self.settings.clock().now()
         whole = replace(question, grain=Grain.PERIOD, periods=((question.first, question.last + timedelta(days=1)),))
-        own = [m for parts in by_customer.values() for m in parts]
-        usage = dict.fromkeys(by_customer, 0)
+        own = [
+            replace(m, group=f"{customer} {m.service_point_id}") for customer, held in by_customer.items() for m in held
+        ]
+        used: dict[tuple[UUID, UUID], int] = defaultdict(int)
         joined = [replace(m, group="group") for m in members]
         rows: list[GroupUsage] = []
         for known_at, days in groupby(_days(question), lambda day: _known_at(day, near, now)):
             run = list(days)
             part = replace(whole, first=run[0], last=run[-1], as_known_at=known_at)
             for found in await group_usage(data, scope, own, self._span(part)):
-                usage[UUID(found.group)] += found.size
+                customer, _, place = found.group.partition(" ")
+                used[UUID(customer), UUID(place)] += found.size
             cut = part if question.grain is Grain.PERIOD else replace(part, grain=question.grain, periods=())
             rows += await group_usage(data, scope, joined, self._span(cut))
+        usage, parts = _in_it(by_customer, used)
         result = _result(rows, question.channel, usage)
         record = ReleaseRecord(
             uuid4(), "", preset.name, preset.floor, question.channel, question.grain, question.first, question.last,
-            period, frozenset(by_customer), "", "", UUID(int=0), now, real_now(), result,
+            period, frozenset(usage), "", "", UUID(int=0), now, real_now(), result, parts,
         )  # fmt: skip
         return _Draft(record, usage, frozenset(r.id for r in near))
 
@@ -245,16 +250,35 @@ def _judge(draft: _Draft, record: ReleaseRecord, preset: Preset) -> Callable[[Se
     def judge(near: Sequence[ReleaseRecord]) -> ReleaseRecord:
         if frozenset(r.id for r in near) != draft.beside:
             raise _MovedError
-        require_admitted(draft.usage, preset)
+        require_admitted(draft.usage, preset, record.parts)
         for earlier in near:
-            if earlier.answers(record.customers, record.channel, record.grain, record.first, record.last):
+            if earlier.answers(record):
                 # The same figures go to whoever asks; who has got them is on record.
                 same = replace(record, result=earlier.result, known_at=earlier.known_at)
                 return earlier if earlier.recipient == record.recipient else same
-        require_releasable(draft.usage, record.period, preset, [r.as_released() for r in near])
+        require_releasable(draft.usage, record.period, preset, [r.as_released() for r in near], record.parts)
         return record
 
     return judge
+
+
+def _in_it(
+    by_customer: Mapping[UUID, Sequence[Member]], used: Mapping[tuple[UUID, UUID], int]
+) -> tuple[dict[UUID, int], frozenset[Part]]:
+    """Return each customer's use, and the places that make it up.
+
+    A place that used nothing (it has no such channel, or stood empty) adds nothing to a total and hides nobody in it.
+    """
+    usage: dict[UUID, int] = defaultdict(int)
+    parts = set()
+    for customer, held in by_customer.items():
+        for member in held:
+            if used.get((customer, member.service_point_id), 0):
+                parts.add(Part(member.service_point_id, customer, member.period))
+    for (customer, _), size in used.items():
+        if size:
+            usage[customer] += size
+    return dict(usage), frozenset(parts)
 
 
 def _known_at(day: date, near: Sequence[ReleaseRecord], now: datetime) -> datetime:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from uuid import UUID, uuid4
@@ -23,7 +24,7 @@ from openami.mdm.adapters.store_socket import SocketStore
 from openami.mdm.registry.facts import FactEntry, FactKind
 from openami.mdm.registry.records import ServicePoint
 from openami.mdm.release.guard import ReleaseRefusedError
-from openami.mdm.release.preset import PRESETS
+from openami.mdm.release.preset import PRESETS, Preset
 from openami.mdm.store.answers import joined_days
 from openami.mdm.usage.aggregate import Grain
 from openami.mdm.usage.membership import Grouping
@@ -170,6 +171,60 @@ async def test_a_customer_with_several_places_is_one_customer(desk: UsageDesk) -
         await desk.release(
             ME, question(grouping=Grouping.FEEDER, names=("F1",)), PRESETS["15/15"], recipient="x", reason="y"
         )
+
+
+async def moved(desk: UsageDesk, *entries: FactEntry) -> None:
+    async with room_database(desk.settings, "openami_mdm") as engine:
+        await PostgresRegistry(engine).facts.enter(entries, at=KNOWN)
+
+
+async def let_out(desk: UsageDesk, *names: str, **changes: object) -> dict[str, object]:
+    asked = question(grouping=Grouping.FEEDER, names=names, **changes)
+    preset = Preset("plain", 15, None, "test", "at least 15")
+    return (await desk.release(ME, asked, preset, recipient="the city", reason="its climate report")).result
+
+
+async def test_a_second_place_of_a_customer_who_was_in_the_total_before_is_not_told_by_the_difference(
+    desk: UsageDesk,
+) -> None:
+    account = str(uuid4())
+    await moved(
+        desk,
+        FactEntry(POINTS[20], FactKind.FEEDER, "F3", MADE),
+        *(FactEntry(p, FactKind.ACCOUNT, account, MADE) for p in (POINTS[0], POINTS[20])),
+    )
+    await let_out(desk, "F1")
+    with pytest.raises(ReleaseRefusedError, match="put together"):
+        await let_out(desk, "F1", "F3")
+
+
+async def test_a_day_on_which_few_are_left_in_a_group_is_not_told(desk: UsageDesk) -> None:
+    turn = datetime(2026, 3, 9, 5, tzinfo=UTC)
+    await moved(desk, *(FactEntry(p, FactKind.FEEDER, "F9", turn) for p in POINTS[1:20]))
+    with pytest.raises(ReleaseRefusedError, match="fewer than 15"):
+        await let_out(desk, "F1")
+    await let_out(desk, "F1", last=FIRST + timedelta(days=2))
+
+
+async def test_a_place_that_left_is_not_told_by_the_difference_of_two_groups_that_both_had_it(desk: UsageDesk) -> None:
+    turn = datetime(2026, 3, 9, 5, tzinfo=UTC)
+    await moved(desk, FactEntry(POINTS[0], FactKind.FEEDER, "F3", turn))
+    await let_out(desk, "F1")
+    with pytest.raises(ReleaseRefusedError, match="put together"):
+        await let_out(desk, "F1", "F3")
+
+
+async def test_customers_who_have_no_such_channel_hide_nobody(desk: UsageDesk, store_process: Path) -> None:
+    store = SocketStore(store_process)
+    for point in POINTS[:3]:
+        days = replace(
+            days_of(point, watt_hours=70 if point == POINTS[0] else 0),
+            channel=np.full(DAYS, Channel.RECEIVED, np.uint8),
+        )
+        await store.write_days(days, token=f"r-{point}")
+    await store.close()
+    with pytest.raises(ReleaseRefusedError, match="fewer than 15"):
+        await let_out(desk, "F1", channel=Channel.RECEIVED)
 
 
 async def test_a_virtual_channel_is_named_read_and_ended(desk: UsageDesk) -> None:

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from openami.kernel.time import Period
-from openami.mdm.release.guard import Released, ReleaseRefusedError, cells, require_releasable
+from openami.mdm.release.guard import Part, Released, ReleaseRefusedError, cells, fewest, require_releasable
 from openami.mdm.release.preset import PRESETS, Preset
 
 DAY = timedelta(days=1)
@@ -171,3 +171,57 @@ def test_a_refusal_names_no_customer_and_no_use() -> None:
     text = refused(CUSTOMERS[:19], [release(CUSTOMERS[:20])])
     assert not any(str(c) in text or c.hex in text for c in CUSTOMERS)
     assert "19" not in text
+
+
+def spell(days: tuple[int, int]) -> Period:
+    return Period(JULY + DAY * days[0], JULY + DAY * (days[0] + days[1]))
+
+
+PARTS = st.frozensets(
+    st.builds(
+        Part,
+        st.sampled_from(CUSTOMERS[:5]),
+        st.sampled_from(CUSTOMERS[:4]),
+        st.tuples(st.integers(0, 3), st.just(2)).map(lambda d: spell((d[0] * 2, d[1]))),
+    ),
+    max_size=12,
+)
+
+
+@given(st.lists(PARTS, min_size=1, max_size=3))
+def test_the_cells_of_places_are_those_that_a_count_at_each_instant_finds(sets: list[frozenset[Part]]) -> None:
+    whole = spell((1, 6))
+    expected = set()
+    for day in range(14):
+        at = JULY + DAY * day / 2
+        if not whole.holds(at):
+            continue
+        keys = {(p.service_point_id, p.customer) for parts in sets for p in parts if p.period.holds(at)}
+        held = {
+            key: sum(
+                1 << n
+                for n, parts in enumerate(sets)
+                if any((p.service_point_id, p.customer) == key and p.period.holds(at) for p in parts)
+            )
+            for key in keys
+        }
+        for cell in set(held.values()):
+            expected.add((cell, len({customer for (place, customer), c in held.items() if c == cell})))
+    assert set(fewest(sets, whole)) == expected
+
+
+def places(customers: list[UUID], *, more: tuple[UUID, ...] = (), days: tuple[int, int] = (0, 5)) -> frozenset[Part]:
+    """One place of each customer, and a second one of some."""
+    second = [Part(UUID(int=1000 + c.int), c, spell(days)) for c in more]
+    return frozenset([*(Part(UUID(int=500 + c.int), c, spell(days)) for c in customers), *second])
+
+
+def test_the_same_customers_with_one_more_place_are_refused_and_with_as_many_as_the_floor_are_not() -> None:
+    whole, period = CUSTOMERS[:20], spell((0, 5))
+    usage = dict.fromkeys(whole, 100)
+    earlier = [Released(frozenset(whole), period, FLOOR, places(whole))]
+    require_releasable(usage, period, SMALL, earlier, places(whole))
+    require_releasable(usage, period, SMALL, earlier, places(whole, more=tuple(whole[:FLOOR])))
+    for more in (1, FLOOR - 1):
+        with pytest.raises(ReleaseRefusedError, match="put together"):
+            require_releasable(usage, period, SMALL, earlier, places(whole, more=tuple(whole[:more])))

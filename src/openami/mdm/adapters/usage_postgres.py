@@ -9,10 +9,11 @@ from uuid import UUID, uuid4
 
 import orjson
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from openami.contracts.channel import CHANNEL_BY_NAME, CHANNELS, Channel
-from openami.kernel.time import Period
+from openami.kernel.time import Period, instant_from_epoch_s
+from openami.mdm.release.guard import Part
 from openami.mdm.release.record import ReleaseRecord
 from openami.mdm.usage.aggregate import Grain
 from openami.mdm.usage.virtual import Term, VirtualChannel
@@ -22,9 +23,9 @@ _NEAR = text("select * from mdm.group_release where period && tstzrange(:start, 
 _NEWEST = text("select * from mdm.group_release order by real_at desc, release_id limit :most")
 _KEEP = text("""
     insert into mdm.group_release (release_id, group_name, preset, floor, channel, grain, first_day, last_day, period,
-        customers, recipient, reason, made_by, known_at, real_at, result)
+        customers, recipient, reason, made_by, known_at, real_at, result, parts)
     values (:id, :group, :preset, :floor, :channel, :grain, :first, :last, tstzrange(:start, :end), :customers,
-        :recipient, :reason, :by, :known_at, :real_at, cast(:result as jsonb))
+        :recipient, :reason, :by, :known_at, :real_at, cast(:result as jsonb), cast(:parts as jsonb))
 """)
 _DEFINE = text("""
     insert into mdm.virtual_channel (definition_id, name, terms, made_by, reason, at, real_at)
@@ -51,12 +52,16 @@ class PostgresReleases:
         """See the port."""
         async with self._engine.begin() as connection:
             await connection.execute(_LOCK)
-            rows = (await connection.execute(_NEAR, {"start": period.start, "end": period.end})).mappings().all()
-            near = [_record(dict(r)) for r in rows]
+            near = await _near(connection, period)
             record = judge(near)
             if all(r.id != record.id for r in near):
                 await connection.execute(_KEEP, _row(record))
             return record
+
+    async def overlapping(self, period: Period) -> list[ReleaseRecord]:
+        """See the port."""
+        async with self._engine.connect() as connection:
+            return await _near(connection, period)
 
     async def releases(self, *, limit: int) -> list[ReleaseRecord]:
         """See the port."""
@@ -99,6 +104,11 @@ class PostgresVirtualChannels:
         }
 
 
+async def _near(connection: AsyncConnection, period: Period) -> list[ReleaseRecord]:
+    rows = (await connection.execute(_NEAR, {"start": period.start, "end": period.end})).mappings().all()
+    return [_record(dict(r)) for r in rows]
+
+
 def _row(record: ReleaseRecord) -> dict[str, Any]:
     return {
         "id": record.id, "group": record.group, "preset": record.preset, "floor": record.floor,
@@ -106,6 +116,7 @@ def _row(record: ReleaseRecord) -> dict[str, Any]:
         "start": record.period.start, "end": record.period.end, "customers": sorted(record.customers),
         "recipient": record.recipient, "reason": record.reason, "by": record.made_by, "known_at": record.known_at,
         "real_at": record.real_at, "result": orjson.dumps(record.result).decode(),
+        "parts": orjson.dumps(sorted(map(_cells, record.parts))).decode(),
     }  # fmt: skip
 
 
@@ -127,4 +138,15 @@ def _record(row: dict[str, Any]) -> ReleaseRecord:
         known_at=row["known_at"],
         real_at=row["real_at"],
         result=row["result"],
+        parts=frozenset(map(_part, row["parts"])),
     )
+
+
+def _cells(part: Part) -> tuple[str, str, int, int]:
+    return part.service_point_id.hex, part.customer.hex, part.period.start_s, part.period.end_s
+
+
+def _part(cells: Sequence[Any]) -> Part:
+    place, customer, start_s, end_s = cells
+    period = Period(instant_from_epoch_s(start_s), instant_from_epoch_s(end_s))
+    return Part(UUID(hex=place), UUID(hex=customer), period)

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from openami.contracts.channel import Channel
 from openami.kernel.time import Period
-from openami.mdm.release.guard import Released
+from openami.mdm.release.guard import Part, Released
 from openami.mdm.usage.aggregate import Grain
 
 
@@ -30,6 +30,7 @@ class ReleaseRecord:
         known_at: domain time up to which what was known counts.
         real_at: when.
         result: the figures as they left.
+        parts: which places are in the total when, and whose they were; empty in records that kept customers alone.
     """
 
     id: UUID
@@ -48,15 +49,18 @@ class ReleaseRecord:
     known_at: datetime
     real_at: datetime
     result: dict[str, Any]
+    parts: frozenset[Part] = frozenset()
 
-    def answers(self, customers: frozenset[UUID], channel: Channel, grain: Grain, first: date, last: date) -> bool:
-        """Tell whether this is what is asked for again."""
-        mine = (self.customers, self.channel, self.grain, self.first, self.last)
-        return mine == (customers, channel, grain, first, last)
+    def answers(self, asked: ReleaseRecord) -> bool:
+        """Tell whether this is what is asked for again: the same places of the same customers, cut the same way."""
+        mine, theirs = (
+            (r.customers, r.channel, r.grain, r.first, r.last, r.parts if self.parts else None) for r in (self, asked)
+        )
+        return mine == theirs
 
     def as_released(self) -> Released:
         """Return what the guard sees of it."""
-        return Released(self.customers, self.period, self.floor)
+        return Released(self.customers, self.period, self.floor, self.parts)
 
 
 class ReleaseBook(Protocol):
@@ -67,6 +71,10 @@ class ReleaseBook(Protocol):
 
         What ``judge`` raises passes through, and nothing is kept. It is called with the book locked, so it does no I/O.
         """
+        ...
+
+    async def overlapping(self, period: Period) -> list[ReleaseRecord]:
+        """Return releases that overlap the period, the oldest first."""
         ...
 
     async def releases(self, *, limit: int) -> list[ReleaseRecord]:
