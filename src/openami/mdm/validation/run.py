@@ -37,6 +37,7 @@ from openami.mdm.validation.decisions import force_of, unanswered, with_decision
 from openami.mdm.validation.fleet.ports import FleetStore
 from openami.mdm.validation.fleet.roster import roster_of
 from openami.mdm.validation.fleet.run import METERS_PER_SHARD, FleetDay
+from openami.mdm.validation.frozen import carried, frozen_cells, keep_cells
 from openami.mdm.validation.load import NO_PLACES, Inputs, inputs_of, standing_still, with_versions
 from openami.mdm.validation.places import PlaceSource
 from openami.mdm.validation.ports import DayFinding, ValidationBook
@@ -49,7 +50,7 @@ from openami.mdm.vee.grid import BOOLS, I64, Grid, grid_of
 from openami.mdm.vee.history import DIGEST_DAYS, PROFILE_HOURS, History, remembered
 from openami.mdm.vee.kernel import validated
 from openami.mdm.vee.matrix import Matrix
-from openami.mdm.vee.outcome import Coverage, Outcome
+from openami.mdm.vee.outcome import Coverage, Outcome, Statement
 from openami.mdm.vee.profile import DayDigests, digests_at, profiles
 from openami.mdm.vee.rules.seen import Surroundings
 from openami.mdm.vee.ruleset import RuleBook
@@ -377,7 +378,8 @@ class Validation:
             loaded = with_versions(grid, loaded, before)
         inputs = _confined(loaded, grid, inside)
         latest = await self._store.days(self._scope, points, stamp.channel, first, last)
-        wanted = _wanted(grid, inputs, span.first, span.last)
+        asked = _wanted(grid, inputs, span.first, span.last)
+        wanted = asked.copy()
         # Outside the asked days only what had a version is run again: the rest has its first run to come.
         row_of = {point.bytes: row for row, point in enumerate(points)}
         base = day_number(grid.first)
@@ -389,7 +391,11 @@ class Validation:
         around = _around(grid, inputs, stamp.channel, wanted, memory, first)
         around = replace(around, siblings=await self._siblings(grid, points, own, stamp, since=first))
         outcome = _validate(grid, inputs, around, stamp.book, references=references)
-        return await self._write(grid, inputs, outcome, wanted, latest, stamp, memory=memory, first=first)
+        frozen = frozen_cells(grid, wanted & ~asked, inputs.brackets)
+        keep_cells(grid, points, outcome, frozen, latest)
+        return await self._write(
+            grid, inputs, outcome, wanted, latest, stamp, memory=memory, first=first, frozen=frozen
+        )
 
     async def _siblings(
         self,
@@ -523,18 +529,21 @@ class Validation:
         *,
         memory: History | None,
         first: date,
+        frozen: BOOLS | None = None,
     ) -> RunReport:
-        """Write changed days, from a first one on, and what the rules say about them."""
+        """Write changed days, from a first one on, and what the rules say about them, but for frozen cells (S, N)."""
         wanted = stamp.kept_back(grid, wanted)
         days, row, day = changed_days(grid, inputs.points, outcome, wanted, latest=latest, stamp=stamp)
         changed = versions_of(days)
         same = unchanged_versions(grid, inputs.points, wanted, latest=latest, changed=changed)
         if not changed and not same:
             return RunReport()
-        statements = [
-            s for s in outcome.statements if wanted[s.row, grid.day_of[s.lo] : grid.day_of[s.hi - 1] + 1].any()
-        ]
-        findings = findings_of(grid, inputs.points, unanswered(inputs, statements), changed | same, stamp)
+        findings = findings_of(
+            grid, inputs.points, unanswered(inputs, _spoken(grid, outcome, wanted, frozen)), changed | same, stamp
+        )
+        if frozen is not None and frozen.any():
+            known = await self._book.findings(inputs.points, grid.first, grid.last, limit=MAX_FINDINGS)
+            findings += carried(grid, inputs.points, frozen, known, changed | same, stamp)
         report = RunReport()
         if same:
             report += await self._refresh(inputs.points, same, findings, stamp)
@@ -555,6 +564,16 @@ class Validation:
         theirs = [f for f in findings if (f.service_point_id.bytes, day_number(f.local_day)) in same]
         keys = _keys(points, same, stamp.channel)
         return RunReport(0, await self._book.refresh_findings(keys, theirs, at=stamp.known_at))
+
+
+def _spoken(grid: Grid, outcome: Outcome, wanted: BOOLS, frozen: BOOLS | None) -> list[Statement]:
+    """Return what was said of wanted days (S, D), but for what speaks of frozen cells (S, N) alone."""
+    return [
+        s
+        for s in outcome.statements
+        if wanted[s.row, grid.day_of[s.lo] : grid.day_of[s.hi - 1] + 1].any()
+        and (frozen is None or not frozen[s.row, s.lo : s.hi].all())
+    ]
 
 
 def _keys(points: Sequence[UUID], versions: Versions, channel: Channel) -> list[tuple[UUID, Channel, date, int]]:
