@@ -53,6 +53,7 @@ from openami.mdm.usage.series import (
     estimated_share,
     joined_series,
     monthly_totals,
+    owned_series,
     raw_tail,
     series_of_days,
 )
@@ -192,6 +193,7 @@ class MeterData:
         """Return a service point's intervals that start in the period: validated days, then the raw tail.
 
         Days without a version give their raw readings, marked preliminary; intervals that never came are absent there.
+        Of a scope with times, only what lies in them: validated days are whole days, and may be of two occupants.
 
         Raises:
             ScopeError: outside the scope.
@@ -211,7 +213,8 @@ class MeterData:
             begin = local_day(date.fromordinal(open_days[0] + date(1970, 1, 1).toordinal()), zone).start
             tail = await self._raw(scope, installed, series, Period(max(begin, period.start), period.end))
             series = joined_series(series, tail)
-        return cut_series(series, period)
+        series = cut_series(series, period)
+        return series if scope.periods is None else owned_series(series, scope.periods.get(service_point_id, ()))
 
     async def daily_totals(
         self, scope: Scope, service_points: Sequence[UUID], channel: Channel, first: date, last: date

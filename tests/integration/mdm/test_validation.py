@@ -29,7 +29,7 @@ from openami.mdm.registry.multiplier import Multiplier
 from openami.mdm.registry.records import Installation, Meter, ServicePoint
 from openami.mdm.validation.run import Validation
 from openami.mdm.vee.grid import Grid, grid_of
-from openami.security.access.scope import Purpose, system_scope
+from openami.security.access.scope import Purpose, granted_scope, system_scope
 
 pytestmark = pytest.mark.engines
 ZONE = ZoneInfo("America/Chicago")
@@ -264,6 +264,29 @@ async def test_the_face_joins_validated_days_and_the_raw_tail(territory: Territo
     assert len(reads) == grid.days + 1
     hours = await data.completeness(SCOPE, Period(NOW - timedelta(days=2), NOW - timedelta(hours=2)))
     assert all(h.received == h.expected > 0 for h in hours)
+
+
+async def test_a_scope_of_two_times_gives_nothing_of_the_occupant_between_nor_of_an_interval_that_straddles(
+    territory: Territory,
+) -> None:
+    await territory.place(1)
+    grid, point = territory.grid, territory.points[0]
+    await territory.send(0, np.arange(grid.columns), "r")
+    await territory.read(0, grid.day_at, "k")
+    await territory.run(FIRST, grid.day(27))
+    data = MeterData(registry=territory.registry, store=territory.store, book=territory.book)
+    edges = [instant_from_epoch_s(int(s)) for s in grid.edge_s]
+    # Out in the middle of an interval on the 4th day, and back at a midnight after somebody else lived there.
+    out, back = edges[300] + timedelta(minutes=7), edges[int(grid.day_at[9])]
+    mine = (Period(edges[0], out), Period(back, edges[-1]))
+    scope = granted_scope(
+        actor=f"user:{uuid4()}", purpose=Purpose.OWN_DATA, service_points=frozenset({point}), audit_id=uuid4(),
+        periods={point: mine},
+    )  # fmt: skip
+    series = await data.intervals(scope, point, Channel.DELIVERED, Period(edges[0], edges[-1]))
+    kept = np.r_[0:300, int(grid.day_at[9]) : grid.columns]
+    assert series.start_s.tolist() == grid.start_s[kept].tolist()
+    assert series.value.tolist() == territory.truth[0][kept].tolist()
 
 
 async def test_what_a_run_keeps_of_its_days_is_what_the_next_one_remembers(territory: Territory) -> None:

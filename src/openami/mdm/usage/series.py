@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -163,6 +164,15 @@ def joined_series(first: IntervalSeries, second: IntervalSeries) -> IntervalSeri
         high=column("high").astype(np.int64),
         preliminary=column("preliminary").astype(np.bool_),
     )
+
+
+def owned_series(series: IntervalSeries, periods: Sequence[Period]) -> IntervalSeries:
+    """Return the intervals that lie wholly in one of the periods: one that straddles a move belongs to neither side."""
+    inside = np.zeros(len(series.start_s), bool)
+    for period in periods:
+        inside |= (series.start_s >= period.start_s) & (series.start_s + series.interval_s <= period.end_s)
+    columns = ("start_s", "value", "quality", "method", "low", "high", "preliminary")
+    return replace(series, **{name: getattr(series, name)[inside] for name in columns})
 
 
 def cut_series(series: IntervalSeries, period: Period) -> IntervalSeries:
