@@ -23,7 +23,8 @@ from openami.mdm.adapters.registry_validation import PostgresBook
 from openami.mdm.editing.decision import Decision, DecisionKind, DecisionRefusedError, Target
 from openami.mdm.editing.ports import DecisionState, Effect
 from openami.mdm.registry.records import Affected, Installation, Meter, ServicePoint
-from openami.mdm.validation.run import RunReport, Validation
+from openami.mdm.validation.run import Validation
+from openami.mdm.validation.writing import RunReport
 from openami.mdm.vee.grid import grid_of
 
 pytestmark = pytest.mark.engines

@@ -22,7 +22,8 @@ from openami.kernel.time import instant_from_epoch_s
 from openami.mdm.registry.ports import Registry
 from openami.mdm.registry.records import Installation, InstalledMeter, Meter
 from openami.mdm.validation.ports import ValidationBook
-from openami.mdm.validation.run import RunReport, Validation
+from openami.mdm.validation.run import Validation
+from openami.mdm.validation.writing import RunReport
 from openami.mdm.vee.grid import grid_of
 from openami.security.access.scope import Purpose, system_scope
 

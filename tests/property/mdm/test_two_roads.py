@@ -26,8 +26,9 @@ from openami.mdm.registry.ports import Registry
 from openami.mdm.registry.records import Installation, InstalledMeter, Meter, ServicePoint
 from openami.mdm.validation.fleet import run as fleet_run
 from openami.mdm.validation.fleet.day import Settled, settled
+from openami.mdm.validation.loading import CHANNELS_VALIDATED
 from openami.mdm.validation.ports import DayFinding, ValidationBook
-from openami.mdm.validation.run import CHANNELS_VALIDATED, Validation
+from openami.mdm.validation.run import Validation
 from openami.mdm.vee.grid import Grid, grid_of
 from openami.mdm.vee.ruleset import RuleBook
 
