@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from openami.app.desk import Act, Person, acting
 from openami.app.engines.rooms import room_database
@@ -14,6 +14,7 @@ from openami.app.registry_desk import RegistryWork
 from openami.app.settings import Settings
 from openami.billing.adapters.book_postgres import PostgresBillBook
 from openami.billing.api import Billing, RateOverlapError
+from openami.kernel.time import EVER
 from openami.mdm.adapters.exchange_postgres import PostgresExchangeBook
 from openami.mdm.adapters.exchange_sent_postgres import PostgresSentBook
 from openami.mdm.adapters.registry_postgres import PostgresRegistry
@@ -25,7 +26,7 @@ from openami.mdm.exchange.cim import parse_cim, reply_text
 from openami.mdm.exchange.errors import MessageRefusedError
 from openami.mdm.exchange.flat import parse_flat
 from openami.mdm.exchange.message import Message
-from openami.mdm.exchange.ports import KeptRecord, Span
+from openami.mdm.exchange.ports import IdKind, KeptRecord, Span
 from openami.mdm.exchange.taking import MasterData
 from openami.mdm.registry.desk import RegistryDesk, Store
 from openami.mdm.registry.errors import RegistryError
@@ -124,17 +125,36 @@ async def waiting(settings: Settings, sender: str | None, *, limit: int) -> list
 async def release(settings: Settings, person: Person, sender: str, record: str) -> Answer:
     """Carry out a held record by a person's word, in the log.
 
+    It alters what issued bills rest on, so it is a change of master data: no installer's, and seen by who lives there.
+
     Raises:
+        SignInRefusedError, AccessDeniedError, AuditUnavailableError: see :func:`openami.app.desk.acting`.
         MessageRefusedError: no held record of this number waits.
         RegistryError: the registry refuses it now.
     """
-    act = Act(Kind.INSTALLATION, "exchange.release", f"{sender} {record}")
-    async with rooms_of(settings) as rooms, acting(settings, person, act) as principal:
-        found = [k for k in await rooms.book.open(sender, limit=100_000) if k.answer.id == record]
-        if not found or found[0].record is None or found[0].answer.result != "held":
-            raise MessageRefusedError(0, f"no record {record} of {sender} is held")
-        kept = found[0]
-        at = settings.clock().now()
-        message = Message(sender, kept.message, kept.at, "flat", (), b"")
-        assert kept.record is not None
-        return await rooms.master_data.release(sender, message, kept.record, at=at, by=str(principal.user_id))
+    async with rooms_of(settings) as rooms:
+        kept, places = await _held(rooms, sender, record)
+        act = Act(Kind.MASTER_DATA, "exchange.release", f"{sender} {record}", service_points=places)
+        async with acting(settings, person, act) as principal:
+            if kept is None or kept.record is None:
+                raise MessageRefusedError(0, f"no record {record} of {sender} is held")
+            at = settings.clock().now()
+            message = Message(sender, kept.message, kept.at, "flat", (), b"")
+            return await rooms.master_data.release(sender, message, kept.record, at=at, by=str(principal.user_id))
+
+
+async def _held(rooms: Rooms, sender: str, record: str) -> tuple[KeptRecord | None, frozenset[UUID]]:
+    """Return a held record, None where none waits, and the places whose bills it may alter."""
+    found = [k for k in await rooms.book.open(sender, limit=100_000) if k.answer.id == record]
+    if not found or found[0].record is None or found[0].answer.result != "held":
+        return None, frozenset()
+    values = found[0].record
+    places = set()
+    if name := values.text("service_point"):
+        places |= set((await rooms.book.ids(sender, IdKind.SERVICE_POINT, [name])).values())
+    serials = {values.text(f) for f in ("meter", "old_meter") if values.text(f)}
+    if serials:
+        meters = {m.id for m in await rooms.data.registry.meters_of_serials(serials)}
+        installed = await rooms.data.registry.installed(None, EVER, meters=meters) if meters else []
+        places |= {i.installation.service_point_id for i in installed}
+    return found[0], frozenset(places)
