@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,6 +11,7 @@ from typing import IO, Any
 
 import psycopg
 from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from openami.app.backup.manifest import BackupError
 from openami.app.engines.postgres import DATABASE, PostgresEngine, binary
@@ -50,8 +52,10 @@ class DatabaseSnapshot:
         Raises:
             BackupError: it refused; the text holds its last words.
         """
-        command = [str(binary("pg_dump")), "--format=custom", "--compress=1", f"--snapshot={self.name}", self.dsn]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as child:
+        address, environment = _apart(self.dsn)
+        command = [str(binary("pg_dump")), "--format=custom", "--compress=1", f"--snapshot={self.name}"]
+        command.append(f"--dbname={address}")
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment) as child:
             assert child.stdout is not None
             assert child.stderr is not None
             while block := child.stdout.read(_BLOCK):
@@ -59,6 +63,14 @@ class DatabaseSnapshot:
             words = child.stderr.read().decode(errors="replace")
         if child.returncode:
             raise BackupError(f"pg_dump failed: {words.strip()[-300:]}")
+
+
+def _apart(dsn: str) -> tuple[str, dict[str, str]]:
+    """Return the address without its password, and the environment with it: every user sees a command's words."""
+    words = conninfo_to_dict(dsn)
+    password = words.pop("password", None)
+    mine = {} if password is None else {"PGPASSWORD": str(password)}
+    return make_conninfo("", **words), os.environ | mine
 
 
 @contextmanager

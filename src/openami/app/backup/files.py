@@ -159,9 +159,11 @@ def _digest(file: Path) -> str:
 
 def _head(folder: Path) -> dict[str, Any]:
     try:
-        head: dict[str, Any] = json.loads((folder / HEAD_FILE).read_text())
+        head = json.loads((folder / HEAD_FILE).read_bytes())
     except FileNotFoundError:
         raise BackupError(f"{folder} is no backup, or one that was not finished: it has no {HEAD_FILE}") from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise BackupError(f"{folder / HEAD_FILE} cannot be read ({type(error).__name__})") from error
+    if not isinstance(head, dict):
+        raise BackupError(f"{folder / HEAD_FILE} cannot be read (it holds no object)")
     return head
