@@ -9,6 +9,7 @@ from typing import Any, cast
 from uuid import UUID
 
 import numpy as np
+import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from tests.contract.store.fake_store import FakeStore
@@ -16,6 +17,7 @@ from tests.property.mdm.test_two_roads import CAPACITY, ZONE, Book, Places
 
 from openami.contracts.channel import Channel
 from openami.contracts.day import DayVersion
+from openami.contracts.quality import QualityState
 from openami.contracts.reading import ReadingBatch, RegisterBatch, uuid_column
 from openami.kernel.clock import FixedClock
 from openami.kernel.time import instant_from_epoch_s
@@ -63,7 +65,7 @@ class Place:
                 ),
             )
         )  # fmt: skip
-        at = np.arange(lo, until - count + 1, count)
+        at = np.arange(-(-lo // count) * count, until - count + 1, count)
         at = at[came[at]]
         value = self.total[at + count] - self.total[at]
         n, here = len(at), edges[(edges > lo) & (edges < until)]
@@ -117,6 +119,30 @@ def test_a_run_of_one_day_leaves_the_part_of_the_next_alone_that_other_registers
         assert (await place.run(4, 4)).versions == 0
         rows = await place.days()
         assert sum(int(r.values.sum()) for r in rows) == place.total[GRID.day_at[-2]] - place.total[GRID.day_at[1]]
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize("lengths", [(900, 1800), (900, 3600), (3600, 900), (1800, 3600)])
+@pytest.mark.parametrize("minutes", [600, 615])
+def test_an_exchange_for_a_meter_of_another_interval_length_keeps_every_reading(
+    lengths: tuple[int, int], minutes: int
+) -> None:
+    async def story() -> None:
+        place, day = Place(2), 4
+        at = int(GRID.day_at[day]) + minutes // 15
+        came = np.ones(GRID.columns, bool)
+        await place.hang(1, 0, at, came, GRID.day_at, lengths[0])
+        await place.hang(2, at, None, came, GRID.day_at, lengths[1])
+        assert (await place.run(1, GRID.days - 2)).versions == GRID.days - 2
+        rows = await place.days()
+        for row, lo, hi in zip(rows, GRID.day_at[1:-2].tolist(), GRID.day_at[2:-1].tolist(), strict=True):
+            assert row.values.sum() == place.total[hi] - place.total[lo]
+            in_two = row.local_day == GRID.day(day) and at % (max(lengths) // 900)
+            assert int((row.quality != QualityState.ACTUAL).sum()) == bool(in_two)
+        assert [r.interval_s for r in rows] == [lengths[0]] * (day - 1) + [max(lengths)] + [lengths[1]] * 3
+        for again in (day, day - 1, day + 1):
+            assert (await place.run(again, again)).versions == 0
 
     asyncio.run(story())
 

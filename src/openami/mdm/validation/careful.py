@@ -21,6 +21,7 @@ from openami.kernel.time import Period, local_midnight
 from openami.mdm.ports import IntervalStore
 from openami.mdm.registry.records import InstalledMeter
 from openami.mdm.validation.frozen import frozen_cells, keep_cells
+from openami.mdm.validation.lengths import fits
 from openami.mdm.validation.load import Inputs, with_versions
 from openami.mdm.validation.loading import Loading
 from openami.mdm.validation.references import ReferenceSource
@@ -111,7 +112,7 @@ class CarefulRoad:
         installed = [
             i
             for i in await self._loading.installed(set(span.points), period)
-            if stamp.channel in i.meter.channels and i.meter.interval_s == span.interval_s
+            if stamp.channel in i.meter.channels and fits(i, span.interval_s)
         ]
         grid = grid_of(zone, span.first - reach, span.last + reach, span.interval_s)
         inputs = await self._loading.load(grid, span.points, installed, stamp, with_readings=False)
@@ -138,7 +139,8 @@ class CarefulRoad:
         before = await self._store.days(
             self._scope, [w[0] for w in windows], stamp.channel, first - lookback, first - timedelta(days=1)
         )
-        count = Counter(bytes(p) for p in before.service_point_id.tolist())
+        alike = before.interval_s == span.interval_s
+        count = Counter(bytes(p) for p in before.service_point_id[alike].tolist())
         report = RunReport()
         for versions, chosen in (
             (before, [w for w in windows if count[w[0].bytes] == LOOK_BACK_DAYS]),
@@ -176,7 +178,10 @@ class CarefulRoad:
         # Outside the asked days only what had a version is run again: the rest has its first run to come.
         row_of = {point.bytes: row for row, point in enumerate(points)}
         base = day_number(grid.first)
-        for point, number in zip(latest.service_point_id.tolist(), latest.local_day.tolist(), strict=True):
+        alike = latest.interval_s == grid.interval_s
+        for point, number in zip(
+            latest.service_point_id[alike].tolist(), latest.local_day[alike].tolist(), strict=True
+        ):
             wanted[row_of[bytes(point)], number - base] = True
         wanted &= inside & inputs.has_data[:, None]
         memory = await self._loading.history(points, stamp.channel, first)

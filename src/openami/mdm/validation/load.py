@@ -22,7 +22,7 @@ from openami.mdm.store.ids import IdIndex
 from openami.mdm.vee.brackets import Brackets, Chains, Reads, RegisterFault, brackets_of
 from openami.mdm.vee.decided import Decided
 from openami.mdm.vee.grid import BOOLS, I64, Grid
-from openami.mdm.vee.matrix import Matrix, placed
+from openami.mdm.vee.matrix import U16, Matrix, placed
 from openami.mdm.vee.outcome import Coverage, Statement
 from openami.mdm.vee.rules.seen import Places
 
@@ -87,14 +87,17 @@ def inputs_of(
         by_meter.setdefault(one.meter.id, []).append(index)
     chain = _chain_of(readings.meter_id, readings.start, by_meter, chains)
     held = chain >= 0
-    kept = chain[held]
+    rows = _Rows(chain[held], readings.start[held], readings.value[held], readings.quality[held])
+    lengths = np.array([one.meter.interval_s for one in mine], dtype=np.int64)
+    if (lengths < grid.interval_s).any():
+        rows = _gathered(grid, rows, lengths, is_energy=CHANNELS[channel].is_energy)
     matrix = placed(
         grid,
         len(points),
-        row=chains.row[kept],
-        start_s=readings.start[held],
-        value=readings.value[held] * chains.multiplier[kept],
-        quality=readings.quality[held],
+        row=chains.row[rows.chain],
+        start_s=rows.start_s,
+        value=rows.value * chains.multiplier[rows.chain],
+        quality=rows.quality,
     )
     reads = _reads(mine, channel, registers, by_meter, chains)
     brackets, faults = brackets_of(grid, chains, reads)
@@ -104,6 +107,54 @@ def inputs_of(
         points, matrix, _coverage(grid, len(points), chains), brackets, limits_of(grid, len(points), chains, channel),
         faults, has_data,
     )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Rows:
+    """Readings, each with the installation that it falls in. All (n,)."""
+
+    chain: I64
+    start_s: I64
+    value: I64
+    quality: U16
+
+
+def _gathered(grid: Grid, rows: _Rows, lengths: I64, *, is_energy: bool) -> _Rows:
+    """Return the readings with those of shorter intervals put together to whole ones of the grid.
+
+    An interval of which a part did not come is left out: it did not come. Averages stay averages.
+
+    Args:
+        grid: the columns.
+        rows: readings.
+        lengths: (C,) interval length of each installation's meter [s].
+        is_energy: whether intervals add up.
+    """
+    parts = grid.interval_s // lengths[rows.chain]
+    inside = (rows.start_s >= grid.edge_s[0]) & (rows.start_s < grid.edge_s[-1])
+    fine = np.flatnonzero((parts > 1) & inside)
+    begin = grid.start_s[grid.floor_column(rows.start_s[fine])]
+    fine, begin = (a[(rows.start_s[fine] - begin) % lengths[rows.chain[fine]] == 0] for a in (fine, begin))
+    # Of two readings of one instant the last stands.
+    order = np.lexsort((fine, rows.start_s[fine], rows.chain[fine]))
+    fine, begin = fine[order], begin[order]
+    chain, start = rows.chain[fine], rows.start_s[fine]
+    last = np.append((chain[1:] != chain[:-1]) | (start[1:] != start[:-1]), np.ones(min(len(fine), 1), bool))
+    fine, begin, chain = fine[last], begin[last], chain[last]
+    head = np.flatnonzero(
+        np.append(np.ones(min(len(fine), 1), bool), (chain[1:] != chain[:-1]) | (begin[1:] != begin[:-1]))
+    )
+    plain = np.flatnonzero(parts == 1)
+    if not len(head):
+        return _Rows(rows.chain[plain], rows.start_s[plain], rows.value[plain], rows.quality[plain])
+    whole = np.diff(np.append(head, len(fine))) == parts[fine[head]]
+    value = np.add.reduceat(rows.value[fine], head)
+    return _Rows(
+        np.append(rows.chain[plain], chain[head][whole]),
+        np.append(rows.start_s[plain], begin[head][whole]),
+        np.append(rows.value[plain], (value if is_energy else value // parts[fine[head]])[whole]),
+        np.append(rows.quality[plain], np.bitwise_or.reduceat(rows.quality[fine], head)[whole]),
+    )
 
 
 def with_versions(grid: Grid, inputs: Inputs, versions: DayTable) -> Inputs:

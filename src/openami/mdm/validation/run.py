@@ -30,13 +30,14 @@ from openami.mdm.validation.decisions import force_of
 from openami.mdm.validation.fleet.ports import FleetStore
 from openami.mdm.validation.fleet.roster import roster_of
 from openami.mdm.validation.fleet.run import METERS_PER_SHARD, FleetDay
+from openami.mdm.validation.lengths import fits, spans_by_length
 from openami.mdm.validation.load import Inputs
 from openami.mdm.validation.loading import CHANNELS_VALIDATED, Loading
 from openami.mdm.validation.places import PlaceSource
 from openami.mdm.validation.ports import ValidationBook
 from openami.mdm.validation.references import ReferenceSource
 from openami.mdm.validation.table import Stamp
-from openami.mdm.validation.windows import POINTS_AT_ONCE, pieces
+from openami.mdm.validation.windows import POINTS_AT_ONCE, Span, pieces
 from openami.mdm.validation.writing import RunReport, Writing
 from openami.mdm.vee.grid import Grid, grid_of
 from openami.security.access.scope import Purpose, Scope, system_scope
@@ -127,34 +128,46 @@ class Validation:
         force = await force_of(self._decisions, service_points, Period(around.start - reach, around.end + reach))
         book = await self._book.rule_book()
         zones = {p.id: zone_named(p.zone) for p in points}
-        groups: dict[tuple[ZoneInfo, int], dict[UUID, None]] = defaultdict(dict)
-        for one in installed:
-            point = one.installation.service_point_id
-            groups[zones[point], one.meter.interval_s][point] = None
         own: dict[UUID, list[InstalledMeter]] = defaultdict(list)
         for one in installed:
             own[one.installation.service_point_id].append(one)
+        ended = {zone: min(last, local_date(known_at, zone) - timedelta(days=1)) for zone in set(zones.values())}
+        groups: dict[tuple[ZoneInfo, int, date, date], dict[UUID, None]] = defaultdict(dict)
+        for point, mine in own.items():
+            zone = zones[point]
+            for interval_s, a, b in spans_by_length(mine, zone, first, ended[zone]):
+                groups[zone, interval_s, a, b][point] = None
+        stamp = Stamp(channels[0], run_id, known_at, force, book=book, since=since)
         report = RunReport()
-        for (zone, interval_s), members in groups.items():
-            ended = min(last, local_date(known_at, zone) - timedelta(days=1))
-            stamp = Stamp(channels[0], run_id, known_at, force, book=book, since=since)
+        for (zone, interval_s, a, b), members in groups.items():
             left = _Left(dict.fromkeys(channels, members))
-            if service_points is None and first == ended:
-                theirs = [i for point in members for i in own[point] if i.meter.interval_s == interval_s]
-                left, settled = await self._run_fleet(grid_of(zone, first, first, interval_s), theirs, left, stamp)
+            if service_points is None and a == b == ended[zone] == first:
+                theirs = [i for point in members for i in own[point]]
+                left, settled = await self._run_fleet(grid_of(zone, a, a, interval_s), theirs, left, stamp)
                 report += settled
-            for span in pieces(zone, interval_s, left.points, first, ended):
-                loads: dict[Any, Inputs] = {}
-                for channel in channels:
-                    measuring = [
-                        i for p in span.points if p in left.by_channel[channel] for i in own[p]
-                        if channel in i.meter.channels
-                    ]  # fmt: skip
-                    if channel is Channel.RECEIVED:
-                        measuring = await self._loading.advancing(span, measuring, force.places)
-                    if measuring:
-                        mine = replace(stamp, channel=channel, loads=loads)
-                        report += await self._careful.run(span, measuring, mine)
+            for span in pieces(zone, interval_s, left.points, a, b):
+                report += await self._run_channels(span, own, left, channels, stamp)
+        return report
+
+    async def _run_channels(
+        self,
+        span: Span,
+        own: Mapping[UUID, Sequence[InstalledMeter]],
+        left: _Left,
+        channels: Sequence[Channel],
+        stamp: Stamp,
+    ) -> RunReport:
+        """Validate the channels of one span, each window loaded once."""
+        report, loads = RunReport(), dict[Any, Inputs]()
+        for channel in channels:
+            measuring = [
+                i for p in span.points if p in left.by_channel[channel] for i in own[p]
+                if channel in i.meter.channels and fits(i, span.interval_s)
+            ]  # fmt: skip
+            if channel is Channel.RECEIVED:
+                measuring = await self._loading.advancing(span, measuring, stamp.force.places)
+            if measuring:
+                report += await self._careful.run(span, measuring, replace(stamp, channel=channel, loads=loads))
         return report
 
     async def seen(self, targets: Sequence[Target], *, known_at: datetime) -> list[tuple[int, ...]]:
@@ -187,7 +200,11 @@ class Validation:
     ) -> dict[int, tuple[int, ...]]:
         points = sorted({t.service_point_id for t in targets.values()})
         period = Period(instant_from_epoch_s(int(grid.edge_s[0])), instant_from_epoch_s(int(grid.edge_s[-1])))
-        installed = [i for i in await self._loading.installed(set(points), period) if channel in i.meter.channels]
+        installed = [
+            i
+            for i in await self._loading.installed(set(points), period)
+            if channel in i.meter.channels and fits(i, grid.interval_s)
+        ]
         force = await force_of(self._decisions, points, period)
         stamp = Stamp(channel, UUID(int=0), known_at, force)
         matrix = (await self._loading.load(grid, points, installed, stamp)).matrix
