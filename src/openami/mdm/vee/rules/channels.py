@@ -30,7 +30,9 @@ def _sibling(view: DayView, t: Thresholds) -> Iterator[Spot]:
     expected = view.hi - view.lo
     sieve = view.wanted & (_read(view) >= t["share"] * expected)
     for channel, sibling in view.seen.around.siblings.items():
-        absent = sieve & ~sibling.present[:, view.lo : view.hi].any(axis=1) & sibling.present.any(axis=1)
+        # One that came only later was added to the meter, or to its pushes, and is not missed on the days before.
+        known = sibling.present[:, : view.lo].any(axis=1)
+        absent = sieve & known & ~sibling.present[:, view.lo : view.hi].any(axis=1)
         for row in where(absent):
             yield Spot(row, view.lo, view.hi, {"sibling": channel.name.lower(), "expected": expected})
 
