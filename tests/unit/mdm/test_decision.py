@@ -210,3 +210,19 @@ def test_a_scaled_span_keeps_the_exact_sum_and_cuts_brackets_that_it_splits() ->
     assert set(found.values[0, 8:24].tolist()) == {10, 11}
     assert (found.values[0, :8] == 7).all()
     assert (kept.lo.tolist(), kept.energy.tolist(), limit.tolist()) == ([0, 8], [56, 84], [150])
+
+
+def test_a_scaled_span_leaves_open_what_coarse_registers_and_reads_off_the_edge_leave_open() -> None:
+    one = np.ones(2, np.int64)
+    brackets = Brackets(
+        np.array([0, 1]), one * 0, one * 8, one * 9_000, one * 1_000, one * 1_000, one * 60, np.array([-60, 0])
+    )
+    scale = decision(DecisionKind.SCALE, span(0, 8), numerator=2, denominator=1)
+    two = placed(
+        GRID, 2, row=np.arange(2), start_s=GRID.start_s[:2], value=np.ones(2, np.int64), quality=np.zeros(2, np.uint16)
+    )
+    _, kept, _ = scaled(
+        GRID, [PLACE, UUID(int=9)], Channel.DELIVERED, [scale], matrix=two, brackets=brackets, limit=one * 12_000
+    )
+    assert kept.slack.tolist() == [2_000, 1_000]
+    assert (kept.off_lo_s.tolist(), kept.off_hi_s.tolist()) == ([60, 60], [-60, 0])

@@ -77,9 +77,7 @@ def _cut(brackets: Brackets, row: int, lo: int, hi: int) -> Brackets:
     touches = (brackets.row == row) & (brackets.lo < hi) & (brackets.hi > lo)
     inside = (brackets.lo >= lo) & (brackets.hi <= hi)
     kept = ~touches | inside
-    return Brackets(
-        brackets.row[kept], brackets.lo[kept], brackets.hi[kept], brackets.energy[kept], brackets.tolerance[kept]
-    )
+    return brackets.kept(kept)
 
 
 def _times(matrix: Matrix, row: int, lo: int, hi: int, numerator: int, denominator: int) -> Matrix:
@@ -95,4 +93,5 @@ def _times_brackets(brackets: Brackets, row: int, lo: int, hi: int, numerator: i
     energy = np.where(inside, brackets.energy * numerator // denominator, brackets.energy)
     # One count for each end that was rounded.
     tolerance = np.where(inside, -(-brackets.tolerance * numerator // denominator) + 2, brackets.tolerance)
-    return replace(brackets, energy=energy, tolerance=tolerance)
+    slack = np.where(inside, -(-brackets.slack * numerator // denominator), brackets.slack)
+    return replace(brackets, energy=energy, tolerance=tolerance, slack=slack)
