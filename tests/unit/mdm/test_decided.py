@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -14,6 +14,7 @@ from openami.mdm.vee.grid import grid_of
 from openami.mdm.vee.kernel import validated
 from openami.mdm.vee.matrix import placed
 from openami.mdm.vee.outcome import Coverage, Outcome
+from openami.mdm.vee.ruleset import RuleBook, RuleSetting, RuleSeverity
 
 GRID = grid_of(ZoneInfo("America/Chicago"), date(2026, 6, 1), date(2026, 6, 1), 900)
 LIMIT_WH = 12_000
@@ -77,3 +78,25 @@ def test_of_two_decisions_on_a_cell_the_value_goes_before_the_refusal() -> None:
     decided = nothing()
     decided.replaced[0, 40], decided.value[0, 40], decided.refused[0, 40] = True, 100, True
     assert run(decided, register_wh=9_600).method[0, 40] == Method.MANUAL
+
+
+def test_a_sum_over_two_days_is_one_statement_though_rules_change_between_them() -> None:
+    grid = grid_of(GRID.zone, GRID.first, GRID.first + timedelta(days=1), 900)
+    value = np.full(192, 100)
+    matrix = placed(
+        grid, 1, row=np.zeros(192, np.int64), start_s=grid.start_s, value=value, quality=np.zeros(192, np.uint16)
+    )
+    whole, one = np.ones((1, 192), bool), np.ones(1, np.int64)
+    brackets = Brackets(one * 0, one * 0, one * 192, one * 20_000, one)
+
+    def said(*settings: RuleSetting) -> list[tuple[str, bool]]:
+        outcome = validated(
+            grid, matrix, coverage=Coverage(whole, whole), brackets=brackets, limit=one * LIMIT_WH,
+            book=RuleBook(settings),
+        )  # fmt: skip
+        return [(s.rule, s.is_failure) for s in outcome.statements if s.rule == "sum_check"]
+
+    second = grid.last
+    assert said(RuleSetting("spike", None, second, severity=RuleSeverity.OFF)) == [("sum_check", True)]
+    assert said(RuleSetting("sum_check", None, second, severity=RuleSeverity.WARN)) == [("sum_check", False)]
+    assert said(RuleSetting("sum_check", None, second, severity=RuleSeverity.OFF)) == []

@@ -54,12 +54,23 @@ def span_sums(cells: npt.NDArray[np.generic], brackets: Brackets) -> I64:
     return np.asarray(running[brackets.row * columns + brackets.hi] - running[brackets.row * columns + brackets.lo])
 
 
+def _is_asked(seen: Seen, s: Statement, wanted: BOOLS) -> bool:
+    """Tell whether the last of the judged days that a statement touches is among these (S, D).
+
+    A span of several days may meet an edge of the rules, and is still one statement: that of its last day's rules.
+    """
+    first, last = int(seen.grid.day_of[s.lo]), int(seen.grid.day_of[s.hi - 1])
+    every = seen.around.wanted
+    judged = np.arange(first, last + 1) if every is None else first + np.flatnonzero(every[s.row, first : last + 1])
+    return bool(len(judged) and wanted[s.row, judged[-1]])
+
+
 def _raised(rule: str) -> Look:
     """Return a rule that takes over what the kernel itself raised while it filled and added up."""
 
     def look(seen: Seen, _: Thresholds, wanted: BOOLS) -> Iterator[Spot]:
         for s in seen.outcome.statements:
-            if s.rule == rule and wanted[s.row, seen.grid.day_of[s.lo] : seen.grid.day_of[s.hi - 1] + 1].any():
+            if s.rule == rule and _is_asked(seen, s, wanted):
                 yield Spot(s.row, s.lo, s.hi, s.evidence, is_mild=not s.is_failure)
 
     return look
