@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from typing import Any, cast
@@ -143,6 +144,31 @@ def test_an_exchange_for_a_meter_of_another_interval_length_keeps_every_reading(
         assert [r.interval_s for r in rows] == [lengths[0]] * (day - 1) + [max(lengths)] + [lengths[1]] * 3
         for again in (day, day - 1, day + 1):
             assert (await place.run(again, again)).versions == 0
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize("count", [2**62, 2**63 - 1, -(2**62), 40_000])
+def test_a_count_that_leaves_64_bits_with_its_multiplier_is_not_believed(count: int) -> None:
+    async def story() -> None:
+        place = Place(3)
+        place.use[300], was = count, place.use[300]
+        place.total = np.concatenate([[0], np.cumsum(np.where(np.arange(GRID.columns) == 300, was, place.use))])
+        await place.hang(1, 0, None, np.arange(GRID.columns) != 300, GRID.day_at)
+        one = place.places.installations[0]
+        place.places.installations[0] = replace(one, installation=replace(one.installation, multiplier=4))
+        await place.store.write_readings(
+            ReadingBatch(
+                uuid_column([one.meter.id]), np.ones(1, np.uint8), GRID.start_s[300:301], np.full(1, 900, np.uint32),
+                np.array([count]), np.zeros(1, np.uint16), np.ones(1, np.uint8), np.ones(1, np.uint64),
+            ),
+            token="wild",
+        )  # fmt: skip
+        await place.run(1, GRID.days - 2)
+        rows = await place.days()
+        found = np.concatenate([r.values for r in rows])[300 - GRID.day_at[1]]
+        assert found == was * 4
+        assert {"missing", "out_of_range" if count > 0 else "negative"} <= {f.rule for f in place.book.open()}
 
     asyncio.run(story())
 

@@ -29,6 +29,8 @@ from openami.mdm.vee.rules.seen import Places
 _REFERENCES = (QualityState.ACTUAL, QualityState.VERIFIED, QualityState.EDITED, QualityState.OUTAGE_ZERO)
 """States of values that estimates may refer to."""
 _ANY_VOLTAGE = 10_000_000
+_FAR = 2**56
+"""Beyond what any meter measures, and so small that a day's intervals of it still add up."""
 NO_PLACES = Places()
 
 
@@ -96,7 +98,7 @@ def inputs_of(
         len(points),
         row=chains.row[rows.chain],
         start_s=rows.start_s,
-        value=rows.value * chains.multiplier[rows.chain],
+        value=multiplied(rows.value, chains.multiplier[rows.chain]),
         quality=rows.quality,
     )
     reads = _reads(mine, channel, registers, by_meter, chains)
@@ -107,6 +109,16 @@ def inputs_of(
         points, matrix, _coverage(grid, len(points), chains), brackets, limits_of(grid, len(points), chains, channel),
         faults, has_data,
     )  # fmt: skip
+
+
+def multiplied(counts: I64, factor: I64) -> I64:
+    """Return counts times factors of 1 or more; what leaves 64 bits stays at their end, where it is out of range.
+
+    >>> multiplied(np.array([5, 2**62]), np.array([4, 4])).tolist() == [20, 2**63 - 4]
+    True
+    """
+    most = np.iinfo(np.int64).max // factor
+    return np.asarray(np.clip(counts, -most, most) * factor)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -148,7 +160,7 @@ def _gathered(grid: Grid, rows: _Rows, lengths: I64, *, is_energy: bool) -> _Row
     if not len(head):
         return _Rows(rows.chain[plain], rows.start_s[plain], rows.value[plain], rows.quality[plain])
     whole = np.diff(np.append(head, len(fine))) == parts[fine[head]]
-    value = np.add.reduceat(rows.value[fine], head)
+    value = np.add.reduceat(np.clip(rows.value[fine], -_FAR, _FAR), head)
     return _Rows(
         np.append(rows.chain[plain], chain[head][whole]),
         np.append(rows.start_s[plain], begin[head][whole]),

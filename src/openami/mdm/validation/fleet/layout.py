@@ -10,6 +10,7 @@ from openami.contracts.channel import CHANNELS, Channel
 from openami.contracts.reading import I64
 from openami.mdm.validation.fleet.ports import Block, ReadBlock, group_rows, offsets_of
 from openami.mdm.validation.fleet.roster import Roster
+from openami.mdm.validation.load import multiplied
 from openami.mdm.vee.brackets import Chains, Reads
 from openami.mdm.vee.grid import BOOLS, DAY_S, Grid, grid_of
 from openami.mdm.vee.matrix import U16, Matrix
@@ -40,7 +41,7 @@ def laid_out(grid: Grid, block: Block, row: I64, roster: Roster, channel: Channe
             unclear[row[odd[_placed(grid, block, row, odd, values=values, present=present)]]] = True
     _flagged(grid, block, row, groups, flags)
     if CHANNELS[channel].is_energy and (roster.multiplier != 1).any():
-        values *= roster.multiplier[:, None]
+        values = multiplied(values, roster.multiplier[:, None])
     none = np.zeros(shape, bool)
     return Matrix(values, present, flags, none, none, np.zeros((len(roster), grid.days), np.int64)), unclear
 
