@@ -233,12 +233,28 @@ class HandReadDesk:
             raise HandReadError("a decision on a read needs a reason")
         if state is ReadState.HELD:
             raise HandReadError("a decision accepts or rejects")
+        if value is not None:
+            await self._require_shown(held, state, value)
         decided = replace(
             held, id=self.new_id(), state=state, value=held.value if value is None else value, entered_at=now,
             entered_by=by, reason=reason,
         )  # fmt: skip
         await self._keep(decided, supersedes=held.id)
         return decided
+
+    async def _require_shown(self, held: HandRead, state: ReadState, value: int) -> None:
+        """Pass if the register can show what was meant.
+
+        Raises:
+            HandReadError: it cannot, or the read is rejected.
+        """
+        if state is ReadState.REJECTED:
+            raise HandReadError("a rejected read has no other value: accept it as it was meant, or reject it")
+        hung = await self._hung(held.service_point_id, held.channel, held.at, meter_id=held.meter_id)
+        capacity = _form(hung).capacity
+        if value < 0 or (capacity is not None and value >= capacity):
+            most = "without end" if capacity is None else f"to {capacity - 1}"
+            raise HandReadError(f"the register cannot show {value}: it goes from 0 {most}")
 
     async def reads(self, service_point_id: UUID, channel: Channel) -> list[HandRead]:
         """Return what stands of the registers that hung at a place, by instant."""
