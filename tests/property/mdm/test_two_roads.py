@@ -36,7 +36,8 @@ ZONE = ZoneInfo("America/Chicago")
 CAPACITY = 10_000_000
 ENERGY = (Channel.DELIVERED, Channel.RECEIVED)
 TROUBLES = (
-    "none", "gap", "long gap", "no start read", "no end read", "replay", "conflict", "negative", "flagged",
+    "none", "gap", "long gap", "one lost", "two lost", "first lost", "no start read", "no end read",
+    "replay", "conflict", "negative", "flagged",
     "power fail", "off grid", "two reads of an instant", "rollover", "register set", "exchange", "moved in",
     "multiplier",
     "sun", "silent", "no volts", "wild value", "midday read",
@@ -169,7 +170,7 @@ class Fleet:
             if trouble == "no volts" and channel is Channel.VOLTAGE:
                 continue
             self.readings.append(_readings(meter, channel, grid.start_s[kept], values[kept], flags[kept]))
-            if trouble == "gap" and channel is Channel.DELIVERED:
+            if trouble in {"gap", "one lost"} and channel is Channel.DELIVERED:
                 lost = np.flatnonzero(~came)[:3]
                 self.late.append(_readings(meter, channel, grid.start_s[lost], values[lost], flags[lost], message=5))
             if trouble in {"replay", "conflict"}:
@@ -187,6 +188,12 @@ class Fleet:
         match trouble:
             case "gap":
                 came[at + 20 : at + 24] = False
+            case "one lost":
+                came[at + 20] = False
+            case "two lost":
+                came[[at + 20, at + 60]] = False
+            case "first lost":
+                came[at] = False
             case "long gap":
                 came[at + 20 : at + 130] = False
             case "silent":
@@ -315,7 +322,7 @@ def _assert_same(fleet: Fleet) -> None:
 
 
 def test_the_road_of_the_fleet_is_the_one_that_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
-    fleet = Fleet(grid_of(ZONE, date(2026, 6, 1), date(2026, 6, 5), 900), ["none", "none", "sun", "gap"], 3)
+    fleet = Fleet(grid_of(ZONE, date(2026, 6, 1), date(2026, 6, 5), 900), ["none", "one lost", "sun", "gap"], 3)
     taken = []
 
     def counted(*args: Any, **more: Any) -> Settled:

@@ -32,6 +32,11 @@ from openami.mdm.vee.rules.seen import Places, Surroundings
 FEEDING_DAYS = 14
 """A home whose feed-in register stood still this long and still does is not validated on that channel."""
 
+_READ = np.zeros(256, bool)
+_READ[[Method.MEASURED, Method.POWER_FAIL_ZERO]] = True
+_SETTLED = _READ.copy()
+_SETTLED[Method.LINEAR_SCALED] = True
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Shard:
@@ -112,7 +117,8 @@ def settled(
     asked = shard.roster.has(channel) & (asked | unclear)
     plain = asked & ~unclear & held
     if is_energy:
-        plain &= matrix.present.all(axis=1)
+        # A gap whose day has a version may be filled as it was, by other methods: values are compared with care.
+        plain &= matrix.present.all(axis=1) | (_has_short_gaps(matrix) & ~is_written)
     rows = np.flatnonzero(plain)
     siblings = {c: m.at(rows) for c, (m, _) in channels.items() if c is not channel}
     one = _Rows(grid, shard.roster.at(rows), matrix.at(rows), _of_rows(brackets, plain), stamp, siblings)
@@ -157,11 +163,11 @@ def _judged(
             siblings=one.siblings,
         ),
     )  # fmt: skip
-    settles = _is_read(outcome) if is_energy else np.ones(count, bool)
+    settles = _is_settled(outcome) if is_energy else np.ones(count, bool)
     # Whether the register or the intervals are wrong shows in the days next door.
     settles[[s.row for s in outcome.statements if s.rule == "sum_check"]] = False
     memory = remembered(grid, outcome.values, outcome.quality)
-    fresh, same = settles & ~is_written, settles & is_written & _is_same(memory, today)
+    fresh, same = settles & ~is_written, settles & is_written & _is_read(outcome) & _is_same(memory, today)
     # A version that stays may have a finding to open: the careful road knows which are open.
     same[[s.row for s in outcome.statements]] = False
     rows = np.flatnonzero(fresh)
@@ -203,10 +209,20 @@ def _is_held(grid: Grid, series: int, brackets: Brackets) -> BOOLS:
     return np.asarray(first & last)
 
 
+def _has_short_gaps(matrix: Matrix) -> BOOLS:
+    """Tell which rows lack single intervals, each between two that came: a line and the registers fill those."""
+    lost = ~matrix.present
+    return np.asarray(~(lost[:, 0] | lost[:, -1] | (lost[:, 1:] & lost[:, :-1]).any(axis=1)))
+
+
+def _is_settled(outcome: Outcome) -> BOOLS:
+    """Tell which rows were read, or filled as no wider window would fill them."""
+    return np.asarray(_SETTLED[outcome.method].all(axis=1))
+
+
 def _is_read(outcome: Outcome) -> BOOLS:
     """Tell which rows were read from end to end."""
-    read = (outcome.method == Method.MEASURED) | (outcome.method == Method.POWER_FAIL_ZERO)
-    return np.asarray(read.all(axis=1))
+    return np.asarray(_READ[outcome.method].all(axis=1))
 
 
 def _is_worth(channel: Channel, matrix: Matrix, brackets: Brackets, is_written: BOOLS) -> BOOLS:

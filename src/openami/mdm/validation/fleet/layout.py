@@ -81,7 +81,7 @@ def reads_of(block: ReadBlock, row: I64, channel: Channel, count: int) -> tuple[
 
 
 def _copied(grid: Grid, block: Block, row: I64, groups: I64, columns: I64, *, values: I64, present: BOOLS) -> I64:
-    """Copy groups that hold each of the columns once and in order; return the others."""
+    """Copy groups that hold each of the columns once; return the others."""
     begin, length = block.offsets[groups], np.diff(block.offsets)[groups]
     is_full = length == len(columns)
     full, begin = groups[is_full], begin[is_full]
@@ -90,7 +90,27 @@ def _copied(grid: Grid, block: Block, row: I64, groups: I64, columns: I64, *, va
     at, span = row[full[in_order]], slice(int(columns[0]), int(columns[-1]) + 1)
     values[at, span] = block.value[cell if in_order.all() else cell[in_order]]
     present[at, span] = True
-    return np.concatenate([groups[~is_full], full[~in_order]])
+    others, cell = full[~in_order], cell[~in_order]
+    is_once = _scattered(grid, block, row[others], cell, columns, values=values, present=present)
+    return np.concatenate([groups[~is_full], others[~is_once]])
+
+
+def _scattered(grid: Grid, block: Block, row: I64, cell: I64, columns: I64, *, values: I64, present: BOOLS) -> BOOLS:
+    """Copy groups (G, n) that hold each of n columns once, in any order; return which those are.
+
+    What the store has not merged yet comes part after part: each in order, a day of it in pieces.
+    """
+    # What lies before the first column wraps around and is far behind the last.
+    since = block.start[cell] - np.uint32(grid.start_s[columns[0]])
+    column, rest = np.divmod(since, np.uint32(grid.interval_s))
+    fits = ((rest == 0) & (column < len(columns))).all(axis=1)
+    hit = np.zeros(cell.shape, bool)
+    hit[np.flatnonzero(fits)[:, None], column[fits]] = True
+    is_once = np.asarray(hit.all(axis=1))
+    at = row[is_once]
+    values[at[:, None], column[is_once].astype(np.int64) + columns[0]] = block.value[cell[is_once]]
+    present[at, int(columns[0]) : int(columns[-1]) + 1] = True
+    return is_once
 
 
 def _placed(grid: Grid, block: Block, row: I64, groups: I64, *, values: I64, present: BOOLS) -> BOOLS:
