@@ -5,7 +5,7 @@ It keeps every row in a dictionary by its key and sorts when asked. Slow on purp
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from uuid import UUID
@@ -26,6 +26,7 @@ from openami.mdm.vee.profile import DayDigests
 from openami.security.access.scope import Scope, ScopeError
 
 MAX_CONFLICTS = 10_000
+SECOND = timedelta(seconds=1)
 MISSING, ESTIMATED = QualityState.MISSING, QualityState.ESTIMATED
 
 
@@ -66,7 +67,8 @@ class FakeFleetHistory:
         return np.asarray(self.written[rows, first:after].any(axis=1))
 
 
-@dataclass(slots=True)
+# Without a text of its rows: asyncio prints a finished task's result each time that it puts Ctrl-C's handler back.
+@dataclass(slots=True, repr=False)
 class FakeStore:
     """Both store ports over dictionaries. ``clock`` stamps what is kept."""
 
@@ -181,9 +183,8 @@ class FakeStore:
         return history
 
     async def fleet_block(self, scope: Scope, meters: IdRange, period: Period) -> Block:
-        rows = [
-            r for r in _of_fleet(self.intervals.values(), scope, meters) if period.start_s <= r.start < period.end_s
-        ]
+        first, last = period.start_s, period.end_s
+        rows = [r for r in _of_fleet(self.intervals.values(), scope, meters) if first <= r.start < last]
         groups: dict[tuple[int, bytes, int], list[Raw]] = {}
         for r in sorted(rows, key=lambda r: (r.start // 86_400, r.meter_id.bytes, *r.key[1:])):
             groups.setdefault((r.start // 86_400, r.meter_id.bytes, r.channel), []).append(r)
@@ -201,7 +202,8 @@ class FakeStore:
         )
 
     async def fleet_reads(self, scope: Scope, meters: IdRange, period: Period) -> ReadBlock:
-        rows = [r for r in _of_fleet(self.reads.values(), scope, meters) if period.start_s <= r.start <= period.end_s]
+        first, last = period.start_s, period.end_s
+        rows = [r for r in _of_fleet(self.reads.values(), scope, meters) if first <= r.start <= last]
         groups: dict[tuple[bytes, int], list[Raw]] = {}
         for r in sorted(rows, key=lambda r: (r.meter_id.bytes, *r.key[1:])):
             groups.setdefault((r.meter_id.bytes, r.channel), []).append(r)
@@ -362,22 +364,37 @@ def _picked(
     end_included: bool = False,
 ) -> list[Raw]:
     assert hasattr(rows, "__iter__")
-    wanted = [r for r in rows if channel is None or r.channel == channel]
+    first, last = seconds_of(period)
+    asked = [
+        r
+        for r in rows
+        if (channel is None or r.channel == channel) and (first <= r.start < last or (end_included and r.start == last))
+    ]
     if spans is None:
         if scope.service_points is not None:
             raise ScopeError("the whole fleet is for a process's scope alone")
-        return [r for r in wanted if period.holds(instant_from_epoch_s(r.start))]
+        return asked
     scope.require(frozenset(s.service_point_id for s in spans))
 
-    def holds(span: MeterSpan, seconds: int) -> bool:
-        instant = EPOCH + timedelta(seconds=seconds)
-        granted = (period,) if scope.periods is None else scope.periods.get(span.service_point_id, ())
-        within: Callable[[Period], bool] = (
-            (lambda p: p.start <= instant <= p.end) if end_included else (lambda p: p.holds(instant))
+    # When a meter hung there and its readings were granted, once a span: not once a row.
+    windows: dict[int, list[tuple[float, float]]] = {}
+    for span in spans:
+        (hung, gone), place = seconds_of(span.period), span.service_point_id
+        for granted in (period,) if scope.periods is None else scope.periods.get(place, ()):
+            start, end = seconds_of(granted)
+            windows.setdefault(span.meter_id.int, []).append((max(hung, start), min(gone, end)))
+    return [
+        r
+        for r in asked
+        if any(
+            lo <= r.start < hi or (end_included and lo <= r.start == hi) for lo, hi in windows.get(r.meter_id.int, ())
         )
-        return within(span.period) and within(period) and any(within(p) for p in granted)
+    ]
 
-    return [r for r in wanted if any(s.meter_id == r.meter_id and holds(s, r.start) for s in spans)]
+
+def seconds_of(period: Period) -> tuple[float, float]:
+    """Return start and end in seconds since the epoch, with their fractions."""
+    return (period.start - EPOCH) / SECOND, (period.end - EPOCH) / SECOND
 
 
 def _known(rows: Iterable[Raw], as_known_at: datetime | None) -> list[Raw]:
@@ -388,12 +405,11 @@ def _latest(rows: Sequence[Raw]) -> list[Raw]:
     def order(r: Raw) -> tuple[int, datetime, int]:
         return (r.source, EPOCH if r.source == Source.PUSH else r.ingested_at, r.message_id)
 
-    by_interval: dict[tuple[bytes, int], list[Raw]] = {}
+    by_interval: dict[tuple[int, int], list[Raw]] = {}
     for row in sorted(rows, key=order):
-        by_interval.setdefault((row.meter_id.bytes, row.start), []).append(row)
+        by_interval.setdefault((row.meter_id.int, row.start), []).append(row)
     found = []
     for _, same in sorted(by_interval.items()):
-        differs = len({r.value for r in same}) > 1
-        mark = RawQuality.CONFLICTING if differs else 0
-        found.append(replace(same[-1], quality=same[-1].quality | mark))
+        last, differs = same[-1], len({r.value for r in same}) > 1
+        found.append(replace(last, quality=last.quality | RawQuality.CONFLICTING) if differs else last)
     return found
