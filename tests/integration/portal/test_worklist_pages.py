@@ -172,6 +172,7 @@ async def test_a_value_is_entered_where_the_page_says_why_it_is_estimated(opened
     page = await opened(f"/why/{office.points[1]}?day={office.grid.day(DAY)}")
     await expect(page.get_by_test_id("why-answer")).to_contain_text("50 of 96 intervals are estimated")
     await expect(page.get_by_role("region", name="Intervals").get_by_role("row")).to_have_count(51)
+    await expect(page.get_by_role("application", name=re.compile("50 of 96 values estimated"))).to_be_visible()
     await page.get_by_role("button", name="Decide about this day").click()
     await page.get_by_role("combobox", name="What").select_option("replace")
     await page.get_by_role("combobox", name="From").select_option("12")

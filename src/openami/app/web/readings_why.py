@@ -24,6 +24,7 @@ from openami.mdm.registry.records import InstalledMeter
 from openami.mdm.validation.ports import DayFinding
 from openami.mdm.validation.run import Validation
 from openami.mdm.validation.schedule import DUE_AFTER
+from openami.portal.chart import QUALITY_WORDS
 from openami.portal.views.readings import (
     ChainLinkView,
     DecisionView,
@@ -179,6 +180,7 @@ def _interval_views(version: DayVersion, read: Sequence[int]) -> list[WhyInterva
                 start_at=start + at * version.interval_s,
                 value=None if gone else value,
                 read=None if read[at] == UNSEEN else read[at],
+                state=QUALITY_WORDS[state],
                 quality=state_words(state),
                 method=method_words(int(version.method[at])),
                 low=None if gone else int(version.band_low[at]),

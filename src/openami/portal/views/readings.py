@@ -8,7 +8,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from openami.portal.views.base import View
+from openami.portal.views.base import Quality, View
 from openami.portal.views.two_person import TwoPersonOrderView
 
 MAX_PLACES = 500
@@ -314,6 +314,7 @@ class WhyIntervalView(View):
     start_at: int
     value: int | None
     read: int | None
+    state: Quality
     quality: str
     method: str
     low: int | None
