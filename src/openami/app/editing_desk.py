@@ -42,8 +42,6 @@ from openami.security.access.policy import Action, Kind
 from openami.security.adapters.order_postgres import PostgresOrders
 
 WINDOW = timedelta(days=14)
-MAX_SUBJECTS = 1_000
-"""Places that one audit row names; a bulk decision of more names itself, and its spans are kept with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,17 +282,12 @@ class EditingDesk:
 
 def look(query: str, places: frozenset[UUID], note: str) -> Act:
     """Return the act of a look at places."""
-    return Act(Kind.VEE, query, note, action=Action.READ, service_points=named(places))
+    return Act(Kind.VEE, query, note, action=Action.READ, service_points=places)
 
 
 def change(query: str, decision: Decision, note: str) -> Act:
     """Return the act of a change by a decision."""
-    return Act(Kind.VEE, query, f"decision {decision.id}: {note}", service_points=named(decision.service_points))
-
-
-def named(places: frozenset[UUID]) -> frozenset[UUID]:
-    """Return the places as an audit row names them: none where they are too many for one."""
-    return places if len(places) <= MAX_SUBJECTS else frozenset()
+    return Act(Kind.VEE, query, f"decision {decision.id}: {note}", service_points=decision.service_points)
 
 
 def wish_of_items(items: Sequence[WorkItem], zones: Mapping[UUID, ZoneInfo], kind: DecisionKind, reason: str) -> Wish:

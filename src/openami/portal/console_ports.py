@@ -213,6 +213,14 @@ class ReadingsDesk(Protocol):
         """Undo a decision as previewed."""
         ...
 
+    async def places_of_decision(self, decision_id: UUID) -> frozenset[UUID]:
+        """Return every place that a decision is about, for the log."""
+        ...
+
+    async def places_of_case(self, case_id: UUID) -> frozenset[UUID]:
+        """Return every place of a case that is still open, for the log."""
+        ...
+
     async def cases(self, *, is_open: bool) -> CasesView:
         """Return cases."""
         ...

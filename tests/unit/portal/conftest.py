@@ -400,6 +400,13 @@ class FakeReadings:
 
     asked: list[WorklistQuery] = field(default_factory=list)
     refuses: str = ""
+    places: frozenset[UUID] = frozenset({OTHER})
+
+    async def places_of_case(self, case_id: UUID) -> frozenset[UUID]:
+        return self.places
+
+    async def places_of_decision(self, decision_id: UUID) -> frozenset[UUID]:
+        return self.places
 
     async def worklist(self, asked: WorklistQuery) -> WorklistView:
         self.asked.append(asked)

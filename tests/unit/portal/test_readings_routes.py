@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 import pytest
 from tests.unit.portal.conftest import A_PREVIEW, MINE, OTHER
@@ -68,3 +69,51 @@ async def test_why_is_a_look_at_one_place(portal: Any) -> None:
         answer = await client.get(f"/api/v1/staff/service-points/{MINE}/why")
     assert answer.status_code == 200
     assert [(e.query, e.subjects) for e in portal.log.entries] == [("why", (MINE,))]
+
+
+BODY = {"reason": "looked at the meters", "token": "0" * 64}
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "query"),
+    [
+        (f"cases/{MINE}/fix", BODY, "cases.fix"),
+        (f"cases/{MINE}/closing", {"reason": BODY["reason"]}, "cases.close"),
+        (f"decisions/{MINE}/undo", BODY, "worklist.undo"),
+        (f"decisions/{MINE}/approvals", {"digest": "0" * 64}, "worklist.approve"),
+        (f"decisions/{MINE}/withdrawal", {"reason": BODY["reason"]}, "worklist.withdraw"),
+    ],
+)
+async def test_who_lives_there_sees_what_was_done_through_a_case_or_a_decision(
+    portal: Any, path: str, body: dict[str, str], query: str
+) -> None:
+    async with portal.client(Role.ENGINEER) as client:
+        answer = await client.post(f"/api/v1/staff/{path}", json=body)
+    assert answer.status_code < 300, answer.text
+    assert [(e.query, e.action, e.subjects) for e in portal.log.entries] == [
+        (query, "change", ()), (query, "change", (OTHER,)),
+    ]  # fmt: skip
+
+
+async def test_places_of_decisions_that_are_listed_are_in_the_log(portal: Any) -> None:
+    async with portal.client(Role.ENGINEER) as client:
+        await client.get("/api/v1/staff/decisions")
+    assert [(e.query, e.subjects) for e in portal.log.entries] == [
+        ("worklist.decisions", ()), ("worklist.decisions", (OTHER,)),
+    ]  # fmt: skip
+
+
+async def test_a_case_of_more_places_than_a_row_names_is_written_in_several(portal: Any) -> None:
+    portal.readings.places = frozenset(UUID(int=n + 1) for n in range(2_500))
+    async with portal.client(Role.ENGINEER) as client:
+        await client.post(f"/api/v1/staff/cases/{MINE}/fix", json=BODY)
+    assert [len(e.subjects) for e in portal.log.entries] == [0, 1_000, 1_000, 500]
+    assert frozenset(s for e in portal.log.entries for s in e.subjects) == portal.readings.places
+
+
+async def test_nothing_is_looked_up_for_who_may_not_change_it(portal: Any) -> None:
+    portal.readings.places = None
+    async with portal.client(Role.VIEWER) as client:
+        answer = await client.post(f"/api/v1/staff/cases/{MINE}/fix", json=BODY)
+    assert answer.status_code == 403
+    assert [e.allowed for e in portal.log.entries] == [False]

@@ -154,6 +154,18 @@ class ReadingPages:
         return _kept_view(await self.desk.undo(Decided(principal), proposal, reason=reason))
 
     @desk_act
+    async def places_of_decision(self, decision_id: UUID) -> frozenset[UUID]:
+        """Return every place that a decision is about."""
+        async with self.desk.rooms() as rooms:
+            return (await rooms.decisions.whole(decision_id)).service_points
+
+    @desk_act
+    async def places_of_case(self, case_id: UUID) -> frozenset[UUID]:
+        """Return every place of a case that is still open."""
+        async with self.desk.rooms() as rooms:
+            return frozenset(item.service_point_id for item in await rooms.cases.items(case_id))
+
+    @desk_act
     async def cases(self, *, is_open: bool) -> CasesView:
         """Return cases."""
         async with self.desk.rooms() as rooms:

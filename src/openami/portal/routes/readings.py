@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from datetime import date
+from functools import partial
 from typing import Annotated
 from uuid import UUID
 
@@ -37,7 +38,7 @@ from openami.security.access.policy import Action, Kind
 
 router = APIRouter(prefix="/staff", tags=["staff"])
 MAX_SUBJECTS = 1_000
-"""Places that one row of the log names; more are written with the decision itself."""
+"""Places that one row of the log names; more are written in several rows."""
 Text = Annotated[str, Query(max_length=80)]
 
 
@@ -51,10 +52,21 @@ async def _look_at(
     note: str = "",
 ) -> None:
     """Decide and write down a look at, or a change of, the readings of places."""
-    named = frozenset(places)
-    subjects = named if len(named) <= MAX_SUBJECTS else frozenset[UUID]()
-    look = Look(action, Kind.VEE, default_purpose(session), query, subjects, None, note)
-    await ports.gate.open(session.principal, look)
+    named = sorted(set(places))
+    for at in range(0, max(len(named), 1), MAX_SUBJECTS):
+        subjects = frozenset(named[at : at + MAX_SUBJECTS])
+        look = Look(action, Kind.VEE, default_purpose(session), query, subjects, None, note)
+        await ports.gate.open(session.principal, look)
+
+
+async def _change_at(
+    ports: Ports, session: LiveSession, query: str, note: str, places: Callable[[], Awaitable[frozenset[UUID]]]
+) -> None:
+    """Decide and write down a change of what the desk knows the places of: asked for after the first row allowed it."""
+    await _look_at(ports, session, query, [], action=Action.CHANGE, note=note)
+    named = await places()
+    if named:
+        await _look_at(ports, session, query, named, action=Action.CHANGE, note=note)
 
 
 @router.get("/worklist", responses=ERRORS, openapi_extra=policy(Kind.VEE))
@@ -110,7 +122,11 @@ async def decisions(
 ) -> DecisionsView:
     """Return what people decided, newest first."""
     await _look_at(ports, session, "worklist.decisions", [place] if place else [])
-    return await ports.readings.decisions(session.principal, place, state=state.value if state else "")
+    found = await ports.readings.decisions(session.principal, place, state=state.value if state else "")
+    named = {p for d in found.decisions for p in d.places} - {place}
+    if named:
+        await _look_at(ports, session, "worklist.decisions", named)
+    return found
 
 
 @router.post(
@@ -122,7 +138,7 @@ async def decisions(
 async def approve_decision(decision_id: UUID, body: Approve, session: SessionOf, ports: PortsOf) -> DecisionView:
     """Approve exactly what the person saw of a decision, or of its undoing."""
     note = f"decision {decision_id}, {body.digest}"
-    await _look_at(ports, session, "worklist.approve", [], action=Action.CHANGE, note=note)
+    await _change_at(ports, session, "worklist.approve", note, partial(ports.readings.places_of_decision, decision_id))
     return await ports.readings.approve(session.principal, decision_id, body.digest)
 
 
@@ -135,7 +151,7 @@ async def approve_decision(decision_id: UUID, body: Approve, session: SessionOf,
 async def withdraw_decision(decision_id: UUID, body: Withdraw, session: SessionOf, ports: PortsOf) -> None:
     """Take back a decision that waits for a second person."""
     note = f"decision {decision_id}: {body.reason}"
-    await _look_at(ports, session, "worklist.withdraw", [], action=Action.CHANGE, note=note)
+    await _change_at(ports, session, "worklist.withdraw", note, partial(ports.readings.places_of_decision, decision_id))
     await ports.readings.withdraw(session.principal, decision_id)
 
 
@@ -153,7 +169,7 @@ async def preview_undo(decision_id: UUID, session: SessionOf, ports: PortsOf) ->
 async def undo_decision(decision_id: UUID, body: Undo, session: SessionOf, ports: PortsOf) -> KeptView:
     """Undo a decision as previewed: it stays on record, its days get another version."""
     note = f"decision {decision_id}: {body.reason}"
-    await _look_at(ports, session, "worklist.undo", [], action=Action.CHANGE, note=note)
+    await _change_at(ports, session, "worklist.undo", note, partial(ports.readings.places_of_decision, decision_id))
     return await ports.readings.undo(session.principal, decision_id, reason=body.reason, token=body.token)
 
 
@@ -192,7 +208,7 @@ async def preview_case(case_id: UUID, session: SessionOf, ports: PortsOf) -> Pre
 async def fix_case(case_id: UUID, body: FixCase, session: SessionOf, ports: PortsOf) -> KeptView:
     """Carry the case's fix out as previewed: one decision for all of it."""
     note = f"case {case_id}: {body.reason}"
-    await _look_at(ports, session, "cases.fix", [], action=Action.CHANGE, note=note)
+    await _change_at(ports, session, "cases.fix", note, partial(ports.readings.places_of_case, case_id))
     return await ports.readings.fix_case(session.principal, case_id, reason=body.reason, token=body.token)
 
 
@@ -202,7 +218,7 @@ async def fix_case(case_id: UUID, body: FixCase, session: SessionOf, ports: Port
 async def close_case(case_id: UUID, body: CloseCase, session: SessionOf, ports: PortsOf) -> None:
     """Close a case without a fix; what is open goes back to the worklist."""
     note = f"case {case_id}: {body.reason}"
-    await _look_at(ports, session, "cases.close", [], action=Action.CHANGE, note=note)
+    await _change_at(ports, session, "cases.close", note, partial(ports.readings.places_of_case, case_id))
     await ports.readings.close_case(session.principal, case_id, reason=body.reason)
 
 
