@@ -126,6 +126,17 @@ async def test_a_clock_that_is_an_hour_late_is_told_by_the_mates_voltage(street:
     assert {(row, rule) for row, _, rule in await street.found()} == {(3, "clock_shift")}
 
 
+async def test_a_place_that_runs_again_without_its_mates_keeps_what_they_told_of_its_clock(street: Street) -> None:
+    await street.build(5)
+    street.volts[3] = np.roll(street.volts[3], 4)
+    await street.send_all()
+    await street.run()
+    day = street.grid.day(DAY)
+    again = await street.validation().run([street.points[3]], day, day, run_id=uuid4(), known_at=NOW)
+    assert (again.versions, again.findings) == (0, 0)
+    assert {(row, rule) for row, _, rule in await street.found()} == {(3, "clock_shift")}
+
+
 async def test_a_clock_told_by_voltage_is_put_right_for_every_channel_of_the_meter(street: Street) -> None:
     await street.build(5)
     wrong = slice(int(street.grid.day_at[DAY]), int(street.grid.day_at[DAY + 4]))

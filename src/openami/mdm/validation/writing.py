@@ -16,6 +16,7 @@ from openami.mdm.ports import IntervalStore
 from openami.mdm.validation.decisions import unanswered
 from openami.mdm.validation.frozen import carried
 from openami.mdm.validation.load import Inputs
+from openami.mdm.validation.mateless import mateless, still_said
 from openami.mdm.validation.ports import DayFinding, ValidationBook
 from openami.mdm.validation.table import Stamp, Versions, changed_days, findings_of, unchanged_versions, versions_of
 from openami.mdm.vee.grid import BOOLS, I64, Grid
@@ -83,9 +84,13 @@ class Writing:
         findings = findings_of(
             grid, inputs.points, unanswered(inputs, _spoken(grid, outcome, wanted, frozen)), changed | same, stamp
         )
-        if frozen is not None and frozen.any():
+        alone = mateless(inputs, stamp.channel)
+        is_frozen = frozen is not None and bool(frozen.any())
+        if is_frozen or (same and alone.any()):
             known = await self._book.findings(inputs.points, grid.first, grid.last, limit=MAX_FINDINGS)
-            findings += carried(grid, inputs.points, frozen, known, changed | same, stamp)
+            if frozen is not None:
+                findings += carried(grid, inputs.points, frozen, known, changed | same, stamp)
+            findings += still_said(grid, inputs, alone, known, same, stamp)
         report = RunReport()
         if same:
             report += await self._refresh(inputs.points, same, findings, stamp)
