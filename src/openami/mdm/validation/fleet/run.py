@@ -35,6 +35,8 @@ from openami.security.access.scope import Scope
 METERS_PER_SHARD = 8_192
 """Three channels of quarter-hours of these are 28 MB from the store and some 100 MB while they are validated."""
 SHARDS_AT_ONCE = 4
+READS_AT_ONCE = 2
+"""A shard takes some 120 MB in the store while it is read, and a write some 450 MB: the engine has 800 MB."""
 THREADS = 2
 VERSIONS_PER_WRITE = 60_000
 """One insert: fewer make more files to sync and to merge, more make a peak of memory in the store."""
@@ -87,10 +89,12 @@ class FleetDay:
         report = FleetReport()
         memory = {c: await self._remembered(grid, roster, c) for c in channels}
         free, threads, writing = asyncio.Semaphore(SHARDS_AT_ONCE), asyncio.Semaphore(THREADS), asyncio.Lock()
+        reading = asyncio.Semaphore(READS_AT_ONCE)
 
         async def one(rows: slice) -> None:
             async with free:
-                shard = await self._fetched(grid, roster.at(rows), rows.start)
+                async with reading:
+                    shard = await self._fetched(grid, roster.at(rows), rows.start)
                 async with threads:
                     found = await asyncio.to_thread(_settle, grid, shard, memory, stamp)
                 del shard
