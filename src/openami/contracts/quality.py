@@ -24,9 +24,9 @@ class RawQuality(IntFlag):
     POWER_DOWN = 128
     ESTIMATED_AT_SOURCE = 256
     EDITED_AT_SOURCE = 512
-    CONFLICTING = 1024
     OVERFLOW = 1024
     TEST_MODE = 2048
+    CONFLICTING = 4096
 
 
 class QualityState(IntEnum):
