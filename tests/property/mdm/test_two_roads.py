@@ -125,6 +125,9 @@ class Places:
     async def members_of_cells(self, _cells: Collection[str]) -> dict[str, list[UUID]]:
         return {}
 
+    async def members_of_transformers(self, names: Collection[str]) -> dict[str, list[UUID]]:
+        return {name: sorted({i.installation.service_point_id for i in self.installations}) for name in names}
+
     async def service_points(self, ids: Collection[UUID]) -> list[ServicePoint]:
         made = datetime(2020, 1, 1, tzinfo=UTC)
         return [ServicePoint(i, str(ZONE), made, transformer="T", feeder="F") for i in sorted(ids)]

@@ -129,16 +129,25 @@ class PostgresRegistry:
 
     async def members_of_cells(self, cells: Collection[str]) -> dict[str, list[UUID]]:
         """See the port."""
-        if not cells:
+        return await self._members(FactKind.CELL, cells)
+
+    async def members_of_transformers(self, transformers: Collection[str]) -> dict[str, list[UUID]]:
+        """See the port."""
+        return await self._members(FactKind.TRANSFORMER, transformers)
+
+    async def _members(self, kind: FactKind, names: Collection[str]) -> dict[str, list[UUID]]:
+        """Return the places that are on something of the network now."""
+        if not names:
             return {}
-        wanted = any_(literal(list(cells), ARRAY(Text)))
-        rows = await self._rows(select(SERVICE_POINT.c.id).where(SERVICE_POINT.c.cell == wanted))
-        told = [f.service_point_id for f in await self._facts.of(None, kinds=[FactKind.CELL]) if f.value in cells]
+        column = SERVICE_POINT.c[kind.value]
+        rows = await self._rows(select(SERVICE_POINT.c.id).where(column == any_(literal(list(names), ARRAY(Text)))))
+        told = [f.service_point_id for f in await self._facts.of(None, kinds=[kind]) if f.value in names]
         members: dict[str, list[UUID]] = {}
-        # Of those that ever were in one of the cells, the ones that are.
+        # Of those that ever were there, the ones that are.
         for point in await self.service_points({*told, *(row["id"] for row in rows)}):
-            if point.cell in cells:
-                members.setdefault(point.cell, []).append(point.id)
+            name: str = getattr(point, kind.value)
+            if name in names:
+                members.setdefault(name, []).append(point.id)
         return members
 
     async def meter(self, meter_id: UUID) -> Meter:

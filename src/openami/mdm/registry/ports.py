@@ -142,6 +142,10 @@ class Registry(Protocol):
         """Return the service points of these cells of the radio plan, by id; a cell of none is absent."""
         ...
 
+    async def members_of_transformers(self, transformers: Collection[str]) -> dict[str, list[UUID]]:
+        """Return the service points on these transformers of the network, by id; a transformer of none is absent."""
+        ...
+
     async def meter(self, meter_id: UUID) -> Meter:
         """Return one meter.
 

@@ -82,14 +82,20 @@ class CarefulRoad:
         span = replace(span, points=points)
         day = timedelta(days=1)
         grid = grid_of(span.zone, span.first - day, span.last + day, span.interval_s)
+        mates = await self._loading.mates(grid, span, stamp.channel)
+        points = tuple(dict.fromkeys([*points, *(i.installation.service_point_id for i in mates)]))
+        installed = [*installed, *mates]
         inputs = await self._loading.load(grid, points, installed, stamp)
-        latest = await self._store.days(self._scope, points, stamp.channel, span.first, span.last)
+        latest = await self._store.days(self._scope, span.points, stamp.channel, span.first, span.last)
         is_energy = CHANNELS[stamp.channel].is_energy
         # A gap that wants like days wants the wide window, so here none are looked for.
         wanted = asked_days(grid, inputs, span.first, span.last)
+        wanted[len(span.points) :] = False
         memory = await self._loading.history(points, stamp.channel, span.first)
         around = _around(grid, inputs, stamp.channel, wanted, memory, span.first)
-        around = replace(around, siblings=await self._loading.siblings(grid, points, installed, stamp))
+        if not mates:
+            # Mates come for a mean voltage alone, and no rule of that asks for other channels.
+            around = replace(around, siblings=await self._loading.siblings(grid, points, installed, stamp))
         outcome = _validate(grid, inputs, around, stamp.book, with_like_days=False)
         rows = worth_writing(inputs, stamp.channel, latest)
         wide = needs_wide(grid, inputs, outcome, span) & rows if is_energy else np.zeros(len(points), bool)

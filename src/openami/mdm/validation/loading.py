@@ -18,6 +18,7 @@ from openami.mdm.registry.ports import Registry
 from openami.mdm.registry.records import InstalledMeter
 from openami.mdm.registry.segments import by_network
 from openami.mdm.validation.decisions import with_decisions
+from openami.mdm.validation.lengths import fits
 from openami.mdm.validation.load import NO_PLACES, Inputs, inputs_of, standing_still
 from openami.mdm.validation.places import PlaceSource
 from openami.mdm.validation.spans import spans_of
@@ -63,6 +64,15 @@ class Loading:
                 asked = replace(stamp, channel=other)
                 found[other] = (await self.load(grid, points, theirs, asked, since=since)).matrix
         return found
+
+    async def mates(self, grid: Grid, span: Span, channel: Channel) -> list[InstalledMeter]:
+        """Return meters that share a transformer with those of a span, and are none of them, to judge clocks by."""
+        if channel is not Channel.VOLTAGE or not span.with_mates:
+            return []
+        mates = await self._places.mates(span.points)
+        period = Period(instant_from_epoch_s(int(grid.edge_s[0])), instant_from_epoch_s(int(grid.edge_s[-1])))
+        found = await self.installed(mates, period) if mates else []
+        return [i for i in found if channel in i.meter.channels and fits(i, span.interval_s)]
 
     async def history(self, points: Sequence[UUID], channel: Channel, before: date) -> History | None:
         """Return what is remembered of the weeks before a day; of averages nothing is."""

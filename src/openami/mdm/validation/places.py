@@ -22,6 +22,9 @@ from openami.mdm.vee.rules.seen import Places
 LEAST_MATES = 3
 """Meters of one transformer in one call that can judge each other's clocks."""
 
+MATES_ADDED = 5
+"""Mates that are read for the places of a transformer that run without the rest of the fleet, or as many as those."""
+
 
 class PlaceSource:
     """Fetches what rules see of places.
@@ -49,6 +52,19 @@ class PlaceSource:
     async def neighborhoods(self, points: Sequence[UUID], *, are_together: bool = True) -> I64:
         """Return a number for each place's neighborhood, -1 where it is not known; see :func:`neighborhoods`."""
         return neighborhoods(points, await self._registry.service_points(set(points)), are_together=are_together)
+
+    async def mates(self, points: Collection[UUID]) -> set[UUID]:
+        """Return places on the transformers of these, and none of them, at least as many as these where there are."""
+        records = await self._registry.service_points(set(points))
+        crowd = Counter(r.transformer for r in records if r.transformer)
+        if not crowd:
+            return set()
+        found: set[UUID] = set()
+        asked = set(points)
+        for name, members in (await self._registry.members_of_transformers(crowd.keys())).items():
+            others = sorted(m for m in members if m not in asked)
+            found.update(others[: max(MATES_ADDED, crowd[name])])
+        return found
 
     async def out_of_service(self, grid: Grid) -> set[UUID]:
         """Return the places of the fleet whose service is not active on all days of the grid."""

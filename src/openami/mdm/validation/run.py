@@ -40,6 +40,7 @@ from openami.mdm.validation.table import Stamp
 from openami.mdm.validation.windows import POINTS_AT_ONCE, Span, pieces
 from openami.mdm.validation.writing import RunReport, Writing
 from openami.mdm.vee.grid import Grid, grid_of
+from openami.mdm.vee.matrix import Matrix
 from openami.security.access.scope import Purpose, Scope, system_scope
 
 MAX_FINDINGS = 20_000
@@ -141,11 +142,14 @@ class Validation:
         report = RunReport()
         for (zone, interval_s, a, b), members in groups.items():
             left = _Left(dict.fromkeys(channels, members))
-            if service_points is None and a == b == ended[zone] == first:
+            is_night = service_points is None and a == b == ended[zone] == first
+            if is_night:
                 theirs = [i for point in members for i in own[point]]
                 left, settled = await self._run_fleet(grid_of(zone, a, a, interval_s), theirs, left, stamp)
                 report += settled
-            for span in pieces(zone, interval_s, left.points, a, b):
+            # Where a part of the fleet runs, those with one fault are together: they must not judge each other.
+            is_part = service_points is not None or (is_night and self._fleet is not None)
+            for span in pieces(zone, interval_s, left.points, a, b, with_mates=is_part):
                 report += await self._run_channels(span, own, left, channels, stamp)
         return report
 
@@ -195,10 +199,8 @@ class Validation:
                 found |= await self._seen(grid, channel, {i: targets[i] for i in part}, known_at)
         return [found[index] for index in range(len(targets))]
 
-    async def _seen(
-        self, grid: Grid, channel: Channel, targets: Mapping[int, Target], known_at: datetime
-    ) -> dict[int, tuple[int, ...]]:
-        points = sorted({t.service_point_id for t in targets.values()})
+    async def raw(self, grid: Grid, channel: Channel, points: Sequence[UUID], *, known_at: datetime) -> Matrix:
+        """Return the readings of a grid as a run would take them, a row for each of at most POINTS_AT_ONCE places."""
         period = Period(instant_from_epoch_s(int(grid.edge_s[0])), instant_from_epoch_s(int(grid.edge_s[-1])))
         installed = [
             i
@@ -207,7 +209,13 @@ class Validation:
         ]
         force = await force_of(self._decisions, points, period)
         stamp = Stamp(channel, UUID(int=0), known_at, force)
-        matrix = (await self._loading.load(grid, points, installed, stamp)).matrix
+        return (await self._loading.load(grid, points, installed, stamp)).matrix
+
+    async def _seen(
+        self, grid: Grid, channel: Channel, targets: Mapping[int, Target], known_at: datetime
+    ) -> dict[int, tuple[int, ...]]:
+        points = sorted({t.service_point_id for t in targets.values()})
+        matrix = await self.raw(grid, channel, points, known_at=known_at)
         values = np.where(matrix.present, matrix.values, UNSEEN)
         row_of = {point: row for row, point in enumerate(points)}
         found = {}

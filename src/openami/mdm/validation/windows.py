@@ -41,15 +41,22 @@ class Span:
     points: tuple[UUID, ...]
     first: date
     last: date
+    with_mates: bool = False
+    """Whether clocks are judged by mates, too, that are none of these points."""
 
 
-def pieces(zone: ZoneInfo, interval_s: int, points: tuple[UUID, ...], first: date, last: date) -> list[Span]:
+def pieces(
+    zone: ZoneInfo, interval_s: int, points: tuple[UUID, ...], first: date, last: date, *, with_mates: bool = False
+) -> list[Span]:
     """Cut a piece of work into such as fit in memory: some service points, at most a month."""
     pieces: list[Span] = []
     while first <= last:
         until = min(last, first + timedelta(days=MAX_DAYS_AT_ONCE - 1))
         step = POINTS_OF_ONE_DAY if first == until else POINTS_AT_ONCE
-        pieces += [Span(zone, interval_s, points[at : at + step], first, until) for at in range(0, len(points), step)]
+        pieces += [
+            Span(zone, interval_s, points[at : at + step], first, until, with_mates)
+            for at in range(0, len(points), step)
+        ]
         first = until + timedelta(days=1)
     return pieces
 
