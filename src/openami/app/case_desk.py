@@ -16,6 +16,7 @@ from openami.mdm.editing.decision import DecisionKind, DecisionRefusedError
 from openami.mdm.editing.editor import Place, Proposal, Wish
 from openami.mdm.editing.limits import EditLimits
 from openami.mdm.editing.ports import DecisionState
+from openami.mdm.editing.seam import stretches
 from openami.security.access.policy import Kind
 
 
@@ -60,7 +61,13 @@ class CaseDesk:
             As :meth:`cases`.
         """
         case, items = await self.case(person, case_id)
-        return await self.editing.preview(person, self._wish(case, items, reason))
+        wish = self._wish(case, items, reason)
+        if wish.kind is DecisionKind.SHIFT_CLOCK:
+            async with room_database(self._settings, "openami_mdm") as engine:
+                periods = await PostgresCases(engine).periods(case_id)
+            places = [Place(*key, span) for key, found in sorted(periods.items()) for span in stretches(found)]
+            wish = replace(wish, places=tuple(places), at_seams=True)
+        return await self.editing.preview(person, wish)
 
     async def fix(self, person: Actor, proposal: Proposal) -> Kept:
         """Carry the previewed fix out: one decision for all of the case. It closes when that is in force.

@@ -41,6 +41,12 @@ _CASE_ITEMS = text(
     "and i.rule = f.rule and f.local_day between i.first_day and i.last_day "
     "where f.superseded_at is null and i.case_id = :case_id " + _GROUPED
 )
+_CASE_PERIODS = text(
+    "select f.service_point_id, f.channel, f.start_at, f.end_at from mdm.finding f "
+    "join mdm.vee_case_item i on i.service_point_id = f.service_point_id and i.channel = f.channel "
+    "and i.rule = f.rule and f.local_day between i.first_day and i.last_day "
+    "where f.superseded_at is null and i.case_id = :case_id order by f.start_at"
+)
 # The meter that hangs there now, or hung there last.
 _FACTS = text("""
     select p.id, p.cell, p.feeder, p.transformer, m.profile, m.serial,
@@ -152,6 +158,15 @@ class PostgresCases:
         """See the port."""
         async with self._engine.connect() as connection:
             return [_item(row) for row in (await connection.execute(_CASE_ITEMS, {"case_id": case_id})).mappings()]
+
+    async def periods(self, case_id: UUID) -> dict[tuple[UUID, Channel], list[Period]]:
+        """See the port."""
+        found: dict[tuple[UUID, Channel], list[Period]] = {}
+        async with self._engine.connect() as connection:
+            for row in (await connection.execute(_CASE_PERIODS, {"case_id": case_id})).mappings():
+                key = row["service_point_id"], Channel(row["channel"])
+                found.setdefault(key, []).append(Period(row["start_at"], row["end_at"]))
+        return found
 
     async def close(self, case_id: UUID, *, by: UUID, reason: str, decision_id: UUID | None, at: datetime) -> bool:
         """See the port."""

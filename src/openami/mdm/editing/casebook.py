@@ -9,6 +9,8 @@ from typing import Protocol
 from uuid import UUID
 
 from openami.contracts.changed import DaysChanged
+from openami.contracts.channel import Channel
+from openami.kernel.time import Period
 from openami.mdm.editing.case import CaseDraft, CaseEvidence, Cause, Facts, OpenItem, folded
 from openami.mdm.editing.fix import Fix, fix_of
 
@@ -94,6 +96,10 @@ class CaseBook(Protocol):
 
     async def items(self, case_id: UUID) -> list[OpenItem]:
         """Return the items of a case that still have an open finding."""
+        ...
+
+    async def periods(self, case_id: UUID) -> dict[tuple[UUID, Channel], list[Period]]:
+        """Return the spans of a case's open findings, one by one, by place and channel."""
         ...
 
     async def close(self, case_id: UUID, *, by: UUID, reason: str, decision_id: UUID | None, at: datetime) -> bool:

@@ -10,20 +10,26 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from uuid import UUID, uuid4
+from zoneinfo import ZoneInfo
+
+import numpy as np
 
 from openami.contracts.channel import Channel
-from openami.kernel.time import Period, local_date, zone_named
-from openami.mdm.editing.decision import OF_CELLS, Decision, DecisionKind, DecisionRefusedError, Target
+from openami.kernel.time import Period, instant_from_epoch_s, local_date, zone_named
+from openami.mdm.editing.decision import OF_CELLS, OF_RAW, Decision, DecisionKind, DecisionRefusedError, Target
 from openami.mdm.editing.limits import EditLimits
 from openami.mdm.editing.ports import DecisionBook, DecisionState
 from openami.mdm.editing.preview import Preview, preview
+from openami.mdm.editing.seam import seams_of
 from openami.mdm.ports import IntervalStore
 from openami.mdm.registry.ports import Registry
 from openami.mdm.registry.records import Affected, InstalledMeter
 from openami.mdm.validation.ports import ValidationBook
-from openami.mdm.validation.run import Validation
+from openami.mdm.validation.run import CHANNELS_VALIDATED, POINTS_AT_ONCE, Validation
+from openami.mdm.vee.grid import grid_of
 
 _TICK = timedelta(microseconds=1)
+_OF_READS = OF_RAW - {DecisionKind.SCALE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +56,8 @@ class Wish:
     Args:
         kind, reason, rules, shift_s, numerator, denominator, case_id: as on a decision.
         places: where and when.
+        at_seams: for SHIFT_CLOCK the spans are days that a rule named: the stamps themselves say where they begin and
+            end, see :mod:`openami.mdm.editing.seam`.
     """
 
     kind: DecisionKind
@@ -60,6 +68,7 @@ class Wish:
     numerator: int = 1
     denominator: int = 1
     case_id: UUID | None = None
+    at_seams: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -141,7 +150,11 @@ class Editor:
     async def _targets(self, wish: Wish, at: datetime) -> list[Target]:
         """Return the spans with their interval length, and with the readings that are there now."""
         hung = await self._hung(wish.places)
-        places = _all_channels(wish.places, hung) if wish.kind is DecisionKind.SHIFT_CLOCK else wish.places
+        places = wish.places
+        if wish.at_seams:
+            places = await self._at_seams(wish, hung, at)
+        if wish.kind is DecisionKind.SHIFT_CLOCK:
+            places = _all_channels(places, hung)
         targets = [
             Target(p.service_point_id, p.channel, p.period, _interval_s(p, hung[p.service_point_id]), (), p.values)
             for p in places
@@ -151,11 +164,52 @@ class Editor:
         # Refused before the store is asked, so that a slip of the pen costs nothing.
         probe = replace(wish, reason=wish.reason.strip() or "none")
         Decision(uuid4(), probe.kind, tuple(targets), probe.reason.ljust(5), UUID(int=0), at, probe.rules)
-        validation = Validation(
+        seen = await self._validation().seen(targets, known_at=at)
+        return [replace(t, seen=s) for t, s in zip(targets, seen, strict=True)]
+
+    async def _at_seams(
+        self, wish: Wish, hung: Mapping[UUID, Sequence[InstalledMeter]], at: datetime
+    ) -> tuple[Place, ...]:
+        """Return the spans with the edges that the stamps of the meters show."""
+        zones = {p.id: p.zone for p in await self.registry.service_points(set(hung))}
+        together: dict[tuple[str, int, Period], list[Place]] = defaultdict(list)
+        for place in wish.places:
+            interval_s = _interval_s(place, hung[place.service_point_id])
+            together[zones[place.service_point_id], interval_s, place.period].append(place)
+        found: list[Place] = []
+        for (zone, interval_s, period), places in together.items():
+            for lo in range(0, len(places), POINTS_AT_ONCE):
+                part = places[lo : lo + POINTS_AT_ONCE]
+                spans = await self._seams(part, zone_named(zone), period, interval_s, wish.shift_s, at)
+                found += [replace(p, period=s) for p, s in zip(part, spans, strict=True)]
+        return tuple(found)
+
+    async def _seams(
+        self, places: Sequence[Place], zone: ZoneInfo, period: Period, interval_s: int, shift_s: int, at: datetime
+    ) -> list[Period]:
+        """Look for the seams of places whose findings fill the same days."""
+        day = timedelta(days=1)
+        grid = grid_of(
+            zone, local_date(period.start, zone) - 2 * day, local_date(period.end - _TICK, zone) + 2 * day, interval_s
+        )
+        points = [p.service_point_id for p in places]
+        gone = np.ones((len(points), grid.columns), bool)
+        twice = np.zeros((len(points), grid.columns), bool)
+        for channel in CHANNELS_VALIDATED:
+            matrix = await self._validation().raw(grid, channel, points, known_at=at)
+            gone &= ~matrix.present
+            twice |= matrix.conflicting
+        lo, hi = (int(c) for c in np.searchsorted(grid.edge_s, [period.start_s, period.end_s]))
+        spans = []
+        for row in range(len(points)):
+            s = seams_of(gone[row], twice[row], lo, hi, ahead=-shift_s // interval_s, day=86_400 // interval_s)
+            spans.append(Period(*(instant_from_epoch_s(int(grid.edge_s[c])) for c in (s.lo, s.hi))))
+        return spans
+
+    def _validation(self) -> Validation:
+        return Validation(
             registry=self.registry, store=self.store, book=self.book, decisions=self.decisions, process="preview"
         )
-        seen = await validation.seen(targets, known_at=at)
-        return [replace(t, seen=s) for t, s in zip(targets, seen, strict=True)]
 
     async def _hung(self, places: Sequence[Place]) -> dict[UUID, list[InstalledMeter]]:
         """Return which meters hung at the places in the time of any of the spans."""
@@ -168,7 +222,11 @@ class Editor:
         return hung
 
     async def _affected(self, decision: Decision) -> list[Affected]:
-        """Return the local days of each span; a shifted clock touches those that stamps leave and those they reach."""
+        """Return the local days of each span; a shifted clock touches those that stamps leave and those they reach.
+
+        Where register reads are moved or rejected, the one at the span's end is among them: at a midnight it is also
+        the first read of the day that begins there.
+        """
         zones = {p.id: zone_named(p.zone) for p in await self.registry.service_points(decision.service_points)}
         shift = timedelta(seconds=decision.shift_s)
         found = []
@@ -176,7 +234,9 @@ class Editor:
             zone = zones.get(target.service_point_id)
             if zone is None:
                 raise DecisionRefusedError(f"there is no service point {target.service_point_id}")
-            start, end = target.period.start, target.period.end - _TICK
+            start, end = target.period.start, target.period.end
+            if decision.kind not in _OF_READS:
+                end -= _TICK
             first, last = min(start, start + shift), max(end, end + shift)
             found.append(Affected(target.service_point_id, local_date(first, zone), local_date(last, zone)))
         return found

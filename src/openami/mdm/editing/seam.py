@@ -1,0 +1,86 @@
+"""Where a wrong clock's stamps begin and end: its seams. Pure.
+
+A rule says on which local days a clock is wrong. A clock goes wrong and right at any time of a day, and a span of whole
+days would move good readings, or leave wrong ones. The stamps themselves show when: a clock that jumps forward by k
+intervals skips k stamps, one that jumps back by k gives k stamps twice, with other values. Of those the store takes the
+later made, which are those after the jump: wrong ones where the clock goes wrong, right ones where it goes right.
+
+So the wrong stamps of a fast clock begin after a hole of k and end before k doubled ones; those of a slow clock begin
+with k doubled ones and end before a hole of k. A seam is looked for up to a day beyond the days that the rule named,
+since on a day that is wrong for a few hours the rule is silent; where none is seen, the day's edge stays.
+
+Source: own derivation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import timedelta
+
+import numpy as np
+
+from openami.kernel.time import Period
+from openami.mdm.vee.grid import BOOLS, I64
+
+SILENT = timedelta(hours=50)
+"""So long a rule may be silent inside one fault (a day without supply says nothing); beyond it there are two faults."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seams:
+    """The columns of wrong stamps.
+
+    Args:
+        lo, hi: half-open.
+        begins_seen, ends_seen: whether the stamps show that edge; else it is the edge of the days that a rule named.
+    """
+
+    lo: int
+    hi: int
+    begins_seen: bool = False
+    ends_seen: bool = False
+
+
+def seams_of(gone: BOOLS, twice: BOOLS, lo: int, hi: int, *, ahead: int, day: int) -> Seams:
+    """Return where a clock's stamps are wrong.
+
+    Args:
+        gone: (N,) no channel of the meter has a reading.
+        twice: (N,) readings of some channel differ.
+        lo: first column of the days that the rule named.
+        hi: column after the last of them.
+        ahead: intervals by which stamps are late; negative where they are early.
+        day: intervals of a day: how far a seam may lie from the days' edges.
+    """
+    holes, doubles = runs_of_length(gone, abs(ahead)), runs_of_length(twice, abs(ahead))
+    begins = holes + ahead if ahead > 0 else doubles
+    ends = doubles if ahead > 0 else holes
+    begin = _nearest(begins, lo, lo - day, min(lo + day, hi - 1))
+    end = _nearest(ends, hi, max(hi - day, lo + 1), hi + day)
+    found = Seams(lo if begin is None else begin, hi if end is None else end, begin is not None, end is not None)
+    return found if found.lo < found.hi else Seams(lo, hi)
+
+
+def stretches(periods: Iterable[Period]) -> list[Period]:
+    """Return findings of one fault at one place joined: a clock that was right for days in between is two faults."""
+    found: list[Period] = []
+    for period in sorted(periods, key=lambda p: p.start):
+        if found and period.start - found[-1].end <= SILENT:
+            found[-1] = Period(found[-1].start, max(found[-1].end, period.end))
+        else:
+            found.append(period)
+    return found
+
+
+def runs_of_length(mask: BOOLS, length: int) -> I64:
+    """Return the first columns of the runs of exactly this length; one at either end of the columns is no whole run."""
+    step = np.diff(mask.astype(np.int8), prepend=0, append=0)
+    first, after = np.flatnonzero(step == 1), np.flatnonzero(step == -1)
+    whole = (after - first == length) & (first > 0) & (after < len(mask))
+    return np.asarray(first[whole], dtype=np.int64)
+
+
+def _nearest(columns: I64, edge: int, least: int, most: int) -> int | None:
+    near = columns[(columns >= least) & (columns <= most)]
+    return int(near[np.abs(near - edge).argmin()]) if len(near) else None
