@@ -24,8 +24,10 @@ from openami.mdm.editing.seam import seams_of
 from openami.mdm.ports import IntervalStore
 from openami.mdm.registry.ports import Registry
 from openami.mdm.registry.records import Affected, InstalledMeter
+from openami.mdm.validation.loading import CHANNELS_VALIDATED
 from openami.mdm.validation.ports import ValidationBook
-from openami.mdm.validation.run import CHANNELS_VALIDATED, POINTS_AT_ONCE, Validation
+from openami.mdm.validation.run import Validation
+from openami.mdm.validation.windows import POINTS_AT_ONCE
 from openami.mdm.vee.grid import grid_of
 
 _TICK = timedelta(microseconds=1)
