@@ -15,7 +15,7 @@ import typer
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
 from tests.integration.mdm.test_decisions import DAY, Desk
-from tests.integration.mdm.test_validation import FIRST, LAST, NOW, ZONE
+from tests.integration.mdm.test_validation import FIRST, NOW, ZONE
 from typer.testing import CliRunner
 
 from openami.app import editing_desk
@@ -35,6 +35,7 @@ from openami.security.audit.entry import AuditEntry
 
 PEOPLE = {"anna": Role.ENGINEER, "ben": Role.OPERATOR, "vera": Role.VIEWER}
 LATER = NOW + timedelta(hours=2)
+SOON = FIRST + timedelta(days=DAY + 2)
 
 
 class Office(Desk):
@@ -94,7 +95,7 @@ async def office_over(
     access, mdm = row_secured_engine(postgres.url("openami_access")), create_async_engine(postgres.url("openami_mdm"))
     people = [NewUser(n, frozenset({role}), f"{n}-secret", display_name=n) for n, role in PEOPLE.items()]
     await accounts_of(settings, access, RealClock()).register_users(people)
-    made = Office(PostgresRegistry(mdm), PostgresBook(mdm), store, grid or grid_of(ZONE, FIRST, LAST, 900))
+    made = Office(PostgresRegistry(mdm), PostgresBook(mdm), store, grid or grid_of(ZONE, FIRST, SOON, 900))
     made.decisions, made.home = PostgresDecisions(mdm), home
     made.audit = create_async_engine(postgres.url(SUPERUSER))
     yield made

@@ -55,11 +55,12 @@ class Territory:
     def validation(self) -> Validation:
         return Validation(registry=self.registry, store=self.store, book=self.book)
 
-    async def run(self, first: date = FIRST, last: date = LAST, known_at: datetime = NOW) -> Any:
+    async def run(self, first: date | None = None, last: date | None = None, known_at: datetime = NOW) -> Any:
         # The real store stamps by the clock of its own process.
         if isinstance(self.store, FakeStore):
             self.store.clock.instant = known_at
-        return await self.validation().run(None, first, last, run_id=uuid4(), known_at=known_at)
+        days = first or self.grid.first, last or self.grid.last
+        return await self.validation().run(None, *days, run_id=uuid4(), known_at=known_at)
 
     async def place(self, count: int) -> None:
         dice = np.random.default_rng(7)
