@@ -124,6 +124,20 @@ def test_a_run_of_one_day_leaves_the_part_of_the_next_alone_that_other_registers
     asyncio.run(story())
 
 
+@pytest.mark.parametrize("with_midnights", [True, False])
+def test_a_gap_over_midnight_is_filled_alike_by_whichever_run_sees_it(*, with_midnights: bool) -> None:
+    async def story() -> None:
+        place, midnight = Place(3), int(GRID.day_at[5])
+        came = np.ones(GRID.columns, bool)
+        came[midnight - 8 : midnight + 8] = False
+        await place.hang(1, 0, None, came, GRID.day_at if with_midnights else np.delete(GRID.day_at, 5))
+        await place.run(1, GRID.days - 2)
+        for first, last in ((4, 4), (5, 5), (4, 5), (1, GRID.days - 2)):
+            assert (await place.run(first, last)).versions == 0
+
+    asyncio.run(story())
+
+
 @pytest.mark.parametrize("lengths", [(900, 1800), (900, 3600), (3600, 900), (1800, 3600)])
 @pytest.mark.parametrize("minutes", [600, 615])
 def test_an_exchange_for_a_meter_of_another_interval_length_keeps_every_reading(

@@ -192,7 +192,7 @@ def with_versions(grid: Grid, inputs: Inputs, versions: DayTable) -> Inputs:
     matrix.values.ravel()[cell] = np.where(sound, versions.values[at], 0)
     matrix.present.ravel()[cell] = sound
     # A day with a power failure is no like day.
-    dark = versions.quality[at] == QualityState.OUTAGE_ZERO
+    dark = np.isin(versions.quality[at], (QualityState.OUTAGE_ZERO, QualityState.PARTIAL))
     matrix.flags.ravel()[cell] = np.where(dark, np.uint16(RawQuality.POWER_DOWN), np.uint16(0))
     inputs.has_data[row] = True
     return inputs

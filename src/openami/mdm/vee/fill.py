@@ -59,7 +59,7 @@ def fill(
     power_down = matrix.present & ((matrix.flags & RawQuality.POWER_DOWN) != 0)
     failed_day = np.logical_or.reduceat(power_down, grid.day_at[:-1], axis=1)
     row, column = np.nonzero(missing)
-    cells = Estimate.of(missing, brackets.holding(row, column, grid.columns))
+    cells = Estimate.of(missing, brackets.holding(row, column, grid.columns), grid.day_of)
     if not len(row):
         return
     known = span_sums(np.where(good, outcome.values, 0), brackets) if len(brackets.row) else brackets.energy
@@ -68,7 +68,7 @@ def fill(
         grid, outcome.values, good, cells, energy=_left(brackets, target), failed_day=failed_day, references=references,
         order=method_order, with_like_days=with_like_days,
     )  # fmt: skip
-    dark = _dark(cells, power_down, references.dark)
+    dark = _dark(cells, power_down, good | power_down, references.dark)
     cells.value[dark] = 0.0
     np.minimum(cells.value, limit[cells.row], out=cells.value)
     _write_unscaled(outcome, cells, dark=dark, gap_s=_gap_s(grid, cells), limit=limit)
@@ -81,16 +81,22 @@ def _left(brackets: Brackets, target: I64) -> F64:
     return np.where(_COARSE * brackets.slack <= target, target.astype(float), np.nan)
 
 
-def _dark(cells: Estimate, power_down: BOOLS, logged: BOOLS | None) -> BOOLS:
+def _dark(cells: Estimate, power_down: BOOLS, told: BOOLS, logged: BOOLS | None) -> BOOLS:
     """Return which missing cells had no power by the meter's own word.
 
-    Either its log says so, or it reported a power failure in the intervals at both ends of the gap.
+    Either its log says so, or it reported a power failure in the readings next before and next after, across midnights
+    and brackets: an outage knows neither.
     """
-    gaps = Gaps.of(cells)
-    last = power_down.shape[1] - 1
-    before, after = gaps.first - 1, gaps.first + gaps.length
-    flagged = power_down[gaps.row, np.maximum(before, 0)] & power_down[gaps.row, np.minimum(after, last)]
-    dark = (flagged & (before >= 0) & (after <= last))[cells.gap]
+    lines, at = np.unique(cells.row, return_inverse=True)
+    column = np.arange(told.shape[1])
+    before = np.maximum.accumulate(np.where(told[lines], column, -1), axis=1)[at, cells.column]
+    after = np.minimum.accumulate(np.where(told[lines], column, len(column))[:, ::-1], axis=1)[:, ::-1][
+        at, cells.column
+    ]
+    inside = (before >= 0) & (after < len(column))
+    last = len(column) - 1
+    flagged = power_down[cells.row, np.maximum(before, 0)] & power_down[cells.row, np.minimum(after, last)]
+    dark = inside & flagged
     if logged is not None:
         dark |= logged[cells.row, cells.column]
     return np.asarray(dark)

@@ -22,7 +22,8 @@ class Estimate:
 
     Args:
         row, column: (M,) place of each cell, by (row, column).
-        gap: (M,) number of the run of missing cells that the cell belongs to, rising from 0.
+        gap: (M,) number of the run of missing cells that the cell belongs to, rising from 0; a run ends where its
+            bracket ends, and at midnight where no register holds it.
         bracket: (M,) bracket that holds the cell, or -1.
         value: (M,) counts, not rounded; 0 where the method is NONE.
         spread: (M,) how uncertain the value is: a standard deviation of the square root of counts.
@@ -38,18 +39,25 @@ class Estimate:
     method: U8
 
     @classmethod
-    def of(cls, missing: BOOLS, bracket_of: I64 | None = None) -> Estimate:
+    def of(cls, missing: BOOLS, bracket_of: I64 | None = None, day_of: I64 | None = None) -> Estimate:
         """Return the missing cells, of which nothing is said yet.
+
+        A run looks at whole brackets, or at whole days where there is none. A gap that went on beyond would be filled
+        otherwise by the run that sees all of it than by one that sees its part; so it is cut there, for every run.
 
         Args:
             missing: (S, N) cells to estimate.
             bracket_of: (M,) bracket of each of them in the order of ``np.nonzero``; None for none.
+            day_of: (N,) local day of each column; None cuts at brackets alone.
         """
         row, column = (np.asarray(a, np.int64) for a in np.nonzero(missing))
         count = len(row)
         fresh = np.ones(count, bool)
         fresh[1:] = (row[1:] != row[:-1]) | (column[1:] != column[:-1] + 1)
         held = np.full(count, -1, np.int64) if bracket_of is None else bracket_of
+        fresh[1:] |= held[1:] != held[:-1]
+        if day_of is not None:
+            fresh[1:] |= (held[1:] < 0) & (day_of[column[1:]] != day_of[column[:-1]])
         none = np.full(count, Method.NONE, np.uint8)
         return cls(row, column, np.cumsum(fresh) - 1, held, np.zeros(count), np.zeros(count), none)
 
