@@ -132,6 +132,18 @@ def test_a_shift_of_the_clock_is_fixed_by_the_opposite_shift() -> None:
         assert (fix.kind, fix.shift_s) == (DecisionKind.SHIFT_CLOCK, shift_s)
 
 
+@pytest.mark.parametrize(
+    ("rule", "command"),
+    [("crossed", "openami registry crossed FIRST SECOND"), ("multiplier", "openami registry multiplier SERIAL"),
+     ("multiplier_step", "openami registry multiplier SERIAL"), ("meter_id", "openami registry exchange OLD NEW"),
+     ("inactive_usage", "openami registry start PLACE"), ("reverse_unapproved", "fact PLACE interconnection")],
+)  # fmt: skip
+def test_a_case_that_the_registry_must_mend_names_the_command(rule: str, command: str) -> None:
+    fix = fix_of(rule, "")
+    assert fix.kind is None
+    assert command in fix.words
+
+
 def test_every_rule_of_the_catalog_has_a_fix_or_says_whose_move_it_is() -> None:
     shifting = {rule for rule in RULE_BY_ID if rule.startswith("clock_shift")}
     assert set(RULE_BY_ID) - set(FIXES) - shifting == set()

@@ -61,6 +61,20 @@ def test_a_seam_on_the_day_that_the_rule_was_silent_about_is_found() -> None:
     assert np.flatnonzero(wrong).tolist() == list(range(found.lo, found.hi))
 
 
+def test_a_seam_behind_a_whole_day_that_the_rule_missed_is_found() -> None:
+    gone, twice, wrong = rows_of(WrongClock(DAY + 40, 4 * DAY + 60, 4))
+    found = seams_of(gone, twice, 2 * DAY, 3 * DAY, ahead=4, day=DAY)
+    assert np.flatnonzero(wrong).tolist() == list(range(found.lo, found.hi))
+
+
+@pytest.mark.parametrize("equal", [0, 1, 2, 3])
+def test_two_readings_of_a_doubled_stamp_that_are_equal_by_chance_hide_no_seam(equal: int) -> None:
+    gone, twice, _ = rows_of(WrongClock(DAY + 40, 3 * DAY + 60, 4))
+    twice[3 * DAY + 60 + equal] = False
+    found = seams_of(gone, twice, 2 * DAY, 3 * DAY, ahead=4, day=DAY)
+    assert (found.lo, found.hi, found.ends_seen) == (DAY + 44, 3 * DAY + 60 + (equal == 0), True)
+
+
 def test_where_no_seam_is_seen_the_days_stay() -> None:
     none = np.zeros(GRID.columns, bool)
     assert seams_of(none, none, DAY, 2 * DAY, ahead=4, day=DAY) == Seams(DAY, 2 * DAY)

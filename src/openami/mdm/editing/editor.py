@@ -20,7 +20,7 @@ from openami.mdm.editing.decision import OF_CELLS, OF_RAW, Decision, DecisionKin
 from openami.mdm.editing.limits import EditLimits
 from openami.mdm.editing.ports import DecisionBook, DecisionState
 from openami.mdm.editing.preview import Preview, preview
-from openami.mdm.editing.seam import seams_of
+from openami.mdm.editing.seam import BEYOND, seams_of
 from openami.mdm.ports import IntervalStore
 from openami.mdm.registry.ports import Registry
 from openami.mdm.registry.records import Affected, InstalledMeter
@@ -192,7 +192,10 @@ class Editor:
         """Look for the seams of places whose findings fill the same days."""
         day = timedelta(days=1)
         grid = grid_of(
-            zone, local_date(period.start, zone) - 2 * day, local_date(period.end - _TICK, zone) + 2 * day, interval_s
+            zone,
+            local_date(period.start, zone) - (BEYOND + 1) * day,
+            local_date(period.end - _TICK, zone) + (BEYOND + 1) * day,
+            interval_s,
         )
         points = [p.service_point_id for p in places]
         gone = np.ones((len(points), grid.columns), bool)

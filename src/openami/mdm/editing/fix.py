@@ -33,7 +33,21 @@ _ESTIMATES_STAND = Fix(DecisionKind.ACCEPT, "The estimates stand; late readings 
 _TRUE = Fix(DecisionKind.ACCEPT, "The readings are true: the rule was right to ask, and is answered.")
 _AGAIN = Fix(DecisionKind.ESTIMATE_AGAIN, "The readings are not believed: they are estimated.")
 _REGISTER = Fix(DecisionKind.REJECT_READS, "The register reads are not believed; good intervals stay.")
+
+
+def _registry(words: str, command: str) -> Fix:
+    """Return whose move it is, and the command that mends one place; serials, times and a reason are the person's."""
+    tail = "add --preview to see what it touches; the days run again by themselves."
+    return Fix(None, f"The registry is wrong, not the readings. {words}: `openami registry {command}`; {tail}")
+
+
 _REGISTRY = Fix(None, "The registry is wrong, not the readings: correct it, and the days run again by themselves.")
+_CROSSED = _registry("Two meters hang each in the other's place", "crossed FIRST SECOND --from TIME")
+_MULTIPLIER = _registry("The multiplier is not the meter's", "multiplier SERIAL --from TIME --ct N --pt N --constant N")
+_STRANGER = _registry("Another meter hangs there", "exchange OLD NEW --removed TIME --out CHANNEL=COUNT --in ...")
+_IN_USE = _registry("The service is used", "start PLACE --account ACCOUNT --from TIME")
+_SWITCH = _registry("The service is on", "fact PLACE service active --from TIME")
+_APPROVED = _registry("If an interconnection was approved, enter it", "fact PLACE interconnection WATTS --from TIME")
 _FIELD = Fix(None, "No decision about readings puts this right: send somebody, then exchange or scale.")
 
 FIXES: Mapping[str, Fix] = {
@@ -67,15 +81,15 @@ FIXES: Mapping[str, Fix] = {
     "negative": _ESTIMATES_STAND,
     "swapped_channels": Fix(DecisionKind.SWAP_CHANNELS, "Delivered and received change places."),
     "date_swapped": _AGAIN,
-    "multiplier": _REGISTRY,
-    "multiplier_step": _REGISTRY,
-    "unit": _REGISTRY,
+    "multiplier": _MULTIPLIER,
+    "multiplier_step": _MULTIPLIER,
+    "unit": _MULTIPLIER,
     "interval_size": _REGISTRY,
-    "meter_id": _REGISTRY,
-    "inactive_usage": _REGISTRY,
-    "disconnected_usage": _REGISTRY,
-    "reverse_unapproved": _REGISTRY,
-    "crossed": _REGISTRY,
+    "meter_id": _STRANGER,
+    "inactive_usage": _IN_USE,
+    "disconnected_usage": _SWITCH,
+    "reverse_unapproved": _APPROVED,
+    "crossed": _CROSSED,
     "half_registering": _FIELD,
     "clock_hour": _FIELD,
     "stopped": _FIELD,

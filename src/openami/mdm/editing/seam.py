@@ -6,8 +6,9 @@ intervals skips k stamps, one that jumps back by k gives k stamps twice, with ot
 later made, which are those after the jump: wrong ones where the clock goes wrong, right ones where it goes right.
 
 So the wrong stamps of a fast clock begin after a hole of k and end before k doubled ones; those of a slow clock begin
-with k doubled ones and end before a hole of k. A seam is looked for up to a day beyond the days that the rule named,
-since on a day that is wrong for a few hours the rule is silent; where none is seen, the day's edge stays.
+with k doubled ones and end before a hole of k. A seam is looked for up to three days beyond the days that the rule
+named, since of a day that is wrong for a few hours, or without supply, the rule says nothing; else the edge of the
+named days stays.
 
 Source: own derivation.
 """
@@ -25,6 +26,8 @@ from openami.mdm.vee.grid import BOOLS, I64
 
 SILENT = timedelta(hours=50)
 """So long a rule may be silent inside one fault (a day without supply says nothing); beyond it there are two faults."""
+BEYOND = 3
+"""Days beyond those that a rule named in which a seam may lie: as many as it may be silent, and the day of the jump."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +54,13 @@ def seams_of(gone: BOOLS, twice: BOOLS, lo: int, hi: int, *, ahead: int, day: in
         lo: first column of the days that the rule named.
         hi: column after the last of them.
         ahead: intervals by which stamps are late; negative where they are early.
-        day: intervals of a day: how far a seam may lie from the days' edges.
+        day: intervals of a day: a seam lies at most one inside the days' edges, and :data:`BEYOND` outside them.
     """
-    holes, doubles = runs_of_length(gone, abs(ahead)), runs_of_length(twice, abs(ahead))
+    holes, doubles = runs_of_length(gone, abs(ahead)), _doubles(twice, abs(ahead))
     begins = holes + ahead if ahead > 0 else doubles
     ends = doubles if ahead > 0 else holes
-    begin = _nearest(begins, lo, lo - day, min(lo + day, hi - 1))
-    end = _nearest(ends, hi, max(hi - day, lo + 1), hi + day)
+    begin = _nearest(begins, lo, lo - BEYOND * day, min(lo + day, hi - 1))
+    end = _nearest(ends, hi, max(hi - day, lo + 1), hi + BEYOND * day)
     found = Seams(lo if begin is None else begin, hi if end is None else end, begin is not None, end is not None)
     return found if found.lo < found.hi else Seams(lo, hi)
 
@@ -79,6 +82,21 @@ def runs_of_length(mask: BOOLS, length: int) -> I64:
     first, after = np.flatnonzero(step == 1), np.flatnonzero(step == -1)
     whole = (after - first == length) & (first > 0) & (after < len(mask))
     return np.asarray(first[whole], dtype=np.int64)
+
+
+def _doubles(twice: BOOLS, length: int) -> I64:
+    """Return the first columns of runs of doubled stamps.
+
+    Where both readings of a stamp happen to be equal the store tells nothing. Such a stamp inside a run is bridged, and
+    at one end of it does no harm: moved or not, its value is true where it lands.
+    """
+    at = np.flatnonzero(twice)
+    if not len(at):
+        return np.zeros(0, np.int64)
+    begins = np.concatenate([np.ones(1, bool), np.diff(at) > max(length - 1, 1)])
+    first, last = at[begins], at[np.append(begins[1:], True)]
+    span = last - first + 1
+    return np.asarray(first[(span == length) | ((length > 2) & (span == length - 1))], dtype=np.int64)
 
 
 def _nearest(columns: I64, edge: int, least: int, most: int) -> int | None:
