@@ -84,12 +84,15 @@ async def assert_true(office: Town) -> None:
     for channel in (Channel.DELIVERED, Channel.VOLTAGE):
         truth = office.scene.readings[channel].values[::MATES]
         values, quality = rows_of(await office.table(office.wrong, channel), office)
-        wrong = np.unique(np.nonzero(values != truth)[1])
-        assert set(wrong.tolist()) <= set(edge.tolist()), channel
-        assert (quality[:, edge] != QualityState.ACTUAL).all()
+        wrong, said = values != truth, quality != QualityState.ACTUAL
+        assert not (wrong & ~said).any(), np.argwhere(wrong & ~said)[:9].tolist()
+        assert (said.sum(axis=1) == len(edge)).all()
+        # Where both readings of a doubled stamp are equal by chance, what is estimated lies one interval beside.
+        beyond = np.argwhere(np.delete(said, edge, axis=1))
+        assert len(beyond) <= len(truth) // 50, beyond.tolist()
+        assert not len(beyond) or np.ptp(beyond[:, 1]) <= abs(office.clock.ahead), beyond.tolist()
         if channel is Channel.DELIVERED:
             assert values.sum(axis=1).tolist() == truth.sum(axis=1).tolist()
-            assert (np.delete(quality, edge, axis=1) == QualityState.ACTUAL).all()
     left = await office.findings()
     assert {f.rule for f in left} <= {"missing", "conflict"}
     assert {f.service_point_id for f in left} <= set(office.wrong)
