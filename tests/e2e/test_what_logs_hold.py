@@ -130,4 +130,4 @@ async def test_an_address_of_the_portal_names_no_person(demo: Demo) -> None:
     parameters = {word for path in paths for word in re.findall(r"{(\w+)}", path)}
     # Random ids, numbers of devices, and places in a stream.
     of_people = {"service_point_id", "bill_id", "meter_id"}
-    assert parameters <= of_people | {"alert_id", "collector_id", "letter_id", "order_id"}
+    assert parameters <= of_people | {"alert_id", "case_id", "collector_id", "decision_id", "letter_id", "order_id"}
