@@ -135,8 +135,9 @@ def serve(folder: Path, port: int) -> None:
 
     place = f"{folder / 'engine'}"
     # The first stays open: with the last one closed the engine would shut down.
-    held = chdb.connect(place)
-    Handler.connection_to = staticmethod(lambda: chdb.connect(place))
+    connect: Any = chdb.connect
+    held = connect(place)
+    Handler.connection_to = staticmethod(lambda: connect(place))
     Handler.folder = folder
     server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
     (folder / "ready").touch()
