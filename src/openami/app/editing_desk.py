@@ -131,8 +131,9 @@ class EditingDesk:
             async with acting(self._settings, person, act) as who, self.rooms() as rooms:
                 mine = replace(decision, by=who.user_id, at=self.now())
                 effect, real = proposal.preview.effect, real_now()
-                await rooms.decisions.keep(mine, effect, proposal.affected, order_id=None, real=real)
-            return Kept(decision.id, DecisionState.IN_FORCE)
+                if await rooms.editor.second(mine, effect, who.user_id, mine.at) is None:
+                    await rooms.decisions.keep(mine, effect, proposal.affected, order_id=None, real=real)
+                    return Kept(decision.id, DecisionState.IN_FORCE)
         subject = self._subject(decision, decision.words(), decision.reason)
         order = await make_order(self._settings, person, act, subject, sorted(set(decision.items())))
         async with self.rooms() as rooms:
@@ -171,8 +172,8 @@ class EditingDesk:
         async with self.rooms() as rooms:
             decision = await rooms.decisions.whole(decision_id)
             act = look("worklist.preview", decision.service_points, f"preview: undo decision {decision_id}")
-            async with acting(self._settings, person, act):
-                return await rooms.editor.propose_undo(decision_id, at=self.now())
+            async with acting(self._settings, person, act) as who:
+                return await rooms.editor.propose_undo(decision_id, by=who.user_id, at=self.now())
 
     async def undo(self, person: Actor, proposal: Proposal, *, reason: str) -> Kept:
         """Undo a decision that was previewed so: its days get another version. Raises as :meth:`decide`."""
@@ -180,19 +181,22 @@ class EditingDesk:
         act = change("worklist.undo", decision, f"undo decision {decision.id}: {reason}")
         if proposal.second is None:
             async with acting(self._settings, person, act) as who, self.rooms() as rooms:
-                done = await rooms.decisions.undone(
-                    decision.id, by=who.user_id, reason=reason, at=self.now(), real=real_now()
-                )
-            if not done:
-                raise DecisionRefusedError(f"decision {decision.id} is not in force any more")
-            return Kept(decision.id, DecisionState.UNDONE)
+                at, effect = self.now(), proposal.preview.effect
+                if await rooms.editor.second(decision, effect, who.user_id, at) is None:
+                    if not await rooms.decisions.undone(
+                        decision.id, by=who.user_id, reason=reason, at=at, real=real_now()
+                    ):
+                        raise DecisionRefusedError(f"decision {decision.id} is not in force any more")
+                    return Kept(decision.id, DecisionState.UNDONE)
         subject = self._subject(decision, f"undo: {decision.words()}", reason)
         order = await make_order(self._settings, person, act, subject, sorted(set(decision.items())))
         async with self.rooms() as rooms:
-            await rooms.decisions.ask_undo(
+            waits = await rooms.decisions.ask_undo(
                 decision.id, by=order.requester, reason=reason, order_id=subject.order_id, at=self.now(),
                 real=real_now(),
             )  # fmt: skip
+        if not waits:
+            raise DecisionRefusedError(f"decision {decision.id} is not in force any more; its order asks for nothing")
         return Kept(decision.id, DecisionState.UNDOING, order)
 
     async def decisions(

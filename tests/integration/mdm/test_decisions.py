@@ -21,6 +21,7 @@ from openami.mdm.adapters.decision_postgres import PostgresDecisions
 from openami.mdm.adapters.registry_postgres import PostgresRegistry
 from openami.mdm.adapters.registry_validation import PostgresBook
 from openami.mdm.editing.decision import Decision, DecisionKind, DecisionRefusedError, Target
+from openami.mdm.editing.limits import EditLimits
 from openami.mdm.editing.ports import DecisionState, Effect
 from openami.mdm.registry.records import Affected, Installation, Meter, ServicePoint
 from openami.mdm.validation.run import Validation
@@ -30,6 +31,7 @@ from openami.mdm.vee.grid import grid_of
 pytestmark = pytest.mark.engines
 PERSON, SECOND = uuid4(), uuid4()
 DAY = 10
+SLIGHT = Effect(days=1)
 
 
 class Desk(Territory):
@@ -45,11 +47,17 @@ class Desk(Territory):
         return Target(self.points[index], more.pop("channel", Channel.DELIVERED), period, **more)
 
     async def decide(
-        self, kind: DecisionKind, *targets: Target, at: datetime = NOW, order: UUID | None = None, **more: Any
+        self,
+        kind: DecisionKind,
+        *targets: Target,
+        at: datetime = NOW,
+        order: UUID | None = None,
+        effect: Effect = SLIGHT,
+        **more: Any,
     ) -> Decision:
         made = Decision(uuid4(), kind, targets, "the meter was looked at", PERSON, at, **more)
         days = [self.affected(t) for t in targets]
-        await self.decisions.keep(made, Effect(days=1), days, order_id=order, real=NOW)
+        await self.decisions.keep(made, effect, days, order_id=order, real=NOW)
         return made
 
     def affected(self, target: Target) -> Affected:
@@ -106,6 +114,26 @@ async def test_an_edit_is_a_new_version_with_its_state_and_undoing_it_another(de
     assert (head.state, head.decision.undone_by) == (DecisionState.UNDONE, SECOND)
     old = await desk.store.days(SCOPE, desk.points[:1], Channel.DELIVERED, day, day, as_known_at=later)
     assert old.version.tolist() == [2]
+
+
+async def test_what_one_person_decided_alone_is_added_up_by_place_and_by_day(desk: Desk) -> None:
+    await desk.place(2)
+    day, slice_ = timedelta(days=1), Effect(days=1, most_wh=200_000, up_wh=200_000, places_changed=1)
+
+    async def alone(by: UUID, index: int, at: datetime = NOW) -> tuple[int, int, int]:
+        found = await desk.decisions.alone(by, [desk.points[index]], place_since=at - 45 * day, since=at - day)
+        return found.most_wh, found.up_wh + found.down_wh, found.places_changed
+
+    assert await alone(PERSON, 0) == (0, 0, 0)
+    for index, at, order in ((0, NOW, None), (1, NOW, None), (0, NOW - 5 * day, None), (0, NOW, uuid4())):
+        await desk.decide(DecisionKind.ACCEPT, desk.span(index, 0, 4), at=at, order=order, effect=slice_)
+    assert await alone(PERSON, 0) == (400_000, 400_000, 2)
+    assert await alone(PERSON, 1) == (200_000, 400_000, 2)
+    assert await alone(SECOND, 0) == (0, 0, 0)
+    assert await alone(PERSON, 0, NOW + 42 * day) == (200_000, 0, 0)
+    before = await desk.decisions.alone(PERSON, desk.points[:1], place_since=NOW - 45 * day, since=NOW - day)
+    assert EditLimits().needs_second(slice_) is None
+    assert "600.0 kWh" in (EditLimits().needs_second(slice_, before) or "")
 
 
 async def test_an_acceptance_closes_the_finding_without_a_new_version_and_its_undoing_opens_it(desk: Desk) -> None:

@@ -67,6 +67,22 @@ _NEWEST_AMONG = text("""
         and t.service_point_id = any(:points))
     order by made_at desc, decision_id limit :most
 """)
+_ALONE = text("""
+    with mine as (
+        select d.decision_id, d.effect, s.at from mdm.decision_step s join mdm.decision d using (decision_id)
+        where s.by_user = :by and s.at >= least(cast(:place_since as timestamptz), cast(:since as timestamptz))
+        and s.step in ('in_force', 'undone')
+        and not exists (select from mdm.decision_step w where w.decision_id = s.decision_id
+            and w.step = case s.step when 'in_force' then 'waits' else 'undo_waits' end))
+    select
+        coalesce(sum((effect ->> 'most_wh')::bigint) filter (where at >= :place_since and exists (
+            select from mdm.decision_target t where t.decision_id = mine.decision_id
+            and t.service_point_id = any(:points))), 0) as most_wh,
+        coalesce(sum((effect ->> 'up_wh')::bigint) filter (where at >= :since), 0) as up_wh,
+        coalesce(sum((effect ->> 'down_wh')::bigint) filter (where at >= :since), 0) as down_wh,
+        coalesce(sum((effect ->> 'places_changed')::bigint) filter (where at >= :since), 0) as places_changed
+    from mine
+""")
 _SEARCHED = 2_000
 """Newest decisions that a list by state is chosen from."""
 
@@ -152,6 +168,15 @@ class PostgresDecisions:
             for row in (await connection.execute(_IN_FORCE, values)).mappings():
                 targets.setdefault(row["decision_id"], []).append(_target(row))
             return await _decisions(connection, targets)
+
+    async def alone(
+        self, by: UUID, service_points: Collection[UUID], *, place_since: datetime, since: datetime
+    ) -> Effect:
+        """See the port."""
+        values = {"by": by, "points": list(service_points), "place_since": place_since, "since": since}
+        async with self._engine.connect() as connection:
+            (row,) = (await connection.execute(_ALONE, values)).mappings().all()
+        return Effect(**{name: int(value) for name, value in row.items()})
 
     async def head(self, decision_id: UUID) -> DecisionHead:
         """See the port."""

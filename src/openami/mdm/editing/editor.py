@@ -18,7 +18,7 @@ from openami.contracts.channel import Channel
 from openami.kernel.time import Period, instant_from_epoch_s, local_date, zone_named
 from openami.mdm.editing.decision import OF_CELLS, OF_RAW, Decision, DecisionKind, DecisionRefusedError, Target
 from openami.mdm.editing.limits import EditLimits
-from openami.mdm.editing.ports import DecisionBook, DecisionState
+from openami.mdm.editing.ports import DecisionBook, DecisionState, Effect
 from openami.mdm.editing.preview import Preview, preview
 from openami.mdm.editing.seam import BEYOND, seams_of
 from openami.mdm.ports import IntervalStore
@@ -125,10 +125,15 @@ class Editor:
         )  # fmt: skip
         affected = await self._affected(decision)
         found = await self._preview(decision, affected, at)
-        return Proposal(decision, tuple(affected), found, self.limits.needs_second(found.effect))
+        return Proposal(decision, tuple(affected), found, await self.second(decision, found.effect, by, at))
 
-    async def propose_undo(self, decision_id: UUID, *, at: datetime) -> Proposal:
+    async def propose_undo(self, decision_id: UUID, *, by: UUID, at: datetime) -> Proposal:
         """Return what undoing a decision would do.
+
+        Args:
+            decision_id: which.
+            by: the account that would undo it.
+            at: domain time.
 
         Raises:
             DecisionRefusedError: there is none, or it is not in force.
@@ -139,7 +144,17 @@ class Editor:
         decision = await self.decisions.whole(decision_id)
         affected = await self._affected(decision)
         found = await self._preview(None, affected, at, without=decision_id)
-        return Proposal(decision, tuple(affected), found, self.limits.needs_second(found.effect))
+        return Proposal(decision, tuple(affected), found, await self.second(decision, found.effect, by, at))
+
+    async def second(self, decision: Decision, effect: Effect, by: UUID, at: datetime) -> str | None:
+        """Return why a second person must approve: for this by itself, or with what this one decided alone before.
+
+        Asked again when a decision is kept, since another may have been kept since its preview.
+        """
+        before = await self.decisions.alone(
+            by, decision.service_points, place_since=at - self.limits.place_span, since=at - self.limits.all_span
+        )
+        return self.limits.needs_second(effect, before)
 
     async def _preview(
         self, decision: Decision | None, affected: Sequence[Affected], at: datetime, *, without: UUID | None = None

@@ -123,6 +123,19 @@ class DecisionBook(Protocol):
         """Return decisions in force that touch the period, oldest first, with their spans at these places alone."""
         ...
 
+    async def alone(
+        self, by: UUID, service_points: Collection[UUID], *, place_since: datetime, since: datetime
+    ) -> Effect:
+        """Return what one person has brought into force, or undone, without a second.
+
+        Args:
+            by: the account.
+            service_points: the places whose changes ``most_wh`` adds up: at most what they changed by.
+            place_since: from when, in domain time, those count.
+            since: from when everything else counts.
+        """
+        ...
+
     async def head(self, decision_id: UUID) -> DecisionHead:
         """Return one decision.
 
