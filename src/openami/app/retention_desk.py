@@ -18,7 +18,16 @@ from openami.kernel.time import Period, local_date, zone_named
 from openami.mdm.adapters.registry_postgres import PostgresRegistry
 from openami.mdm.adapters.retention_postgres import PostgresRetention
 from openami.mdm.adapters.store_socket import SocketStore
-from openami.mdm.retention.policy import Removal, RetentionError, Rule, digest_of, first_of_next, month_before, plan
+from openami.mdm.retention.policy import (
+    Removal,
+    RetentionError,
+    Rule,
+    check_second,
+    digest_of,
+    first_of_next,
+    month_before,
+    plan,
+)
 from openami.mdm.store.schema import Table
 from openami.security.access.policy import Action, Kind
 from openami.security.access.scope import Purpose, system_scope
@@ -60,13 +69,14 @@ class RetentionDesk:
         """Remove what a plan says, the oldest month first; repeated after a crash, it goes on.
 
         Raises:
-            RetentionError: the plan is another by now, or empty.
+            RetentionError: the plan is another by now, or empty, or this person set a rule that it carries out.
         """
         act = Act(Kind.RETENTION, "retention.run", f"plan {digest}")
         async with acting(self.settings, person, act) as principal, self._store() as store:
             removals = await self._plan(store)
             if not removals or digest_of(removals) != digest:
                 raise RetentionError("the plan is another by now: look at it again with `openami retention plan`")
+            check_second(await self.rules(), removals, self._today(), principal.user_id)
             async with room_database(self.settings, "openami_mdm") as engine:
                 book, registry = PostgresRetention(engine), PostgresRegistry(engine)
                 for removal in removals:
@@ -76,9 +86,12 @@ class RetentionDesk:
                     await book.end(removal, digest, real=real_now())
             return removals
 
+    def _today(self) -> date:
+        return local_date(self.settings.clock().now(), zone_named(self.settings.zone))
+
     async def _plan(self, store: SocketStore) -> list[Removal]:
         rules, months = await self.rules(), await store.months(_SCOPE)
-        today = local_date(self.settings.clock().now(), zone_named(self.settings.zone))
+        today = self._today()
         async with room_database(self.settings, "openami_billing") as engine, engine.connect() as connection:
             bills = (await connection.execute(_BILLED, {"before": today})).all()
         held: dict[int, set[UUID]] = defaultdict(set)

@@ -30,6 +30,7 @@ from openami.security.access.scope import Purpose, ScopeError, system_scope
 
 pytestmark = pytest.mark.engines
 ME = Decided(Principal(uuid4(), frozenset({Role.SECADM})))
+OTHER = Decided(Principal(uuid4(), frozenset({Role.SECADM})))
 OLD, NEW = datetime(2023, 1, 10, tzinfo=UTC), datetime(2026, 6, 10, tzinfo=UTC)
 TODAY = datetime(2026, 7, 10, 12, tzinfo=UTC)
 SYSTEM = system_scope(process="test", purpose=Purpose.VALIDATION)
@@ -96,7 +97,10 @@ async def test_what_is_due_goes_what_a_bill_stands_on_stays_and_validation_does_
     with pytest.raises(RetentionError, match="another by now"):
         await desk.carry_out(ME, "0123456789ab")
     assert await counted(child) == [192, 192, 192]
-    assert await desk.carry_out(ME, digest_of(removals)) == removals
+    with pytest.raises(RetentionError, match="somebody else must carry the plan out"):
+        await desk.carry_out(ME, digest_of(removals))
+    assert await counted(child) == [192, 192, 192]
+    assert await desk.carry_out(OTHER, digest_of(removals)) == removals
     assert await counted(child) == [192, 96, 96]
     async with room_database(settings, "openami_mdm") as engine:
         assert await PostgresRetention(engine).horizon() == date(2023, 2, 2)

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from openami.mdm.retention.policy import Removal, Rule, first_of_next
 from openami.mdm.store.schema import Table
 
-_RULES = text("select store_table, months, effective, reason from mdm.retention_rule order by rule_id")
+_RULES = text("select store_table, months, effective, reason, made_by from mdm.retention_rule order by rule_id")
 _ADD = text("""
     insert into mdm.retention_rule (store_table, months, effective, reason, made_by, real_at)
     values (:table, :months, :effective, :reason, :by, :real)
@@ -41,7 +41,7 @@ class PostgresRetention:
         """Return every rule in the order of entry."""
         async with self._engine.connect() as connection:
             rows = (await connection.execute(_RULES)).all()
-        return [Rule(Table(table), months, effective, reason) for table, months, effective, reason in rows]
+        return [Rule(Table(table), months, effective, reason, by) for table, months, effective, reason, by in rows]
 
     async def add(self, rule: Rule, *, by: UUID, real: datetime) -> None:
         """Enter a rule."""

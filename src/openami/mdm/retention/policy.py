@@ -8,7 +8,7 @@ bill touches is held, its raw readings, registers and versions alike.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from hashlib import sha256
 from uuid import UUID
@@ -34,12 +34,14 @@ class Rule:
         months: whole months that a row is kept after its own; None keeps for ever again.
         effective: from which day the rule counts.
         reason: why, in words.
+        by: the account that entered it; None before it is entered.
     """
 
     table: Table
     months: int | None
     effective: date
     reason: str
+    by: UUID | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         if self.months is not None and not FEWEST_MONTHS[self.table] <= self.months <= MOST_MONTHS:
@@ -65,10 +67,10 @@ class Removal:
     held: frozenset[UUID]
 
 
-def in_force(rules: Sequence[Rule], table: Table, today: date) -> int | None:
-    """Return for how many months a table is kept today, None for ever. Of rules of one day the later entered counts."""
+def in_force(rules: Sequence[Rule], table: Table, today: date) -> Rule | None:
+    """Return the rule that counts for a table today, if any. Of rules of one day the later entered counts."""
     own = [r for r in rules if r.table is table and r.effective <= today]
-    return max(enumerate(own), key=lambda pair: (pair[1].effective, pair[0]))[1].months if own else None
+    return max(enumerate(own), key=lambda pair: (pair[1].effective, pair[0]))[1] if own else None
 
 
 def plan(
@@ -88,11 +90,23 @@ def plan(
     found = []
     for table in Table:
         kept = in_force(rules, table, today)
-        if kept is None:
+        if kept is None or kept.months is None:
             continue
-        oldest = month_before(today.year * 100 + today.month, kept)
+        oldest = month_before(today.year * 100 + today.month, kept.months)
         found += [Removal(table, m, held.get(m, frozenset())) for m in months.get(table, ()) if m < oldest]
     return sorted(found, key=lambda r: (r.month, r.table))
+
+
+def check_second(rules: Sequence[Rule], removals: Sequence[Removal], today: date, by: UUID) -> None:
+    """Refuse that whoever set the rule also removes by it: it cannot be undone, so it takes two people.
+
+    Raises:
+        RetentionError: they are one person.
+    """
+    for table in {r.table for r in removals}:
+        rule = in_force(rules, table, today)
+        if rule is not None and rule.by == by:
+            raise RetentionError(f"the rule of {table} is of the same person: somebody else must carry the plan out")
 
 
 def month_before(month: int, count: int) -> int:
