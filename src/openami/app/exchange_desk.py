@@ -97,16 +97,30 @@ def parse_message(octets: bytes, *, zone: str) -> Message:
     return parse_cim(octets, zone=zone) if octets.lstrip()[:1] == b"<" else parse_flat(octets)
 
 
-async def take(settings: Settings, octets: bytes, *, accept_billed: bool) -> tuple[Message, Acknowledgement]:
+async def take(
+    settings: Settings, octets: bytes, *, accept_billed: Person | None = None
+) -> tuple[Message, Acknowledgement]:
     """Take a message and return it with what is answered.
+
+    Args:
+        settings: of the home.
+        octets: the message.
+        accept_billed: whose word it is that records which alter issued bills are carried out too; None holds them.
 
     Raises:
         MessageRefusedError: it cannot be taken as a whole.
+        SignInRefusedError, AccessDeniedError, AuditUnavailableError: see :func:`openami.app.desk.acting`.
     """
     message = parse_message(octets, zone=settings.zone)
-    async with rooms_of(settings) as rooms:
-        found = await rooms.master_data.take(message, at=settings.clock().now(), accept_billed=accept_billed)
-    return message, found
+    async with AsyncExitStack() as stack:
+        if accept_billed is not None:
+            note = f"message {message.id} of {message.sender}, issued bills or not"
+            await stack.enter_async_context(
+                acting(settings, accept_billed, Act(Kind.MASTER_DATA, "exchange.take", note))
+            )
+        rooms = await stack.enter_async_context(rooms_of(settings))
+        at = settings.clock().now()
+        return message, await rooms.master_data.take(message, at=at, accept_billed=accept_billed is not None)
 
 
 def answer_text(message: Message, found: Acknowledgement) -> str:

@@ -144,7 +144,7 @@ def _work_of(octets: bytes) -> tuple[str, Work]:
 
 
 async def _take(settings: Settings, octets: bytes, name: str, outbox: Path) -> Handled:
-    message, found = await take(settings, octets, accept_billed=False)
+    message, found = await take(settings, octets, accept_billed=None)
     suffix = "xml" if message.form == "cim" else "csv"
     write_whole(outbox / f"{name}.acknowledgement.{suffix}", answer_text(message, found))
     counts = found.counts
@@ -152,7 +152,7 @@ async def _take(settings: Settings, octets: bytes, name: str, outbox: Path) -> H
 
 
 async def _answer(settings: Settings, octets: bytes, name: str, outbox: Path) -> Handled:
-    found = await by_request(settings, octets)
+    found = await by_request(settings, None, octets)
     suffix = "xml" if found.text.startswith("<") else "csv"
     write_whole(outbox / f"{found.message}.{suffix}", found.text)
     if found.rejected:

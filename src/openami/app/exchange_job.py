@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, datetime
 from pathlib import Path
+from urllib.parse import quote
 
 from openami.app.exchange_desk import rooms_of
 from openami.app.exchange_inbox import waiting_files, work_off, write_whole
@@ -54,7 +55,7 @@ class ExchangeJob:
         at = local_midnight(today, zone_named(self._settings.zone))
         async with rooms_of(self._settings) as rooms:
             for partner in await rooms.book.senders():
-                place = outbox / f"snapshot-{partner.replace('/', '_')}-{today:%Y%m%d}.csv"
+                place = outbox / f"snapshot-{quote(partner, safe='')}-{today:%Y%m%d}.csv"
                 if not _is_there(place):
                     write_whole(place, flat_snapshot(await our_snapshot(rooms, partner, at)))
 

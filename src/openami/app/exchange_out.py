@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Collection
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import date
 from uuid import UUID
 
+from openami.app.desk import Act, Actor, acting
 from openami.app.exchange_desk import Rooms, rooms_of
 from openami.app.exchange_reads import Wanted, billing_reads, message_number, of_cycle
 from openami.app.settings import Settings
@@ -19,6 +22,7 @@ from openami.mdm.exchange.record import RejectedRecord
 from openami.mdm.exchange.requests import ReadRequest, parse_answers, parse_request
 from openami.mdm.exchange.sent import SentRecord
 from openami.mdm.exporting.cim_reads import cim_reads
+from openami.security.access.policy import Action, Kind
 
 FORMS = ("flat", "cim")
 
@@ -41,21 +45,43 @@ class OutFile:
     rejected: tuple[Answer, ...] = ()
 
 
+@asynccontextmanager
+async def handing_out(
+    settings: Settings, person: Actor | None, query: str, note: str, places: Collection[UUID]
+) -> AsyncIterator[None]:
+    """Hold a person for the length of an export that is decided and in the log of every place; None is the schedule's.
+
+    Raises:
+        SignInRefusedError, AccessDeniedError, AuditUnavailableError: see :func:`openami.app.desk.acting`.
+    """
+    if person is None:
+        yield
+        return
+    act = Act(Kind.BILL, query, note, action=Action.EXPORT, service_points=frozenset(places))
+    async with acting(settings, person, act):
+        yield
+
+
 async def by_cycle(
-    settings: Settings, receiver: str, bill_group: int, first: date, end: date, *, form: str = "flat"
-) -> OutFile:
-    """Make the billing reads of a bill group's cycle."""
+    settings: Settings, person: Actor | None, receiver: str, bill_group: int, first: date, end: date, *,
+    form: str = "flat",
+) -> OutFile:  # fmt: skip
+    """Make the billing reads of a bill group's cycle. Raises as :func:`handing_out`."""
     async with rooms_of(settings) as rooms:
         wanted = await of_cycle(rooms, receiver, bill_group, first, end)
-        reads = await billing_reads(rooms, wanted)
-        return await keep(rooms, receiver, f"cycle-{bill_group}", reads, form=form)
+        note = f"bill group {bill_group}, {first} to {end}, for {receiver}"
+        places = {w.service_point_id for w in wanted}
+        async with handing_out(settings, person, "exchange.reads", note, places):
+            reads = await billing_reads(rooms, wanted)
+            return await keep(rooms, receiver, f"cycle-{bill_group}", reads, form=form)
 
 
-async def by_request(settings: Settings, octets: bytes, *, form: str = "flat") -> OutFile:
+async def by_request(settings: Settings, person: Actor | None, octets: bytes, *, form: str = "flat") -> OutFile:
     """Answer a request for billing reads.
 
     Raises:
         MessageRefusedError: the request as a whole cannot be taken.
+        As :func:`handing_out`.
     """
     is_cim = octets.lstrip()[:1] == b"<"
     request = parse_asking(octets, zone=zone_named(settings.zone)) if is_cim else parse_request(octets)
@@ -72,9 +98,11 @@ async def by_request(settings: Settings, octets: bytes, *, form: str = "flat") -
             else:
                 place = points[record.service_point]
                 wanted.append(Wanted(place, record.service_point, record.first, record.end))
-        reads = await billing_reads(rooms, list(dict.fromkeys(wanted)))
         reply = Reply(request.id, tuple(rejected)) if is_cim else None
-        found = await keep(rooms, request.sender, "answer", reads, form="cim" if is_cim else form, reply=reply)
+        note, places_of = f"request {request.id} of {request.sender}", {w.service_point_id for w in wanted}
+        async with handing_out(settings, person, "exchange.answer", note, places_of):
+            reads = await billing_reads(rooms, list(dict.fromkeys(wanted)))
+            found = await keep(rooms, request.sender, "answer", reads, form="cim" if is_cim else form, reply=reply)
         return OutFile(found.receiver, found.message, found.text, found.states, tuple(rejected))
 
 
@@ -114,14 +142,18 @@ async def keep(
     return OutFile(receiver, message, text, states)
 
 
-async def resend(settings: Settings, receiver: str, message: str) -> str:
+async def resend(settings: Settings, person: Actor | None, receiver: str, message: str) -> str:
     """Return a message as it was sent.
 
     Raises:
         MessageRefusedError: none of that number was sent.
+        As :func:`handing_out`.
     """
     async with rooms_of(settings) as rooms:
-        return (await rooms.sent.file(receiver, message))[1]
+        text = (await rooms.sent.file(receiver, message))[1]
+        places = await rooms.sent.places(receiver, message)
+        async with handing_out(settings, person, "exchange.resend", f"{message} of {receiver}", places):
+            return text
 
 
 async def acknowledged(settings: Settings, octets: bytes) -> tuple[Acknowledgement, list[str]]:

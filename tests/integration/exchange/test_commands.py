@@ -9,14 +9,15 @@ from typing import Any
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.ext.asyncio import create_async_engine
 from tests.integration.exchange.test_inbox import MASTER, NOW, SNAPSHOT
 from typer.testing import CliRunner
 
-from openami.app import exchange_desk
+from openami.app import exchange_desk, exchange_out
 from openami.app.accounts import RealClock, accounts_of
 from openami.app.commands.exchange_all import app
-from openami.app.desk import Person
+from openami.app.desk import Person, SignInRefusedError
 from openami.app.engines.postgres import SUPERUSER, PostgresEngine
 from openami.app.engines.rooms import room_database
 from openami.app.settings import Home, Settings
@@ -32,6 +33,25 @@ from openami.security.access.role import Role
 from openami.security.audit.entry import AuditEntry
 
 pytestmark = pytest.mark.engines
+
+
+ALTERING = (
+    "delete from mdm.exchange_message", "update mdm.exchange_message set digest = digest",
+    "delete from mdm.exchange_record", "update mdm.exchange_record set result = result",
+    "delete from mdm.exchange_file", "update mdm.exchange_file set body = body",
+    "delete from mdm.external_id", "update mdm.external_id set name = name",
+    "delete from mdm.reconciliation", "update mdm.reconciliation set counts = counts",
+    "delete from mdm.exchange_sent", "update mdm.exchange_sent set digest = digest",
+)  # fmt: skip
+
+
+async def entries_of(postgres: PostgresEngine) -> list[AuditEntry]:
+    engine = create_async_engine(postgres.url(SUPERUSER))
+    async with engine.connect() as connection:
+        bodies = (await connection.execute(text("select body from audit.entry order by at, entry_id"))).scalars()
+        found = [AuditEntry.from_canonical(bytes(body)) for body in bodies]
+    await engine.dispose()
+    return found
 
 
 def run(home: Path, *arguments: str) -> Any:
@@ -71,7 +91,7 @@ async def test_a_held_record_is_released_by_the_desk_alone_and_who_lives_there_s
     monkeypatch.setenv("OPENAMI_POSTGRES_URL", postgres.url(SUPERUSER))
     Settings(home=Home(short_tmp), real_origin=datetime.now(UTC), domain_origin=NOW).save()
     settings = Settings.load(short_tmp)
-    await exchange_desk.take(settings, MASTER.format(serial="SN-7", more="", count=5).encode(), accept_billed=False)
+    await exchange_desk.take(settings, MASTER.format(serial="SN-7", more="", count=5).encode())
     async with room_database(settings, "openami_access") as access:
         people = {"ivan": Role.INSTALLER, "anna": Role.OPERATOR}
         new = [NewUser(n, frozenset({role}), f"{n}-secret", display_name=n) for n, role in people.items()]
@@ -88,10 +108,48 @@ async def test_a_held_record_is_released_by_the_desk_alone_and_who_lives_there_s
         await exchange_desk.release(settings, Person("ivan", "ivan-secret"), "CIS", "9")
     answer = await exchange_desk.release(settings, Person("anna", "anna-secret"), "CIS", "9")
     assert answer.result is Result.ACCEPTED
-    engine = create_async_engine(postgres.url(SUPERUSER))
-    async with engine.connect() as connection:
-        bodies = (await connection.execute(text("select body from audit.entry order by at, entry_id"))).scalars()
-        entries = [AuditEntry.from_canonical(bytes(body)) for body in bodies]
-    await engine.dispose()
-    told = [(e.role, e.allowed, e.subjects) for e in entries if e.query == "exchange.release"]
+    told = [(e.role, e.allowed, e.subjects) for e in await entries_of(postgres) if e.query == "exchange.release"]
     assert told == [("INSTALLER", False, (point,)), ("OPERATOR", True, (point,))]
+
+
+async def test_reads_are_handed_out_and_billed_records_carried_out_by_the_desk_alone(
+    postgres: PostgresEngine, short_tmp: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAMI_POSTGRES_URL", postgres.url(SUPERUSER))
+    Settings(home=Home(short_tmp), real_origin=datetime.now(UTC), domain_origin=NOW).save()
+    settings = Settings.load(short_tmp)
+    async with room_database(settings, "openami_access") as access:
+        people = {"ivan": Role.INSTALLER, "anna": Role.OPERATOR}
+        new = [NewUser(n, frozenset({role}), f"{n}-secret", display_name=n) for n, role in people.items()]
+        await accounts_of(settings, access, RealClock()).register_users(new)
+    ivan, anna = (Person(n, f"{n}-secret") for n in people)
+    octets = MASTER.format(serial="SN-8", more="", count=5).encode()
+    with pytest.raises(AccessDeniedError):
+        await exchange_desk.take(settings, octets, accept_billed=ivan)
+    _, found = await exchange_desk.take(settings, octets, accept_billed=anna)
+    assert found.counts["accepted"] == 5
+    async with exchange_desk.rooms_of(settings) as rooms:
+        point = (await rooms.book.ids("CIS", IdKind.SERVICE_POINT, ["SP-1"]))["SP-1"]
+        await rooms.sent.note("CIS", "M-9", [], "the file", form="flat", at=NOW)
+    for person in (ivan, Person("anna", "wrong")):
+        with pytest.raises((AccessDeniedError, SignInRefusedError)):
+            await exchange_out.resend(settings, person, "CIS", "M-9")
+        with pytest.raises((AccessDeniedError, SignInRefusedError)):
+            async with exchange_out.handing_out(settings, person, "exchange.reads", "bill group 7", [point]):
+                pytest.fail("nothing is handed out")
+    assert await exchange_out.resend(settings, anna, "CIS", "M-9") == "the file"
+    async with exchange_out.handing_out(settings, anna, "exchange.reads", "bill group 7", [point]):
+        pass
+    told = [(e.role, e.allowed, e.query, e.subjects) for e in await entries_of(postgres)]
+    assert ("OPERATOR", True, "exchange.reads", (point,)) in told
+    assert ("INSTALLER", False, "exchange.reads", (point,)) in told
+    assert ("OPERATOR", True, "exchange.take", ()) in told
+
+
+@pytest.mark.parametrize("words", ALTERING)
+async def test_the_rooms_own_role_alters_nothing_of_what_was_exchanged(postgres: PostgresEngine, words: str) -> None:
+    engine = create_async_engine(postgres.url("openami_mdm"))
+    with pytest.raises(ProgrammingError, match="permission denied"):
+        async with engine.begin() as connection:
+            await connection.execute(text(words))
+    await engine.dispose()

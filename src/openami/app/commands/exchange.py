@@ -13,11 +13,10 @@ from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
-from openami.app.commands.exchange_app import OutOption, answer_row, app
+from openami.app.commands.exchange_app import LoginOption, OutOption, answer_row, app
 from openami.app.commands.person import person_of, print_wide
 from openami.app.commands.platform import DEFAULT_HOME, HomeOption, JsonOption
-
-LoginOption = Annotated[str, typer.Option("--as", metavar="LOGIN", help="Your staff login; the password is asked.")]
+from openami.kernel.errors import MisuseError
 
 
 @app.command()
@@ -25,8 +24,9 @@ def take(
     file: Annotated[Path, typer.Argument(help="A flat file of master data, or a CIM message.")],
     out: OutOption = None,
     accept_billed: Annotated[
-        bool, typer.Option("--accept-billed", help="Carry out what alters issued bills too, instead of holding it.")
+        bool, typer.Option("--accept-billed", help="Carry out what alters issued bills too, by the word of --as.")
     ] = False,
+    login: Annotated[str | None, typer.Option("--as", metavar="LOGIN", help="Whose word it is.")] = None,
     home: HomeOption = DEFAULT_HOME,
     json_output: JsonOption = False,
 ) -> None:
@@ -36,7 +36,10 @@ def take(
     from openami.app.exchange_desk import take as take_message
     from openami.app.settings import Settings
 
-    message, found = asyncio.run(take_message(Settings.load(home), octets_of(file), accept_billed=accept_billed))
+    if accept_billed and login is None:
+        raise MisuseError("--accept-billed alters issued bills: it takes a person's word, --as LOGIN")
+    word = person_of(login) if accept_billed and login is not None else None
+    message, found = asyncio.run(take_message(Settings.load(home), octets_of(file), accept_billed=word))
     text = answer_text(message, found)
     if out is not None:
         out.write_text(text)

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Exchange files and messages with a customer information system.", no_args_is_help=True)
 OutOption = Annotated[Path | None, typer.Option("--out", help="File to write; standard output without.")]
+LoginOption = Annotated[str, typer.Option("--as", metavar="LOGIN", help="Your staff login; the password is asked.")]
 
 
 def answer_row(answer: Answer) -> dict[str, Any]:

@@ -13,8 +13,8 @@ from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
-from openami.app.commands.exchange_app import OutOption, answer_row, app
-from openami.app.commands.person import print_wide
+from openami.app.commands.exchange_app import LoginOption, OutOption, answer_row, app
+from openami.app.commands.person import person_of, print_wide
 from openami.app.commands.platform import DEFAULT_HOME, HomeOption, JsonOption
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ def reads(
     bill_group: Annotated[int, typer.Option("--bill-group", min=1, max=99, help="Whose cycle.")],
     first: Annotated[str, typer.Option("--from", help="First local day, YYYY-MM-DD.")],
     end: Annotated[str, typer.Option("--to", help="The day after the last, YYYY-MM-DD.")],
+    login: LoginOption,
     form: FormOption = "flat",
     out: OutOption = None,
     home: HomeOption = DEFAULT_HOME,
@@ -40,13 +41,16 @@ def reads(
     from openami.app.settings import Settings
 
     days = day_of(first, "--from"), day_of(end, "--to")
-    found = asyncio.run(by_cycle(Settings.load(home), receiver, bill_group, *days, form=check_form(form)))
+    found = asyncio.run(
+        by_cycle(Settings.load(home), person_of(login), receiver, bill_group, *days, form=check_form(form))
+    )
     _show(found, out, json_output=json_output)
 
 
 @app.command()
 def answer(
     file: Annotated[Path, typer.Argument(help="A request: record,id,service_point,first,end.")],
+    login: LoginOption,
     form: FormOption = "flat",
     out: OutOption = None,
     home: HomeOption = DEFAULT_HOME,
@@ -57,7 +61,7 @@ def answer(
     from openami.app.exchange_out import by_request, check_form
     from openami.app.settings import Settings
 
-    found = asyncio.run(by_request(Settings.load(home), octets_of(file), form=check_form(form)))
+    found = asyncio.run(by_request(Settings.load(home), person_of(login), octets_of(file), form=check_form(form)))
     _show(found, out, json_output=json_output)
 
 
@@ -65,6 +69,7 @@ def answer(
 def resend(
     receiver: Annotated[str, typer.Argument(help="Whose.")],
     message: Annotated[str, typer.Argument(help="The message's number.")],
+    login: LoginOption,
     out: OutOption = None,
     home: HomeOption = DEFAULT_HOME,
 ) -> None:
@@ -72,7 +77,7 @@ def resend(
     from openami.app.exchange_out import resend as again
     from openami.app.settings import Settings
 
-    text = asyncio.run(again(Settings.load(home), receiver, message))
+    text = asyncio.run(again(Settings.load(home), person_of(login), receiver, message))
     if out is None:
         sys.stdout.write(text)
     else:

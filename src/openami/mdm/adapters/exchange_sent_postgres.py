@@ -84,6 +84,11 @@ class PostgresSentBook:
             raise MessageRefusedError(0, f"no message {message} was sent to {receiver}")
         return found[0]["form"], gzip.decompress(bytes(found[0]["body"])).decode()
 
+    async def places(self, receiver: str, message: str) -> frozenset[UUID]:
+        """Return the places that a message is about."""
+        query = "select distinct service_point_id from mdm.exchange_sent where receiver = :receiver and message = :m"
+        return frozenset(r["service_point_id"] for r in await self._rows(query, {"receiver": receiver, "m": message}))
+
     async def answered(self, receiver: str, message: str, answers: Sequence[Answer], *, at: datetime) -> list[str]:
         """Keep what was answered; returns records that the message did not hold.
 

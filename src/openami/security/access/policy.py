@@ -120,6 +120,8 @@ TABLE: tuple[Rule, ...] = (
     _rule(_DESK, Action.READ, Kind.INTERVALS, Relation.ANY, _DESK_WORK),
     _rule(_DESK, Action.READ, Kind.RADIO, Relation.ANY, _DESK_WORK),
     _rule((Role.OPERATOR,), Action.READ, Kind.BILL, Relation.ANY, (Purpose.CUSTOMER_SERVICE,)),
+    # Reads and determinants for the utility's own billing system, handed out by a person.
+    _rule(_DESK, Action.EXPORT, Kind.BILL, Relation.ANY, _OPERATIONS),
     _rule((Role.SECAUD,), Action.READ, Kind.ACCESS_LOG, Relation.ANY, _OPERATIONS),
     # Figures of devices and totals: no usage of a single home.
     _rule(_CONSOLE, Action.READ, Kind.LIVE_EVENTS, Relation.NONE, _OPERATIONS),
