@@ -12,7 +12,8 @@ from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from openami.billing.rating.determinant import determinants
-from openami.billing.rating.rate import RatedBill, rate
+from openami.billing.rating.line import RatedBill
+from openami.billing.rating.rate import rate
 from openami.billing.rating.usage import BillSpan, Usage
 from openami.billing.tariff.errors import TariffError
 from openami.billing.tariff.model import RateSchedule

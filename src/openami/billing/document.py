@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from openami.billing.rating.rate import BillLine, RatedBill
+from openami.billing.rating.line import BillLine, RatedBill
 from openami.kernel.time import instant_from_epoch_s
 
 
@@ -40,6 +40,8 @@ def line_document(line: BillLine) -> dict[str, Any]:
         "price": plain(line.price),
         "exact_amount": plain(line.exact_amount),
         "amount": money(line.amount),
+        "clause": line.clause,
+        "days": line.days,
     }
 
 
@@ -64,4 +66,5 @@ def bill_document(bill: RatedBill, zone: ZoneInfo) -> dict[str, Any]:
         "lines": [line_document(line) for line in bill.lines],
         "exact_total": plain(bill.exact_total),
         "total": money(bill.total),
+        "stamps": [{"code": s.code.value, "clause": s.clause, "words": s.words} for s in bill.stamps],
     }

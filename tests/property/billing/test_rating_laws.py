@@ -13,19 +13,13 @@ from hypothesis import strategies as st
 
 from openami.billing.rating import BillSpan, LineKind, Usage, calendar_months, determinants, rate
 from openami.billing.rating.fleet import fleet_determinants, fleet_totals_cents, price_index
-from openami.billing.rating.rate import shared_out
 from openami.billing.rating.reference import determinants_by_hand
+from openami.billing.rating.share import shared_out
 from openami.billing.tariff import RateSchedule, Tariff, shipped_rates
-from openami.billing.tariff.model import (
-    Block,
-    BlockScope,
-    DemandCharge,
-    FixedCharge,
-    PricePeriod,
-    Season,
-    SeasonRule,
-    Window,
-)
+from openami.billing.tariff.charge import FixedCharge
+from openami.billing.tariff.demand import DemandCharge
+from openami.billing.tariff.price import Block, BlockScope, PricePeriod, Window
+from openami.billing.tariff.season import Season, SeasonRule
 from openami.kernel.holiday import KNOWN, HolidayList, Observance
 from openami.kernel.money import rounded_to_cent
 

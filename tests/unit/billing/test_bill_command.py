@@ -43,6 +43,7 @@ def test_a_bill_is_made_for_each_calendar_month_and_money_is_decimal_text(tmp_pa
     assert document["bills"][0]["lines"][0] == {
         "kind": "energy", "name": "Energy, Summer", "period": "Summer", "tier": None, "quantity": "720.00",
         "unit": "kWh", "price": "0.156", "exact_amount": "112.32", "amount": "112.32",
+        "clause": "versions[0].periods[Summer].blocks[0]", "days": None,
     }  # fmt: skip
     assert [b["total"] for b in document["bills"]] == ["121.51", "125.25"]
     assert (document["total"], document["currency"], document["findings"]) == ("246.76", "USD", [])

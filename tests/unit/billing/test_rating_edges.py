@@ -13,7 +13,8 @@ import pytest
 from openami.billing.compare import compare_rates
 from openami.billing.rating import BillSpan, LineKind, RatedBill, Usage, UsageError, determinants, rate
 from openami.billing.tariff import RateSchedule, TariffError, parse_rate, shipped_rates
-from openami.billing.tariff.model import BlockScope, SeasonRule
+from openami.billing.tariff.price import BlockScope
+from openami.billing.tariff.season import SeasonRule
 from openami.kernel.holiday import KNOWN, HolidayList, Observance
 
 CHICAGO = ZoneInfo("America/Chicago")

@@ -18,9 +18,11 @@ from openami.billing.bill.record import Bill, BillState, KeptLine, bill_id_of
 from openami.billing.rating.calendar import KEY_STRIDE
 from openami.billing.rating.determinant import Determinants, determinants
 from openami.billing.rating.fleet import fleet_determinants, price_index
-from openami.billing.rating.rate import RatedBill, rate
+from openami.billing.rating.line import RatedBill
+from openami.billing.rating.rate import rate
 from openami.billing.rating.usage import I64, BillSpan, Usage
-from openami.billing.tariff.model import BlockScope, RateSchedule
+from openami.billing.tariff.model import RateSchedule
+from openami.billing.tariff.price import BlockScope
 from openami.contracts.quality import QualityState
 
 

@@ -6,6 +6,7 @@ Minutes are of the wall clock: on the autumn day one hour of minutes comes twice
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
@@ -13,9 +14,13 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import numpy.typing as npt
 
+from openami.billing.rating.terms import NO_TERMS, BillTerms, terms_of_each
 from openami.billing.rating.usage import I64, BillSpan
 from openami.billing.tariff.errors import TariffError
-from openami.billing.tariff.model import HOLIDAY, MINUTES_PER_DAY, RateSchedule, SeasonRule, Tariff, WeekPlan
+from openami.billing.tariff.model import RateSchedule, Tariff
+from openami.billing.tariff.price import HOLIDAY, MINUTES_PER_DAY, WeekPlan
+from openami.billing.tariff.proration import PriceChange
+from openami.billing.tariff.season import SeasonRule
 from openami.kernel.time import instant_from_epoch_s
 
 DAY_S = 86_400
@@ -71,14 +76,26 @@ def _offsets(start_s: I64, zone: ZoneInfo) -> I64:
 
 @dataclass(frozen=True, slots=True)
 class DayRate:
-    """How one local day is priced: which version, whose month's season, and which of a week's eight plans."""
+    """How one local day is priced: which version, which of its seasons, and which of a week's eight plans."""
 
     version: int
-    month: int
+    season: int
     kind: int
 
 
-def day_rates(schedule: RateSchedule, span: BillSpan) -> list[DayRate]:
+def version_for(schedule: RateSchedule, span: BillSpan, day: date) -> int:
+    """Return the index of the version that prices a day of a bill.
+
+    Raises:
+        TariffError: none is in force.
+    """
+    last = schedule.find_version(span.last)
+    if last is not None and schedule.versions[last].price_change is PriceChange.BY_BILL:
+        return last
+    return schedule.version_on(day)
+
+
+def day_rates(schedule: RateSchedule, span: BillSpan, terms: BillTerms = NO_TERMS) -> list[DayRate]:
     """Return how each day of a bill is priced.
 
     Raises:
@@ -88,16 +105,19 @@ def day_rates(schedule: RateSchedule, span: BillSpan) -> list[DayRate]:
     holidays = [v.holidays.between(span.first, span.last) for v in schedule.versions]
     for ordinal in range(span.first.toordinal(), span.end.toordinal()):
         day = date.fromordinal(ordinal)
-        index = schedule.version_on(day)
-        by_bill = schedule.versions[index].season_rule is SeasonRule.BILLING_MONTH
-        month = span.last.month if by_bill else day.month
-        found.append(DayRate(index, month, HOLIDAY if day in holidays[index] else day.weekday()))
+        index = version_for(schedule, span, day)
+        tariff = schedule.versions[index]
+        if tariff.season_rule is SeasonRule.BILLING_MONTH:
+            season = tariff.season_index(terms.month_of(span))
+        else:
+            season = tariff.season_index(day.month, day.day)
+        found.append(DayRate(index, season, HOLIDAY if day in holidays[index] else day.weekday()))
     return found
 
 
-def week_of(tariff: Tariff, month: int, charge: int | None) -> WeekPlan:
-    """Return the weekly plan of energy prices (``charge`` None) or of a demand charge in a month."""
-    season = tariff.season_of(month)
+def week_of(tariff: Tariff, season_index: int, charge: int | None) -> WeekPlan:
+    """Return the weekly plan of energy prices (``charge`` None) or of a demand charge in a season."""
+    season = tariff.seasons[season_index]
     return season.energy if charge is None else season.demand[charge]
 
 
@@ -108,14 +128,19 @@ def minute_keys(schedule: RateSchedule, rates: list[DayRate], charge: int | None
         row = np.full(MINUTES_PER_DAY, -1, np.int32)
         tariff = schedule.versions[rate.version]
         if charge is None or charge < len(tariff.demand):
-            for window in week_of(tariff, rate.month, charge)[rate.kind]:
+            for window in week_of(tariff, rate.season, charge)[rate.kind]:
                 row[window.start_minute : window.end_minute] = rate.version * KEY_STRIDE + window.period
         cache[rate] = row
     return np.stack([cache[r] for r in rates])
 
 
 def price_keys(
-    schedule: RateSchedule, start_s: I64, interval_s: int, spans: list[BillSpan], zone: ZoneInfo
+    schedule: RateSchedule,
+    start_s: I64,
+    interval_s: int,
+    spans: list[BillSpan],
+    zone: ZoneInfo,
+    terms: BillTerms | Sequence[BillTerms] = NO_TERMS,
 ) -> tuple[I64, I64]:
     """Return for each interval the bill it belongs to (-1: none) and its price key; both (n,) int64.
 
@@ -126,9 +151,9 @@ def price_keys(
     key = np.full(len(start_s), -1, np.int64)
     times = local_times(start_s, zone)
     ends = local_times(start_s + (interval_s - 1), zone)
-    for index, span in enumerate(spans):
+    for index, (span, own) in enumerate(zip(spans, terms_of_each(terms, spans), strict=True)):
         first = span.first.toordinal() - _EPOCH_ORDINAL
-        table = minute_keys(schedule, day_rates(schedule, span), None)
+        table = minute_keys(schedule, day_rates(schedule, span, own), None)
         inside = np.flatnonzero((times.day >= first) & (times.day < first + span.days))
         found = table[times.day[inside] - first, times.minute[inside]]
         # Minutes of one price in a row are one run: both ends of an interval must lie in the same.

@@ -6,7 +6,7 @@ Two engines give the same determinants: this one in columns, and the one in
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
 
@@ -15,8 +15,10 @@ import numpy as np
 from openami.billing.rating.calendar import KEY_STRIDE, day_rates, price_keys
 from openami.billing.rating.demand import Peak, peaks_of
 from openami.billing.rating.pool import Pool, pools
+from openami.billing.rating.terms import NO_TERMS, BillTerms, terms_of_each
 from openami.billing.rating.usage import I64, BillSpan, Usage
-from openami.billing.tariff.model import BlockScope, RateSchedule
+from openami.billing.tariff.model import RateSchedule
+from openami.billing.tariff.price import BlockScope
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,13 @@ class Determinants:
         return max(0, self.expected - self.intervals)
 
 
-def determinants(schedule: RateSchedule, usage: Usage, spans: list[BillSpan], zone: ZoneInfo) -> list[Determinants]:
+def determinants(
+    schedule: RateSchedule,
+    usage: Usage,
+    spans: list[BillSpan],
+    zone: ZoneInfo,
+    terms: BillTerms | Sequence[BillTerms] = NO_TERMS,
+) -> list[Determinants]:
     """Return the determinants of each bill.
 
     Args:
@@ -63,15 +71,16 @@ def determinants(schedule: RateSchedule, usage: Usage, spans: list[BillSpan], zo
         usage: interval energy; what lies outside the spans is left alone.
         spans: the bills' days.
         zone: the service point's zone.
+        terms: of every bill, or one for each.
 
     Raises:
         TariffError: no version in force, an interval crosses a price period, or a demand window does not fit.
     """
-    bills, keys = price_keys(schedule, usage.start_s, usage.interval_s, spans, zone)
+    bills, keys = price_keys(schedule, usage.start_s, usage.interval_s, spans, zone, terms)
     found = []
-    for index, span in enumerate(spans):
+    for index, (span, own) in enumerate(zip(spans, terms_of_each(terms, spans), strict=True)):
         rows = np.flatnonzero(bills == index)
-        rates = day_rates(schedule, span)
+        rates = day_rates(schedule, span, own)
         wh, key = usage.wh[rows], keys[rows]
         peaks, left_out = peaks_of(schedule, _taken(usage, rows), span, rates, zone)
         estimated = np.zeros(len(rows), np.bool_) if usage.estimated is None else usage.estimated[rows]

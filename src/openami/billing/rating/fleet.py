@@ -19,7 +19,8 @@ from openami.billing.rating.pool import Pool, pools
 from openami.billing.rating.rate import rate
 from openami.billing.rating.usage import I64, BillSpan
 from openami.billing.tariff.errors import TariffError
-from openami.billing.tariff.model import BlockScope, RateSchedule
+from openami.billing.tariff.model import RateSchedule
+from openami.billing.tariff.price import BlockScope
 
 NANO = 10**9
 CENT_NANO = 10**7

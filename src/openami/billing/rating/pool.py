@@ -14,7 +14,9 @@ from fractions import Fraction
 
 from openami.billing.rating.calendar import DayRate
 from openami.billing.rating.usage import BillSpan
-from openami.billing.tariff.model import BlockScope, BlockUnit, RateSchedule, Season, Tariff
+from openami.billing.tariff.model import RateSchedule, Tariff
+from openami.billing.tariff.price import BlockScope, BlockUnit
+from openami.billing.tariff.season import Season
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +63,7 @@ def _groups(tariff: Tariff, seasons: list[Season]) -> dict[tuple[int, ...], list
 
 def season_days(schedule: RateSchedule, rates: list[DayRate]) -> Mapping[int, Mapping[str, int]]:
     """Return the bill's days by version and season name."""
-    counted = Counter((r.version, schedule.versions[r.version].season_of(r.month).name) for r in rates)
+    counted = Counter((r.version, schedule.versions[r.version].seasons[r.season].name) for r in rates)
     found: dict[int, dict[str, int]] = {}
     for (version, season), days in sorted(counted.items()):
         found.setdefault(version, {})[season] = days

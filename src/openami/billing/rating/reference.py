@@ -14,19 +14,25 @@ from openami.billing.rating.calendar import day_rates
 from openami.billing.rating.demand import Peak, window_minutes
 from openami.billing.rating.determinant import Determinants
 from openami.billing.rating.pool import Pool, pools
+from openami.billing.rating.terms import NO_TERMS, BillTerms
 from openami.billing.rating.usage import BillSpan, Usage
-from openami.billing.tariff.model import BlockScope, RateSchedule, SeasonRule, Tariff, WeekPlan
+from openami.billing.tariff.model import RateSchedule, Tariff
+from openami.billing.tariff.price import BlockScope, WeekPlan
+from openami.billing.tariff.proration import PriceChange
+from openami.billing.tariff.season import SeasonRule
 from openami.kernel.holiday import HolidayList
 from openami.kernel.time import instant_from_epoch_s
 
 
-def determinants_by_hand(schedule: RateSchedule, usage: Usage, span: BillSpan, zone: ZoneInfo) -> Determinants:
+def determinants_by_hand(
+    schedule: RateSchedule, usage: Usage, span: BillSpan, zone: ZoneInfo, terms: BillTerms = NO_TERMS
+) -> Determinants:
     """Return one bill's determinants by looking every interval up in the rate sheet.
 
     Raises:
         TariffError: no version in force, or a demand window does not fit the intervals.
     """
-    ladder = pools(schedule, span, day_rates(schedule, span))
+    ladder = pools(schedule, span, day_rates(schedule, span, terms))
     energy: dict[tuple[int, int], int] = {}
     blocks: dict[tuple[int, int, int], int] = {}
     filled: dict[Pool, int] = {}
@@ -36,7 +42,7 @@ def determinants_by_hand(schedule: RateSchedule, usage: Usage, span: BillSpan, z
         if not span.first <= wall.date() < span.end:
             continue
         wh = int(usage.wh[index])
-        version, period = _price_of(schedule, wall, span, None)
+        version, period = _price_of(schedule, wall, span, terms, None)
         energy[version, period] = energy.get((version, period), 0) + wh
         total += wh
         count += 1
@@ -49,23 +55,33 @@ def determinants_by_hand(schedule: RateSchedule, usage: Usage, span: BillSpan, z
             for block, part in _climb(filled.get(pool, 0), wh, pool.ends_wh):
                 blocks[version, period, block] = blocks.get((version, period, block), 0) + part
             filled[pool] = filled.get(pool, 0) + wh
-    peaks, left_out = _peaks(schedule, usage, span, zone)
+    peaks, left_out = _peaks(schedule, usage, span, zone, terms)
     expected = span.expected_intervals(zone, usage.interval_s)
     return Determinants(
         span, total, energy, blocks, peaks, received, count, expected, estimated, estimated_wh, left_out
     )
 
 
-def _price_of(schedule: RateSchedule, wall: datetime, span: BillSpan, charge: int | None) -> tuple[int, int]:
+def _price_of(
+    schedule: RateSchedule, wall: datetime, span: BillSpan, terms: BillTerms, charge: int | None
+) -> tuple[int, int]:
     """Look up the version in force that day, its season, its plan for that kind of day, and the minute's window."""
-    version = schedule.version_on(wall.date())
+    version = _version_of(schedule, span, wall.date())
     tariff = schedule.versions[version]
-    month = span.last.month if tariff.season_rule is SeasonRule.BILLING_MONTH else wall.month
-    season = tariff.season_of(month)
+    by_bill = tariff.season_rule is SeasonRule.BILLING_MONTH
+    season = tariff.season_of(terms.month_of(span)) if by_bill else tariff.season_of(wall.month, wall.day)
     week: WeekPlan = season.energy if charge is None else season.demand[charge]
     plan = week[7] if wall.date() in _holidays(tariff, span) else week[wall.weekday()]
     minute = wall.hour * 60 + wall.minute
     return version, next(w.period for w in plan if w.start_minute <= minute < w.end_minute)
+
+
+def _version_of(schedule: RateSchedule, span: BillSpan, day: date) -> int:
+    """New prices begin on their day, or with the first bill whose last day has them."""
+    at_end = schedule.find_version(span.last)
+    if at_end is not None and schedule.versions[at_end].price_change is PriceChange.BY_BILL:
+        return at_end
+    return schedule.version_on(day)
 
 
 @lru_cache(maxsize=64)
@@ -88,18 +104,18 @@ def _climb(before: int, wh: int, ends_wh: tuple[int, ...]) -> list[tuple[int, in
 
 
 def _peaks(
-    schedule: RateSchedule, usage: Usage, span: BillSpan, zone: ZoneInfo
+    schedule: RateSchedule, usage: Usage, span: BillSpan, zone: ZoneInfo, terms: BillTerms
 ) -> tuple[dict[tuple[int, int, int], Peak], int]:
     peaks: dict[tuple[int, int, int], Peak] = {}
     left_out = 0
     days = [span.first + timedelta(days=n) for n in range(span.days)]
-    for version in sorted({schedule.version_on(d) for d in days}):
+    for version in sorted({_version_of(schedule, span, d) for d in days}):
         for charge in range(len(schedule.versions[version].demand)):
             minutes = window_minutes(schedule, charge, version, usage.interval_s)
             for (day, minute, _), rows in _windows(usage, span, zone, minutes).items():
-                if schedule.version_on(day) != version:
+                if _version_of(schedule, span, day) != version:
                     continue
-                _, period = _price_of(schedule, _wall(day, minute, zone), span, charge)
+                _, period = _price_of(schedule, _wall(day, minute, zone), span, terms, charge)
                 is_estimated = usage.estimated is not None and bool(usage.estimated[rows].any())
                 if len(rows) != minutes * 60 // usage.interval_s or is_estimated:
                     left_out += 1
@@ -130,7 +146,7 @@ def _windows(
 
 def price_at(tariff: Tariff, wall: datetime) -> tuple[object, ...]:
     """Return the blocks of the energy price at a wall time: for comparing two files of one rate."""
-    season = tariff.season_of(wall.month)
+    season = tariff.season_of(wall.month, wall.day)
     minute = wall.hour * 60 + wall.minute
     plan = season.energy[wall.weekday()]
     return tariff.periods[next(w.period for w in plan if w.start_minute <= minute < w.end_minute)].blocks

@@ -11,25 +11,22 @@ from datetime import date
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from openami.billing.tariff.charge import ChargeUnit, FixedCharge, MinimumCharge
+from openami.billing.tariff.demand import DemandCharge
 from openami.billing.tariff.errors import TariffError
-from openami.billing.tariff.model import (
+from openami.billing.tariff.model import RateSchedule, Tariff
+from openami.billing.tariff.price import (
     HOLIDAY,
     Block,
     BlockScope,
     BlockUnit,
-    ChargeUnit,
     DayPlan,
-    DemandCharge,
-    FixedCharge,
     PricePeriod,
-    RateSchedule,
-    Season,
-    SeasonRule,
-    Tariff,
     WeekPlan,
     Window,
     can_be_price,
 )
+from openami.billing.tariff.season import Season, SeasonRule
 from openami.kernel.holiday import KNOWN, HolidayList, HolidayRule, Observance
 
 FORMAT = "openami-rate/1"
@@ -73,7 +70,7 @@ def _version(clause: str, row: Mapping[str, Any]) -> Tariff:
         block_unit=BlockUnit(blocks.get("unit", BlockUnit.KWH)),
         season_rule=SeasonRule(row.get("season_rule", SeasonRule.CALENDAR_DAY)),
         fixed=tuple(_fixed(f) for f in row.get("fixed", [])),
-        minimum=None if minimum is None else _fixed(minimum),
+        minimum=None if minimum is None else _minimum(minimum),
         demand=demand,
         holidays=_holidays(row.get("holidays", {})),
         provenance={str(k): str(v) for k, v in row.get("provenance", {}).items()},
@@ -103,6 +100,10 @@ def _edge(text: object) -> Decimal | None:
 
 def _fixed(row: Mapping[str, Any]) -> FixedCharge:
     return FixedCharge(str(row["name"]), _price(row["amount"]), ChargeUnit(row.get("per", ChargeUnit.MONTH)))
+
+
+def _minimum(row: Mapping[str, Any]) -> MinimumCharge:
+    return MinimumCharge(str(row["name"]), _price(row["amount"]), ChargeUnit(row.get("per", ChargeUnit.MONTH)))
 
 
 def _demand(row: Mapping[str, Any]) -> DemandCharge:

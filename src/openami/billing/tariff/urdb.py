@@ -15,23 +15,21 @@ from decimal import Decimal
 from itertools import groupby
 from typing import Any, cast
 
+from openami.billing.tariff.charge import ChargeUnit, FixedCharge, MinimumCharge
+from openami.billing.tariff.demand import DemandCharge
 from openami.billing.tariff.errors import TariffError
-from openami.billing.tariff.model import (
+from openami.billing.tariff.model import RateSchedule, Tariff
+from openami.billing.tariff.price import (
     Block,
     BlockScope,
     BlockUnit,
-    ChargeUnit,
     DayPlan,
-    DemandCharge,
-    FixedCharge,
     PricePeriod,
-    RateSchedule,
-    Season,
-    Tariff,
     WeekPlan,
     Window,
     can_be_price,
 )
+from openami.billing.tariff.season import Season
 from openami.kernel.holiday import KNOWN, HolidayList, Observance
 
 MAX_PERIODS = 64
@@ -275,11 +273,11 @@ def _fixed(document: Mapping[str, Any]) -> tuple[FixedCharge, ...]:
     return charges
 
 
-def _minimum(document: Mapping[str, Any]) -> FixedCharge | None:
+def _minimum(document: Mapping[str, Any]) -> MinimumCharge | None:
     for amount, unit in (("mincharge", "minchargeunits"), ("minmonthlycharge", "")):
         if _is_present(document.get(amount)):
             kind = _charge_unit(document, unit) if unit else ChargeUnit.MONTH
-            return FixedCharge("Minimum charge", _number(amount, document[amount]), kind)
+            return MinimumCharge("Minimum charge", _number(amount, document[amount]), kind)
     return None
 
 

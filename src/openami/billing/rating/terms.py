@@ -1,0 +1,116 @@
+"""What one bill is made with beside intervals and prices: its revenue month, place, attributes, approvals and signals.
+
+Values only, all neutral by default. A rate names signals (events, price series, peaks of the system); what happened
+on a day is an input here, never part of the rate.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from decimal import Decimal
+
+from openami.billing.rating.errors import UsageError
+from openami.billing.rating.usage import BillSpan
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """An approved interconnection on local days ``[first, end)``; ``end`` None while it runs.
+
+    Args:
+        first: first day.
+        end: first day no longer approved.
+        capacity_w: approved capacity of the generator [W].
+    """
+
+    first: date
+    end: date | None
+    capacity_w: int
+
+
+@dataclass(frozen=True, slots=True)
+class EventPeriod:
+    """An event of a signal, for example a critical peak, in ``[start, end)``, aware instants.
+
+    Raises:
+        UsageError: an instant has no zone, or the event ends before it starts.
+    """
+
+    signal: str
+    start: datetime
+    end: datetime
+
+    def __post_init__(self) -> None:
+        if self.start.tzinfo is None or self.end.tzinfo is None or self.end <= self.start:
+            raise UsageError(f"event {self.signal} from {self.start} to {self.end}: two rising instants with a zone")
+
+
+@dataclass(frozen=True, slots=True)
+class PriceSeries:
+    """Prices of a signal, each for ``interval_s`` seconds from ``start`` on.
+
+    Args:
+        signal: its name on the rate.
+        start: aware instant of the first price.
+        interval_s: how long each price holds [s].
+        prices: per kWh, exact.
+
+    Raises:
+        UsageError: the start has no zone, or a price holds for no time.
+    """
+
+    signal: str
+    start: datetime
+    interval_s: int
+    prices: tuple[Decimal, ...]
+
+    def __post_init__(self) -> None:
+        if self.start.tzinfo is None or self.interval_s <= 0:
+            raise UsageError(f"price series {self.signal}: a start with a zone and a positive interval are needed")
+
+
+@dataclass(frozen=True, slots=True)
+class BillTerms:
+    """Inputs of one bill.
+
+    Args:
+        revenue_month: any day of the month to which the cycle calendar counts the bill; None takes the last day's.
+        municipality: where the service point is taxed; empty is not known.
+        is_final: the customer stops with this bill.
+        attributes: facts of the agreement that riders, taxes, credits and eligibility ask for.
+        approved_w: approved interconnections.
+        events: events of signals.
+        prices: price series of signals.
+        coincident: starts of the windows in which the system peaked, aware.
+    """
+
+    revenue_month: date | None = None
+    municipality: str = ""
+    is_final: bool = False
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    approved_w: tuple[Approval, ...] = ()
+    events: tuple[EventPeriod, ...] = ()
+    prices: tuple[PriceSeries, ...] = ()
+    coincident: tuple[datetime, ...] = ()
+
+    def month_of(self, span: BillSpan) -> int:
+        """Return the revenue month of a bill, 1 to 12."""
+        return (self.revenue_month or span.last).month
+
+
+NO_TERMS = BillTerms()
+
+
+def terms_of_each(terms: BillTerms | Sequence[BillTerms], spans: Sequence[BillSpan]) -> list[BillTerms]:
+    """Return the terms of each bill: one for all, or one for each.
+
+    Raises:
+        UsageError: there are more or fewer than the bills.
+    """
+    if isinstance(terms, BillTerms):
+        return [terms] * len(spans)
+    if len(terms) != len(spans):
+        raise UsageError(f"{len(terms)} terms were given for {len(spans)} bills")
+    return list(terms)

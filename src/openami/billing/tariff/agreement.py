@@ -1,0 +1,89 @@
+"""Whether the clauses of one version of a rate agree: every day and minute priced once, every pointer at something."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from openami.billing.tariff.charge import BASE_KINDS, DatedCharge
+from openami.billing.tariff.errors import TariffError
+from openami.billing.tariff.price import BlockScope, BlockUnit, check_blocks, check_week
+from openami.billing.tariff.season import Season, check_seasons
+
+if TYPE_CHECKING:
+    from openami.billing.tariff.model import Tariff
+
+LINE_KINDS = (*BASE_KINDS, "minimum", "rider", "tax", "credit")
+"""Words by which a percentage or a minimum names all lines of a kind."""
+
+
+def check_version(tariff: Tariff) -> None:
+    """Check one version of a rate.
+
+    Raises:
+        TariffError: its clauses do not agree; names the clause.
+    """
+    if tariff.effective_from and tariff.effective_to and tariff.effective_to <= tariff.effective_from:
+        raise TariffError("effective_to", f"{tariff.effective_to} is not after effective_from {tariff.effective_from}")
+    check_seasons(tariff.seasons, tariff.season_rule)
+    for period in (*tariff.periods, *(p for d in tariff.demand for p in d.periods)):
+        check_blocks(period)
+    for season in tariff.seasons:
+        check_week(f"seasons[{season.name}]", season.energy, len(tariff.periods))
+        if len(season.demand) != len(tariff.demand):
+            raise TariffError(f"seasons[{season.name}].demand", "one plan is needed for each demand charge")
+        for charge, plan in zip(tariff.demand, season.demand, strict=True):
+            check_week(f"seasons[{season.name}].{charge.name}", plan, len(charge.periods))
+        if tariff.scope is not BlockScope.PER_PERIOD:
+            _check_one_ladder(tariff, season)
+    _check_prices(tariff)
+    _check_charges(tariff)
+
+
+def _check_one_ladder(tariff: Tariff, season: Season) -> None:
+    """Shared blocks make sense only where every period of a season has the same edges (SAM issue 1783)."""
+    ladders = {tariff.periods[w.period].edges for plan in season.energy for w in plan}
+    if len(ladders) > 1:
+        raise TariffError(
+            f"seasons[{season.name}]",
+            f"periods of one season have different block edges {sorted(map(str, ladders))}; "
+            "with shared blocks they must be equal, or the scope must be per_period",
+        )
+
+
+def _check_prices(tariff: Tariff) -> None:
+    if tariff.block_unit is BlockUnit.KWH_ANNUAL and tariff.scope is not BlockScope.MONTH_POOLED:
+        raise TariffError("blocks.unit", "blocks of a year fill with the bill's total; the scope must be month_pooled")
+    for charge in tariff.demand:
+        if any(p.signal for p in charge.periods):
+            raise TariffError(f"demand[{charge.name}]", "a demand price cannot follow a price series")
+    count = len(tariff.periods)
+    for event in tariff.events:
+        if any(not 0 <= p < count for pair in event.replaces.items() for p in pair):
+            raise TariffError(f"events[{event.name}]", f"it points at a price that is not there; there are {count}")
+        if not event.signal or not event.replaces:
+            raise TariffError(f"events[{event.name}]", "a signal and the prices that it replaces are needed")
+    if len({e.signal for e in tariff.events}) != len(tariff.events):
+        raise TariffError("events", "two event prices follow one signal")
+
+
+def _check_charges(tariff: Tariff) -> None:
+    dated: list[DatedCharge] = [*tariff.riders, *tariff.credits, *tariff.taxes]
+    names = [c.code for c in (*tariff.riders, *tariff.credits)]
+    names += sorted({t.code for t in tariff.taxes})
+    places = [(t.code, t.municipality) for t in tariff.taxes]
+    if len(set(names)) != len(names) or len(set(places)) != len(places):
+        raise TariffError("riders", "two riders, taxes or credits have one code")
+    known = {*LINE_KINDS, *names, *(f.name for f in tariff.fixed), *(d.name for d in tariff.demand)}
+    for charge in dated:
+        _check_pointers(f"[{charge.code}].of", charge.of, known)
+    if tariff.minimum is not None:
+        _check_pointers("minimum.of", tariff.minimum.of, known)
+        if not 1 <= tariff.minimum.year_ends_month <= 12:
+            raise TariffError("minimum.year_ends_month", f"{tariff.minimum.year_ends_month} is no month")
+
+
+def _check_pointers(clause: str, of: Iterable[str], known: set[str]) -> None:
+    unknown = sorted(set(of) - known)
+    if unknown:
+        raise TariffError(clause, f"{unknown} name no line of this version; it has {sorted(known)}")
