@@ -19,7 +19,7 @@ from openami.billing.tariff.export import (
     Unused,
     UseOrder,
 )
-from openami.billing.tariff.model import can_be_price
+from openami.billing.tariff.price import can_be_price
 
 _Word = TypeVar("_Word", bound=StrEnum)
 _KEYS = frozenset(
