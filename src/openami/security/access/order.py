@@ -55,6 +55,8 @@ class OrderKind(StrEnum):
     RELEASE = "release"
     EDITS = "edits"
     """Decisions about readings, beyond what one person may change alone."""
+    CORRECTIONS = "corrections"
+    """Decisions about bills that are out, beyond what one person may correct alone."""
 
 
 _NUMBER_OF_KIND = {
@@ -63,6 +65,7 @@ _NUMBER_OF_KIND = {
     OrderKind.THRESHOLDS: 3,
     OrderKind.RELEASE: 4,
     OrderKind.EDITS: 5,
+    OrderKind.CORRECTIONS: 6,
 }
 """In the signed octets; never given to another kind."""
 LONGEST_WINDOW = {
@@ -72,8 +75,9 @@ LONGEST_WINDOW = {
     OrderKind.THRESHOLDS: timedelta(hours=24),
     OrderKind.RELEASE: timedelta(hours=24),
     OrderKind.EDITS: timedelta(days=14),
+    OrderKind.CORRECTIONS: timedelta(days=14),
 }
-LONG_LAPSE = {OrderKind.EDITS: timedelta(days=7)}
+LONG_LAPSE = {OrderKind.EDITS: timedelta(days=7), OrderKind.CORRECTIONS: timedelta(days=7)}
 """Kinds whose second person need not be at hand: a bill waits for days, and a wrong edit can be undone."""
 
 

@@ -59,6 +59,8 @@ class Kind(StrEnum):
     """How long readings are kept, and their removal."""
     VEE = "vee"
     """Findings about readings, cases of them, and what people decide."""
+    BILLING = "billing"
+    """Bills as work: what is held, what was corrected and why, the ledger."""
 
 
 class Relation(StrEnum):
@@ -163,6 +165,9 @@ TABLE: tuple[Rule, ...] = (
     # Findings show parts of a home's usage: each look and each edit is in the log that the customer reads.
     _rule(_DESK, Action.READ, Kind.VEE, Relation.ANY, _OPERATIONS),
     _rule(_DESK, Action.CHANGE, Kind.VEE, Relation.ANY, _OPERATIONS),
+    # Work on bills shows what a home was charged: each look and each change is in the log that the customer reads.
+    _rule(_DESK, Action.READ, Kind.BILLING, Relation.ANY, _OPERATIONS),
+    _rule(_DESK, Action.CHANGE, Kind.BILLING, Relation.ANY, _OPERATIONS),
     _rule(_CONSOLE, Action.READ, Kind.ALERT, Relation.NONE, _OPERATIONS),
     _rule((*_DESK, Role.SECADM), Action.CHANGE, Kind.ALERT, Relation.NONE, _OPERATIONS),
 )

@@ -1,0 +1,67 @@
+"""The dated rules of corrections: what is too little, how far back, in how many parts. Values and their words.
+
+Which numbers hold is the jurisdiction's: data with a date and a source, never code. The defaults here are those of
+Missouri as far as they were found in public text.
+
+Source: 20 CSR 4240-13.025 (overcharges up to 60 monthly periods, undercharges up to 12, tampering without limit,
+repayment over about double the period).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Tolerances:
+    """What is left as it is without asking: both must hold.
+
+    Args:
+        wh: change of a bill's energy, either way [Wh].
+        money: change of its total, either way.
+    """
+
+    wh: int = 1_000
+    money: Decimal = Decimal("0.25")
+
+    def leaves(self, by_wh: int, by: Decimal) -> bool:
+        """Whether a change is too little for a corrected bill.
+
+        >>> Tolerances().leaves(-900, Decimal("-0.20")), Tolerances().leaves(900, Decimal("0.26"))
+        (True, False)
+        """
+        return abs(by_wh) <= self.wh and abs(by) <= self.money
+
+
+@dataclass(frozen=True, slots=True)
+class LookBack:
+    """How many monthly billing periods back a correction goes.
+
+    Args:
+        over: where the customer was charged too much.
+        under: where too little.
+        tampering: where the customer tampered; None is no limit.
+    """
+
+    over: int = 60
+    under: int = 12
+    tampering: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CorrectionRules:
+    """All of them, as they hold on one day.
+
+    Args:
+        tolerances, look_back: see there.
+        installment_factor: an undercharge of n periods is repaid in so many times n parts; 0 is always at once.
+        least_in_parts: a smaller undercharge is due at once.
+        source: where the numbers come from.
+    """
+
+    tolerances: Tolerances = Tolerances()
+    look_back: LookBack = LookBack()
+    installment_factor: int = 2
+    least_in_parts: Decimal = Decimal(10)
+    source: str = "20 CSR 4240-13.025, not confirmed"
