@@ -1,0 +1,80 @@
+"""What one rate would have cost on given days: its bills, by the engine that bills, or why it cannot be told."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+from openami.billing.rating.determinant import determinants
+from openami.billing.rating.rate import RatedBill, rate
+from openami.billing.rating.usage import BillSpan, Usage
+from openami.billing.tariff.errors import TariffError
+from openami.billing.tariff.model import RateSchedule
+
+
+@dataclass(frozen=True, slots=True)
+class YearRange:
+    """Between what and what a whole year would cost; both ends are equal where all twelve months were seen."""
+
+    low: Decimal
+    high: Decimal
+
+    @property
+    def is_known(self) -> bool:
+        """Whether the year was seen whole."""
+        return self.low == self.high
+
+
+@dataclass(frozen=True, slots=True)
+class RateOutcome:
+    """What one rate would have cost.
+
+    Args:
+        schedule: the rate.
+        bills: of the days compared.
+        refused: why it cannot be told; empty where it can.
+        ineligible: why this customer cannot be on it though it has a price; empty where they can.
+        year: of twelve months; None where it cannot be told.
+    """
+
+    schedule: RateSchedule
+    bills: tuple[RatedBill, ...] = ()
+    refused: str = ""
+    ineligible: str = ""
+    year: YearRange | None = None
+
+    @property
+    def total(self) -> Decimal:
+        """Sum of the bills."""
+        return sum((b.total for b in self.bills), Decimal(0))
+
+    @property
+    def usage_wh(self) -> int:
+        """Energy of the bills."""
+        return sum(b.determinants.usage_wh for b in self.bills)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the customer could choose it and we know its price."""
+        return not self.refused and not self.ineligible
+
+
+def priced(schedule: RateSchedule, usage: Usage, spans: Sequence[BillSpan], zone: ZoneInfo) -> tuple[RatedBill, ...]:
+    """Return the bills of the spans under a rate.
+
+    Raises:
+        TariffError: the rate cannot price these intervals.
+    """
+    return tuple(rate(schedule, d) for d in determinants(schedule, usage, list(spans), zone))
+
+
+def outcome_of(
+    schedule: RateSchedule, usage: Usage, spans: Sequence[BillSpan], zone: ZoneInfo, *, ineligible: str = ""
+) -> RateOutcome:
+    """Return what a rate would have cost, or its reason for refusing."""
+    try:
+        return RateOutcome(schedule, priced(schedule, usage, spans, zone), ineligible=ineligible)
+    except TariffError as error:
+        return RateOutcome(schedule, refused=str(error), ineligible=ineligible)
