@@ -16,7 +16,8 @@ import numpy as np
 from openami.billing.compare.habit import day_prices, shifted
 from openami.billing.rating.calendar import DAY_S, local_times
 from openami.billing.rating.usage import I64, BillSpan, Usage
-from openami.billing.tariff.model import MINUTES_PER_DAY, RateSchedule
+from openami.billing.tariff.model import RateSchedule
+from openami.billing.tariff.price import MINUTES_PER_DAY
 from openami.kernel.errors import OpenAmiError
 
 MAX_VEHICLE_KWH_PER_DAY = Decimal(150)

@@ -16,6 +16,7 @@ from openami.billing.compare.coverage import SpanCoverage, coverage_of
 from openami.billing.compare.outcome import RateOutcome, outcome_of
 from openami.billing.compare.setting import Setting, setting_on
 from openami.billing.compare.unseen import unseen_of
+from openami.billing.rating.terms import NO_TERMS, BillTerms
 from openami.billing.rating.usage import BillSpan, Usage
 from openami.billing.tariff.model import RateSchedule
 
@@ -58,6 +59,7 @@ def compare_rates(
     present: str | None = None,
     ineligible: Mapping[str, str] | None = None,
     setting: Setting | None = None,
+    terms: Mapping[BillSpan, BillTerms] | None = None,
 ) -> Comparison:
     """Price every rate on the same intervals.
 
@@ -69,12 +71,14 @@ def compare_rates(
         present: code of the rate that the customer is on, or None.
         ineligible: by code, why the customer cannot be on a rate; it is priced and listed, never advised.
         setting: what to judge by; the one in force on the last day by default.
+        terms: each bill's other inputs, by span: the same for every rate; neutral where there are none.
     """
     rule = setting or setting_on(max(s.last for s in spans))
     coverage = coverage_of(usage, spans, zone, least=rule.min_coverage)
     used = coverage.used or tuple(spans)
     barred = ineligible or {}
-    outcomes = [outcome_of(s, usage, used, zone, ineligible=barred.get(s.code, "")) for s in schedules]
+    own = [(terms or {}).get(s, NO_TERMS) for s in used]
+    outcomes = [outcome_of(s, usage, used, zone, ineligible=barred.get(s.code, ""), terms=own) for s in schedules]
     unseen = unseen_of(outcomes, usage, coverage.used, zone)
     outcomes = [replace(o, year=unseen.year_of(o)) for o in outcomes]
     return Comparison(

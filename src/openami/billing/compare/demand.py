@@ -15,7 +15,7 @@ import numpy as np
 
 from openami.billing.rating.calendar import KEY_STRIDE, day_rates, local_times, minute_keys
 from openami.billing.rating.demand import Peak, window_minutes
-from openami.billing.rating.rate import BillLine, LineKind, RatedBill
+from openami.billing.rating.line import BillLine, LineKind, RatedBill
 from openami.billing.rating.usage import I64, BillSpan, Usage
 from openami.billing.tariff.model import RateSchedule
 

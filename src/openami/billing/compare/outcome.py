@@ -7,8 +7,11 @@ from dataclasses import dataclass
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
+from openami.billing.rating.carried import Carried
 from openami.billing.rating.determinant import determinants
-from openami.billing.rating.rate import RatedBill, rate
+from openami.billing.rating.line import RatedBill
+from openami.billing.rating.rate import rate
+from openami.billing.rating.terms import NO_TERMS, BillTerms, terms_of_each
 from openami.billing.rating.usage import BillSpan, Usage
 from openami.billing.tariff.errors import TariffError
 from openami.billing.tariff.model import RateSchedule
@@ -56,25 +59,49 @@ class RateOutcome:
         return sum(b.determinants.usage_wh for b in self.bills)
 
     @property
+    def missing_charges(self) -> tuple[str, ...]:
+        """What the bills were computed without, in words; none where every charge has a price."""
+        return tuple(dict.fromkeys(stamp.words for bill in self.bills for stamp in bill.stamps))
+
+    @property
     def is_open(self) -> bool:
         """Whether the customer could choose it and we know its price."""
         return not self.refused and not self.ineligible
 
 
-def priced(schedule: RateSchedule, usage: Usage, spans: Sequence[BillSpan], zone: ZoneInfo) -> tuple[RatedBill, ...]:
-    """Return the bills of the spans under a rate.
+def priced(
+    schedule: RateSchedule,
+    usage: Usage,
+    spans: Sequence[BillSpan],
+    zone: ZoneInfo,
+    terms: BillTerms | Sequence[BillTerms] = NO_TERMS,
+) -> tuple[RatedBill, ...]:
+    """Return the bills of the spans under a rate, each with what the bill before hands on; the first with nothing.
 
     Raises:
         TariffError: the rate cannot price these intervals.
     """
-    return tuple(rate(schedule, d) for d in determinants(schedule, usage, list(spans), zone))
+    every = list(spans)
+    carried = Carried()
+    bills = []
+    for found, own in zip(determinants(schedule, usage, every, zone, terms), terms_of_each(terms, every), strict=True):
+        bill = rate(schedule, found, own, carried)
+        carried = bill.carried
+        bills.append(bill)
+    return tuple(bills)
 
 
 def outcome_of(
-    schedule: RateSchedule, usage: Usage, spans: Sequence[BillSpan], zone: ZoneInfo, *, ineligible: str = ""
+    schedule: RateSchedule,
+    usage: Usage,
+    spans: Sequence[BillSpan],
+    zone: ZoneInfo,
+    *,
+    ineligible: str = "",
+    terms: BillTerms | Sequence[BillTerms] = NO_TERMS,
 ) -> RateOutcome:
     """Return what a rate would have cost, or its reason for refusing."""
     try:
-        return RateOutcome(schedule, priced(schedule, usage, spans, zone), ineligible=ineligible)
+        return RateOutcome(schedule, priced(schedule, usage, spans, zone, terms), ineligible=ineligible)
     except TariffError as error:
         return RateOutcome(schedule, refused=str(error), ineligible=ineligible)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from openami.billing.rating.rate import BillLine, LineKind, RatedBill
+from openami.billing.rating.line import BillLine, LineKind, RatedBill
 
 
 @dataclass(frozen=True, slots=True)

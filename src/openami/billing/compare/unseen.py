@@ -100,7 +100,7 @@ def seasons_unseen(schedule: RateSchedule, used: Sequence[BillSpan], months: Seq
 
 
 def _season(schedule: RateSchedule, day: date) -> str:
-    return schedule.versions[schedule.version_on(day)].season_of(day.month).name
+    return schedule.versions[schedule.version_on(day)].season_of(day.month, day.day).name
 
 
 def _year_before(last: date) -> list[BillSpan]:
