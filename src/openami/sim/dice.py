@@ -32,6 +32,7 @@ class Stream(IntEnum):
     CALL = 17
     MESH = 18
     AIR = 19
+    SILENT = 20
 
 
 def dice(*, seed: int, stream: Stream, day: int = 0) -> np.random.Generator:

@@ -35,6 +35,7 @@ class DemoPlan:
         history_end_s: when the territory was made, on a quarter-hour, seconds since the epoch.
         held_back_from_s: local midnight from which some meters' rows are sent instead of loaded.
         service_points: (homes,) random ids that the homes are registered under, as text.
+        silent: meters that measured wrong for a while.
     """
 
     seed: int
@@ -44,12 +45,13 @@ class DemoPlan:
     history_end_s: int
     held_back_from_s: int
     service_points: tuple[str, ...]
+    silent: int = 0
 
     def territory(self) -> Territory:
         """Return the territory that the plan fixes."""
         world = World(self.seed, self.homes, self.zone)
         genesis_s = epoch_s(local_midnight(self.first_day, world.zone))
-        return Territory(world, genesis_s, self.history_end_s)
+        return Territory(world, genesis_s, self.history_end_s, self.silent)
 
     @property
     def first_day(self) -> date:
@@ -77,7 +79,9 @@ class DemoPlan:
         return json.dumps(asdict(self)) + "\n"
 
 
-def make_plan(*, seed: int, homes: int, days: int, zone: str, now: datetime, service_points: list[UUID]) -> DemoPlan:
+def make_plan(
+    *, seed: int, homes: int, days: int, zone: str, now: datetime, service_points: list[UUID], silent: int = 0
+) -> DemoPlan:
     """Return the plan of a history that ends now.
 
     Args:
@@ -87,6 +91,7 @@ def make_plan(*, seed: int, homes: int, days: int, zone: str, now: datetime, ser
         zone: where the homes live.
         now: domain time.
         service_points: random ids, one per home.
+        silent: meters that measured wrong for a while.
     """
     end_s = epoch_s(now) // QUARTER_HOUR_S * QUARTER_HOUR_S
     place = zone_named(zone)
@@ -100,6 +105,7 @@ def make_plan(*, seed: int, homes: int, days: int, zone: str, now: datetime, ser
         history_end_s=end_s,
         held_back_from_s=epoch_s(local_midnight(held_back, place)),
         service_points=tuple(str(p) for p in service_points),
+        silent=silent,
     )
 
 

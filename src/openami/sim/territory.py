@@ -20,6 +20,7 @@ from openami.meter.registers import RegisterBank
 from openami.sim.faults.exchanges import Exchange, first_registers, plan_exchanges, without_solar
 from openami.sim.faults.losses import DayLosses, day_losses
 from openami.sim.faults.outages import Outage, outages_touching
+from openami.sim.faults.silent import SilentFault, measured_mj, plan_silent
 from openami.sim.world.feeder import Feeder, make_feeder
 from openami.sim.world.powerflow import PowerFlow
 from openami.sim.world.slots import DaySlots
@@ -61,11 +62,13 @@ class Territory:
         world: the homes.
         genesis_s: when the meters' story begins: a local midnight, seconds since the epoch.
         history_end_s: when the territory was made; exchanges lie before it.
+        silent: how many meters measured wrong for a while, see :mod:`openami.sim.faults.silent`.
     """
 
     world: World
     genesis_s: int
     history_end_s: int
+    silent: int = 0
 
     @cached_property
     def feeder(self) -> Feeder:
@@ -77,6 +80,15 @@ class Territory:
         """The meter exchanges."""
         return plan_exchanges(
             self.world.seed, self.world.home_count, genesis_s=self.genesis_s, history_end_s=self.history_end_s
+        )
+
+    @cached_property
+    def silent_faults(self) -> list[SilentFault]:
+        """Meters that measured wrong for a while."""
+        candidates = np.flatnonzero(~self.world.homes.has_solar)
+        candidates = candidates[~np.isin(candidates, [e.home for e in self.exchanges])]
+        return plan_silent(
+            self.world.seed, candidates, self.silent, genesis_s=self.genesis_s, history_end_s=self.history_end_s
         )
 
     @cached_property
@@ -131,10 +143,11 @@ class Territory:
         # Power is even within a quarter-hour, so a part of it carries that part of the energy, to the millijoule.
         through_mj = load.power_mw[self.home_of] * lit_s
         captured, status = self._captured(slots, lit_s)
+        counted_mj = measured_mj(self.silent_faults, slots.start_s, through_mj)
         return MeterDay(
             slots=slots,
-            delivered_mj=np.maximum(through_mj, 0),
-            received_mj=np.maximum(-through_mj, 0),
+            delivered_mj=np.maximum(counted_mj, 0),
+            received_mj=np.maximum(-counted_mj, 0),
             captured=captured,
             status=status,
             reads_midnight=self.has_supply(int(slots.start_s[0]), outages),
