@@ -1,0 +1,133 @@
+"""The statement as data: every figure on it comes from the bill."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date, timedelta
+from decimal import Decimal
+
+import pytest
+from tests.unit.billing.statement.made import RATES, made_bill, made_facts
+
+from openami.billing.bill.record import BillState, KeptLine
+from openami.billing.rating.usage import BillSpan
+from openami.billing.statement.facts import EndFact, StatementFacts
+from openami.billing.statement.make import statement_of
+from openami.billing.statement.prices import amount
+
+FACTS = made_facts()
+
+
+def test_the_lines_add_up_to_the_total_that_is_printed_large() -> None:
+    statement = statement_of(FACTS)
+    cents = [Decimal(line.amount.replace("$", "")) for g in statement.groups for line in g.lines]
+    assert amount(sum(cents, Decimal(0)), "USD") == statement.total
+    assert sum(Decimal(g.subtotal.replace("$", "")) for g in statement.groups) == FACTS.bill.total
+    assert [g.title for g in statement.groups] == ["Electricity", "Charges that do not depend on use"]
+
+
+def test_each_price_period_says_what_it_cost_and_a_season_that_has_no_day_is_left_out() -> None:
+    statement = statement_of(FACTS)
+    assert [p.name for p in statement.periods] == [
+        "Summer on-peak", "Summer intermediate", "Summer off-peak",
+        "Winter on-peak", "Winter intermediate", "Winter off-peak",
+    ]  # fmt: skip
+    assert sum(Decimal(p.cost.replace("$", "")) for p in statement.periods) == sum(
+        line.amount for line in FACTS.bill.lines if line.kind == "energy"
+    )
+    summer, bars = made_bill(BillSpan(date(2026, 7, 1), date(2026, 7, 31)), RATES["ameren-mo-smart"])
+    only = statement_of(StatementFacts(summer, RATES["ameren-mo-smart"], bars))
+    assert all(p.name.startswith("Summer") for p in only.periods)
+
+
+def test_a_price_in_blocks_says_what_was_paid_on_average() -> None:
+    bill, bars = made_bill(BillSpan(date(2026, 1, 1), date(2026, 2, 1)), RATES["ameren-mo-anytime"], scale=2.5)
+    (row,) = statement_of(StatementFacts(bill, RATES["ameren-mo-anytime"], bars)).periods
+    paid = Decimal(row.paid.split(" ", maxsplit=1)[0])
+    assert Decimal("7.14") < paid < Decimal("10.62")
+
+
+def test_the_year_before_is_compared_by_the_day_so_that_a_longer_bill_is_no_dearer() -> None:
+    before, _ = made_bill(BillSpan(date(2025, 9, 21), date(2025, 10, 25)), RATES["ameren-mo-smart"])
+    statement = statement_of(replace(FACTS, earlier=(replace(before, usage_wh=34 * 18_965),)))
+    assert "about as much as a year ago. In the 34 days from Sun 21 Sep 2025" in statement.last_year
+    assert [b.is_year_before for b in statement.history] == [True, False]
+
+
+def test_without_a_bill_of_a_year_before_it_says_so_and_compares_nothing_else() -> None:
+    near = made_bill(BillSpan(date(2026, 8, 20), date(2026, 9, 20)), RATES["ameren-mo-smart"])[0]
+    for earlier in ((), (near,), (replace(near, state=BillState.HELD),)):
+        statement = statement_of(replace(FACTS, earlier=earlier))
+        assert statement.last_year == "There is no bill of these days a year ago to compare with."
+
+
+def test_the_history_has_the_newest_version_of_each_bill_and_at_most_thirteen() -> None:
+    old = FACTS.earlier[0]
+    corrected = replace(old, version=2, usage_wh=1_000 * old.span.days)
+    statement = statement_of(replace(FACTS, earlier=(old, corrected, *FACTS.earlier[1:])))
+    assert len(statement.history) == 13
+    assert statement.history[-1].is_this
+    assert statement.history[-2].wh_per_day == 1_000
+
+
+def test_estimates_are_said_in_words_and_nothing_estimated_is_said_as_that() -> None:
+    assert "(30 intervals) are estimated" in statement_of(FACTS).state
+    assert "partly estimated" in statement_of(FACTS).chart_words
+    plain = statement_of(made_facts(estimated=range(0)))
+    assert plain.state == "Every reading of this bill was measured by the meter."
+
+
+@pytest.mark.parametrize(
+    ("apart_wh", "words"), [(0, "exactly what the register counted"), (400, "0.400 kWh more"), (-250, "0.250 kWh less")]
+)
+def test_the_reads_say_how_they_agree_with_what_is_billed(apart_wh: int, words: str) -> None:
+    read = FACTS.reads[0]
+    end = replace(read.end, value_wh=(read.end.value_wh or 0) + apart_wh)
+    assert words in statement_of(replace(FACTS, reads=(replace(read, end=end),))).reads_note
+
+
+def test_a_multiplier_is_applied_to_what_the_register_counted() -> None:
+    read = replace(FACTS.reads[0], multiplier=Decimal(40))
+    (row,) = statement_of(replace(FACTS, reads=(read,))).reads
+    assert row.multiplier == "40"
+    assert row.used == f"{(FACTS.bill.usage_wh or 0) * 40 / 1000:,.3f} kWh"
+
+
+def test_two_meters_of_one_bill_are_both_shown_and_an_unread_end_is_named() -> None:
+    at = FACTS.bill.period.start + timedelta(days=10)
+    first = replace(FACTS.reads[0], end=EndFact(at, None, "the meter was taken away unread"))
+    second = replace(FACTS.reads[0], serial="OAM1004712", begin=EndFact(at, 0, "read by the installer"))
+    statement = statement_of(replace(FACTS, reads=(first, second)))
+    assert [r.meter for r in statement.reads] == ["OAM1004711", "OAM1004712"]
+    assert statement.reads[0].end[1] == "not read"
+    assert "not read at one end" in statement.reads_note
+
+
+def test_a_held_bill_has_no_figures_and_says_why_it_waits() -> None:
+    held = replace(
+        FACTS.bill, state=BillState.HELD, hold_reason="2 intervals have no value", lines=(), total=None,
+        usage_wh=None, estimated_wh=None, issued_at=None,
+    )  # fmt: skip
+    statement = statement_of(StatementFacts(held, FACTS.schedule))
+    assert statement.headline == "This bill waits: 2 intervals have no value."
+    assert statement.total == ""
+    assert statement.marks == ("This bill is held and not to be paid",)
+
+
+def test_a_corrected_bill_and_the_one_it_replaces_are_marked() -> None:
+    assert statement_of(replace(FACTS, bill=replace(FACTS.bill, state=BillState.SUPERSEDED))).marks
+    corrected = replace(FACTS.bill, supersedes=FACTS.bill.bill_id, version=2)
+    assert statement_of(replace(FACTS, bill=corrected)).title == "Corrected electricity bill"
+
+
+def test_a_line_of_a_kind_we_do_not_know_is_still_printed() -> None:
+    odd = KeptLine("levy", "City levy", None, None, Decimal(1), "bill", Decimal(2), Decimal(2), Decimal(2), {})
+    statement = statement_of(replace(FACTS, bill=replace(FACTS.bill, lines=(*FACTS.bill.lines, odd))))
+    assert statement.groups[-1].title == "Other"
+    assert statement.groups[-1].lines[0].amount == "$2.00"
+
+
+def test_a_bill_whose_rate_is_gone_is_still_drawn_from_its_lines() -> None:
+    statement = statement_of(replace(FACTS, schedule=None))
+    assert len(statement.periods) == 6
+    assert statement.rules == ()
