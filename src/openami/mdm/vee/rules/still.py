@@ -11,6 +11,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from openami.contracts.channel import Channel
+from openami.contracts.quality import QualityState
 from openami.mdm.vee.grid import I64
 from openami.mdm.vee.history import MIN_DISTINCT
 from openami.mdm.vee.rules.rule import (
@@ -67,7 +68,8 @@ def _stuck(view: DayView, t: Thresholds) -> Iterator[Spot]:
 
 def _zero_runs(view: DayView, least_hours: float, least_days: float) -> Iterator[tuple[int, int, int]]:
     """Yield (row, lo, hi) of long runs of read zeros at a place that in no hour of the known days used nothing."""
-    known = view.past.is_known
+    # A day that failed proves nothing: else a meter that stopped would be strange on its first day alone.
+    known = view.past.is_known & (view.past.state != QualityState.QUESTIONABLE)
     never = np.where(known, view.past.base, 1).min(axis=1, initial=1) > 0
     # A roof takes the day's hours to zero; then only a whole day of zeros is strange.
     nor_a_day = np.where(known, view.past.total, 1).min(axis=1, initial=1) > 0
