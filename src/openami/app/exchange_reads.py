@@ -12,8 +12,8 @@ from openami.app.exchange_desk import Rooms
 from openami.billing.api import BillSpan, Figures
 from openami.contracts.channel import Channel
 from openami.kernel.time import local_midnight, zone_named
+from openami.mdm.api import ReadPiece
 from openami.mdm.exchange.billing_reads import BillingRead, Determinant
-from openami.mdm.exchange.end_reads import ReadPiece, end_reads
 from openami.mdm.exchange.ports import IdKind
 from openami.mdm.registry.records import ServicePointStatus
 from openami.security.access.scope import Purpose, system_scope
@@ -69,7 +69,7 @@ async def _chunk(rooms: Rooms, rows: Sequence[Wanted], span: BillSpan) -> list[B
     for zone, ids in zones.items():
         period = span.period(zone_named(zone))
         for channel in (Channel.DELIVERED, Channel.RECEIVED):
-            found = await end_reads(rooms.data.registry, rooms.data.store, SCOPE, ids, period, channel)
+            found = await rooms.data.end_reads(SCOPE, ids, period, channel)
             for place, own in found.items():
                 pieces[place] += own
     return [_read(w, figures[w.service_point_id], pieces[w.service_point_id]) for w in rows]

@@ -45,6 +45,7 @@ from openami.mdm.registry.records import (
     UnknownRecordError,
 )
 from openami.mdm.registry.segments import Factors
+from openami.mdm.usage.end_reads import EndOfRead, ReadKind, ReadPiece, end_reads
 from openami.mdm.usage.series import (
     IntervalSeries,
     UsageTotal,
@@ -67,12 +68,15 @@ __all__ = [
     "Completeness",
     "DailyTotals",
     "DayFinding",
+    "EndOfRead",
     "Installation",
     "InstalledMeter",
     "IntervalSeries",
     "Meter",
     "MeterData",
     "OverlapError",
+    "ReadKind",
+    "ReadPiece",
     "Register",
     "RegistryError",
     "ServicePoint",
@@ -245,6 +249,26 @@ class MeterData:
             Register(meter, meters[meter].serial, instant_from_epoch_s(at), value, factors.at(meter, at))
             for (meter, at), value in sorted(found.items(), key=lambda item: item[0][1])
         ]
+
+    async def end_reads(
+        self,
+        scope: Scope,
+        service_points: Collection[UUID],
+        period: Period,
+        channel: Channel,
+        *,
+        as_known_at: datetime | None = None,
+    ) -> dict[UUID, list[ReadPiece]]:
+        """Return register reads at both ends of a bill, one piece for each meter that hung there in it, by time.
+
+        Raises:
+            ScopeError: outside the scope.
+            StoreError: the store did not answer.
+        """
+        scope.require(frozenset(service_points))
+        return await end_reads(
+            self.registry, self.store, scope, service_points, period, channel, as_known_at=as_known_at
+        )
 
     async def matrix(
         self,

@@ -32,8 +32,8 @@ from openami.mdm.adapters.registry_validation import PostgresBook
 from openami.mdm.api import Installation, Meter, MeterData, ServicePoint
 from openami.mdm.exchange.acknowledgement import Answer, Result
 from openami.mdm.exchange.billing_reads import ReadState, record_id
-from openami.mdm.exchange.end_reads import ReadKind
 from openami.mdm.registry.facts import FactEntry, FactKind
+from openami.mdm.usage.end_reads import ReadKind
 
 pytestmark = pytest.mark.engines
 ZONE = zone_named("America/Chicago")

@@ -12,12 +12,12 @@ from lxml import etree
 from openami.contracts.channel import Channel
 from openami.mdm.exchange.acknowledgement import Result
 from openami.mdm.exchange.billing_reads import BillingRead, Determinant, ReadState, flat_reads, record_id
-from openami.mdm.exchange.end_reads import EndOfRead, ReadKind, ReadPiece
 from openami.mdm.exchange.errors import MessageRefusedError
 from openami.mdm.exchange.record import RejectedRecord
 from openami.mdm.exchange.requests import ReadRequest, parse_answers, parse_request
 from openami.mdm.exporting.cim import READINGS
 from openami.mdm.exporting.cim_reads import cim_reads
+from openami.mdm.usage.end_reads import EndOfRead, ReadKind, ReadPiece
 
 AT = datetime(2026, 12, 1, 7, tzinfo=UTC)
 BEGIN, END = datetime(2026, 11, 1, 5, tzinfo=UTC), datetime(2026, 12, 1, 6, tzinfo=UTC)

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from openami.contracts.quality import Method, QualityState
-from openami.mdm.exchange.end_reads import ReadKind
 from openami.mdm.quality_codes import READ_CODES, ROWS, QualityCodes, codes_of
+from openami.mdm.usage.end_reads import ReadKind
 
 PAGE = Path(__file__).parents[3] / "docs" / "protocol" / "quality-codes.md"
 
@@ -34,7 +34,7 @@ def test_the_page_and_the_code_hold_the_same_table() -> None:
 
 def test_the_page_and_the_code_hold_the_same_codes_of_register_reads() -> None:
     rows = [[c.strip() for c in line.strip("|").split("|")] for line in PAGE.read_text().splitlines()]
-    told = {r[0]: r[1] for r in rows if len(r) == 2 and re.fullmatch(r"[a-z]+", r[0])}
+    told = {r[0]: r[1] for r in rows if len(r) == 2 and re.fullmatch(r"[a-z_]+", r[0])}
     assert told == READ_CODES
     assert set(READ_CODES) == {k.value for k in ReadKind}
 

@@ -15,8 +15,8 @@ from enum import StrEnum
 from uuid import UUID
 
 from openami.contracts.channel import CHANNELS
-from openami.mdm.exchange.end_reads import ReadKind, ReadPiece
 from openami.mdm.exchange.flat import flat_text
+from openami.mdm.usage.end_reads import ReadKind, ReadPiece
 
 HEAD = "openami billing reads 1"
 COLUMNS = (

@@ -11,11 +11,11 @@ from collections.abc import Sequence
 from lxml import etree
 
 from openami.mdm.exchange.billing_reads import BillingRead, ReadState, record_id
-from openami.mdm.exchange.end_reads import EndOfRead, ReadPiece
 from openami.mdm.exporting.cim import READINGS, child, stamp
 from openami.mdm.exporting.markup import document, root_in
 from openami.mdm.exporting.reading_type import reading_type
 from openami.mdm.quality_codes import READ_CODES
+from openami.mdm.usage.end_reads import EndOfRead, ReadPiece
 
 _PERIOD_TYPES = {
     "delivered": "8.0.0.4.1.1.12.0.0.0.0.0.0.0.0.0.72.0",

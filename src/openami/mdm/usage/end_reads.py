@@ -1,8 +1,10 @@
 """Register reads at the two ends of a bill, one piece for each meter that hung there: what a bill prints as reads.
 
 An end at which a meter was hung, taken down or had its multiplier changed has the read of that moment. Elsewhere the
-scheduled read of the boundary is taken, else the nearest read in the window, with its own instant. Nothing is moved:
-where no read is there, the piece says so.
+order is: the scheduled read of the boundary's midnight; the nearest actual read in the window; one taken on demand; one
+by hand. Each keeps its own instant: nothing is moved, and where no read is there, the piece says so.
+
+Source: research on utility practice, "Billing period, reads, cycle".
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from enum import StrEnum
 from uuid import UUID
 
 from openami.contracts.channel import Channel
+from openami.contracts.quality import Source
 from openami.contracts.reading import uuids_of
 from openami.kernel.time import Period, instant_from_epoch_s
 from openami.mdm.ports import IntervalStore, MeterSpan
@@ -33,6 +36,8 @@ class ReadKind(StrEnum):
 
     SCHEDULED = "scheduled"
     NEAREST = "nearest"
+    ON_DEMAND = "on_demand"
+    MANUAL = "manual"
     INSTALLER = "installer"
     ESTIMATED = "estimated"
     MISSING = "missing"
@@ -96,6 +101,8 @@ async def end_reads(
     points: Collection[UUID],
     period: Period,
     channel: Channel,
+    *,
+    as_known_at: datetime | None = None,
 ) -> dict[UUID, list[ReadPiece]]:
     """Return the pieces of each service point, in order of time.
 
@@ -106,9 +113,11 @@ async def end_reads(
         points: whose.
         period: the bill's span in UTC.
         channel: which register.
+        as_known_at: what was believed then, of installations and reads; None for now.
     """
-    installed = [i for i in await registry.installed(set(points), period) if channel in i.meter.channels]
-    reads = await _reads(store, scope, installed, period, channel)
+    hung = await registry.installed(set(points), period, as_known_at=as_known_at)
+    installed = [i for i in hung if channel in i.meter.channels]
+    reads = await _reads(store, scope, installed, period, channel, as_known_at)
     found: dict[UUID, list[ReadPiece]] = {p: [] for p in points}
     for one in segments(installed, channel):
         i = one.installation
@@ -125,13 +134,21 @@ async def end_reads(
     return found
 
 
-_Reads = dict[UUID, list[tuple[int, int]]]
+_Reads = dict[UUID, list[tuple[int, int, int]]]
+_ORDER = (ReadKind.SCHEDULED, ReadKind.NEAREST, ReadKind.ON_DEMAND, ReadKind.MANUAL)
+_GRID_S = 900
+"""Profiles are stamped on a grid of quarter-hours; a read on demand has the second at which it was taken."""
 
 
 async def _reads(
-    store: IntervalStore, scope: Scope, installed: Sequence[InstalledMeter], period: Period, channel: Channel
+    store: IntervalStore,
+    scope: Scope,
+    installed: Sequence[InstalledMeter],
+    period: Period,
+    channel: Channel,
+    as_known_at: datetime | None,
 ) -> _Reads:
-    """Return (instant, count) by meter, around both boundaries."""
+    """Return (instant, count, source) by meter, around both boundaries."""
     found: _Reads = defaultdict(list)
     for at in (period.start, period.end):
         window = Period(at - WINDOW_BEFORE, at + WINDOW_AFTER)
@@ -143,15 +160,17 @@ async def _reads(
             if part is not None:
                 spans.append(MeterSpan(i.service_point_id, i.meter_id, Period(part.start, part.end + _SECOND)))
         if spans:
-            batch = await store.registers(scope, spans, channel, window)
-            rows = zip(uuids_of(batch.meter_id), batch.at.tolist(), batch.value.tolist(), strict=True)
-            for meter, second, value in rows:
-                found[meter].append((second, value))
+            batch = await store.registers(scope, spans, channel, window, as_known_at=as_known_at)
+            rows = zip(
+                uuids_of(batch.meter_id), batch.at.tolist(), batch.value.tolist(), batch.source.tolist(), strict=True
+            )
+            for meter, second, value, source in rows:
+                found[meter].append((second, value, source))
     return found
 
 
 def _boundary(reads: _Reads, one: InstalledMeter, at: datetime) -> EndOfRead:
-    """Return the scheduled read, else the nearest one in the window that lies in the installation."""
+    """Return the best read in the window that lies in the installation: by kind, then by nearness."""
     i, second = one.installation, int(at.timestamp())
     low, high = second - int(WINDOW_BEFORE.total_seconds()), second + int(WINDOW_AFTER.total_seconds())
     low = max(low, int(i.start.timestamp()))
@@ -159,8 +178,18 @@ def _boundary(reads: _Reads, one: InstalledMeter, at: datetime) -> EndOfRead:
     near = [r for r in reads.get(i.meter_id, []) if low <= r[0] <= high]
     if not near:
         return EndOfRead(at, None, ReadKind.MISSING)
-    when, value = min(near, key=lambda r: (abs(r[0] - second), r[0]))
-    return EndOfRead(instant_from_epoch_s(when), value, ReadKind.SCHEDULED if when == second else ReadKind.NEAREST)
+    kinds = [_kind(r, second) for r in near]
+    best = min(range(len(near)), key=lambda n: (_ORDER.index(kinds[n]), abs(near[n][0] - second), near[n][0]))
+    return EndOfRead(instant_from_epoch_s(near[best][0]), near[best][1], kinds[best])
+
+
+def _kind(read: tuple[int, int, int], boundary_s: int) -> ReadKind:
+    when, _, source = read
+    if source == Source.FIELD:
+        return ReadKind.MANUAL
+    if when == boundary_s:
+        return ReadKind.SCHEDULED
+    return ReadKind.ON_DEMAND if source == Source.PULL and when % _GRID_S else ReadKind.NEAREST
 
 
 def _inner(one: InstalledMeter, channel: Channel, *, is_begin: bool) -> EndOfRead:
