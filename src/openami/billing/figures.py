@@ -14,15 +14,15 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from openami.billing.bill.make import FleetUsage, determinants_of, hold_reason
+from openami.billing.bill.fleet_usage import FleetUsage, determinants_of, hold_reason
+from openami.billing.bill.making import fleet_usage
 from openami.billing.rating.determinant import Determinants
 from openami.billing.rating.usage import BillSpan
 from openami.billing.tariff.errors import TariffError
 from openami.billing.tariff.model import RateSchedule
-from openami.contracts.channel import Channel
 from openami.contracts.quality import QualityState
 from openami.kernel.time import HOUR_S, instant_from_epoch_s
-from openami.mdm.api import MeterData, UsageMatrix
+from openami.mdm.api import MeterData
 from openami.security.access.scope import Scope
 
 _SURE = [QualityState.ACTUAL, QualityState.VERIFIED, QualityState.OUTAGE_ZERO, QualityState.EDITED]
@@ -92,29 +92,17 @@ async def figures_of(
         span: local days.
         zone: of the points.
     """
-    delivered = await meters.matrix(scope, points, Channel.DELIVERED, span.first, span.last)
-    received: dict[UUID, int] = {}
-    for matrix in await meters.matrix(scope, points, Channel.RECEIVED, span.first, span.last):
-        received |= dict(zip(matrix.service_points, matrix.values.sum(axis=1).tolist(), strict=True))
     found: dict[UUID, Figures] = {}
-    for matrix in delivered:
+    for whole in await fleet_usage(meters, scope, points, span):
         codes: dict[str, list[int]] = {}
-        for row, point in enumerate(matrix.service_points):
+        for row, point in enumerate(whole.service_points):
             codes.setdefault(rates[point].code if point in rates else "", []).append(row)
         for code, rows in codes.items():
-            usage = _part(matrix, rows, received)
+            usage = whole.part(rows)
             schedule = rates[usage.service_points[0]] if code else None
             found |= {f.service_point_id: f for f in _figures(usage, schedule, span, zone)}
     nothing = f"none of {span.days} days has validated readings"
     return [found.get(p) or Figures(p, span, rates[p].code if p in rates else "", nothing) for p in points]
-
-
-def _part(matrix: UsageMatrix, rows: Sequence[int], received: Mapping[UUID, int]) -> FleetUsage:
-    points = tuple(matrix.service_points[r] for r in rows)
-    return FleetUsage(
-        points, matrix.start_s, matrix.interval_s, matrix.values[rows], matrix.quality[rows],
-        np.array([received.get(p, 0) for p in points], dtype=np.int64), matrix.versions[rows].astype(np.int64),
-    )  # fmt: skip
 
 
 def _figures(usage: FleetUsage, schedule: RateSchedule | None, span: BillSpan, zone: ZoneInfo) -> list[Figures]:
@@ -128,7 +116,8 @@ def _figures(usage: FleetUsage, schedule: RateSchedule | None, span: BillSpan, z
             refused = str(error)
     figures = []
     for row, point in enumerate(usage.service_points):
-        reason = hold_reason(usage, row, span) or refused
+        waits = hold_reason(usage, row, span)
+        reason = waits[1] if waits else refused
         if reason:
             figures.append(Figures(point, span, code, reason))
             continue

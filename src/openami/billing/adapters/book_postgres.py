@@ -8,27 +8,19 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import any_, func, literal, or_, select, text, update
+from sqlalchemy import any_, case, func, literal, or_, select, text, update
 from sqlalchemy.dialects.postgresql import ARRAY, Range, insert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sqlalchemy.types import Uuid
 
+from openami.billing.adapters.bill_rows import bill_of, bill_row, line_of, line_row
 from openami.billing.adapters.tables import BILL, BILL_LINE, CORRECTION, RATE_ASSIGNMENT
-from openami.billing.bill.record import Assignment, Bill, BillState, Correction, KeptLine
+from openami.billing.bill.record import Assignment, Bill, BillState, Correction
 from openami.billing.ports import RateOverlapError
-from openami.billing.rating.usage import BillSpan
 from openami.security.access.scope import Scope
 
 CLOSING_LOCK = 0x0A42
-_LINE = (
-    "kind", "name", "period", "tier", "quantity", "unit", "price", "exact_amount", "amount", "evidence"
-)  # fmt: skip
-_PLAIN = (
-    "bill_id", "service_point_id", "zone", "rate_code", "rate_name", "currency", "version", "hold_reason",
-    "supersedes", "begin_register_wh", "end_register_wh", "usage_wh", "received_wh", "estimated_wh", "exact_total",
-    "total", "made_at", "issued_at",
-)  # fmt: skip
 
 
 class PostgresBillBook:
@@ -110,16 +102,20 @@ class PostgresBillBook:
             return 0
         async with self._engine.begin() as connection:
             new = insert(BILL)
+            fresh: dict[str, Any] = {
+                c.name: new.excluded[c.name] for c in BILL.c if c.name not in {"bill_id", "service_point_id"}
+            }
+            # Whatever the reason is now, it has waited since it was held first.
+            waits = new.excluded.state == BillState.HELD
+            fresh["held_since"] = case((waits, BILL.c.held_since), else_=None)
             changed = new.on_conflict_do_update(
                 index_elements=[BILL.c.bill_id],
-                set_={c.name: new.excluded[c.name] for c in BILL.c if c.name not in {"bill_id", "service_point_id"}},
+                set_=fresh,
                 where=(BILL.c.state == BillState.HELD)
-                & or_(
-                    new.excluded.state != BillState.HELD, BILL.c.hold_reason.is_distinct_from(new.excluded.hold_reason)
-                ),
+                & or_(~waits, BILL.c.hold_reason.is_distinct_from(new.excluded.hold_reason)),
             ).returning(BILL.c.bill_id)
-            kept = set((await connection.execute(changed, [_row(b) for b in bills])).scalars())
-            lines = [_line_row(b, n, line) for b in bills if b.bill_id in kept for n, line in enumerate(b.lines, 1)]
+            kept = set((await connection.execute(changed, [bill_row(b) for b in bills])).scalars())
+            lines = [line_row(b, n, line) for b in bills if b.bill_id in kept for n, line in enumerate(b.lines, 1)]
             if lines:
                 await connection.execute(insert(BILL_LINE).on_conflict_do_nothing(), lines)
         return len(kept)
@@ -130,7 +126,7 @@ class PostgresBillBook:
         if service_points is not None:
             query = query.where(BILL.c.service_point_id == any_(literal(list(service_points), ARRAY(Uuid))))
         async with self._engine.connect() as connection:
-            return [_bill(r) for r in (await connection.execute(query)).mappings()]
+            return [bill_of(r) for r in (await connection.execute(query)).mappings()]
 
     async def issued_at(self, service_points: Collection[UUID], first: date, last: date) -> list[Bill]:
         """See the port."""
@@ -142,7 +138,7 @@ class PostgresBillBook:
             .order_by(BILL.c.service_point_id, BILL.c.first_day)
         )
         async with self._engine.connect() as connection:
-            return [_bill(r) for r in (await connection.execute(query)).mappings()]
+            return [bill_of(r) for r in (await connection.execute(query)).mappings()]
 
     async def bills(self, scope: Scope, service_point_id: UUID) -> list[Bill]:
         """See the port."""
@@ -154,7 +150,7 @@ class PostgresBillBook:
         )
         async with self._engine.begin() as connection:
             await _guard(connection, scope)
-            found = [_bill(r) for r in (await connection.execute(query)).mappings()]
+            found = [bill_of(r) for r in (await connection.execute(query)).mappings()]
         return [b for b in found if _in_time(scope, b)]
 
     async def bill(self, scope: Scope, bill_id: UUID) -> Bill | None:
@@ -165,8 +161,8 @@ class PostgresBillBook:
             row = (await connection.execute(select(BILL).where(BILL.c.bill_id == bill_id))).mappings().first()
             if row is None or not _is_granted(scope, row["service_point_id"]):
                 return None
-            kept = tuple(KeptLine(**{k: r[k] for k in _LINE}) for r in (await connection.execute(lines)).mappings())
-        found = _bill(row, kept)
+            kept = [line_of(r) for r in (await connection.execute(lines)).mappings()]
+        found = bill_of(row, kept)
         return found if _in_time(scope, found) else None
 
     async def note_corrections(self, rows: Sequence[Correction], *, at: datetime) -> int:
@@ -210,29 +206,3 @@ def _is_granted(scope: Scope, service_point_id: UUID) -> bool:
 def _in_time(scope: Scope, bill: Bill) -> bool:
     """A new occupant sees no bill that begins before the move-in."""
     return scope.granted(bill.service_point_id, bill.period) == (bill.period,)
-
-
-def _row(bill: Bill) -> dict[str, Any]:
-    row = {name: getattr(bill, name) for name in _PLAIN}
-    return row | {
-        "first_day": bill.span.first,
-        "end_day": bill.span.end,
-        "state": bill.state.value,
-        "day_versions": list(bill.day_versions),
-    }
-
-
-def _line_row(bill: Bill, number: int, line: KeptLine) -> dict[str, Any]:
-    row: dict[str, Any] = {name: getattr(line, name) for name in _LINE}
-    row["evidence"] = dict(line.evidence)
-    return row | {"bill_id": bill.bill_id, "number": number, "service_point_id": bill.service_point_id}
-
-
-def _bill(row: Any, lines: tuple[KeptLine, ...] = ()) -> Bill:
-    return Bill(
-        span=BillSpan(row["first_day"], row["end_day"]),
-        state=BillState(row["state"]),
-        day_versions=tuple(row["day_versions"]),
-        lines=lines,
-        **{name: row[name] for name in _PLAIN},
-    )

@@ -1,7 +1,4 @@
-"""Make bills of many service points of one rate from validated days: pure, on a matrix.
-
-A day without a version, or an interval without a value, holds the bill with its reason; nothing is guessed here.
-"""
+"""Make bills of many service points of one rate from validated days: pure, on a matrix; issued, or held with why."""
 
 from __future__ import annotations
 
@@ -11,170 +8,154 @@ from datetime import datetime, timedelta
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-import numpy as np
-import numpy.typing as npt
-
-from openami.billing.bill.record import Bill, BillState, KeptLine, bill_id_of
-from openami.billing.rating.calendar import KEY_STRIDE
-from openami.billing.rating.determinant import Determinants, determinants
-from openami.billing.rating.fleet import fleet_determinants, price_index
+from openami.billing.bill.fleet_usage import FleetUsage, determinants_of, hold_reason
+from openami.billing.bill.hold import Hold, HoldCode
+from openami.billing.bill.order import BillOrder
+from openami.billing.bill.readings import printed_reads, reading_state
+from openami.billing.bill.record import Bill, BillKind, BillState, KeptLine, ReadingState, bill_id_of
+from openami.billing.jurisdiction.model import BillRules, Jurisdiction
+from openami.billing.rating.determinant import Determinants
 from openami.billing.rating.line import RatedBill
 from openami.billing.rating.rate import rate
-from openami.billing.rating.usage import I64, BillSpan, Usage
+from openami.billing.rating.usage import BillSpan
 from openami.billing.tariff.model import RateSchedule
-from openami.billing.tariff.price import BlockScope
-from openami.contracts.quality import QualityState
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class FleetUsage:
-    """Validated intervals of service points over the days of one bill span.
-
-    Args:
-        service_points: S ids, the order of the rows.
-        start_s: (N,) interval starts of the span.
-        interval_s: [s].
-        wh: (S, N) delivered energy.
-        quality: (S, N) :class:`~openami.contracts.quality.QualityState`.
-        received_wh: (S,) energy received in the span.
-        versions: (S, D) version of each day; 0 where there is none.
-    """
-
-    service_points: tuple[UUID, ...]
-    start_s: I64
-    interval_s: int
-    wh: I64
-    quality: npt.NDArray[np.uint8]
-    received_wh: I64
-    versions: I64
+from openami.contracts.channel import Channel
+from openami.kernel.time import local_date
+from openami.mdm.api import ReadPiece
 
 
 @dataclass(frozen=True, slots=True)
-class Reads:
-    """Registers at the two midnights of a bill, by service point [Wh]."""
+class Making:
+    """What all bills of one run are made under.
 
-    begin: Mapping[UUID, int]
-    end: Mapping[UUID, int]
+    Args:
+        schedule: the rate.
+        zone: of the service points.
+        now: domain time.
+        rules: what the jurisdiction says of bills; it is asked for the rules of each bill's last day.
+    """
+
+    schedule: RateSchedule
+    zone: ZoneInfo
+    now: datetime
+    rules: Jurisdiction
 
 
 def make_bills(
-    schedule: RateSchedule, usage: FleetUsage, span: BillSpan, zone: ZoneInfo, *, reads: Reads, now: datetime
+    making: Making,
+    usage: FleetUsage,
+    span: BillSpan,
+    orders: Mapping[UUID, BillOrder],
+    pieces: Mapping[UUID, Sequence[ReadPiece]],
 ) -> list[Bill]:
     """Return one bill for each service point: issued, or held with the reason.
 
     Raises:
         TariffError: the rate cannot price the span; nothing of it can be billed.
     """
-    all_found = determinants_of(schedule, usage, span, zone)
+    schedule = making.schedule
+    terms = [orders[p].terms for p in usage.service_points]
+    all_found = determinants_of(schedule, usage, span, making.zone, terms)
     bills = []
     for row, point in enumerate(usage.service_points):
+        order = orders[point]
+        versions = usage.versions[row]
         reason = hold_reason(usage, row, span)
-        rated = None if reason else rate(schedule, all_found[row])
-        bills.append(_bill(schedule, usage, row, point, span, zone, rated, reason, reads, now))
+        if reason is None:
+            bills.append(_bill(making, order, all_found[row], versions.tolist(), pieces.get(point, ())))
+        else:
+            bills.append(held_bill(making, order, *reason, versions=versions.tolist()))
     return bills
 
 
 def held_bill(
-    schedule: RateSchedule,
-    point: UUID,
-    span: BillSpan,
-    zone: ZoneInfo,
-    *,
-    reason: str,
-    now: datetime,
-    versions: Sequence[int] = (),
-) -> Bill:
+    making: Making, order: BillOrder, code: HoldCode, reason: str, *, versions: Sequence[int] = (),
+    reads: tuple[ReadPiece, ...] = (),
+) -> Bill:  # fmt: skip
     """Return a bill that cannot be made yet."""
+    schedule, span = making.schedule, order.span
     return Bill(
-        bill_id=bill_id_of(point, span.first, 1), service_point_id=point, span=span, zone=zone.key,
-        rate_code=schedule.code, rate_name=schedule.name, currency=schedule.currency, state=BillState.HELD,
-        day_versions=tuple(versions) or (0,) * span.days, made_at=now, hold_reason=reason,
+        bill_id=bill_id_of(order.service_point_id, span.first, order.version),
+        service_point_id=order.service_point_id, span=span, zone=making.zone.key, rate_code=schedule.code,
+        rate_name=schedule.name, currency=schedule.currency, state=BillState.HELD,
+        day_versions=tuple(versions) or (0,) * span.days, made_at=making.now, version=order.version,
+        hold=Hold(code, reason, making.now), supersedes=order.supersedes, kind=order.kind,
+        account_id=order.account_id, cycle=order.cycle, reads=reads, carried_in=order.carried,
     )  # fmt: skip
 
 
-def determinants_of(schedule: RateSchedule, usage: FleetUsage, span: BillSpan, zone: ZoneInfo) -> list[Determinants]:
-    """Return the determinants of each service point, in the order of the rows.
-
-    Raises:
-        TariffError: the rate has no version for the span, or an interval crosses a price period.
-    """
-    estimated = usage.quality == QualityState.ESTIMATED
-    if any(v.demand or v.scope is BlockScope.RUNNING for v in schedule.versions):
-        one_by_one = (
-            determinants(schedule, Usage(usage.start_s, wh, usage.interval_s, flags), [span], zone)[0]
-            for wh, flags in zip(np.maximum(usage.wh, 0), estimated, strict=True)
-        )
-        return [replace(d, received_wh=int(r)) for d, r in zip(one_by_one, usage.received_wh, strict=True)]
-    index = price_index(schedule, usage.start_s, usage.interval_s, [span], zone)
-    found = fleet_determinants(index, usage.wh)
-    inside = np.flatnonzero(found.bill == 0)
-    keys = [divmod(int(k), KEY_STRIDE) for k in found.key[inside]]
-    sums = found.wh[:, inside]
-    return [
-        Determinants(
-            span=span,
-            usage_wh=int(sums[row].sum()),
-            energy_wh=dict(zip(keys, sums[row].tolist(), strict=True)),
-            received_wh=int(usage.received_wh[row]),
-            intervals=usage.wh.shape[1],
-            expected=usage.wh.shape[1],
-            estimated=int(estimated[row].sum()),
-            estimated_wh=int(usage.wh[row][estimated[row]].sum()),
-        )
-        for row in range(len(usage.wh))
-    ]
-
-
-def hold_reason(usage: FleetUsage, row: int, span: BillSpan) -> str:
-    """Why the bill waits; empty where it does not."""
-    absent = np.flatnonzero(usage.versions[row] == 0)
-    if len(absent):
-        first = span.first + timedelta(days=int(absent[0]))
-        return f"{len(absent)} of {span.days} days have no validated readings, the first is {first}"
-    missing = int((usage.quality[row] == QualityState.MISSING).sum())
-    if missing:
-        return f"{missing} intervals have no value and none could be estimated"
-    if int(usage.wh[row].min(initial=0)) < 0:
-        return "an interval of delivered energy is negative"
-    return ""
-
-
 def _bill(
-    schedule: RateSchedule,
-    usage: FleetUsage,
-    row: int,
-    point: UUID,
-    span: BillSpan,
-    zone: ZoneInfo,
-    rated: RatedBill | None,
-    reason: str,
-    reads: Reads,
-    now: datetime,
+    making: Making, order: BillOrder, found: Determinants, versions: Sequence[int], pieces: Sequence[ReadPiece]
 ) -> Bill:
-    versions = usage.versions[row]
-    if rated is None:
-        return held_bill(schedule, point, span, zone, reason=reason, now=now, versions=versions.tolist())
+    schedule, span = making.schedule, order.span
+    rules = making.rules.on(span.last)
+    energy = {Channel.DELIVERED: found.usage_wh, Channel.RECEIVED: found.received_wh}
+    reads = printed_reads(pieces, order, energy)
+    state = reading_state(reads, found.estimated)
+    in_a_row = order.estimates_before + 1 if state is ReadingState.ESTIMATED else 0
+    waits = review(order, rules, in_a_row)
+    if waits is not None:
+        return held_bill(making, order, *waits, versions=versions, reads=reads)
+    rated = rate(schedule, found, order.terms, order.carried)
+    if rated.stamps:
+        words = rated.stamps[0].words
+        held = held_bill(making, order, HoldCode.UNPRICED_RIDER, words, versions=versions, reads=reads)
+        return replace(held, stamps=tuple(s.code.value for s in rated.stamps))
     return Bill(
-        bill_id=bill_id_of(point, span.first, 1),
-        service_point_id=point,
+        bill_id=bill_id_of(order.service_point_id, span.first, order.version),
+        service_point_id=order.service_point_id,
         span=span,
-        zone=zone.key,
+        zone=making.zone.key,
         rate_code=schedule.code,
         rate_name=schedule.name,
         currency=schedule.currency,
         state=BillState.ISSUED,
-        day_versions=tuple(versions.tolist()),
-        made_at=now,
-        issued_at=now,
-        begin_register_wh=reads.begin.get(point),
-        end_register_wh=reads.end.get(point),
-        usage_wh=rated.determinants.usage_wh,
-        received_wh=rated.determinants.received_wh,
-        estimated_wh=rated.determinants.estimated_wh,
+        day_versions=tuple(versions),
+        made_at=making.now,
+        issued_at=making.now,
+        version=order.version,
+        supersedes=order.supersedes,
+        begin_register_wh=_shown(reads, first=True),
+        end_register_wh=_shown(reads, first=False),
+        usage_wh=found.usage_wh,
+        received_wh=found.received_wh,
+        estimated_wh=found.estimated_wh,
         exact_total=rated.exact_total,
         total=rated.total,
-        lines=kept_lines(schedule, rated, versions.tolist()),
+        lines=kept_lines(schedule, rated, versions),
+        kind=order.kind,
+        account_id=order.account_id,
+        cycle=order.cycle,
+        reading_state=state,
+        reads=reads,
+        estimates_in_a_row=in_a_row,
+        carried_in=order.carried,
+        carried_out=rated.carried,
+        due_on=local_date(making.now, making.zone) + timedelta(days=rules.due_days),
+        released=order.released,
     )
+
+
+def review(order: BillOrder, rules: BillRules, in_a_row: int) -> tuple[HoldCode, str] | None:
+    """Why a bill that could be made waits for a person; None where it does not, or a person let it pass."""
+    if order.released:
+        return None
+    days, period = order.span.days, rules.period
+    if order.kind is BillKind.REGULAR and order.cycle is not None and not period.allows(days):
+        words = f"{days} days; a regular bill has {period.least_days} to {period.most_days}"
+        return HoldCode.PERIOD_LENGTH, words
+    if in_a_row > rules.estimate.most_in_a_row:
+        words = f"it would be the {in_a_row}. estimated bill in a row; {rules.estimate.most_in_a_row} are allowed"
+        return HoldCode.TOO_MANY_ESTIMATES, words
+    return None
+
+
+def _shown(reads: Sequence[ReadPiece], *, first: bool) -> int | None:
+    """Return what the display of the delivered register showed at one end of the bill."""
+    delivered = [p for p in reads if p.channel is Channel.DELIVERED]
+    if not delivered:
+        return None
+    return delivered[0].begin.value if first else delivered[-1].end.value
 
 
 def kept_lines(schedule: RateSchedule, rated: RatedBill, versions: Sequence[int]) -> tuple[KeptLine, ...]:
@@ -192,7 +173,9 @@ def kept_lines(schedule: RateSchedule, rated: RatedBill, versions: Sequence[int]
     lines = []
     for line in rated.lines:
         begins = schedule.versions[line.version].effective_from
-        evidence = base | {"price_from": None if begins is None else begins.isoformat()}
+        evidence = base | {"price_from": None if begins is None else begins.isoformat(), "clause": line.clause}
+        if line.days is not None:
+            evidence["days"] = line.days
         lines.append(
             KeptLine(
                 line.kind.value, line.name, line.period, line.tier, line.quantity, line.unit, line.price,

@@ -9,8 +9,11 @@ from decimal import Decimal
 from enum import StrEnum
 from uuid import UUID, uuid5
 
+from openami.billing.bill.hold import Hold
+from openami.billing.rating.carried import Carried
 from openami.billing.rating.usage import BillSpan
 from openami.kernel.time import Period, zone_named
+from openami.mdm.api import ReadPiece
 
 _BILLS = UUID("6f1d6f0a-3a52-4d0b-9c1d-8b5b5a0e6a11")
 
@@ -21,6 +24,42 @@ class BillState(StrEnum):
     HELD = "held"
     ISSUED = "issued"
     SUPERSEDED = "superseded"
+
+
+class BillKind(StrEnum):
+    """Where a bill stands in an account's time at a place. The length of a regular one alone is limited."""
+
+    INITIAL = "initial"
+    REGULAR = "regular"
+    FINAL = "final"
+    CORRECTED = "corrected"
+
+
+class ReadingState(StrEnum):
+    """What a bill may call its reads; the three are never mixed.
+
+    ACTUAL: both register reads are actual and the intervals are whole. ESTIMATED_INTERVALS: the total is actual, its
+    split over price periods is partly estimated. ESTIMATED: a read at an end is estimated or missing.
+    """
+
+    ACTUAL = "actual"
+    ESTIMATED_INTERVALS = "estimated_intervals"
+    ESTIMATED = "estimated"
+
+
+@dataclass(frozen=True, slots=True)
+class Cycle:
+    """The place of a bill in the billing calendar.
+
+    Args:
+        bill_group: whose read day it is.
+        revenue_month: first day of the month that the bill counts to.
+        read_on: local day on whose first midnight the registers are read.
+    """
+
+    bill_group: int
+    revenue_month: date
+    read_on: date
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +104,7 @@ class Bill:
         span: local days billed.
         zone: their zone.
         rate_code, rate_name, currency: the rate it was priced by.
-        state, hold_reason: a held bill has a reason and no figures.
+        state, hold: a held bill has a reason and no figures.
         version: rises with corrections.
         supersedes: the bill it corrects.
         begin_register_wh, end_register_wh: register at the first midnight and the last; None where no read is there.
@@ -74,6 +113,16 @@ class Bill:
         day_versions: version of each day billed; 0 where there was none.
         made_at, issued_at: domain time.
         lines: what it charges.
+        kind: initial, regular, final, corrected.
+        account_id: the opaque number of the account that held the service point; None where none is named.
+        cycle: bill group, revenue month and read day; None for a bill made before there was a calendar.
+        reading_state: actual or estimated; None while it is held.
+        reads: register reads at its ends, one piece for each meter and channel, by time.
+        estimates_in_a_row: how many estimated bills, this one included, follow each other up to it.
+        stamps: what is printed across it.
+        carried_in, carried_out: what the bill before handed over, and what it hands to the next.
+        due_on: last day on which it can be paid before it is delinquent; None while it is held.
+        released: why a person let it pass a hold; empty where nobody had to.
     """
 
     bill_id: UUID
@@ -87,7 +136,7 @@ class Bill:
     day_versions: tuple[int, ...]
     made_at: datetime
     version: int = 1
-    hold_reason: str | None = None
+    hold: Hold | None = None
     supersedes: UUID | None = None
     begin_register_wh: int | None = None
     end_register_wh: int | None = None
@@ -98,6 +147,22 @@ class Bill:
     total: Decimal | None = None
     issued_at: datetime | None = None
     lines: tuple[KeptLine, ...] = field(default=())
+    kind: BillKind = BillKind.REGULAR
+    account_id: UUID | None = None
+    cycle: Cycle | None = None
+    reading_state: ReadingState | None = None
+    reads: tuple[ReadPiece, ...] = ()
+    estimates_in_a_row: int = 0
+    stamps: tuple[str, ...] = ()
+    carried_in: Carried = field(default_factory=Carried)
+    carried_out: Carried = field(default_factory=Carried)
+    due_on: date | None = None
+    released: str = ""
+
+    @property
+    def hold_reason(self) -> str | None:
+        """Why it waits, in words; None where it does not."""
+        return None if self.hold is None else self.hold.reason
 
     @property
     def period(self) -> Period:

@@ -63,6 +63,7 @@ class ReadPiece:
         begin, end: reads at its ends.
         multiplier: by which the difference is multiplied.
         capacity: count at which the register rolls over; None where unknown.
+        has_register: False for the meter of an imported file of intervals.
     """
 
     service_point_id: UUID
@@ -72,6 +73,7 @@ class ReadPiece:
     end: EndOfRead
     multiplier: int
     capacity: int | None
+    has_register: bool = True
 
     @property
     def is_unread(self) -> bool:
@@ -126,8 +128,10 @@ async def end_reads(
         begin = _inner(one, channel, is_begin=True) if i.start > period.start else _boundary(reads, one, period.start)
         is_over = i.end is not None and i.end < period.end
         end = _inner(one, channel, is_begin=False) if is_over else _boundary(reads, one, period.end)
-        capacity = one.meter.capacity_wh
-        piece = ReadPiece(i.service_point_id, one.meter.serial, channel, begin, end, i.multiplier, capacity)
+        meter = one.meter
+        piece = ReadPiece(
+            i.service_point_id, meter.serial, channel, begin, end, i.multiplier, meter.capacity_wh, not meter.is_virtual
+        )
         found[i.service_point_id].append(piece)
     for pieces in found.values():
         pieces.sort(key=lambda p: p.begin.at)

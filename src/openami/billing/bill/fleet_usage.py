@@ -1,0 +1,121 @@
+"""The usage of service points over one bill's days as a matrix, its determinants, and why it cannot be billed. Pure.
+
+A day without a version, or an interval without a value, keeps a bill from being made; nothing is guessed here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import numpy.typing as npt
+
+from openami.billing.bill.hold import HoldCode
+from openami.billing.rating.calendar import KEY_STRIDE
+from openami.billing.rating.determinant import Determinants, determinants
+from openami.billing.rating.fleet import fleet_determinants, price_index
+from openami.billing.rating.terms import NO_TERMS, BillTerms
+from openami.billing.rating.usage import I64, BillSpan, Usage
+from openami.billing.tariff.model import RateSchedule
+from openami.billing.tariff.price import BlockScope
+from openami.contracts.quality import QualityState
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FleetUsage:
+    """Validated intervals of service points over the days of one bill span.
+
+    Args:
+        service_points: S ids, the order of the rows.
+        start_s: (N,) interval starts of the span.
+        interval_s: [s].
+        wh: (S, N) delivered energy.
+        quality: (S, N) :class:`~openami.contracts.quality.QualityState`.
+        received_wh: (S,) energy received in the span.
+        versions: (S, D) version of each day; 0 where there is none.
+    """
+
+    service_points: tuple[UUID, ...]
+    start_s: I64
+    interval_s: int
+    wh: I64
+    quality: npt.NDArray[np.uint8]
+    received_wh: I64
+    versions: I64
+
+    def part(self, rows: Sequence[int]) -> FleetUsage:
+        """Return some rows, in that order."""
+        return replace(
+            self, service_points=tuple(self.service_points[r] for r in rows), wh=self.wh[rows],
+            quality=self.quality[rows], received_wh=self.received_wh[rows], versions=self.versions[rows],
+        )  # fmt: skip
+
+
+def determinants_of(
+    schedule: RateSchedule, usage: FleetUsage, span: BillSpan, zone: ZoneInfo, terms: Sequence[BillTerms] = ()
+) -> list[Determinants]:
+    """Return the determinants of each service point, in the order of the rows.
+
+    Args:
+        schedule: the rate.
+        usage: of the service points.
+        span: local days.
+        zone: of the service points.
+        terms: of each row's bill; none where no bill has any.
+
+    Raises:
+        TariffError: the rate has no version for the span, or an interval crosses a price period.
+    """
+    estimated = usage.quality == QualityState.ESTIMATED
+    if not terms:
+        terms = (NO_TERMS,) * len(usage.service_points)
+    if not _in_columns(schedule, span, terms):
+        one_by_one = (
+            determinants(schedule, Usage(usage.start_s, wh, usage.interval_s, flags), [span], zone, own)[0]
+            for wh, flags, own in zip(np.maximum(usage.wh, 0), estimated, terms, strict=True)
+        )
+        return [replace(d, received_wh=int(r)) for d, r in zip(one_by_one, usage.received_wh, strict=True)]
+    index = price_index(schedule, usage.start_s, usage.interval_s, [span], zone)
+    found = fleet_determinants(index, usage.wh)
+    inside = np.flatnonzero(found.bill == 0)
+    keys = [divmod(int(k), KEY_STRIDE) for k in found.key[inside]]
+    sums = found.wh[:, inside]
+    return [
+        Determinants(
+            span=span,
+            usage_wh=int(sums[row].sum()),
+            energy_wh=dict(zip(keys, sums[row].tolist(), strict=True)),
+            received_wh=int(usage.received_wh[row]),
+            intervals=usage.wh.shape[1],
+            expected=usage.wh.shape[1],
+            estimated=int(estimated[row].sum()),
+            estimated_wh=int(usage.wh[row][estimated[row]].sum()),
+        )
+        for row in range(len(usage.wh))
+    ]
+
+
+def _in_columns(schedule: RateSchedule, span: BillSpan, terms: Sequence[BillTerms]) -> bool:
+    """Tell whether all rows are priced by one index of days: no demand, no running blocks, one and the usual month."""
+    if any(v.demand or v.scope is BlockScope.RUNNING for v in schedule.versions):
+        return False
+    return all(t.month_of(span) == span.last.month for t in terms)
+
+
+def hold_reason(usage: FleetUsage, row: int, span: BillSpan) -> tuple[HoldCode, str] | None:
+    """Why a bill cannot be made from its intervals; None where it can."""
+    absent = np.flatnonzero(usage.versions[row] == 0)
+    if len(absent):
+        first = span.first + timedelta(days=int(absent[0]))
+        words = f"{len(absent)} of {span.days} days have no validated readings, the first is {first}"
+        return HoldCode.MISSING_DAYS, words
+    missing = int((usage.quality[row] == QualityState.MISSING).sum())
+    if missing:
+        return HoldCode.MISSING_INTERVALS, f"{missing} intervals have no value and none could be estimated"
+    if int(usage.wh[row].min(initial=0)) < 0:
+        return HoldCode.NEGATIVE_ENERGY, "an interval of delivered energy is negative"
+    return None

@@ -1,0 +1,103 @@
+"""Why a bill waits: a stable code, words for a person, whose desk frees it, and since when.
+
+The owner is a desk, never a name: who sits there is the utility's to say, and a bill knows no person.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+
+class HoldCode(StrEnum):
+    """What keeps a bill from going out."""
+
+    MISSING_DAYS = "missing_days"
+    MISSING_INTERVALS = "missing_intervals"
+    NEGATIVE_ENERGY = "negative_energy"
+    REGISTER_DISAGREES = "register_disagrees"
+    NO_READ = "no_read"
+    TOO_MANY_ESTIMATES = "too_many_estimates"
+    ESTIMATED_DEMAND = "estimated_demand"
+    LOW_COVERAGE = "low_coverage"
+    PERIOD_LENGTH = "period_length"
+    NO_READ_DAY = "no_read_day"
+    UNKNOWN_RATE = "unknown_rate"
+    RATE_REFUSED = "rate_refused"
+    UNPRICED_RIDER = "unpriced_rider"
+    ASKED_FOR = "asked_for"
+
+
+class Desk(StrEnum):
+    """Whose work a hold is."""
+
+    METERING = "metering"
+    FIELD = "field"
+    RATES = "rates"
+    BILLING = "billing"
+
+
+OWNERS: Mapping[HoldCode, Desk] = {
+    HoldCode.MISSING_DAYS: Desk.METERING,
+    HoldCode.MISSING_INTERVALS: Desk.METERING,
+    HoldCode.NEGATIVE_ENERGY: Desk.METERING,
+    HoldCode.REGISTER_DISAGREES: Desk.METERING,
+    HoldCode.NO_READ: Desk.FIELD,
+    HoldCode.TOO_MANY_ESTIMATES: Desk.FIELD,
+    HoldCode.ESTIMATED_DEMAND: Desk.BILLING,
+    HoldCode.LOW_COVERAGE: Desk.METERING,
+    HoldCode.PERIOD_LENGTH: Desk.BILLING,
+    HoldCode.NO_READ_DAY: Desk.BILLING,
+    HoldCode.UNKNOWN_RATE: Desk.RATES,
+    HoldCode.RATE_REFUSED: Desk.RATES,
+    HoldCode.UNPRICED_RIDER: Desk.RATES,
+    HoldCode.ASKED_FOR: Desk.BILLING,
+}
+ACTIONS: Mapping[HoldCode, str] = {
+    HoldCode.MISSING_DAYS: "have the days read or validated: `openami read` or `openami worklist list`",
+    HoldCode.MISSING_INTERVALS: "fill the gap or confirm it: `openami worklist list`",
+    HoldCode.NEGATIVE_ENERGY: "decide on the interval: `openami worklist list`",
+    HoldCode.REGISTER_DISAGREES: "find out whether register or intervals are right: `openami worklist list`",
+    HoldCode.NO_READ: "take a read: on demand, by hand, or the customer's own",
+    HoldCode.TOO_MANY_ESTIMATES: "take an actual read: on demand, by hand, or the customer's own",
+    HoldCode.ESTIMATED_DEMAND: "check the windows that are listed, then `openami bills release`",
+    HoldCode.LOW_COVERAGE: "fill the gap or confirm it: `openami worklist list`",
+    HoldCode.PERIOD_LENGTH: "check bill group and dates, then `openami bills release`",
+    HoldCode.NO_READ_DAY: "give the bill group read days in the billing calendar",
+    HoldCode.UNKNOWN_RATE: "add the rate, or put the service point on one that is known",
+    HoldCode.RATE_REFUSED: "mend the clause of the rate, or change the rate",
+    HoldCode.UNPRICED_RIDER: "enter the rider's price",
+    HoldCode.ASKED_FOR: "`openami bills release` when the reason is gone",
+}
+"""The one thing that frees a bill, by code."""
+RELEASABLE = frozenset({HoldCode.PERIOD_LENGTH, HoldCode.ESTIMATED_DEMAND, HoldCode.TOO_MANY_ESTIMATES,
+                        HoldCode.REGISTER_DISAGREES, HoldCode.ASKED_FOR})  # fmt: skip
+"""What a person may pass over with a reason; the others lack something that no reason replaces."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Why one bill waits.
+
+    Args:
+        code: stable.
+        reason: in words, with the figures.
+        since: domain time from which it has waited, whatever the reason was first.
+        owner: whose desk frees it.
+    """
+
+    code: HoldCode
+    reason: str
+    since: datetime
+    owner: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.owner:
+            object.__setattr__(self, "owner", OWNERS[self.code].value)
+
+    @property
+    def action(self) -> str:
+        """What frees it."""
+        return ACTIONS[self.code]

@@ -1,0 +1,132 @@
+"""The one road on which a bill is made: from the validated days and reads that stand, or stood then, and not written.
+
+Closing, corrections, comparisons, statements and parallel bills all call :func:`bills_of`. The work is done in columns:
+service points of one span are laid out as a matrix; what is left by row is the bill itself.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from uuid import UUID
+
+import numpy as np
+
+from openami.billing.bill.fleet_usage import FleetUsage
+from openami.billing.bill.hold import HoldCode
+from openami.billing.bill.make import Making, held_bill, make_bills
+from openami.billing.bill.order import BillOrder
+from openami.billing.bill.record import Bill
+from openami.billing.rating.usage import I64, BillSpan
+from openami.billing.tariff.errors import TariffError
+from openami.contracts.channel import Channel
+from openami.mdm.api import MeterData, ReadPiece, UsageMatrix
+from openami.security.access.scope import Purpose, Scope, system_scope
+
+CHUNK = 500
+"""Service points in one matrix: 1.5 million quarter-hours of a month."""
+SCOPE = system_scope(process="billing", purpose=Purpose.BILLING)
+
+
+async def bills_of(
+    meters: MeterData,
+    making: Making,
+    orders: Sequence[BillOrder],
+    *,
+    known_at: datetime | None = None,
+    scope: Scope = SCOPE,
+) -> list[Bill]:
+    """Return the bill of each order, in their order: issued, or held with the reason. Nothing is written.
+
+    Args:
+        meters: validated days and registers.
+        making: the one rate, zone, instant and rules of all orders.
+        orders: any number, of any spans; a service point's spans differ.
+        known_at: make them from what was known then; None from what stands now.
+        scope: of whoever asks.
+
+    Raises:
+        ScopeError: outside the scope.
+        StoreError: the store did not answer; nothing of the call counts.
+    """
+    spans: dict[BillSpan, list[BillOrder]] = defaultdict(list)
+    for order in orders:
+        spans[order.span].append(order)
+    found: dict[tuple[UUID, BillSpan], Bill] = {}
+    for span, group in spans.items():
+        for at in range(0, len(group), CHUNK):
+            for bill in await _chunk(meters, making, group[at : at + CHUNK], span, known_at, scope):
+                found[bill.service_point_id, span] = bill
+    return [found[o.service_point_id, o.span] for o in orders]
+
+
+async def _chunk(
+    meters: MeterData,
+    making: Making,
+    orders: Sequence[BillOrder],
+    span: BillSpan,
+    known_at: datetime | None,
+    scope: Scope,
+) -> list[Bill]:
+    points = [o.service_point_id for o in orders]
+    by_point = {o.service_point_id: o for o in orders}
+    pieces = await reads_of(meters, making, points, span, known_at, scope)
+    found: list[Bill] = []
+    for usage in await fleet_usage(meters, scope, points, span, known_at=known_at):
+        try:
+            found += make_bills(making, usage, span, by_point, pieces)
+        except TariffError as error:
+            code, reason = HoldCode.RATE_REFUSED, str(error)
+            found += [held_bill(making, by_point[p], code, reason) for p in usage.service_points]
+    there = {b.service_point_id for b in found}
+    reason = f"none of {span.days} days has validated readings"
+    absent = [o for o in orders if o.service_point_id not in there]
+    return found + [held_bill(making, o, HoldCode.MISSING_DAYS, reason) for o in absent]
+
+
+async def reads_of(
+    meters: MeterData,
+    making: Making,
+    points: Collection[UUID],
+    span: BillSpan,
+    known_at: datetime | None,
+    scope: Scope,
+) -> dict[UUID, list[ReadPiece]]:
+    """Return the register reads at both ends of a span, delivered before received, by service point."""
+    found: dict[UUID, list[ReadPiece]] = {p: [] for p in points}
+    for channel in (Channel.DELIVERED, Channel.RECEIVED):
+        period = span.period(making.zone)
+        for point, pieces in (await meters.end_reads(scope, points, period, channel, as_known_at=known_at)).items():
+            found[point] += pieces
+    return found
+
+
+async def fleet_usage(
+    meters: MeterData, scope: Scope, points: Sequence[UUID], span: BillSpan, *, known_at: datetime | None = None
+) -> list[FleetUsage]:
+    """Return validated days as matrices of delivered energy with what was received beside it.
+
+    Service points without any version in the span are in none.
+    """
+    first, last = span.first, span.last
+    delivered = await meters.matrix(scope, points, Channel.DELIVERED, first, last, as_known_at=known_at)
+    received = await meters.matrix(scope, points, Channel.RECEIVED, first, last, as_known_at=known_at)
+    sums = _sums(received)
+    return [_fleet(matrix, sums) for matrix in delivered]
+
+
+def _fleet(matrix: UsageMatrix, received: Mapping[UUID, int]) -> FleetUsage:
+    sums = np.array([received.get(p, 0) for p in matrix.service_points], dtype=np.int64)
+    versions = matrix.versions.astype(np.int64)
+    return FleetUsage(
+        matrix.service_points, matrix.start_s, matrix.interval_s, matrix.values, matrix.quality, sums, versions
+    )
+
+
+def _sums(matrices: Sequence[UsageMatrix]) -> dict[UUID, int]:
+    found: dict[UUID, int] = {}
+    for matrix in matrices:
+        totals: I64 = matrix.values.sum(axis=1)
+        found |= {p: found.get(p, 0) + int(t) for p, t in zip(matrix.service_points, totals, strict=True)}
+    return found

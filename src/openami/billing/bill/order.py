@@ -1,0 +1,51 @@
+"""What one bill is asked for: place, days, where it stands in the account's time, and what earlier bills hand over."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from openami.billing.bill.record import BillKind, Cycle
+from openami.billing.rating.carried import Carried
+from openami.billing.rating.terms import NO_TERMS, BillTerms
+from openami.billing.rating.usage import BillSpan
+from openami.contracts.channel import Channel
+from openami.mdm.api import EndOfRead
+
+MeterReads = Mapping[tuple[str, Channel], EndOfRead]
+"""Reads by serial number and channel."""
+
+
+@dataclass(frozen=True, slots=True)
+class BillOrder:
+    """One bill to make.
+
+    Args:
+        service_point_id: where.
+        span: local days.
+        kind: initial, regular, final or corrected.
+        account_id: opaque number of the account; None where none is named.
+        cycle: its place in the calendar; None for days outside of any, for example of a comparison.
+        terms: what the rate needs to know beside intervals.
+        carried: what the bill before it handed over.
+        opens_on: reads that the bill before it closed on: this one opens on exactly those.
+        closes_on: reads that the bill after it opened on, where that one went out first.
+        estimates_before: how many estimated bills end where this one begins.
+        version, supersedes: of a corrected bill.
+        released: why a person lets it pass a hold; empty where nobody does.
+    """
+
+    service_point_id: UUID
+    span: BillSpan
+    kind: BillKind = BillKind.REGULAR
+    account_id: UUID | None = None
+    cycle: Cycle | None = None
+    terms: BillTerms = NO_TERMS
+    carried: Carried = field(default_factory=Carried)
+    opens_on: MeterReads = field(default_factory=dict)
+    closes_on: MeterReads = field(default_factory=dict)
+    estimates_before: int = 0
+    version: int = 1
+    supersedes: UUID | None = None
+    released: str = ""

@@ -1,0 +1,164 @@
+"""Read a jurisdiction's file: TOML, ``openami-jurisdiction/1``. Unknown names, wrong types and gaps are refused."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping
+from datetime import date
+from decimal import Decimal
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from openami.billing.jurisdiction.model import (
+    BillRules,
+    Confidence,
+    CorrectionRule,
+    EstimateCause,
+    EstimateRule,
+    Jurisdiction,
+    Origin,
+    PeriodRule,
+)
+from openami.kernel.errors import OpenAmiError
+
+SCHEMA = "openami-jurisdiction/1"
+MOST_OCTETS = 200_000
+_TABLES: Mapping[str, Mapping[str, type]] = {
+    "period": {"least_days": int, "most_days": int},
+    "due": {"days": int},
+    "estimate": {"causes": list, "most_in_a_row": int, "needs_notice": bool},
+    "correction": {
+        "over_periods": int, "under_periods": int, "tampering_periods": int, "installment_factor": int,
+        "tolerance_wh": int, "tolerance_money": str,
+    },
+}  # fmt: skip
+_OPTIONAL = {"over_periods", "under_periods", "tampering_periods"}
+"""A look-back that is absent has no limit."""
+_MOST = 1_000_000
+_MONEY = re.compile(r"[0-9]{1,6}(\.[0-9]{1,4})?")
+
+
+class JurisdictionError(OpenAmiError):
+    """A jurisdiction's file cannot be read; the text names the place."""
+
+
+@cache
+def shipped_jurisdiction() -> Jurisdiction:
+    """Return the one that is shipped."""
+    place = files("openami.billing.jurisdiction") / "missouri.toml"
+    return parse_jurisdiction(place.read_text(encoding="utf-8"), name="missouri.toml")
+
+
+def load_jurisdiction(path: Path | None) -> Jurisdiction:
+    """Return the jurisdiction of a file, or the shipped one where there is none.
+
+    Raises:
+        JurisdictionError: the file cannot be read.
+    """
+    if path is None or not path.exists():
+        return shipped_jurisdiction()
+    if path.stat().st_size > MOST_OCTETS:
+        raise JurisdictionError(f"{path.name}: longer than {MOST_OCTETS} octets")
+    try:
+        return parse_jurisdiction(path.read_text(encoding="utf-8"), name=path.name)
+    except UnicodeDecodeError as error:
+        raise JurisdictionError(f"{path.name}: not UTF-8 at octet {error.start}") from error
+
+
+def parse_jurisdiction(text: str, *, name: str) -> Jurisdiction:
+    """Return what a file says.
+
+    Raises:
+        JurisdictionError: it is none.
+    """
+    try:
+        told = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise JurisdictionError(f"{name}: {error}") from error
+    if told.get("schema") != SCHEMA:
+        raise JurisdictionError(f"{name}: schema is {told.get('schema')!r}, it must be {SCHEMA!r}")
+    _require_only(told, {"schema", "code", "name", "rules"}, name)
+    rules = told.get("rules")
+    if not isinstance(rules, list) or not rules:
+        raise JurisdictionError(f"{name}: [[rules]] must be there at least once")
+    versions = tuple(_rules(r, f"{name}: rules[{n}]") for n, r in enumerate(rules))
+    dates = [v.effective_from or date.min for v in versions]
+    if sorted(set(dates)) != dates:
+        raise JurisdictionError(f"{name}: rules must stand in order of `from`, each day once")
+    return Jurisdiction(_text(told, "code", name), _text(told, "name", name), versions)
+
+
+def _rules(row: object, place: str) -> BillRules:
+    if not isinstance(row, dict):
+        raise JurisdictionError(f"{place}: a table must stand here")
+    _require_only(row, {"from", *_TABLES}, place)
+    start = row.get("from")
+    if start is not None and (not isinstance(start, date)):
+        raise JurisdictionError(f"{place}.from: a date must stand here, as 2026-01-31")
+    cells = {table: _table(row, table, place) for table in _TABLES}
+    period = PeriodRule(cells["period"]["least_days"], cells["period"]["most_days"])
+    if not 1 <= period.least_days <= period.most_days <= 400:
+        raise JurisdictionError(f"{place}.period: {period.least_days} to {period.most_days} days is no range")
+    return BillRules(
+        start,
+        period,
+        _estimate(cells["estimate"], f"{place}.estimate"),
+        _correction(cells["correction"], f"{place}.correction"),
+        cells["due"]["days"],
+        {table: _origin(row[table], f"{place}.{table}") for table in _TABLES},
+    )
+
+
+def _table(row: Mapping[str, Any], table: str, place: str) -> dict[str, Any]:
+    found = row.get(table)
+    where = f"{place}.{table}"
+    if not isinstance(found, dict):
+        raise JurisdictionError(f"{where}: this table is missing")
+    wanted = _TABLES[table]
+    _require_only(found, {*wanted, "clause", "confidence"}, where)
+    for name, kind in wanted.items():
+        value = found.get(name)
+        if value is None and name in _OPTIONAL:
+            continue
+        if type(value) is not kind or (isinstance(value, int) and not 0 <= value <= _MOST):
+            raise JurisdictionError(f"{where}.{name}: {value!r} is no {kind.__name__} (whole numbers: 0 to {_MOST})")
+    return {name: found.get(name) for name in wanted}
+
+
+def _correction(cells: Mapping[str, Any], place: str) -> CorrectionRule:
+    if not _MONEY.fullmatch(cells["tolerance_money"]):
+        raise JurisdictionError(f'{place}.tolerance_money: {cells["tolerance_money"]!r} is no amount, as "1.00"')
+    return CorrectionRule(**(dict(cells) | {"tolerance_money": Decimal(cells["tolerance_money"])}))
+
+
+def _estimate(cells: Mapping[str, Any], place: str) -> EstimateRule:
+    try:
+        causes = frozenset(EstimateCause(c) for c in cells["causes"])
+    except ValueError as error:
+        known = ", ".join(c.value for c in EstimateCause)
+        raise JurisdictionError(f"{place}.causes: {error}; one of {known}") from error
+    return EstimateRule(causes, cells["most_in_a_row"], cells["needs_notice"])
+
+
+def _origin(table: Mapping[str, Any], place: str) -> Origin:
+    told = table.get("confidence")
+    if told not in {c.value for c in Confidence}:
+        known = ", ".join(c.value for c in Confidence)
+        raise JurisdictionError(f"{place}.confidence: {told!r} is not one of {known}")
+    return Origin(_text(table, "clause", place), Confidence(told))
+
+
+def _text(table: Mapping[str, Any], name: str, place: str) -> str:
+    value = table.get(name)
+    if not isinstance(value, str) or not value.strip() or len(value) > 300:
+        raise JurisdictionError(f"{place}.{name}: a text must stand here")
+    return value
+
+
+def _require_only(table: Mapping[str, Any], known: set[str], place: str) -> None:
+    strange = sorted(set(table) - known)
+    if strange:
+        raise JurisdictionError(f"{place}: {strange[0]!r} is not one of {', '.join(sorted(known))}")

@@ -1,0 +1,119 @@
+"""Rules of a jurisdiction on bills, each with the clause it stands on. Values; no number of them is in code.
+
+Source: research on utility practice; the files beside this module name the clauses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from enum import StrEnum
+
+
+class Confidence(StrEnum):
+    """How sure we are of a figure: read in the text itself, read elsewhere, or known from practice only."""
+
+    VERIFIED = "verified"
+    REPORTED = "reported"
+    PRACTICE = "practice"
+
+
+class EstimateCause(StrEnum):
+    """Why no actual read could be had; a commission lists those that allow an estimated bill."""
+
+    NO_COMMUNICATION = "no_communication"
+    NO_ACCESS = "no_access"
+    METER_FAILED = "meter_failed"
+    WEATHER = "weather"
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a rule stands: the clause, and how sure we are of it."""
+
+    clause: str
+    confidence: Confidence
+
+
+@dataclass(frozen=True, slots=True)
+class PeriodRule:
+    """How many days a regular bill has; initial, final and corrected bills are free of it."""
+
+    least_days: int
+    most_days: int
+
+    def allows(self, days: int) -> bool:
+        """Tell whether a regular bill may have so many days."""
+        return self.least_days <= days <= self.most_days
+
+
+@dataclass(frozen=True, slots=True)
+class EstimateRule:
+    """When an estimated bill may go out.
+
+    Args:
+        causes: that allow it.
+        most_in_a_row: so many may follow each other.
+        needs_notice: the customer is told, and asked for a read of their own.
+    """
+
+    causes: frozenset[EstimateCause]
+    most_in_a_row: int
+    needs_notice: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CorrectionRule:
+    """How bills are corrected.
+
+    Args:
+        over_periods, under_periods, tampering_periods: how far back an overcharge, an undercharge and one by tampering
+            are settled [monthly periods]; None is without limit.
+        installment_factor: an undercharge may be paid over so many times the time it built up in.
+        tolerance_wh, tolerance_money: a bill that would change by no more than both stays as it is.
+    """
+
+    over_periods: int | None
+    under_periods: int | None
+    tampering_periods: int | None
+    installment_factor: int
+    tolerance_wh: int
+    tolerance_money: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class BillRules:
+    """What holds from a day on.
+
+    Args:
+        effective_from: first day; None from ever.
+        period: days of a regular bill.
+        estimate: estimated bills.
+        correction: look-back, installments, tolerances.
+        due_days: days from issue to the day after which a bill is delinquent.
+        origins: clause and confidence of each, by the file's table name.
+    """
+
+    effective_from: date | None
+    period: PeriodRule
+    estimate: EstimateRule
+    correction: CorrectionRule
+    due_days: int
+    origins: Mapping[str, Origin]
+
+
+@dataclass(frozen=True, slots=True)
+class Jurisdiction:
+    """A jurisdiction's rules, oldest first."""
+
+    code: str
+    name: str
+    versions: tuple[BillRules, ...]
+
+    def on(self, day: date) -> BillRules:
+        """Return what holds on a day: the last version that began, or the first for a day before all."""
+        begun = [v for v in self.versions if v.effective_from is None or v.effective_from <= day]
+        return begun[-1] if begun else self.versions[0]
