@@ -9,6 +9,7 @@ from decimal import Decimal
 import pytest
 from tests.unit.billing.statement.made import RATES, made_bill, made_facts
 
+from openami.billing.bill.hold import Hold, HoldCode
 from openami.billing.bill.record import BillState, KeptLine
 from openami.billing.rating.usage import BillSpan
 from openami.billing.statement.facts import EndFact, StatementFacts
@@ -104,9 +105,10 @@ def test_two_meters_of_one_bill_are_both_shown_and_an_unread_end_is_named() -> N
 
 
 def test_a_held_bill_has_no_figures_and_says_why_it_waits() -> None:
+    hold = Hold(HoldCode.MISSING_INTERVALS, "2 intervals have no value", FACTS.bill.made_at)
     held = replace(
-        FACTS.bill, state=BillState.HELD, hold_reason="2 intervals have no value", lines=(), total=None,
-        usage_wh=None, estimated_wh=None, issued_at=None,
+        FACTS.bill, state=BillState.HELD, hold=hold, lines=(), total=None, usage_wh=None, estimated_wh=None,
+        issued_at=None,
     )  # fmt: skip
     statement = statement_of(StatementFacts(held, FACTS.schedule))
     assert statement.headline == "This bill waits: 2 intervals have no value."
