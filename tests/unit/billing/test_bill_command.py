@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from datetime import UTC, datetime, timedelta
 from importlib.resources import files
@@ -108,3 +109,20 @@ def test_the_command_prints_one_json_document_and_exits_1_on_a_finding(tmp_path:
     assert (whole.exit_code, json.loads(whole.stdout)["total"]) == (0, "121.51")
     cut = CliRunner().invoke(alone, [*arguments, "--intervals", str(_file(tmp_path, hours=700)), "--json"])
     assert cut.exit_code == 1
+
+
+def test_an_explained_bill_goes_down_to_the_files_and_says_that_it_ends_there(tmp_path: Path) -> None:
+    intervals = _file(tmp_path, hours=61 * 24)
+    document = _bill(intervals, explain=True)
+    (energy, *_) = document["bills"][0]["explanation"]
+    assert energy["formula"] == "720.00 kWh x 0.156 = 112.32, rounded once to 112.32"
+    assert energy["clause"]["path"] == "versions[0].periods[Summer].blocks[0]"
+    assert [d["wh"] for d in energy["days"]] == [24_000] * 30
+    assert document["sources"]["interval_file"]["sha256"] == hashlib.sha256(intervals.read_bytes()).hexdigest()
+    assert "ends at these two files" in document["sources"]["ends"]
+    app = typer.Typer()
+    app.command()(bill)
+    asked = ["--tariff", str(ANYTIME), "--intervals", str(intervals), "--tz", "America/Chicago", "--explain"]
+    shown = CliRunner().invoke(app, [*asked, "--from", "2026-06-01", "--to", "2026-07-01"])
+    assert shown.exit_code == 0
+    assert "metered  720,000 Wh in 720 intervals of 30 days" in shown.output

@@ -19,6 +19,8 @@ CycleOption = Annotated[Path | None, typer.Option("--cycle", help="CSV of from,t
 UnitOption = Annotated[str, typer.Option("--unit", help="Unit of the file's values: Wh, kWh or MWh.")]
 MeterOption = Annotated[str | None, typer.Option("--meter", help="Which meter, if the file holds several.")]
 
+ExplainOption = Annotated[bool, typer.Option("--explain", help="Prove each line down to clause and intervals.")]
+
 
 def bill(
     tariff: Annotated[Path, typer.Option("--tariff", help="Rate file: URDB v8 JSON or openami-rate/1.")],
@@ -29,12 +31,14 @@ def bill(
     cycle: CycleOption = None,
     unit: UnitOption = "Wh",
     meter: MeterOption = None,
+    explain: ExplainOption = False,
     json_output: JsonOption = False,
 ) -> None:
     """Price interval energy by a rate, exactly. Exits 1 where intervals are missing or a clause is refused."""
     document = bill_intervals(
-        tariff=tariff, intervals=intervals, first=first, end=end, tz=tz, cycle=cycle, unit=unit, meter=meter
-    )
+        tariff=tariff, intervals=intervals, first=first, end=end, tz=tz, cycle=cycle, unit=unit, meter=meter,
+        explain=explain,
+    )  # fmt: skip
     if json_output:
         print(json.dumps(document))
     else:
@@ -52,6 +56,7 @@ def bill_intervals(
     cycle: Path | None = None,
     unit: str = "Wh",
     meter: str | None = None,
+    explain: bool = False,
 ) -> dict[str, Any]:
     """Return the document that ``openami bill --json`` prints.
 
@@ -60,6 +65,7 @@ def bill_intervals(
         TariffError: a clause of the rate cannot be billed.
         FileRefusedError, UsageError: the intervals cannot be read or rated.
     """
+    from openami.app.commands.bill_explain import explanation, sources
     from openami.app.commands.intervals import day_of, load_rate, load_spans, load_usage, zone_of
     from openami.billing.document import bill_document, money
     from openami.billing.rating import determinants, rate
@@ -80,15 +86,19 @@ def bill_intervals(
         for b in bills
         if b.determinants.missing
     ]
+    documents = [bill_document(b, zone) for b in bills]
+    if explain:
+        for found, made in zip(documents, bills, strict=True):
+            found["explanation"] = explanation(schedule, made, usage, zone)
     return {
         "tariff": schedule.name,
         "currency": schedule.currency,
         "zone": tz,
-        "bills": [bill_document(b, zone) for b in bills],
+        "bills": documents,
         "total": money(sum((b.total for b in bills[1:]), bills[0].total)),
         "findings": findings,
         "notes": notes,
-    }
+    } | ({"sources": sources(tariff, intervals)} if explain else {})
 
 
 def _show(document: dict[str, Any]) -> None:
@@ -105,6 +115,10 @@ def _show(document: dict[str, Any]) -> None:
         table.add_section()
         table.add_row("Total", "", "", "", found["total"], style="bold")
         console.print(table)
+        if "explanation" in found:
+            from openami.app.commands.bill_explain import show_explanation
+
+            show_explanation(console, found["explanation"])
     for finding in document["findings"]:
         evidence = finding["evidence"]
         console.print(
@@ -114,4 +128,7 @@ def _show(document: dict[str, Any]) -> None:
         )
     for note in document["notes"]:
         console.print(note, style="dim")
+    if "sources" in document:
+        for name, file in document["sources"].items():
+            console.print(file if name == "ends" else f"{file['name']} sha256 {file['sha256']}", style="dim")
     console.print(f"All bills: {document['total']} {document['currency']}", style="bold")

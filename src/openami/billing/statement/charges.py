@@ -54,6 +54,8 @@ def _line(line: KeptLine, bill: Bill) -> Line:
     quantity = f"{number(line.quantity, 3 if line.unit == 'kWh' else 0)} {line.unit}"
     price = unit_price(line.price, bill.currency) if line.unit in _CHARGED_PER_UNIT else ""
     note = ""
+    if line.unit == "percent":
+        quantity, price = amount(line.quantity, bill.currency), f"{number(line.price)} %"
     if line.unit == "month":
         # A charge of a month that holds for a part of the bill's days says for which part.
         quantity = (

@@ -1,0 +1,190 @@
+"""Prove the lines of a bill from interval energy: pure, and by the same calendar that priced them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from fractions import Fraction
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import numpy.typing as npt
+
+from openami.billing.document import plain
+from openami.billing.proof.clause import clause_of
+from openami.billing.proof.record import DayShare, LineProof, WindowProof
+from openami.billing.rating.calendar import KEY_STRIDE, local_times, price_keys
+from openami.billing.rating.demand import window_minutes
+from openami.billing.rating.determinant import Determinants
+from openami.billing.rating.line import BillLine, LineKind
+from openami.billing.rating.terms import NO_TERMS, BillTerms
+from openami.billing.rating.usage import I64, BillSpan, Usage
+from openami.billing.tariff.model import RateSchedule
+from openami.kernel.money import rounded_to_cent
+from openami.kernel.time import instant_from_epoch_s
+
+_EPOCH_ORDINAL = 719_163
+Mask = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Priced:
+    """The intervals of one bill with the price key of each; columns of one length n.
+
+    Args:
+        usage: the bill's intervals alone.
+        keys: (n,) ``version * KEY_STRIDE + period``.
+        day: (n,) local day, as a proleptic ordinal.
+        zone: of the days.
+        span: the bill's days.
+    """
+
+    usage: Usage
+    keys: I64
+    day: I64
+    zone: ZoneInfo
+    span: BillSpan
+
+    @property
+    def flags(self) -> Mask:
+        """(n,) which are estimated."""
+        given = self.usage.estimated
+        return np.zeros(len(self.keys), np.bool_) if given is None else given
+
+
+def priced(schedule: RateSchedule, usage: Usage, span: BillSpan, zone: ZoneInfo, terms: BillTerms = NO_TERMS) -> Priced:
+    """Return a bill's intervals with their prices.
+
+    Raises:
+        TariffError: as the bill's own determinants would.
+    """
+    bills, keys = price_keys(schedule, usage.start_s, usage.interval_s, [span], zone, terms)
+    rows = np.flatnonzero(bills == 0)
+    estimated = None if usage.estimated is None else usage.estimated[rows]
+    own = Usage(usage.start_s[rows], usage.wh[rows], usage.interval_s, estimated)
+    return Priced(own, keys[rows], local_times(own.start_s, zone).day + _EPOCH_ORDINAL, zone, span)
+
+
+def prove_lines(
+    schedule: RateSchedule, lines: Sequence[BillLine], found: Determinants, intervals: Priced
+) -> tuple[LineProof, ...]:
+    """Return the proof of each line, in the order of the bill.
+
+    Args:
+        schedule: the rate.
+        lines: the bill's.
+        found: its determinants.
+        intervals: what they were taken from.
+    """
+    return tuple(_line(schedule, n, line, lines, found, intervals) for n, line in enumerate(lines, start=1))
+
+
+def _line(
+    schedule: RateSchedule,
+    number: int,
+    line: BillLine,
+    lines: Sequence[BillLine],
+    found: Determinants,
+    intervals: Priced,
+) -> LineProof:
+    metered: int | None = None
+    days: tuple[DayShare, ...] = ()
+    window: WindowProof | None = None
+    note = ""
+    if line.kind is LineKind.ENERGY and line.period is not None:
+        rows = _rows_of(schedule, line, intervals)
+        metered, days = int(intervals.usage.wh[rows].sum()), _shares(intervals, rows)
+        note = _energy_note(line, lines, metered)
+    elif line.kind is LineKind.DEMAND:
+        window, note = _window(schedule, line, found, intervals)
+    elif line.unit == "kWh":
+        everything = np.ones(len(intervals.keys), np.bool_)
+        metered, days = int(intervals.usage.wh.sum()), _shares(intervals, everything)
+        note = "" if line.quantity * 1000 == metered else f"charged on {plain(line.quantity)} kWh of the metered energy"
+    clause = clause_of(schedule, line.clause, line.version)
+    return LineProof(number, line.name, formula(line, intervals.span.days), clause, metered, days, window, note)
+
+
+def formula(line: BillLine, bill_days: int) -> str:
+    """Return a line's arithmetic: every factor, the exact product, the one rounding.
+
+    >>> formula(BillLine(LineKind.ENERGY, "", None, None, Decimal("32.307"), "kWh", Decimal("0.4051"),
+    ...         Decimal("13.0875657")), 30)
+    '32.307 kWh x 0.4051 = 13.0875657, rounded once to 13.09'
+    """
+    exact, amount = plain(line.exact_amount), rounded_to_cent(line.exact_amount)
+    if line.unit == "percent":
+        return f"{plain(line.price)} % of {plain(line.quantity)} = {exact}, rounded once to {amount}"
+    share = _share(line, bill_days)
+    if line.unit == "month" and share:
+        return f"{plain(line.price)}{share} = {exact}, rounded once to {amount}"
+    return f"{plain(line.quantity)} {line.unit} x {plain(line.price)}{share} = {exact}, rounded once to {amount}"
+
+
+def _share(line: BillLine, bill_days: int) -> str:
+    """Return the factor between quantity times price and the exact amount: the days that a line stands for."""
+    whole = line.price if line.unit == "month" else line.quantity * line.price
+    if line.days is not None:
+        return f" x {line.days} of {bill_days} days"
+    if whole in {Decimal(0), line.exact_amount}:
+        return ""
+    share = (Fraction(line.exact_amount) / Fraction(whole)).limit_denominator(bill_days)
+    days = share * bill_days
+    return f" x {days} of {bill_days} days" if days.denominator == 1 else f" x {share}"
+
+
+def _rows_of(schedule: RateSchedule, line: BillLine, intervals: Priced) -> Mask:
+    periods = schedule.versions[line.version].periods
+    keys = [line.version * KEY_STRIDE + i for i, p in enumerate(periods) if p.name == line.period]
+    return np.isin(intervals.keys, np.array(keys, np.int64))
+
+
+def _shares(intervals: Priced, rows: Mask) -> tuple[DayShare, ...]:
+    days, flags = intervals.day[rows], intervals.flags[rows]
+    wh = intervals.usage.wh[rows]
+    first = intervals.span.first.toordinal()
+    shares = []
+    for ordinal in np.unique(days).tolist():
+        mine = days == ordinal
+        day = intervals.span.first + timedelta(days=ordinal - first)
+        shares.append(DayShare(day, int(wh[mine].sum()), int(mine.sum()), int(flags[mine].sum())))
+    return tuple(shares)
+
+
+def _energy_note(line: BillLine, lines: Sequence[BillLine], metered: int) -> str:
+    """Say how the lines of one price share what was metered at it, and what rounding or netting left."""
+    same = [x for x in lines if x.kind is LineKind.ENERGY and (x.version, x.period) == (line.version, line.period)]
+    billed = sum((x.quantity for x in same), Decimal(0)) * 1000
+    notes = []
+    if len(same) > 1 or line.tier is not None:
+        notes.append(f"block {line.tier or 1} takes {plain(line.quantity)} of the {plain(billed / 1000)} kWh billed")
+    if billed != metered:
+        notes.append(
+            f"{plain(billed / 1000)} kWh are billed of {plain(Decimal(metered) / 1000)} kWh metered: the rate nets "
+            "energy sent out, or rounds energy"
+        )
+    return "; ".join(notes)
+
+
+def _window(
+    schedule: RateSchedule, line: BillLine, found: Determinants, intervals: Priced
+) -> tuple[WindowProof | None, str]:
+    charges = schedule.versions[line.version].demand
+    for (version, charge, period), peak in found.peaks.items():
+        priced_by = charges[charge] if version == line.version else None
+        if priced_by is None or line.name != f"{priced_by.name}, {priced_by.periods[period].name}":
+            continue
+        minutes = window_minutes(schedule, charge, version, intervals.usage.interval_s)
+        start = intervals.usage.start_s
+        rows = (start >= peak.start_s) & (start < peak.start_s + minutes * 60)
+        window = WindowProof(_at(peak.start_s), peak.watts, tuple(intervals.usage.wh[rows].tolist()))
+        billed = line.quantity * 1000
+        note = "" if billed == peak.watts else f"{plain(line.quantity)} kW are billed; the highest window is as shown"
+        return window, note
+    return None, "no window of this bill set it"
+
+
+def _at(second: int) -> datetime:
+    return instant_from_epoch_s(second)
