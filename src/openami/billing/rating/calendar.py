@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import numpy.typing as npt
 
+from openami.billing.rating.event import KEY_STRIDE, during_events
 from openami.billing.rating.terms import NO_TERMS, BillTerms, terms_of_each
 from openami.billing.rating.usage import I64, BillSpan
 from openami.billing.tariff.errors import TariffError
@@ -23,9 +24,9 @@ from openami.billing.tariff.proration import PriceChange
 from openami.billing.tariff.season import SeasonRule
 from openami.kernel.time import instant_from_epoch_s
 
+__all__ = ["KEY_STRIDE", "DayRate", "LocalTimes", "day_rates", "local_times", "minute_keys", "price_keys"]
+
 DAY_S = 86_400
-KEY_STRIDE = 256
-"""A price key is ``version * KEY_STRIDE + period``: far more periods than any rate has (at most 64)."""
 _EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
 I32 = npt.NDArray[np.int32]
 
@@ -155,7 +156,7 @@ def price_keys(
         first = span.first.toordinal() - _EPOCH_ORDINAL
         table = minute_keys(schedule, day_rates(schedule, span, own), None)
         inside = np.flatnonzero((times.day >= first) & (times.day < first + span.days))
-        found = table[times.day[inside] - first, times.minute[inside]]
+        found = table[times.day[inside] - first, times.minute[inside]].astype(np.int64)
         # Minutes of one price in a row are one run: both ends of an interval must lie in the same.
         run = np.cumsum(np.diff(table.ravel(), prepend=table[0, 0]) != 0).reshape(table.shape)
         last_day = np.minimum(ends.day[inside] - first, span.days - 1)
@@ -167,5 +168,6 @@ def price_keys(
             raise TariffError(
                 f"{schedule.code}.seasons", f"the interval of {interval_s} s at {where} crosses a price period's edge"
             )
-        bill[inside], key[inside] = index, found
+        bill[inside] = index
+        key[inside] = during_events(schedule, own.events, start_s[inside], interval_s, found)
     return bill, key

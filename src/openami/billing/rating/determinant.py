@@ -8,17 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
+from fractions import Fraction
 from zoneinfo import ZoneInfo
 
 import numpy as np
 
 from openami.billing.rating.calendar import KEY_STRIDE, day_rates, price_keys
 from openami.billing.rating.demand import Peak, peaks_of
+from openami.billing.rating.piece import piece_edges
 from openami.billing.rating.pool import Pool, pools
+from openami.billing.rating.signal import amount_at
 from openami.billing.rating.terms import NO_TERMS, BillTerms, terms_of_each
 from openami.billing.rating.usage import I64, BillSpan, Usage
 from openami.billing.tariff.model import RateSchedule
 from openami.billing.tariff.price import BlockScope
+from openami.kernel.time import local_midnight
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +42,8 @@ class Determinants:
         estimated: how many of them were estimated.
         estimated_wh: energy in those.
         left_out_windows: demand windows with a missing or estimated interval: they set no peak.
+        piece_wh: delivered energy by the first day of each part in which no rider changes; empty for one part.
+        signal_amounts: energy times the price of the period's series, by (version, price period) that follows one.
     """
 
     span: BillSpan
@@ -50,6 +57,8 @@ class Determinants:
     estimated: int = 0
     estimated_wh: int = 0
     left_out_windows: int = 0
+    piece_wh: Mapping[date, int] = field(default_factory=dict)
+    signal_amounts: Mapping[tuple[int, int], Fraction] = field(default_factory=dict)
 
     @property
     def missing(self) -> int:
@@ -97,8 +106,33 @@ def determinants(
                 estimated=int(estimated.sum()),
                 estimated_wh=int(wh[estimated].sum()),
                 left_out_windows=left_out,
+                piece_wh=_pieces(piece_edges(schedule, span, rates), usage.start_s[rows], wh, zone),
+                signal_amounts=_signals(schedule, own, usage.interval_s, usage.start_s[rows], wh, key),
             )
         )
+    return found
+
+
+def _pieces(edges: tuple[date, ...], start_s: I64, wh: I64, zone: ZoneInfo) -> dict[date, int]:
+    """Sum energy by the parts of the bill that begin on these days."""
+    if len(edges) == 1:
+        return {}
+    bounds = np.array([int(local_midnight(d, zone).timestamp()) for d in edges], dtype=np.int64)
+    part = np.searchsorted(bounds, start_s, side="right") - 1
+    sums = [int(wh[part == n].sum()) for n in range(len(edges))]
+    return dict(zip(edges, sums, strict=True))
+
+
+def _signals(
+    schedule: RateSchedule, terms: BillTerms, interval_s: int, start_s: I64, wh: I64, key: I64
+) -> dict[tuple[int, int], Fraction]:
+    found = {}
+    for version, tariff in enumerate(schedule.versions):
+        for index, period in enumerate(tariff.periods):
+            mine = key == version * KEY_STRIDE + index
+            if period.signal and mine.any():
+                clause = f"{schedule.code}.versions[{version}].periods[{period.name}].signal"
+                found[version, index] = amount_at(clause, period.signal, terms, interval_s, start_s[mine], wh[mine])
     return found
 
 

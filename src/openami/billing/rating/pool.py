@@ -9,13 +9,16 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 from fractions import Fraction
 
 from openami.billing.rating.calendar import DayRate
+from openami.billing.rating.months import months_of, season_dates
 from openami.billing.rating.usage import BillSpan
 from openami.billing.tariff.model import RateSchedule, Tariff
 from openami.billing.tariff.price import BlockScope, BlockUnit
+from openami.billing.tariff.proration import Proration
 from openami.billing.tariff.season import Season
 
 
@@ -39,26 +42,32 @@ class Pool:
 def pools(schedule: RateSchedule, span: BillSpan, rates: list[DayRate]) -> list[Pool]:
     """Return every pool of a bill, in order of version and first price period."""
     found: list[Pool] = []
-    for version, days_of in season_days(schedule, rates).items():
+    for version, days_of in season_dates(schedule, span, rates).items():
         tariff = schedule.versions[version]
         seasons = [s for s in tariff.seasons if s.name in days_of]
         for periods, names in _groups(tariff, seasons).items():
-            days = sum(days_of[name] for name in names)
-            ends = tuple(_end_wh(e, tariff.block_unit, days, span.days) for e in tariff.periods[periods[0]].edges)
-            found.append(Pool(version, periods, days, ends))
+            days = [day for name in names for day in days_of[name]]
+            ends = tuple(_end_wh(e, tariff, days, span) for e in tariff.periods[periods[0]].edges)
+            found.append(Pool(version, periods, len(days), ends))
     return found
 
 
 def _groups(tariff: Tariff, seasons: list[Season]) -> dict[tuple[int, ...], list[str]]:
-    """Return groups of price periods that share a ladder, each with the names of the seasons it is used in."""
+    """Return groups of price periods that share a ladder, each with the names of the seasons it is used in.
+
+    A price of events fills the ladder of the season in which it takes another's place, if its own is the same.
+    """
     if tariff.scope is BlockScope.PER_PERIOD:
-        alone = sorted({p for s in seasons for p in _periods(s)})
-        return {(p,): [s.name for s in seasons if p in _periods(s)] for p in alone}
-    found: dict[tuple[int, ...], list[str]] = {}
-    for edges in dict.fromkeys(tariff.edges_of(s) for s in seasons):
-        sharing = [s for s in seasons if tariff.edges_of(s) == edges]
-        found[tuple(sorted({p for s in sharing for p in _periods(s)}))] = [s.name for s in sharing]
-    return found
+        alone = sorted({p for s in seasons for p in _periods(tariff, s)})
+        return {(p,): [s.name for s in seasons if p in _periods(tariff, s)] for p in alone}
+    ladders: dict[tuple[Decimal, ...], set[int]] = {}
+    for season in seasons:
+        for period in _periods(tariff, season):
+            ladders.setdefault(tariff.periods[period].edges, set()).add(period)
+    return {
+        tuple(sorted(periods)): [s.name for s in seasons if periods & set(_periods(tariff, s))]
+        for periods in ladders.values()
+    }
 
 
 def season_days(schedule: RateSchedule, rates: list[DayRate]) -> Mapping[int, Mapping[str, int]]:
@@ -70,11 +79,18 @@ def season_days(schedule: RateSchedule, rates: list[DayRate]) -> Mapping[int, Ma
     return found
 
 
-def _periods(season: Season) -> tuple[int, ...]:
-    return tuple(sorted({w.period for plan in season.energy for w in plan}))
+def _periods(tariff: Tariff, season: Season) -> tuple[int, ...]:
+    ordinary = {w.period for plan in season.energy for w in plan}
+    during = {after for e in tariff.events for before, after in e.replaces.items() if before in ordinary}
+    return tuple(sorted(ordinary | during))
 
 
-def _end_wh(edge_kwh: Decimal, unit: BlockUnit, days: int, bill_days: int) -> int:
+def _end_wh(edge_kwh: Decimal, tariff: Tariff, days: list[date], span: BillSpan) -> int:
     """Whole Wh, rounded down: the energy on a line is whole Wh, so a block cannot end inside one."""
-    share = Fraction(days) if unit is BlockUnit.KWH_DAILY else Fraction(days, bill_days)
+    if tariff.block_unit is BlockUnit.KWH_ANNUAL:
+        share = Fraction(1)
+    elif tariff.block_unit is BlockUnit.KWH_DAILY:
+        share = Fraction(len(days))
+    else:
+        share = months_of(tariff.proration if tariff.proration.blocks else Proration(), span, days)
     return int(Fraction(edge_kwh) * 1000 * share)

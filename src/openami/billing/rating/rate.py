@@ -1,24 +1,33 @@
 """Rate determinants into a bill: exact decimals on every line, rounded once where the line is printed.
 
-The order is that of the printed bill: energy, demand, fixed charges, minimum. Energy is whole Wh on every line, shared
-out by largest remainder, so the lines add up to the usage.
+The order is that of the printed bill and of ``docs/billing/rating.md``: the energy billed (in whole kWh where the rate
+says so), energy, demand, fixed charges, minimum, riders, credits, taxes, total.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from decimal import Decimal
 
-from openami.billing.rating.calendar import day_rates
+from openami.billing.rating.calendar import DayRate, day_rates
 from openami.billing.rating.carried import Carried
 from openami.billing.rating.demand_line import demand_lines
 from openami.billing.rating.determinant import Determinants
 from openami.billing.rating.energy import energy_lines
-from openami.billing.rating.fixed import fixed_lines, minimum_lines
-from openami.billing.rating.line import BillLine, LineKind, RatedBill
+from openami.billing.rating.fixed import fixed_lines
+from openami.billing.rating.levies import credit_lines, rider_lines, tax_lines
+from openami.billing.rating.levy import Levied
+from openami.billing.rating.line import BillLine, LineKind, RatedBill, Stamp
+from openami.billing.rating.minimum import minimum_lines, year_after, yearly_minimum_lines
+from openami.billing.rating.piece import piece_edges
 from openami.billing.rating.pool import pools
 from openami.billing.rating.terms import NO_TERMS, BillTerms
+from openami.billing.rating.usage import BillSpan
+from openami.billing.rating.whole import KWH, in_whole_kwh
 from openami.billing.tariff.errors import TariffError
 from openami.billing.tariff.model import RateSchedule
+from openami.billing.tariff.rounding import EnergyRounding
 
 _FIRST = Carried()
 
@@ -36,20 +45,65 @@ def rate(
 
     Raises:
         TariffError: a day has no version in force, or a version has a clause that the file cannot say.
+        UsageError: a rider needs energy by days, and the determinants were made without it.
     """
     span = found.span
     rates = day_rates(schedule, span, terms)
-    versions = sorted({r.version for r in rates})
-    for version in versions:
-        for refusal in schedule.versions[version].refusals:
-            raise TariffError(f"{schedule.code}.versions[{version}].{refusal.clause}", refusal.reason)
-    lines = energy_lines(schedule, found, pools(schedule, span, rates))
+    _refuse(schedule, rates)
+    last = rates[-1].version
+    tariff = schedule.versions[last]
+    billed = found
+    if tariff.rounding.energy is EnergyRounding.WHOLE_KWH:
+        billed, left = in_whole_kwh(schedule, found, carried.remainder_wh)
+        carried = replace(carried, remainder_wh=left)
+    year_wh = carried.year_to_date.delivered_wh
+    lines = energy_lines(schedule, found, billed, pools(schedule, span, rates), rates, year_wh)
+    billed_wh = sum(billed.energy_wh.values())
     lines += demand_lines(schedule, found, rates)
     lines += fixed_lines(schedule, span, rates)
-    if found.received_wh:
-        quantity = Decimal(found.received_wh) / 1000
-        name = "Energy received from you (listed, not credited on this rate)"
-        lines.append(BillLine(LineKind.CREDIT, name, None, None, quantity, "kWh", Decimal(0), Decimal(0)))
-    lines += minimum_lines(schedule, span, rates, lines)
-    rule = schedule.versions[versions[-1]].rounding.total
-    return RatedBill(span, schedule.currency, found, tuple(lines), carried=carried, total_rule=rule)
+    lines += _received(found)
+    edges = piece_edges(schedule, span, rates)
+    pieces = {edges[0]: found.usage_wh} if len(edges) == 1 else found.piece_wh
+    bill = Levied(schedule, span, rates, terms, tariff.rounding, pieces, billed_wh, ())
+    stamps: list[Stamp] = []
+    early = tariff.minimum is None or "rider" not in tariff.minimum.of
+    if early:
+        lines += _minimum(schedule, span, rates, lines, terms, carried)
+    for levied in (rider_lines, credit_lines, tax_lines):
+        more, missing = levied(replace(bill, lines=tuple(lines)))
+        lines += more
+        stamps += missing
+        if levied is rider_lines and not early:
+            lines += _minimum(schedule, span, rates, lines, terms, carried)
+    carried = year_after(tariff, span, lines, terms, carried, billed_wh)
+    return RatedBill(span, schedule.currency, found, tuple(lines), tuple(stamps), carried, tariff.rounding.total)
+
+
+def _refuse(schedule: RateSchedule, rates: Sequence[DayRate]) -> None:
+    for version in sorted({r.version for r in rates}):
+        for refusal in schedule.versions[version].refusals:
+            raise TariffError(f"{schedule.code}.versions[{version}].{refusal.clause}", refusal.reason)
+
+
+def _received(found: Determinants) -> list[BillLine]:
+    if not found.received_wh:
+        return []
+    name = "Energy received from you (listed, not credited on this rate)"
+    quantity = Decimal(found.received_wh) / KWH
+    return [BillLine(LineKind.CREDIT, name, None, None, quantity, "kWh", Decimal(0), Decimal(0))]
+
+
+def _minimum(
+    schedule: RateSchedule,
+    span: BillSpan,
+    rates: list[DayRate],
+    lines: Sequence[BillLine],
+    terms: BillTerms,
+    carried: Carried,
+) -> list[BillLine]:
+    last = rates[-1].version
+    tariff = schedule.versions[last]
+    return [
+        *minimum_lines(schedule, span, rates, lines),
+        *yearly_minimum_lines(tariff, last, span, lines, terms, carried.year_to_date),
+    ]

@@ -7,15 +7,18 @@ holds the two equal.
 from __future__ import annotations
 
 from datetime import date, datetime, timedelta
+from fractions import Fraction
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from openami.billing.rating.calendar import day_rates
 from openami.billing.rating.demand import Peak, window_minutes
 from openami.billing.rating.determinant import Determinants
+from openami.billing.rating.piece import piece_edges
 from openami.billing.rating.pool import Pool, pools
 from openami.billing.rating.terms import NO_TERMS, BillTerms
 from openami.billing.rating.usage import BillSpan, Usage
+from openami.billing.tariff.errors import TariffError
 from openami.billing.tariff.model import RateSchedule, Tariff
 from openami.billing.tariff.price import BlockScope, WeekPlan
 from openami.billing.tariff.proration import PriceChange
@@ -36,16 +39,26 @@ def determinants_by_hand(
     energy: dict[tuple[int, int], int] = {}
     blocks: dict[tuple[int, int, int], int] = {}
     filled: dict[Pool, int] = {}
+    signals: dict[tuple[int, int], Fraction] = {}
     total = received = count = estimated = estimated_wh = 0
+    edges = piece_edges(schedule, span, day_rates(schedule, span, terms))
+    pieces = dict.fromkeys(edges, 0) if len(edges) > 1 else {}
     for index, second in enumerate(usage.start_s.tolist()):
         wall = instant_from_epoch_s(second).astimezone(zone)
         if not span.first <= wall.date() < span.end:
             continue
         wh = int(usage.wh[index])
         version, period = _price_of(schedule, wall, span, terms, None)
+        period = _during_event(schedule.versions[version], period, wall, terms)
         energy[version, period] = energy.get((version, period), 0) + wh
+        signal = schedule.versions[version].periods[period].signal
+        if signal:
+            amount = wh * _price_at(signal, wall, terms) / 1000
+            signals[version, period] = signals.get((version, period), Fraction(0)) + amount
         total += wh
         count += 1
+        if pieces:
+            pieces[max(edge for edge in edges if edge <= wall.date())] += wh
         received += 0 if usage.received_wh is None else int(usage.received_wh[index])
         if usage.estimated is not None and usage.estimated[index]:
             estimated += 1
@@ -58,8 +71,9 @@ def determinants_by_hand(
     peaks, left_out = _peaks(schedule, usage, span, zone, terms)
     expected = span.expected_intervals(zone, usage.interval_s)
     return Determinants(
-        span, total, energy, blocks, peaks, received, count, expected, estimated, estimated_wh, left_out
-    )
+        span, total, energy, blocks, peaks, received, count, expected, estimated, estimated_wh, left_out,
+        piece_wh=pieces, signal_amounts=signals,
+    )  # fmt: skip
 
 
 def _price_of(
@@ -74,6 +88,24 @@ def _price_of(
     plan = week[7] if wall.date() in _holidays(tariff, span) else week[wall.weekday()]
     minute = wall.hour * 60 + wall.minute
     return version, next(w.period for w in plan if w.start_minute <= minute < w.end_minute)
+
+
+def _during_event(tariff: Tariff, period: int, wall: datetime, terms: BillTerms) -> int:
+    """Look up what is charged instead while an event runs."""
+    for price in tariff.events:
+        runs = any(e.signal == price.signal and e.start <= wall < e.end for e in terms.events)
+        if runs and period in price.replaces:
+            return price.replaces[period]
+    return period
+
+
+def _price_at(signal: str, wall: datetime, terms: BillTerms) -> Fraction:
+    """Look a price up in its series."""
+    for series in terms.prices:
+        step = int((wall - series.start).total_seconds()) // series.interval_s
+        if series.signal == signal and 0 <= step < len(series.prices):
+            return Fraction(series.prices[step])
+    raise TariffError(f"signal {signal}", f"no price is given for {wall.isoformat()}")
 
 
 def _version_of(schedule: RateSchedule, span: BillSpan, day: date) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from openami.billing.tariff.charge import BASE_KINDS, DatedCharge
@@ -40,6 +40,23 @@ def check_version(tariff: Tariff) -> None:
     _check_charges(tariff)
 
 
+def check_versions(versions: Sequence[Tariff]) -> None:
+    """Check that a rider, tax or credit of one code is one thing in all versions: only its values change.
+
+    Raises:
+        TariffError: it has two units, or two ways of changing inside a bill.
+    """
+    known: dict[str, DatedCharge] = {}
+    for number, version in enumerate(versions):
+        for charge in (*version.riders, *version.credits, *version.taxes):
+            first = known.setdefault(charge.code, charge)
+            if (first.unit, first.change) != (charge.unit, charge.change):
+                raise TariffError(
+                    f"versions[{number}].[{charge.code}]",
+                    "an earlier version has it with another unit or rule of change; give it another code",
+                )
+
+
 def _check_one_ladder(tariff: Tariff, season: Season) -> None:
     """Shared blocks make sense only where every period of a season has the same edges (SAM issue 1783)."""
     ladders = {tariff.periods[w.period].edges for plan in season.energy for w in plan}
@@ -74,13 +91,19 @@ def _check_charges(tariff: Tariff) -> None:
     places = [(t.code, t.municipality) for t in tariff.taxes]
     if len(set(names)) != len(names) or len(set(places)) != len(places):
         raise TariffError("riders", "two riders, taxes or credits have one code")
-    known = {*LINE_KINDS, *names, *(f.name for f in tariff.fixed), *(d.name for d in tariff.demand)}
+    known = {
+        *LINE_KINDS,
+        *names,
+        *(p.name for p in tariff.periods),
+        *(f.name for f in tariff.fixed),
+        *(d.name for d in tariff.demand),
+    }
     for charge in dated:
         _check_pointers(f"[{charge.code}].of", charge.of, known)
     if tariff.minimum is not None:
         _check_pointers("minimum.of", tariff.minimum.of, known)
-        if not 1 <= tariff.minimum.year_ends_month <= 12:
-            raise TariffError("minimum.year_ends_month", f"{tariff.minimum.year_ends_month} is no month")
+    if not 1 <= tariff.year_ends_month <= 12:
+        raise TariffError("year_ends_month", f"{tariff.year_ends_month} is no month")
 
 
 def _check_pointers(clause: str, of: Iterable[str], known: set[str]) -> None:

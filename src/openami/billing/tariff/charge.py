@@ -45,14 +45,12 @@ class MinimumCharge:
         amount: per unit.
         unit: a yearly minimum is settled on the bill that closes the rate year.
         of: kinds of lines, or names of charges and codes of riders, that count towards it.
-        year_ends_month: last revenue month of the rate year, for a yearly minimum and for blocks of a year.
     """
 
     name: str
     amount: Decimal
     unit: ChargeUnit = ChargeUnit.MONTH
     of: tuple[str, ...] = BASE_KINDS
-    year_ends_month: int = 12
 
 
 class RiderUnit(StrEnum):

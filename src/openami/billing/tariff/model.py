@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 
-from openami.billing.tariff.agreement import check_version
+from openami.billing.tariff.agreement import check_version, check_versions
 from openami.billing.tariff.charge import Credit, FixedCharge, MinimumCharge, Rider, Tax
 from openami.billing.tariff.demand import DemandCharge
 from openami.billing.tariff.eligibility import Eligibility
@@ -60,6 +60,7 @@ class Tariff:
         rounding: where the rate rounds.
         eligibility: who may take the rate.
         export: what energy sent out is worth; None bills what is delivered and lists what is received.
+        year_ends_month: last revenue month of the rate year, for a yearly minimum and for blocks of a year.
         refusals: clauses that the file cannot say; with any, the version is shown and never billed.
 
     Raises:
@@ -89,6 +90,7 @@ class Tariff:
     rounding: Rounding = field(default_factory=Rounding)
     eligibility: Eligibility = field(default_factory=Eligibility)
     export: ExportTerms | None = None
+    year_ends_month: int = 12
     refusals: tuple[Refusal, ...] = ()
 
     def __post_init__(self) -> None:
@@ -117,6 +119,9 @@ class RateSchedule:
         utility: whose.
         currency: ISO 4217 letters.
         versions: in order of their first day.
+
+    Raises:
+        TariffError: two versions know one rider, tax or credit as different things.
     """
 
     code: str
@@ -124,6 +129,9 @@ class RateSchedule:
     utility: str
     currency: str
     versions: tuple[Tariff, ...]
+
+    def __post_init__(self) -> None:
+        check_versions(self.versions)
 
     def version_on(self, day: date) -> int:
         """Return the index of the version in force on a local day.

@@ -1,0 +1,89 @@
+"""Pieces of a bill: runs of days in which a dated charge has one value, and the days on which energy must be parted."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal
+
+from openami.billing.rating.calendar import DayRate
+from openami.billing.rating.usage import BillSpan
+from openami.billing.tariff.charge import DatedCharge, ValueChange
+from openami.billing.tariff.model import RateSchedule, Tariff
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Some days of a bill on which a charge has one value.
+
+    Args:
+        version: whose clause.
+        charge: the charge as that version has it.
+        index: of the value in its list.
+        days: the days, rising.
+    """
+
+    version: int
+    charge: DatedCharge
+    index: int
+    days: tuple[date, ...]
+
+    @property
+    def value(self) -> Decimal | None:
+        """The value per unit; None is not known."""
+        return self.charge.values[self.index].value
+
+
+def charges_of(tariff: Tariff) -> tuple[DatedCharge, ...]:
+    """Return every dated charge of a version."""
+    return (*tariff.riders, *tariff.credits, *tariff.taxes)
+
+
+def pieces_of(charges: Sequence[DatedCharge | None], span: BillSpan, rates: Sequence[DayRate]) -> list[Piece]:
+    """Return the pieces of one charge in a bill.
+
+    Args:
+        charges: the charge as each version has it, by index of the version; None where it has none.
+        span: the bill.
+        rates: which version prices each day.
+    """
+    last = charges[rates[-1].version]
+    if last is not None and last.change is ValueChange.BILL:
+        index = last.index_on(span.last)
+        days = tuple(span.first + timedelta(days=n) for n in range(span.days))
+        return [] if index is None else [Piece(rates[-1].version, last, index, days)]
+    found: list[Piece] = []
+    for number, rate in enumerate(rates):
+        day = span.first + timedelta(days=number)
+        charge = charges[rate.version]
+        index = None if charge is None else charge.index_on(day)
+        if charge is None or index is None:
+            continue
+        before = found[-1] if found else None
+        if before is not None and before.value == charge.values[index].value:
+            found[-1] = Piece(before.version, before.charge, before.index, (*before.days, day))
+        else:
+            found.append(Piece(rate.version, charge, index, (day,)))
+    return found
+
+
+def piece_edges(schedule: RateSchedule, span: BillSpan, rates: Sequence[DayRate]) -> tuple[date, ...]:
+    """Return the first days of the parts into which a bill's energy is metered: one where nothing changes inside.
+
+    Energy is parted where a charge that takes the energy of its own days changes its value, and where such a charge
+    meets a change of version.
+    """
+    edges = {span.first}
+    metered = [
+        (version, charge)
+        for version in dict.fromkeys(r.version for r in rates)
+        for charge in charges_of(schedule.versions[version])
+        if charge.change is ValueChange.METERED
+    ]
+    for version, charge in metered:
+        mine = [span.first + timedelta(days=n) for n, r in enumerate(rates) if r.version == version]
+        edges |= {b for a, b in itertools.pairwise(mine) if charge.index_on(a) != charge.index_on(b)}
+        edges |= {mine[0], mine[-1] + timedelta(days=1)} - {span.end}
+    return tuple(sorted(edges))

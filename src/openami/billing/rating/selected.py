@@ -1,0 +1,22 @@
+"""Which lines a percentage or a minimum is of: by kind, by the name of a charge or price period, or by a code."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+from openami.billing.rating.line import BillLine
+
+_NAME = re.compile(r"^versions\[\d+\]\.[a-z]+\[(.*?)\](?:\.|$)")
+
+
+def selected(lines: Sequence[BillLine], of: Iterable[str]) -> list[BillLine]:
+    """Return the lines that some words name, in their order."""
+    wanted = set(of)
+    return [line for line in lines if line.kind.value in wanted or _name_of(line) in wanted]
+
+
+def _name_of(line: BillLine) -> str | None:
+    """Return the name of the charge, period or code that the line's clause holds."""
+    found = _NAME.match(line.clause)
+    return found.group(1) if found else None
