@@ -15,9 +15,10 @@ import numpy as np
 import numpy.typing as npt
 
 from openami.billing.bill.hold import HoldCode
-from openami.billing.rating.calendar import KEY_STRIDE
+from openami.billing.rating.calendar import KEY_STRIDE, day_rates
 from openami.billing.rating.determinant import Determinants, determinants
 from openami.billing.rating.fleet import fleet_determinants, price_index
+from openami.billing.rating.piece import piece_edges
 from openami.billing.rating.terms import NO_TERMS, BillTerms
 from openami.billing.rating.usage import I64, BillSpan, Usage
 from openami.billing.tariff.model import RateSchedule
@@ -100,8 +101,16 @@ def determinants_of(
 
 
 def _in_columns(schedule: RateSchedule, span: BillSpan, terms: Sequence[BillTerms]) -> bool:
-    """Tell whether all rows are priced by one index of days: no demand, no running blocks, one and the usual month."""
-    if any(v.demand or v.scope is BlockScope.RUNNING for v in schedule.versions):
+    """Tell whether all rows are priced by one index of days.
+
+    Not where demand, running blocks, events, price series or a rider that changes inside the bill ask for the
+    intervals, nor in another month than the usual.
+    """
+    if any(v.demand or v.events or v.scope is BlockScope.RUNNING for v in schedule.versions):
+        return False
+    if any(p.signal for v in schedule.versions for p in v.periods):
+        return False
+    if len(piece_edges(schedule, span, day_rates(schedule, span))) > 1:
         return False
     return all(t.month_of(span) == span.last.month for t in terms)
 
