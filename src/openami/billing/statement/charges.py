@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from decimal import Decimal
 
-from openami.billing.bill.record import Bill, KeptLine
+from openami.billing.bill.record import Bill, BillKind, KeptLine
 from openami.billing.rating.calendar import day_rates
 from openami.billing.rating.line import LineKind
 from openami.billing.rating.pool import season_days
+from openami.billing.rating.terms import BillTerms
 from openami.billing.statement.dates import counted, kwh
 from openami.billing.statement.prices import amount, number, unit_price
 from openami.billing.statement.record import Line, LineGroup, PeriodRow
@@ -67,12 +68,19 @@ def _line(line: KeptLine, bill: Bill) -> Line:
     return Line(line.name, quantity, price, amount(line.amount, bill.currency), note)
 
 
+def terms_of(bill: Bill) -> BillTerms:
+    """Return what the kept bill says of its own terms: the month that it counts to."""
+    return BillTerms(
+        revenue_month=None if bill.cycle is None else bill.cycle.revenue_month, is_final=bill.kind is BillKind.FINAL
+    )
+
+
 def words_in_force(bill: Bill, schedule: RateSchedule | None) -> list[RateWords]:
     """Return the rules of every version that prices a day of the bill, cut to the seasons of its days."""
     if schedule is None:
         return []
     try:
-        seasons = season_days(schedule, day_rates(schedule, bill.span))
+        seasons = season_days(schedule, day_rates(schedule, bill.span, terms_of(bill)))
     except TariffError:
         return []
     found = []
@@ -130,8 +138,9 @@ def dated_rules(words: Sequence[RateWords]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(line for version in words for line in version.dated))
 
 
-def estimated_words(bill: Bill, evidence: Mapping[str, int | str | None]) -> str:
+def estimated_words(bill: Bill) -> str:
     """Say how much of a bill was estimated; empty where nothing was."""
+    evidence = bill.lines[0].evidence if bill.lines else {}
     wh = bill.estimated_wh or 0
     count = evidence.get("estimated_intervals")
     if not wh and not count:

@@ -5,21 +5,22 @@ from __future__ import annotations
 import itertools
 from dataclasses import replace
 from datetime import date, timedelta
-from decimal import Decimal
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import numpy as np
 
 from openami.billing.bill.make import kept_lines
-from openami.billing.bill.record import Bill, BillState, bill_id_of
+from openami.billing.bill.record import Bill, BillState, ReadingState, bill_id_of
 from openami.billing.rating.determinant import determinants
 from openami.billing.rating.rate import rate
 from openami.billing.rating.usage import BillSpan, Usage
-from openami.billing.statement.facts import EndFact, ReadFact, StatementFacts
+from openami.billing.statement.facts import StatementFacts
 from openami.billing.statement.record import DayBar
 from openami.billing.tariff.load import shipped_rates
 from openami.billing.tariff.model import RateSchedule
+from openami.contracts.channel import Channel
+from openami.mdm.api import EndOfRead, ReadKind, ReadPiece
 
 ZONE = ZoneInfo("America/Chicago")
 POINT = UUID(int=7)
@@ -61,25 +62,26 @@ def _bar(day: date, usage: Usage) -> DayBar:
     return DayBar(day, int(usage.wh[inside].sum()), int(usage.wh[flags].sum()))
 
 
-def made_read(bill: Bill) -> ReadFact:
+def made_read(bill: Bill) -> ReadPiece:
     """Return the reads of one meter over the whole bill."""
-    how = "read by the meter at midnight"
     begin, end = (
-        EndFact(at, value, how)
+        EndOfRead(at, value, ReadKind.SCHEDULED)
         for at, value in ((bill.period.start, bill.begin_register_wh), (bill.period.end, bill.end_register_wh))
     )
-    return ReadFact("OAM1004711", "Electricity delivered", Decimal(1), begin, end)
+    return ReadPiece(POINT, "OAM1004711", Channel.DELIVERED, begin, end, 1, None)
 
 
 def made_facts(code: str = "ameren-mo-smart", *, estimated: range = range(400, 430)) -> StatementFacts:
     """Return a bill over a season's edge with a year of bills before it."""
     schedule = RATES[code]
     bill, bars = made_bill(BillSpan(date(2026, 9, 20), date(2026, 10, 20)), schedule, estimated=estimated)
+    state = ReadingState.ESTIMATED_INTERVALS if len(estimated) else ReadingState.ACTUAL
+    bill = replace(bill, reads=(made_read(bill),), due_on=date(2026, 11, 12), reading_state=state)
     edges = [date(2025 + (m + 8) // 12, (m + 8) % 12 + 1, 20) for m in range(13)]
     spans = [BillSpan(a, b) for a, b in itertools.pairwise(edges)]
     earlier = [made_bill(s, schedule, scale=0.8 + 0.05 * (n % 5))[0] for n, s in enumerate(spans)]
     return StatementFacts(
-        bill, schedule, bars, (made_read(bill),),
+        bill, schedule, bars,
         tuple(replace(b, lines=()) for b in reversed(earlier)),
-        ("A. Customer", "12 Elm Street"), date(2026, 11, 12),
+        ("A. Customer", "12 Elm Street")
     )  # fmt: skip

@@ -10,11 +10,12 @@ import pytest
 from tests.unit.billing.statement.made import RATES, made_bill, made_facts
 
 from openami.billing.bill.hold import Hold, HoldCode
-from openami.billing.bill.record import BillState, KeptLine
+from openami.billing.bill.record import BillKind, BillState, KeptLine, ReadingState
 from openami.billing.rating.usage import BillSpan
-from openami.billing.statement.facts import EndFact, StatementFacts
+from openami.billing.statement.facts import StatementFacts
 from openami.billing.statement.make import statement_of
 from openami.billing.statement.prices import amount
+from openami.mdm.api import EndOfRead, ReadKind, ReadPiece
 
 FACTS = made_facts()
 
@@ -78,30 +79,58 @@ def test_estimates_are_said_in_words_and_nothing_estimated_is_said_as_that() -> 
     assert plain.state == "Every reading of this bill was measured by the meter."
 
 
+def _with_reads(*reads: ReadPiece) -> StatementFacts:
+    return replace(FACTS, bill=replace(FACTS.bill, reads=reads))
+
+
 @pytest.mark.parametrize(
     ("apart_wh", "words"), [(0, "exactly what the register counted"), (400, "0.400 kWh more"), (-250, "0.250 kWh less")]
 )
 def test_the_reads_say_how_they_agree_with_what_is_billed(apart_wh: int, words: str) -> None:
-    read = FACTS.reads[0]
-    end = replace(read.end, value_wh=(read.end.value_wh or 0) + apart_wh)
-    assert words in statement_of(replace(FACTS, reads=(replace(read, end=end),))).reads_note
+    read = FACTS.bill.reads[0]
+    end = replace(read.end, value=(read.end.value or 0) + apart_wh)
+    assert words in statement_of(_with_reads(replace(read, end=end))).reads_note
 
 
 def test_a_multiplier_is_applied_to_what_the_register_counted() -> None:
-    read = replace(FACTS.reads[0], multiplier=Decimal(40))
-    (row,) = statement_of(replace(FACTS, reads=(read,))).reads
+    (row,) = statement_of(_with_reads(replace(FACTS.bill.reads[0], multiplier=40))).reads
     assert row.multiplier == "40"
     assert row.used == f"{(FACTS.bill.usage_wh or 0) * 40 / 1000:,.3f} kWh"
 
 
 def test_two_meters_of_one_bill_are_both_shown_and_an_unread_end_is_named() -> None:
     at = FACTS.bill.period.start + timedelta(days=10)
-    first = replace(FACTS.reads[0], end=EndFact(at, None, "the meter was taken away unread"))
-    second = replace(FACTS.reads[0], serial="OAM1004712", begin=EndFact(at, 0, "read by the installer"))
-    statement = statement_of(replace(FACTS, reads=(first, second)))
+    first = replace(FACTS.bill.reads[0], end=EndOfRead(at, None, ReadKind.MISSING))
+    second = replace(FACTS.bill.reads[0], meter="OAM1004712", begin=EndOfRead(at, 0, ReadKind.INSTALLER))
+    statement = statement_of(_with_reads(first, second))
     assert [r.meter for r in statement.reads] == ["OAM1004711", "OAM1004712"]
-    assert statement.reads[0].end[1] == "not read"
+    assert statement.reads[0].end[1:] == ("no read", "not read")
+    assert statement.reads[1].begin[2] == "read by the installer"
     assert "not read at one end" in statement.reads_note
+    assert "it shows 2 meters" in statement.marks[0]
+
+
+def test_an_estimated_bill_says_so_large_and_how_often_in_a_row() -> None:
+    bill = replace(FACTS.bill, reading_state=ReadingState.ESTIMATED, estimates_in_a_row=2)
+    statement = statement_of(replace(FACTS, bill=bill))
+    assert statement.marks == ("Estimated bill, the 2. in a row",)
+    assert statement.state.startswith("This is an estimated bill")
+    assert "Estimated bill" not in " ".join(statement_of(FACTS).marks), "estimated intervals make no estimated bill"
+    assert "only when the electricity was used is estimated" in statement_of(FACTS).state
+
+
+def test_a_bill_with_a_stamp_is_no_bill_to_pay() -> None:
+    stamped = replace(FACTS.bill, stamps=("base_charges_only", "of_another_kind"))
+    assert [m.split(":")[0] for m in statement_of(replace(FACTS, bill=stamped)).marks] == [
+        "Base charges only", "Of another kind",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("kind", "title"), [(BillKind.INITIAL, "First electricity bill"), (BillKind.FINAL, "Final electricity bill")]
+)
+def test_first_and_final_bills_are_named_so(kind: BillKind, title: str) -> None:
+    assert statement_of(replace(FACTS, bill=replace(FACTS.bill, kind=kind))).title == title
 
 
 def test_a_held_bill_has_no_figures_and_says_why_it_waits() -> None:
