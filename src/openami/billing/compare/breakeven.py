@@ -7,7 +7,7 @@ the least step at which the other rate saves more than noise; a step less it doe
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from enum import StrEnum
 from zoneinfo import ZoneInfo
@@ -58,7 +58,7 @@ class BreakEven:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Case:
-    """Both rates, the usage and what counts as a saving."""
+    """Both rates, the usage and what counts as a saving; ``steady`` is the present total where no hour changes it."""
 
     present: RateSchedule
     other: RateSchedule
@@ -66,15 +66,19 @@ class _Case:
     spans: Sequence[BillSpan]
     zone: ZoneInfo
     setting: Setting
+    steady: Decimal | None = None
 
     def saving(self, usage: Usage | None) -> Decimal | None:
         """Return what the other rate saves on changed usage if that is more than noise; else None."""
         if usage is None:
             return None
-        here = sum((b.total for b in priced(self.present, usage, self.spans, self.zone)), Decimal(0))
-        there = sum((b.total for b in priced(self.other, usage, self.spans, self.zone)), Decimal(0))
+        here = self._total(self.present, usage) if self.steady is None else self.steady
+        there = self._total(self.other, usage)
         days = sum(s.days for s in self.spans)
         return here - there if here - there >= self.setting.noise(here, days) else None
+
+    def _total(self, schedule: RateSchedule, usage: Usage) -> Decimal:
+        return sum((b.total for b in priced(schedule, usage, self.spans, self.zone)), Decimal(0))
 
 
 def break_evens(
@@ -100,6 +104,10 @@ def break_evens(
         TariffError: one of the rates cannot price these intervals.
     """
     case = _Case(present, other, usage, spans, zone, setting)
+    own = day_prices(present, usage, spans, zone)
+    if not own.has_periods and not own.demand.any():
+        # A rate without hours costs the same whenever in a day the energy is used.
+        case = replace(case, steady=sum((b.total for b in priced(present, usage, spans, zone)), Decimal(0)))
     now = case.saving(usage)
     if now is not None:
         return (BreakEven(other.code, Lever.NONE, reachable=True, saving=now),)
