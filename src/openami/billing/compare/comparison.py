@@ -60,6 +60,7 @@ def compare_rates(
     ineligible: Mapping[str, str] | None = None,
     setting: Setting | None = None,
     terms: Mapping[BillSpan, BillTerms] | None = None,
+    changed: Mapping[str, Usage] | None = None,
 ) -> Comparison:
     """Price every rate on the same intervals.
 
@@ -71,6 +72,7 @@ def compare_rates(
         present: code of the rate that the customer is on, or None.
         ineligible: by code, why the customer cannot be on a rate; it is priced and listed, never advised.
         setting: what to judge by; the one in force on the last day by default.
+        changed: by rate code, usage with assumptions laid on top; coverage is always of what was measured.
         terms: each bill's other inputs, by span: the same for every rate; neutral where there are none.
     """
     rule = setting or setting_on(max(s.last for s in spans))
@@ -78,8 +80,9 @@ def compare_rates(
     used = coverage.used or tuple(spans)
     barred = ineligible or {}
     own = [(terms or {}).get(s, NO_TERMS) for s in used]
-    outcomes = [outcome_of(s, usage, used, zone, ineligible=barred.get(s.code, ""), terms=own) for s in schedules]
-    unseen = unseen_of(outcomes, usage, coverage.used, zone)
+    of = {s.code: (changed or {}).get(s.code, usage) for s in schedules}
+    outcomes = [outcome_of(s, of[s.code], used, zone, ineligible=barred.get(s.code, ""), terms=own) for s in schedules]
+    unseen = unseen_of(outcomes, of, coverage.used, zone)
     outcomes = [replace(o, year=unseen.year_of(o)) for o in outcomes]
     return Comparison(
         outcomes=tuple(sorted(outcomes, key=_order)),

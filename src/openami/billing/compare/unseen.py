@@ -64,26 +64,38 @@ class Unseen:
         return YearRange(low, sum((max(r) for r in rows), known))
 
 
-def unseen_of(outcomes: Sequence[RateOutcome], usage: Usage, used: Sequence[BillSpan], zone: ZoneInfo) -> Unseen:
-    """Return the months of a year that the used days do not hold, priced by every rate."""
+def unseen_of(
+    outcomes: Sequence[RateOutcome], usage: Mapping[str, Usage], used: Sequence[BillSpan], zone: ZoneInfo
+) -> Unseen:
+    """Return the months of a year that the used days do not hold, priced by every rate.
+
+    Args:
+        outcomes: the rates; refused ones are passed over.
+        usage: what was priced, by rate code.
+        used: the bills' days that were compared.
+        zone: of the service point.
+    """
     if not used or sum(s.days for s in used) >= WHOLE_YEAR_DAYS:
         return Unseen()
     first = min(s.first for s in used)
     missing = [m for m in _year_before(max(s.last for s in used)) if _days_in(m, used) < MONTH_SEEN_DAYS]
     # Before the first reading the prices of the year to come are the ones that matter, and the ones in force.
     months = tuple(sorted(m if m.end > first else _year_later(m) for m in missing))
-    lenders = [found for s in used if (found := _days_of(usage, s, zone)) is not None]
-    if not months or not lenders:
-        return Unseen(months)
-    lent = [_lent(days, months, zone, usage.interval_s) for days in lenders]
+    if not months:
+        return Unseen()
+    lent: dict[int, list[Usage]] = {}
     totals: dict[str, tuple[tuple[Decimal, ...], ...]] = {}
     for outcome in outcomes:
-        if outcome.refused:
+        own = usage[outcome.schedule.code]
+        if id(own) not in lent:
+            days = (_days_of(own, s, zone) for s in used)
+            lent[id(own)] = [_lent(d, months, zone, own.interval_s) for d in days if d is not None]
+        if outcome.refused or not lent[id(own)]:
             continue
         try:
-            columns = [[b.total for b in priced(outcome.schedule, u, months, zone)] for u in lent]
+            columns = [[b.total for b in priced(outcome.schedule, u, months, zone)] for u in lent[id(own)]]
         except TariffError:
-            # A version may not reach back or forward that far: the year of this rate cannot be told.
+            # A version may not reach forward that far: the year of this rate cannot be told.
             continue
         totals[outcome.schedule.code] = tuple(zip(*columns, strict=True))
     return Unseen(months, totals)

@@ -1,0 +1,274 @@
+"""What a customer asks about rates, from the store: compare, what would have to be true, and the wish for another."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import numpy as np
+
+from openami.billing.compare.assumption import Assumption, assumed
+from openami.billing.compare.breakeven import BreakEven, break_evens
+from openami.billing.compare.comparison import Comparison, compare_rates
+from openami.billing.compare.ports import FactsOfPlaces, PlaceFacts, PlaceRates, ShadowBook, WishBook
+from openami.billing.compare.protection import Protection, ShadowEntry
+from openami.billing.compare.wish import Wish, WishRefusedError
+from openami.billing.rating.usage import I64, BillSpan, Usage, calendar_months
+from openami.billing.tariff.errors import TariffError
+from openami.billing.tariff.model import OPEN_SUFFIX, RateSchedule, opened
+from openami.contracts.channel import Channel
+from openami.contracts.quality import QualityState
+from openami.kernel.time import Period, local_date, local_midnight, zone_named
+from openami.mdm.api import IntervalSeries, MeterData
+from openami.security.access.scope import Scope
+
+MONTHS = 12
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RatesOfPlace:
+    """Every rate at one place.
+
+    Args:
+        comparison: what each would have cost.
+        present: code of the rate that the customer is on; None where there is none.
+        usage: what was priced, by rate code: assumed habits differ by rate.
+        zone: of the place.
+        assumptions: labels of what was assumed; empty where everything was measured.
+    """
+
+    comparison: Comparison
+    present: str | None
+    usage: Mapping[str, Usage]
+    zone: ZoneInfo
+    assumptions: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """One customer's data, read once."""
+
+    service_point_id: UUID
+    usage: Usage
+    spans: list[BillSpan]
+    zone: ZoneInfo
+    present: str | None
+    schedules: list[RateSchedule]
+    facts: PlaceFacts
+
+
+class RateQuestions:
+    """Questions and wishes of customers about rates.
+
+    Args:
+        meters: validated usage.
+        rates: what billing knows.
+        facts: what bills are made with, and when reads are due.
+        wishes: where wishes are kept.
+        shadows: where first-year ledgers are kept.
+    """
+
+    def __init__(
+        self,
+        *,
+        meters: MeterData,
+        rates: PlaceRates,
+        facts: FactsOfPlaces,
+        wishes: WishBook,
+        shadows: ShadowBook,
+    ) -> None:
+        self._meters = meters
+        self._rates = rates
+        self._facts = facts
+        self._wishes = wishes
+        self._shadows = shadows
+
+    async def compare(
+        self, scope: Scope, service_point_id: UUID, now: datetime, *, assumptions: Sequence[Assumption] = ()
+    ) -> RatesOfPlace:
+        """Compare every rate on the place's own intervals of the last twelve whole months.
+
+        Raises:
+            ScopeError: outside the scope.
+            StoreError: the store did not answer.
+        """
+        asked = await self._question(scope, service_point_id, now)
+        return await asyncio.to_thread(_compared, asked, tuple(assumptions))
+
+    async def break_even(self, scope: Scope, service_point_id: UUID, now: datetime) -> list[BreakEven]:
+        """Return what would have to be true for each other rate; empty without a present rate or enough months.
+
+        Raises:
+            ScopeError: outside the scope.
+            StoreError: the store did not answer.
+        """
+        return await asyncio.to_thread(_solved, await self._question(scope, service_point_id, now))
+
+    async def wish_of(self, scope: Scope, service_point_id: UUID) -> Wish | None:
+        """Return the newest wish of a place."""
+        return await self._wishes.newest(scope, service_point_id)
+
+    async def protection_of(self, scope: Scope, service_point_id: UUID) -> tuple[Protection, list[ShadowEntry]] | None:
+        """Return the newest first-year protection of a place with its ledger."""
+        return await self._shadows.of_place(scope, service_point_id)
+
+    async def ask(
+        self, scope: Scope, service_point_id: UUID, rate_code: str, now: datetime, *, by: UUID, wish_id: UUID
+    ) -> Wish:
+        """Record a wish; the rate begins with the next billing read.
+
+        Args:
+            scope: of whoever asks.
+            service_point_id: where.
+            rate_code: the rate wanted.
+            now: domain time.
+            by: the account.
+            wish_id: names the wish.
+
+        Raises:
+            WishRefusedError: no such rate, it is the present one, or the customer cannot be on it.
+            ScopeError: outside the scope.
+        """
+        zone = zone_named((await self._meters.service_point(scope, service_point_id)).zone)
+        today = local_date(now, zone)
+        present = await self._rates.rate_of(service_point_id, today)
+        wanted = self._rates.rates.get(rate_code)
+        if present is None or wanted is None:
+            raise WishRefusedError("There is no such rate to choose here.")
+        if _code(present) == rate_code:
+            raise WishRefusedError(f"You are on {wanted.name} already.")
+        first_day = await self._facts.next_read_day(service_point_id, today)
+        facts = await self._facts.facts(service_point_id, [BillSpan(first_day, first_day + timedelta(days=1))])
+        if reason := _barred(wanted, first_day, facts):
+            raise WishRefusedError(f"{wanted.name} cannot be chosen here: {reason}.")
+        wish = Wish(wish_id, service_point_id, rate_code, _code(present), first_day, now, by)
+        await self._wishes.ask(scope, wish)
+        return wish
+
+    async def withdraw(self, scope: Scope, service_point_id: UUID, now: datetime, *, by: UUID) -> Wish:
+        """Take the open wish back.
+
+        Raises:
+            WishRefusedError: none is open.
+            ScopeError: outside the scope.
+        """
+        found = await self._wishes.withdraw(scope, service_point_id, by=by, at=now)
+        if found is None:
+            raise WishRefusedError("There is no open wish for another rate here.")
+        return found
+
+    async def _question(self, scope: Scope, service_point_id: UUID, now: datetime) -> _Question:
+        zone = zone_named((await self._meters.service_point(scope, service_point_id)).zone)
+        end = local_date(now, zone).replace(day=1)
+        first = _months_before(end, MONTHS)
+        spans = calendar_months(first, end)
+        period = Period(local_midnight(first, zone), local_midnight(end, zone))
+        schedules = [_reaching(s, first) for s in self._rates.rates.values()]
+        needs_received = any(v.export is not None for s in schedules for v in s.versions)
+        usage, present, facts = await asyncio.gather(
+            self._usage(scope, service_point_id, period, needs_received=needs_received),
+            self._rates.rate_of(service_point_id, local_date(now, zone)),
+            self._facts.facts(service_point_id, spans),
+        )
+        code = None if present is None else _code(present)
+        return _Question(service_point_id, usage, spans, zone, code, schedules, facts)
+
+    async def _usage(self, scope: Scope, service_point_id: UUID, period: Period, *, needs_received: bool) -> Usage:
+        parts = scope.granted(service_point_id, period)
+        channels = (Channel.DELIVERED, Channel.RECEIVED) if needs_received else (Channel.DELIVERED,)
+        found = [
+            await asyncio.gather(*(self._meters.intervals(scope, service_point_id, c, p) for c in channels))
+            for p in parts
+        ]
+        return joined_usage(found)
+
+
+def _compared(asked: _Question, assumptions: tuple[Assumption, ...]) -> RatesOfPlace:
+    barred = {s.code: r for s in asked.schedules if (r := _barred(s, asked.spans[-1].last, asked.facts))}
+    usage: dict[str, Usage] = {}
+    for schedule in asked.schedules:
+        try:
+            usage[schedule.code] = assumed(schedule, asked.usage, asked.spans, asked.zone, assumptions)
+        except TariffError:
+            # The rate refuses these intervals; the comparison lists it with its clause.
+            usage[schedule.code] = asked.usage
+    found = compare_rates(
+        asked.schedules, asked.usage, asked.spans, asked.zone,
+        present=asked.present, ineligible=barred, terms=asked.facts.terms, changed=usage if assumptions else None,
+    )  # fmt: skip
+    return RatesOfPlace(found, asked.present, usage, asked.zone, tuple(a.label for a in assumptions))
+
+
+def _solved(asked: _Question) -> list[BreakEven]:
+    found = compare_rates(asked.schedules, asked.usage, asked.spans, asked.zone, present=asked.present)
+    present = found.of(asked.present)
+    if present is None or present.refused or len(found.left_out) == len(asked.spans):
+        return []
+    solved: list[BreakEven] = []
+    for other in found.outcomes:
+        is_barred = bool(_barred(other.schedule, asked.spans[-1].last, asked.facts))
+        if other is present or other.refused or is_barred:
+            continue
+        solved += break_evens(
+            present.schedule, other.schedule, asked.usage, found.spans, asked.zone, setting=found.setting
+        )
+    return solved
+
+
+def _barred(schedule: RateSchedule, day: date, facts: PlaceFacts) -> str:
+    """Return why the customer cannot be on a rate; empty where nothing known stands against it."""
+    index = schedule.find_version(day)
+    if index is None:
+        return f"it has no prices in force on {day}"
+    rules = schedule.versions[index].eligibility
+    return "; ".join(rules.reasons_against(facts.attributes, is_interconnected=facts.is_interconnected))
+
+
+def _reaching(schedule: RateSchedule, first: date) -> RateSchedule:
+    """Return the rate, its first prices applied to older days where it is younger than the first day compared."""
+    begins = schedule.versions[0].effective_from
+    if begins is None or begins <= first:
+        return schedule
+    return replace(opened(schedule), code=schedule.code)
+
+
+def _code(schedule: RateSchedule) -> str:
+    return schedule.code.removesuffix(OPEN_SUFFIX)
+
+
+def joined_usage(found: Sequence[Sequence[IntervalSeries]]) -> Usage:
+    """Return delivered intervals with what was received in each; missing and negative ones are left out."""
+    if not found:
+        return Usage(np.zeros(0, np.int64), np.zeros(0, np.int64), 900)
+    start, value, quality = _columns([part[0] for part in found])
+    received = None
+    if len(found[0]) > 1:
+        sent_start, sent, sent_quality = _columns([part[1] for part in found])
+        there = (sent_quality != QualityState.MISSING) & (sent >= 0)
+        received = np.zeros(len(start), np.int64)
+        at = np.searchsorted(start, sent_start[there])
+        fits = at < len(start)
+        fits[fits] = start[at[fits]] == sent_start[there][fits]
+        received[at[fits]] = sent[there][fits]
+    good = (quality != QualityState.MISSING) & (value >= 0)
+    return Usage(
+        start[good], value[good], found[0][0].interval_s, quality[good] == QualityState.ESTIMATED,
+        None if received is None else received[good],
+    )  # fmt: skip
+
+
+def _columns(series: Sequence[IntervalSeries]) -> tuple[I64, I64, np.ndarray[tuple[int, ...], np.dtype[np.uint8]]]:
+    return (
+        np.concatenate([s.start_s for s in series]),
+        np.concatenate([s.value for s in series]),
+        np.concatenate([s.quality for s in series]),
+    )
+
+
+def _months_before(day: date, months: int) -> date:
+    number = day.year * 12 + day.month - 1 - months
+    return date(number // 12, number % 12 + 1, 1)

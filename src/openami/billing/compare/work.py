@@ -1,0 +1,142 @@
+"""The worker's job: wishes become assignments on their day, and every bill of a protected year gets its shadow."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import Protocol
+from uuid import NAMESPACE_URL, UUID, uuid5
+
+import structlog
+
+from openami.billing.bill.record import Bill
+from openami.billing.compare.ports import IssuedBills, ShadowBook, WishBook
+from openami.billing.compare.protection import Protection, ShadowEntry
+from openami.billing.compare.setting import setting_on
+from openami.billing.compare.wish import Wish, WishStep
+from openami.billing.ports import RateOverlapError
+from openami.billing.rating.usage import BillSpan
+from openami.contracts.changed import DaysChanged
+from openami.kernel.errors import OpenAmiError
+
+_LOG = structlog.get_logger("billing.compare")
+_PROTECTIONS = uuid5(NAMESPACE_URL, "openami:protection")
+
+
+class Assigns(Protocol):
+    """Puts places on rates."""
+
+    async def assign_rate(
+        self, service_points: Sequence[UUID], rate_code: str, *, first_day: date, at: datetime
+    ) -> None:
+        """Put service points on a rate from a day on.
+
+        Raises:
+            RateOverlapError: a later assignment is already there.
+            OpenAmiError: there is no such rate any more.
+        """
+        ...
+
+
+class Shadows(Protocol):
+    """Makes what another rate would have charged for the intervals of a bill."""
+
+    async def total(self, service_point_id: UUID, rate_code: str, span: BillSpan) -> tuple[Decimal | None, str]:
+        """Return the total of a span under a rate; None and the reason where it cannot be told."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class WorkReport:
+    """What one run did."""
+
+    applied: int = 0
+    refused: int = 0
+    shadowed: int = 0
+
+
+class RateWork:
+    """Implements the worker's job port.
+
+    Args:
+        wishes, shadows: the books.
+        bills: issued ones.
+        assigns: puts places on rates.
+        maker: makes shadow bills.
+    """
+
+    name = "rate wishes"
+    PAUSE = timedelta(hours=1)
+
+    def __init__(
+        self, *, wishes: WishBook, shadows: ShadowBook, bills: IssuedBills, assigns: Assigns, maker: Shadows
+    ) -> None:
+        self._wishes, self._shadows, self._bills = wishes, shadows, bills
+        self._assigns, self._maker = assigns, maker
+        self._again: datetime | None = None
+
+    async def run_due(self, now: datetime) -> None:
+        """Do what is due at this domain instant; cheap when nothing is. Repeating it does no harm."""
+        if self._again is not None and now < self._again:
+            return
+        self._again = now + self.PAUSE
+        report = await self.work(now)
+        if report != WorkReport():
+            _LOG.info("rates.worked", applied=report.applied, refused=report.refused, shadowed=report.shadowed)
+
+    async def days_changed(self, news: DaysChanged, now: datetime) -> None:
+        """A changed day changes no wish; a corrected bill gets an entry of its own when it is issued."""
+
+    async def work(self, now: datetime) -> WorkReport:
+        """Apply due wishes, then shadow the bills of protected years."""
+        applied = refused = 0
+        for wish in await self._wishes.due(now.date()):
+            is_applied = await self._apply(wish, now)
+            applied += is_applied
+            refused += not is_applied
+        return WorkReport(applied, refused, await self._shadow(now))
+
+    async def _apply(self, wish: Wish, now: datetime) -> bool:
+        try:
+            await self._assigns.assign_rate([wish.service_point_id], wish.rate_code, first_day=wish.first_day, at=now)
+        except RateOverlapError:
+            note = "another rate was entered for this place from that day or later"
+            await self._wishes.settle(wish, WishStep.REFUSED, at=now, note=note)
+            return False
+        months = setting_on(wish.first_day).protection_months
+        name = uuid5(_PROTECTIONS, str(wish.wish_id))
+        guard = Protection(name, wish.service_point_id, wish.rate_code, wish.present_code, wish.first_day, months)
+        await self._shadows.begin(guard, at=now)
+        await self._wishes.settle(wish, WishStep.APPLIED, at=now)
+        return True
+
+    async def _shadow(self, now: datetime) -> int:
+        guards = await self._shadows.running(now.date())
+        if not guards:
+            return 0
+        places = frozenset(g.service_point_id for g in guards)
+        first, end = min(g.first_day for g in guards), max(g.end_day for g in guards)
+        bills: dict[UUID, list[Bill]] = {}
+        for bill in await self._bills.issued(first, end, service_points=places):
+            bills.setdefault(bill.service_point_id, []).append(bill)
+        kept = await self._shadows.entries([g.protection_id for g in guards])
+        count = 0
+        for guard in guards:
+            there = {e.bill_id for e in kept.get(guard.protection_id, [])}
+            fresh = [b for b in bills.get(guard.service_point_id, []) if guard.holds(b.span) and b.bill_id not in there]
+            entries = [e for b in fresh if (e := await self._entry(guard, b)) is not None]
+            count += await self._shadows.write(guard, entries, at=now)
+        return count
+
+    async def _entry(self, guard: Protection, bill: Bill) -> ShadowEntry | None:
+        """Return both amounts of a bill; None while the store does not answer: the next run asks again."""
+        if bill.total is None:
+            return None
+        try:
+            shadow, refused = await self._maker.total(guard.service_point_id, guard.shadow_code, bill.span)
+        except OpenAmiError as error:
+            _LOG.warning("rates.no_shadow", problem=type(error).__name__)
+            return None
+        return ShadowEntry(bill.bill_id, bill.version, bill.span, bill.total, shadow, refused)
