@@ -16,6 +16,7 @@ from openami.portal.routes import (
     fleet,
     gateway,
     keys,
+    rates,
     readings,
     session,
     staff,
@@ -57,7 +58,7 @@ def _bare_app() -> FastAPI:
         generate_unique_id_function=_operation_name,
     )
     api = APIRouter(prefix=API_PREFIX)
-    for part in (session, customer, events, staff, fleet, collectors, gateway, keys, switching, readings):
+    for part in (session, customer, rates, events, staff, fleet, collectors, gateway, keys, switching, readings):
         api.include_router(part.router)
     app.include_router(api)
     return app

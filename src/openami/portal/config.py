@@ -9,6 +9,7 @@ from openami.kernel.clock import Clock
 from openami.portal.console_ports import CollectorDesk, GatewayDesk, KeyDesk, ReadingsDesk, SwitchingDesk
 from openami.portal.live import LiveHub
 from openami.portal.ports import AccessLog, Bills, Customers, FleetView, OperationsView, Radios, Sessions, UsageData
+from openami.portal.rate_port import RatesDesk
 from openami.security.access.gate import Gate
 
 
@@ -43,6 +44,7 @@ class Ports:
     gate: Gate
     usage: UsageData
     bills: Bills
+    rates: RatesDesk
     customers: Customers
     access_log: AccessLog
     operations: OperationsView

@@ -30,6 +30,7 @@ from openami.portal.views.fleet import MeterReadView, MissingReadsView, ReadKind
 from openami.portal.views.gateway import GatewayView
 from openami.portal.views.key import KeysView, LeakView, RetriedView
 from openami.portal.views.radio import ExposureColumnsView, MeterRadioView
+from openami.portal.views.rates import AdviceName, Assumed, BreakEvensView, RateAdviceView, RatesView, WishView
 from openami.portal.views.readings import (
     CaseDetailView,
     CasesView,
@@ -139,6 +140,36 @@ class FakeBills:
     ) -> PricedIntervals | None:
         period = ((start_s // 3600) % 24 >= 12).astype(np.uint8)
         return PricedIntervals("USD", ("off-peak", "on-peak"), period, value_wh * 0.0001)
+
+
+WISH = WishView(
+    wish_id=BILL, rate_code="smart", rate_name="Smart", first_day=date(2026, 12, 1), asked_at=1, state="open", note=""
+)
+
+
+class FakeRates:
+    """One rate, and a wish."""
+
+    async def compared(self, scope: Scope, service_point_id: UUID, assumed: Assumed) -> RatesView:
+        scope.require(frozenset({service_point_id}))
+        advice = RateAdviceView(
+            kind=AdviceName.NONE, rate_code=None, rate_name=None, saving="0.00", year=None, noise="0.00", reason=""
+        )
+        assumed_words = ["a vehicle"] if assumed.vehicle_kwh else []
+        return RatesView(
+            service_point_id=service_point_id, zone="America/Chicago", currency="USD", first_day=None, last_day=None,
+            months=0, usage_wh=0, coverage=0, needed=0.95, estimated_share=0, left_out=[], unseen=[], present=None,
+            advice=advice, rates=[], assumptions=assumed_words, wish=None, protection=None,
+        )  # fmt: skip
+
+    async def break_even(self, scope: Scope, service_point_id: UUID) -> BreakEvensView:
+        return BreakEvensView(currency="USD", days=0, break_evens=[])
+
+    async def ask(self, scope: Scope, principal: Principal, service_point_id: UUID, rate_code: str) -> WishView:
+        return WISH
+
+    async def withdraw(self, scope: Scope, principal: Principal, service_point_id: UUID) -> WishView:
+        return WISH
 
 
 class FakeCustomers:
@@ -526,6 +557,7 @@ def portal() -> Portal:
         gate=Gate(log, clock, clock),
         usage=usage,
         bills=FakeBills(),
+        rates=FakeRates(),
         customers=FakeCustomers(),
         access_log=log,
         operations=operations,

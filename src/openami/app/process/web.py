@@ -25,6 +25,7 @@ from openami.app.engines.bus_address import BusError
 from openami.app.engines.nats import connect
 from openami.app.key_desk import KeyDesk
 from openami.app.process import ready
+from openami.app.rate_wiring import portal_rates
 from openami.app.rekey_desk import RekeyDesk
 from openami.app.settings import Settings
 from openami.app.switch_desk import SwitchDesk
@@ -154,6 +155,7 @@ async def wired(settings: Settings) -> AsyncIterator[Parts]:
             gate=Gate(audit, real, domain),
             usage=usage,
             bills=PortalBills(Billing(meters=data, book=PostgresBillBook(portal)), domain),
+            rates=portal_rates(data, portal, domain),
             customers=PortalCustomers(PostgresCustomers(portal), usage.has_received),
             access_log=audit,
             operations=operations,

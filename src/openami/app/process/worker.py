@@ -30,6 +30,7 @@ from openami.app.engines.nats import connect
 from openami.app.engines.rooms import room_engine
 from openami.app.exchange_job import ExchangeJob
 from openami.app.process import ready
+from openami.app.rate_wiring import rate_work
 from openami.app.settings import Settings
 from openami.billing.adapters.book_postgres import PostgresBillBook
 from openami.billing.api import Billing, BillingJob
@@ -96,7 +97,12 @@ def jobs_of(wiring: Wiring) -> Sequence[Job]:
     book = PostgresBillBook(wiring.engine_for("openami_billing"))
     cases = PostgresCases(wiring.engine_for("openami_mdm"))
     billing = BillingJob(Billing(meters=wiring.meter_data, book=book))
-    return (billing, CaseJob(cases), ExchangeJob(wiring.settings))
+    return (
+        billing,
+        rate_work(wiring.meter_data, wiring.engine_for("openami_billing")),
+        CaseJob(cases),
+        ExchangeJob(wiring.settings),
+    )
 
 
 async def run(settings: Settings, stop: asyncio.Event) -> None:

@@ -20,8 +20,10 @@ from openami.security.access.scope import Scope
 class PlaceRates(Protocol):
     """What billing knows of a place's rate."""
 
-    rates: Mapping[str, RateSchedule]
-    """By code: every rate that can be chosen."""
+    @property
+    def rates(self) -> Mapping[str, RateSchedule]:
+        """Every rate that can be chosen, by code."""
+        ...
 
     async def rate_of(self, service_point_id: UUID, day: date) -> RateSchedule | None:
         """Return the rate in force at a service point on a local day."""

@@ -99,8 +99,12 @@ class RateQuestions:
         asked = await self._question(scope, service_point_id, now)
         return await asyncio.to_thread(_compared, asked, tuple(assumptions))
 
-    async def break_even(self, scope: Scope, service_point_id: UUID, now: datetime) -> list[BreakEven]:
-        """Return what would have to be true for each other rate; empty without a present rate or enough months.
+    async def break_even(
+        self, scope: Scope, service_point_id: UUID, now: datetime
+    ) -> tuple[tuple[BillSpan, ...], list[BreakEven]]:
+        """Return the days compared, and what would have to be true for each other rate.
+
+        Nothing is said without a present rate or enough of a month.
 
         Raises:
             ScopeError: outside the scope.
@@ -203,11 +207,11 @@ def _compared(asked: _Question, assumptions: tuple[Assumption, ...]) -> RatesOfP
     return RatesOfPlace(found, asked.present, usage, asked.zone, tuple(a.label for a in assumptions))
 
 
-def _solved(asked: _Question) -> list[BreakEven]:
+def _solved(asked: _Question) -> tuple[tuple[BillSpan, ...], list[BreakEven]]:
     found = compare_rates(asked.schedules, asked.usage, asked.spans, asked.zone, present=asked.present)
     present = found.of(asked.present)
     if present is None or present.refused or len(found.left_out) == len(asked.spans):
-        return []
+        return found.spans, []
     solved: list[BreakEven] = []
     for other in found.outcomes:
         is_barred = bool(_barred(other.schedule, asked.spans[-1].last, asked.facts))
@@ -216,7 +220,7 @@ def _solved(asked: _Question) -> list[BreakEven]:
         solved += break_evens(
             present.schedule, other.schedule, asked.usage, found.spans, asked.zone, setting=found.setting
         )
-    return solved
+    return found.spans, solved
 
 
 def _barred(schedule: RateSchedule, day: date, facts: PlaceFacts) -> str:

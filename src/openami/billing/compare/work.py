@@ -17,9 +17,9 @@ from openami.billing.compare.protection import Protection, ShadowEntry
 from openami.billing.compare.setting import setting_on
 from openami.billing.compare.wish import Wish, WishStep
 from openami.billing.ports import RateOverlapError
-from openami.billing.rating.usage import BillSpan
+from openami.billing.rates import UnknownRateError
 from openami.contracts.changed import DaysChanged
-from openami.kernel.errors import OpenAmiError
+from openami.mdm.api import StoreError
 
 _LOG = structlog.get_logger("billing.compare")
 _PROTECTIONS = uuid5(NAMESPACE_URL, "openami:protection")
@@ -35,7 +35,7 @@ class Assigns(Protocol):
 
         Raises:
             RateOverlapError: a later assignment is already there.
-            OpenAmiError: there is no such rate any more.
+            UnknownRateError: there is no such rate any more.
         """
         ...
 
@@ -43,8 +43,12 @@ class Assigns(Protocol):
 class Shadows(Protocol):
     """Makes what another rate would have charged for the intervals of a bill."""
 
-    async def total(self, service_point_id: UUID, rate_code: str, span: BillSpan) -> tuple[Decimal | None, str]:
-        """Return the total of a span under a rate; None and the reason where it cannot be told."""
+    async def total(self, bill: Bill, rate_code: str, now: datetime) -> tuple[Decimal | None, str]:
+        """Return the total of a bill's intervals under a rate; None and the reason where it cannot be told.
+
+        Raises:
+            StoreError: the store did not answer.
+        """
         ...
 
 
@@ -101,8 +105,8 @@ class RateWork:
     async def _apply(self, wish: Wish, now: datetime) -> bool:
         try:
             await self._assigns.assign_rate([wish.service_point_id], wish.rate_code, first_day=wish.first_day, at=now)
-        except RateOverlapError:
-            note = "another rate was entered for this place from that day or later"
+        except (RateOverlapError, UnknownRateError) as error:
+            note = str(error)
             await self._wishes.settle(wish, WishStep.REFUSED, at=now, note=note)
             return False
         months = setting_on(wish.first_day).protection_months
@@ -126,17 +130,17 @@ class RateWork:
         for guard in guards:
             there = {e.bill_id for e in kept.get(guard.protection_id, [])}
             fresh = [b for b in bills.get(guard.service_point_id, []) if guard.holds(b.span) and b.bill_id not in there]
-            entries = [e for b in fresh if (e := await self._entry(guard, b)) is not None]
+            entries = [e for b in fresh if (e := await self._entry(guard, b, now)) is not None]
             count += await self._shadows.write(guard, entries, at=now)
         return count
 
-    async def _entry(self, guard: Protection, bill: Bill) -> ShadowEntry | None:
+    async def _entry(self, guard: Protection, bill: Bill, now: datetime) -> ShadowEntry | None:
         """Return both amounts of a bill; None while the store does not answer: the next run asks again."""
         if bill.total is None:
             return None
         try:
-            shadow, refused = await self._maker.total(guard.service_point_id, guard.shadow_code, bill.span)
-        except OpenAmiError as error:
+            shadow, refused = await self._maker.total(bill, guard.shadow_code, now)
+        except StoreError as error:
             _LOG.warning("rates.no_shadow", problem=type(error).__name__)
             return None
         return ShadowEntry(bill.bill_id, bill.version, bill.span, bill.total, shadow, refused)

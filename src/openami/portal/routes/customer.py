@@ -216,6 +216,8 @@ _WORDS: Mapping[str, str] = {
     "download": "Download of usage",
     "bills": "List of bills",
     "bill": "A bill",
+    "rates": "Rates compared on your usage",
+    "rate_wish": "The wish for another rate",
     "radio": "The radio of the meter",
     "who_looked": "This list",
     "foreign": "An attempt that was refused",
@@ -227,6 +229,9 @@ _DETAIL: Mapping[str, str] = {
     "month": "by month",
     "received": "electricity sent back",
     "voltage": "voltage",
+    "break_even": "what would have to be true",
+    "ask": "recorded",
+    "withdraw": "taken back",
 }
 
 

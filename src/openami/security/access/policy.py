@@ -31,6 +31,8 @@ class Kind(StrEnum):
     OWN_SERVICE_POINTS = "own_service_points"
     INTERVALS = "intervals"
     BILL = "bill"
+    RATE_WISH = "rate_wish"
+    """A customer's wish to be on another rate."""
     RADIO = "radio"
     ACCESS_LOG = "access_log"
     LIVE_EVENTS = "live_events"
@@ -115,6 +117,8 @@ TABLE: tuple[Rule, ...] = (
     _rule(_OWNER, Action.READ, Kind.INTERVALS, Relation.OWN, _OWN_DATA),
     _rule(_OWNER, Action.EXPORT, Kind.INTERVALS, Relation.OWN, _OWN_DATA),
     _rule(_OWNER, Action.READ, Kind.BILL, Relation.OWN, _OWN_DATA),
+    # Whoever pays chooses the rate; the desk records no wish in a customer's name.
+    _rule(_OWNER, Action.CHANGE, Kind.RATE_WISH, Relation.OWN, _OWN_DATA),
     _rule(_OWNER, Action.READ, Kind.RADIO, Relation.OWN, _OWN_DATA),
     _rule(_OWNER, Action.READ, Kind.ACCESS_LOG, Relation.OWN, _OWN_DATA),
     _rule(_OWNER, Action.READ, Kind.LIVE_EVENTS, Relation.NONE, _OWN_DATA),

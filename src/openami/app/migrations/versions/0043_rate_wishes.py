@@ -2,13 +2,13 @@
 
 A customer's page may add a wish, and take it back; what else becomes of one is the billing room's to say.
 
-Revision ID: 0042_rate_wishes
+Revision ID: 0043_rate_wishes
 """
 
 from alembic import op
 
-revision = "0042_rate_wishes"
-down_revision = "0041_what_is_said_stays"
+revision = "0043_rate_wishes"
+down_revision = "0042_bill_cycle"
 branch_labels = None
 depends_on = None
 
@@ -77,7 +77,7 @@ def upgrade() -> None:
     for table in TABLES:
         op.execute(f"alter table billing.{table} enable row level security")
         op.execute(f"alter table billing.{table} force row level security")
-        op.execute(f"grant select, insert on billing.{table} to openami_billing")
+        op.execute(f"revoke update, delete on billing.{table} from openami_billing")
         op.execute(f"create policy room on billing.{table} to openami_billing using (true) with check (true)")
         op.execute(f"grant select on billing.{table} to openami_portal")
         op.execute(

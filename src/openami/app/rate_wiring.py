@@ -1,0 +1,49 @@
+"""Builds the comparison of rates: the customer's questions for the portal, and the worker's job."""
+
+from __future__ import annotations
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from openami.app.web.rates import PortalRates
+from openami.billing.adapters.book_postgres import PostgresBillBook
+from openami.billing.adapters.shadows_postgres import PostgresShadows
+from openami.billing.adapters.wishes_postgres import PostgresWishes
+from openami.billing.api import Billing
+from openami.billing.compare.facts import MonthlyReads
+from openami.billing.compare.service import RateQuestions
+from openami.billing.compare.shadow import ShadowMaker
+from openami.billing.compare.work import RateWork
+from openami.kernel.clock import Clock
+from openami.mdm.api import MeterData
+
+
+def portal_rates(meters: MeterData, portal: AsyncEngine, domain: Clock) -> PortalRates:
+    """Return rates for the portal.
+
+    Args:
+        meters: validated usage.
+        portal: connections of role ``openami_portal``, under row security.
+        domain: domain time.
+    """
+    billing = Billing(meters=meters, book=PostgresBillBook(portal))
+    questions = RateQuestions(
+        meters=meters,
+        rates=billing,
+        facts=MonthlyReads(),
+        wishes=PostgresWishes(portal),
+        shadows=PostgresShadows(portal),
+    )
+    return PortalRates(questions, billing.rates, domain)
+
+
+def rate_work(meters: MeterData, own: AsyncEngine) -> RateWork:
+    """Return the worker's job.
+
+    Args:
+        meters: validated usage.
+        own: connections of role ``openami_billing``.
+    """
+    book, facts = PostgresBillBook(own), MonthlyReads()
+    billing = Billing(meters=meters, book=book)
+    maker = ShadowMaker(meters=meters, rates=billing.rates, facts=facts, rules=billing.rules)
+    return RateWork(wishes=PostgresWishes(own), shadows=PostgresShadows(own), bills=book, assigns=billing, maker=maker)

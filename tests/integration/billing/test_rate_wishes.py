@@ -1,0 +1,128 @@
+"""A wish for another rate is recorded, applied from its day, and its first year is kept beside the old rate."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from uuid import uuid4
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from tests.integration.billing.test_billing import FIRST, NOW, SCOPE, World
+from tests.integration.billing.test_billing import world as world  # noqa: PLC0414 - a fixture
+
+from openami.app.engines.postgres import PostgresEngine
+from openami.app.rate_wiring import rate_work
+from openami.billing.adapters.shadows_postgres import PostgresShadows
+from openami.billing.adapters.wishes_postgres import PostgresWishes
+from openami.billing.compare.facts import MonthlyReads
+from openami.billing.compare.protection import standing_of
+from openami.billing.compare.service import RateQuestions
+from openami.billing.compare.wish import WishRefusedError, WishStep
+from openami.security.access.row import of_scope, seen_as
+from openami.security.access.scope import Purpose, Scope, ScopeError, granted_scope
+from openami.security.adapters.row_security import row_secured_engine
+
+pytestmark = pytest.mark.engines
+USER = uuid4()
+
+
+def own_scope(world: World, row: int) -> Scope:
+    return granted_scope(
+        actor=f"user:{USER}", purpose=Purpose.OWN_DATA, service_points=frozenset({world.points[row]}), audit_id=uuid4()
+    )
+
+
+def questions(world: World, engine: AsyncEngine) -> RateQuestions:
+    return RateQuestions(
+        meters=world.data, rates=world.billing, facts=MonthlyReads(), wishes=PostgresWishes(engine),
+        shadows=PostgresShadows(engine),
+    )  # fmt: skip
+
+
+async def test_a_wish_begins_with_the_next_read_and_its_bills_have_a_shadow(
+    world: World, postgres: PostgresEngine
+) -> None:
+    own = create_async_engine(postgres.url("openami_billing"))
+    portal = row_secured_engine(postgres.url("openami_portal"))
+    place, scope = world.points[0], own_scope(world, 0)
+    await world.billing.assign_rate(world.points, "ameren-mo-anytime", first_day=FIRST, at=NOW)
+    asked = questions(world, portal)
+    with seen_as(of_scope(scope)):
+        with pytest.raises(WishRefusedError, match="already"):
+            await asked.ask(scope, place, "ameren-mo-anytime", NOW, by=USER, wish_id=uuid4())
+        first = await asked.ask(scope, place, "ameren-mo-smart", NOW, by=USER, wish_id=uuid4())
+        second = await asked.ask(scope, place, "ameren-mo-overnight", NOW, by=USER, wish_id=uuid4())
+        assert first.first_day == second.first_day == date(2026, 12, 1)
+        newest = await asked.wish_of(scope, place)
+    assert newest is not None
+    assert (newest.rate_code, newest.is_open) == ("ameren-mo-overnight", True)
+
+    work = rate_work(world.data, own)
+    assert (await work.work(NOW)).applied == 0, "not before its day"
+    await world.write_days(FIRST, date(2027, 1, 1))
+    january = datetime(2027, 1, 2, 18, tzinfo=UTC)
+    done = await work.work(january)
+    assert (done.applied, done.refused) == (1, 0)
+    assert (await work.work(january)).applied == 0
+    present = await world.billing.rate_of(place, date(2026, 12, 5))
+    assert present is not None
+    assert present.code == "ameren-mo-overnight"
+
+    await world.billing.close_due(january)
+    assert (await work.work(january)).shadowed == 1
+    assert (await work.work(january)).shadowed == 0
+    with seen_as(of_scope(scope)):
+        kept = await asked.protection_of(scope, place)
+    assert kept is not None
+    guard, entries = kept
+    bill = next(b for b in await world.billing.bills(SCOPE, place) if b.span.first == date(2026, 12, 1))
+    assert [(e.bill_id, e.billed) for e in entries] == [(bill.bill_id, bill.total)]
+    # 31 days of 100 Wh a quarter-hour on the old rate: 297.6 kWh in the first winter block, and the fixed charges.
+    assert entries[0].shadow == Decimal("31.61") + Decimal("9.19")
+    assert standing_of(guard, entries).over == entries[0].over
+    await own.dispose()
+    await portal.dispose()
+
+
+async def test_a_wish_can_be_taken_back_and_is_then_never_applied(world: World, postgres: PostgresEngine) -> None:
+    own = create_async_engine(postgres.url("openami_billing"))
+    portal = row_secured_engine(postgres.url("openami_portal"))
+    place, scope = world.points[1], own_scope(world, 1)
+    await world.billing.assign_rate([place], "ameren-mo-anytime", first_day=FIRST, at=NOW)
+    asked = questions(world, portal)
+    with seen_as(of_scope(scope)):
+        await asked.ask(scope, place, "ameren-mo-smart", NOW, by=USER, wish_id=uuid4())
+        assert (await asked.withdraw(scope, place, NOW, by=USER)).rate_code == "ameren-mo-smart"
+        with pytest.raises(WishRefusedError):
+            await asked.withdraw(scope, place, NOW, by=USER)
+        newest = await asked.wish_of(scope, place)
+    assert newest is not None
+    assert newest.step is WishStep.WITHDRAWN
+    assert (await rate_work(world.data, own).work(datetime(2026, 12, 3, tzinfo=UTC))).applied == 0
+    await own.dispose()
+    await portal.dispose()
+
+
+async def test_a_customer_neither_sees_nor_makes_anothers_wish(world: World, postgres: PostgresEngine) -> None:
+    portal = row_secured_engine(postgres.url("openami_portal"))
+    mine, other = own_scope(world, 0), own_scope(world, 2)
+    await world.billing.assign_rate(world.points, "ameren-mo-anytime", first_day=FIRST, at=NOW)
+    asked = questions(world, portal)
+    with seen_as(of_scope(other)):
+        wish = await asked.ask(other, world.points[2], "ameren-mo-smart", NOW, by=USER, wish_id=uuid4())
+    with seen_as(of_scope(mine)):
+        with pytest.raises(ScopeError):
+            await asked.ask(mine, world.points[2], "ameren-mo-smart", NOW, by=USER, wish_id=uuid4())
+        # The second guard alone: the database shows and takes nothing of another's place.
+        assert await PostgresWishes(portal).newest(other, world.points[2]) is None
+        with pytest.raises(DBAPIError):
+            await PostgresWishes(portal).ask(other, replace(wish, wish_id=uuid4()))
+        for change in ("update billing.rate_wish set rate_code = 'x'", "delete from billing.rate_wish"):
+            with pytest.raises(DBAPIError):
+                async with portal.begin() as connection:
+                    await connection.execute(text(change))
+    await portal.dispose()
