@@ -98,7 +98,7 @@ def main_cause(by_cause: dict[Cause, int]) -> tuple[Cause, tuple[str, ...]]:
     """Return the cause of a bill, and the names of its other causes.
 
     Args:
-        by_cause: by how much each cause changed its days [Wh], either way; not empty.
+        by_cause: how many of its changed days each cause explains; not empty.
     """
     ordered = sorted(by_cause, key=lambda c: (-by_cause[c], c))
     return ordered[0], tuple(c.name for c in ordered[1:])

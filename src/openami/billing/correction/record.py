@@ -69,7 +69,7 @@ class Change:
         rate_code: of the bill in force.
         span: local days.
         issued_at: when it went out.
-        cause: the one that moves the most energy, where there are several.
+        cause: the one that explains the most of its days, where there are several.
         also: names of other causes of the same bill.
         days: how many of its days have another version.
         versions_digest: of the versions that it was made from again; a decision stands on exactly these.

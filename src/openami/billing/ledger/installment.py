@@ -8,7 +8,6 @@ Source: 20 CSR 4240-13.025 (double the period of the adjustment); the factor is 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -82,17 +81,6 @@ def part_entry(plan: InstallmentPlan, number: int, *, bill_id: UUID, day: date, 
         made_at: domain time.
     """
     return _entry(plan, EntryKind.INSTALLMENT, str(number), day, plan.parts[number], made_at, bill_id)
-
-
-def parts_due(plan: InstallmentPlan, bills_since: Sequence[UUID], already: int) -> list[tuple[int, UUID]]:
-    """Return which parts fall due with which bills.
-
-    Args:
-        plan: the parts.
-        bills_since: bills issued since it was made, oldest first.
-        already: how many parts have fallen due.
-    """
-    return [(n, bill) for n, bill in enumerate(bills_since[: len(plan.parts)]) if n >= already]
 
 
 def _entry(

@@ -115,7 +115,7 @@ def test_one_cause_is_one_case_with_one_group_for_each_customer_and_what_is_tole
     assert (mine.by, [c.span for c in mine.changes]) == (Decimal(3), [span(2), span(0)])
 
 
-def test_the_cause_of_a_bill_is_the_one_that_moves_the_most_energy_either_way() -> None:
+def test_the_cause_of_a_bill_is_the_one_that_explains_the_most_of_its_days() -> None:
     assert main_cause({LATE: 5, EDIT: 900}) == (EDIT, (LATE.name,))
     assert main_cause({LATE: 5}) == (LATE, ())
 

@@ -1,0 +1,164 @@
+"""Ports of corrections. The book is in PostgreSQL, schema ``billing``; causes come from whoever keeps readings."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Protocol
+from uuid import UUID
+
+from openami.billing.bill.record import Bill
+from openami.billing.correction.decision import CorrectionDecision, DecisionHead, DecisionState
+from openami.billing.correction.effect import Effect
+from openami.billing.correction.record import Adjustment, Cause, Change
+from openami.billing.ledger.entry import Entry
+from openami.billing.ledger.installment import InstallmentPlan
+
+
+@dataclass(frozen=True, slots=True)
+class TouchedBill:
+    """An issued bill with days that have another version, as the queue has it.
+
+    Args:
+        bill_id: the bill in force.
+        service_point_id: where.
+        days: the local day of each change with the version seen last, by day.
+        found_at: when the first was noted.
+        issued_at: when the bill went out.
+    """
+
+    bill_id: UUID
+    service_point_id: UUID
+    days: tuple[tuple[date, int], ...]
+    found_at: datetime
+    issued_at: datetime
+
+    @property
+    def seen(self) -> str:
+        """What was seen, in a text: weighed again only where it differs."""
+        return ",".join(f"{day.isoformat()}={version}" for day, version in self.days)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Writes:
+    """All rows that carrying out a decision writes, in one transaction.
+
+    Args:
+        bills: corrected bills with their lines, in the order of their days.
+        adjustments: one for each.
+        entries: reversals and new charges.
+        plans: repayment in parts.
+    """
+
+    bills: tuple[Bill, ...] = ()
+    adjustments: tuple[Adjustment, ...] = ()
+    entries: tuple[Entry, ...] = ()
+    plans: tuple[InstallmentPlan, ...] = ()
+
+
+class Remaker(Protocol):
+    """Makes bills again from what is known now, and writes nothing."""
+
+    async def again(self, bills: Sequence[Bill], *, now: datetime) -> Mapping[UUID, Bill]:
+        """Return the new making of each bill, by the id of the old; a held one says why it cannot be made.
+
+        Args:
+            bills: issued ones.
+            now: domain time.
+        """
+        ...
+
+
+class Causes(Protocol):
+    """Says why billed days changed."""
+
+    async def of(self, bills: Sequence[TouchedBill]) -> Mapping[UUID, Mapping[Cause, int]]:
+        """Return, by bill, how many of its changed days each cause explains. Every bill has at least one."""
+        ...
+
+
+class CorrectionBook(Protocol):
+    """The queue, what was weighed, decisions, and what became of them. Decisions and adjustments are kept for ever."""
+
+    async def touched(self, *, limit: int) -> list[TouchedBill]:
+        """Return bills in force with open changes that were not weighed as they are seen now, oldest first."""
+        ...
+
+    async def bills(self, bill_ids: Collection[UUID]) -> list[Bill]:
+        """Return these bills with their lines; unknown ids are absent."""
+        ...
+
+    async def bills_of(self, service_points: Collection[UUID]) -> list[Bill]:
+        """Return the bills in force of these places, without lines, by place and first day."""
+        ...
+
+    async def weighed(self, changes: Sequence[tuple[Change, str]], *, at: datetime) -> None:
+        """Keep what bills were weighed as, each with what was seen; those within tolerance leave the queue."""
+        ...
+
+    async def changes(
+        self, *, bill_ids: Collection[UUID] | None = None, cause: str | None = None, place: UUID | None = None
+    ) -> list[Change]:
+        """Return weighed bills that nothing was decided about yet."""
+        ...
+
+    async def keep(
+        self, decision: CorrectionDecision, effect: Effect, *, order_id: UUID | None, real: datetime
+    ) -> None:
+        """Keep a decision that waits for an approval.
+
+        Raises:
+            CorrectionRefusedError: one of its bills is in another decision that waits.
+        """
+        ...
+
+    async def carry_out(
+        self,
+        decision: CorrectionDecision,
+        effect: Effect | None,
+        writes: Writes,
+        *,
+        by: UUID,
+        at: datetime,
+        real: datetime,
+    ) -> bool:
+        """Write corrected bills, adjustments and entries, settle the queue, and note that the decision is in force.
+
+        Args:
+            decision: kept before if ``effect`` is None, else kept now.
+            effect: what its preview said.
+            writes: all rows.
+            by: whose word brings it into force.
+            at: domain time.
+            real: real time.
+
+        Returns:
+            False where it is in force already; nothing is written then.
+
+        Raises:
+            CorrectionRefusedError: one of its bills was corrected meanwhile. Nothing is written.
+        """
+        ...
+
+    async def withdrawn(self, decision_id: UUID, *, by: UUID, at: datetime, real: datetime) -> bool:
+        """Note that a waiting decision is taken back. False where it did not wait."""
+        ...
+
+    async def head(self, decision_id: UUID) -> DecisionHead:
+        """Return one decision.
+
+        Raises:
+            CorrectionRefusedError: there is none.
+        """
+        ...
+
+    async def heads(self, *, state: DecisionState | None = None, limit: int = 200) -> list[DecisionHead]:
+        """Return decisions, newest first."""
+        ...
+
+    async def adjustments(
+        self, *, service_points: Collection[UUID] | None = None, bill_ids: Collection[UUID] | None = None
+    ) -> list[Adjustment]:
+        """Return adjustments with their lines, of these places, or that link one of these bills, newest first."""
+        ...

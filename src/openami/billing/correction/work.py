@@ -1,0 +1,231 @@
+"""Proposes decisions about bills and carries them out. Knows no sign-in and no log: whoever calls it has asked them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from decimal import Decimal
+from uuid import UUID, uuid4
+
+from openami.billing.bill.record import Bill, BillState
+from openami.billing.correction.corrected import superseding, versions_digest
+from openami.billing.correction.decision import (
+    CorrectionDecision,
+    CorrectionRefusedError,
+    DecidedBill,
+    DecisionHead,
+)
+from openami.billing.correction.effect import CorrectionLimits, Effect, effect_of
+from openami.billing.correction.group import CauseCase, cases_of
+from openami.billing.correction.ports import CorrectionBook, Remaker, Writes
+from openami.billing.correction.reach import Reach, reach_of
+from openami.billing.correction.record import DecisionKind, Finding
+from openami.billing.correction.rules import CorrectionRules
+from openami.billing.correction.writing import Ledgered, corrected_rows
+from openami.billing.ledger.installment import MAX_PARTS
+from openami.billing.ledger.ports import LedgerBook
+from openami.billing.ledger.posting import LedgerPostings
+from openami.billing.rating.usage import BillSpan
+from openami.kernel.time import local_date, zone_named
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What a person wants to decide.
+
+    Args:
+        cause: name of the cause, see :attr:`~openami.billing.correction.record.Cause.name`.
+        kind: rebill, or leave.
+        reason: why.
+        place: one service point alone; None for everybody whom the cause touched.
+        tampering: whether the customer tampered; of one place alone.
+        in_parts: parts of repayment; None is what the rules say.
+        discovered: local day on which the error was found, asked about or notified; None is when it was noted here.
+    """
+
+    cause: str
+    kind: DecisionKind
+    reason: str
+    place: UUID | None = None
+    tampering: bool = False
+    in_parts: int | None = None
+    discovered: date | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Proposal:
+    """A decision that could be kept, and what it would do.
+
+    Args:
+        decision: complete.
+        case: what it is about.
+        reaches: how far back it goes, by agreement.
+        parts: in how many parts each agreement repays; 1 is at once.
+        effect: the sums.
+        second: why a second person must approve, or None.
+    """
+
+    decision: CorrectionDecision
+    case: CauseCase
+    reaches: Mapping[UUID, Reach]
+    parts: Mapping[UUID, int]
+    effect: Effect
+    second: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Corrections:
+    """Cases, proposals, and carrying out.
+
+    Args:
+        book: queue and decisions.
+        ledger: entries.
+        remaker: makes bills again.
+        postings: whose bills they are.
+        rules: of the jurisdiction.
+        limits: what one person may decide alone.
+    """
+
+    book: CorrectionBook
+    ledger: LedgerBook
+    remaker: Remaker
+    postings: LedgerPostings
+    rules: CorrectionRules = field(default_factory=CorrectionRules)
+    limits: CorrectionLimits = field(default_factory=CorrectionLimits)
+
+    async def cases(self, *, cause: str | None = None, place: UUID | None = None) -> list[CauseCase]:
+        """Return open cases, the most money first."""
+        return cases_of(await self.book.changes(cause=cause, place=place))
+
+    async def propose(self, wish: Wish, *, by: UUID, at: datetime) -> Proposal:
+        """Return the decision that a wish comes to, with what it would do.
+
+        Raises:
+            CorrectionRefusedError: nothing is open, or it cannot be. The text says why.
+        """
+        if wish.tampering and wish.place is None:
+            raise CorrectionRefusedError("tampering is one customer's: name the place")
+        if wish.in_parts is not None and not 1 <= wish.in_parts <= MAX_PARTS:
+            raise CorrectionRefusedError(f"repayment in {wish.in_parts} parts: 1 to {MAX_PARTS}")
+        cases = await self.cases(cause=wish.cause, place=wish.place)
+        if not cases:
+            raise CorrectionRefusedError(f"nothing is open of {wish.cause!r}: openami corrections list")
+        (case,) = cases
+        reaches = await self._reaches(case, wish, at)
+        parts = {a: self._parts(r, wish) for a, r in reaches.items()}
+        is_rebill = wish.kind is DecisionKind.REBILL
+        corrected = {c.bill_id for r in reaches.values() for c in r.rebilled} if is_rebill else set()
+        # What cannot be made again stays on the queue, unless the decision is to leave all of it.
+        told = [c for c in case.changes if c.found is Finding.OPEN or not is_rebill]
+        if not told:
+            raise CorrectionRefusedError(f"no bill of {wish.cause!r} can be made again now: {case.changes[0].reason}")
+        decision = CorrectionDecision(
+            uuid4(), wish.kind, case.cause,
+            tuple(DecidedBill(c.bill_id, c.versions_digest, c.bill_id in corrected) for c in told),
+            wish.reason.strip(), by, at, tampering=wish.tampering, in_parts=wish.in_parts,
+        )  # fmt: skip
+        unmakable = sum(c.found is Finding.UNMAKABLE for c in case.changes)
+        effect = effect_of(
+            list(reaches.values()) if is_rebill else [],
+            unmakable=unmakable,
+            in_parts=sum(n > 1 for n in parts.values()),
+        )
+        return Proposal(decision, case, reaches, parts, effect, self.limits.needs_second(effect))
+
+    async def writes(self, decision: CorrectionDecision, *, at: datetime) -> Writes:
+        """Return all rows that carrying a decision out writes.
+
+        Raises:
+            CorrectionRefusedError: a bill is no longer in force, or would not become what was decided.
+        """
+        wanted = {b.bill_id: b for b in decision.bills if b.is_rebilled}
+        olds = sorted(await self.book.bills(wanted), key=lambda b: (b.service_point_id.bytes, b.span))
+        for old in olds:
+            if old.state is not BillState.ISSUED:
+                raise CorrectionRefusedError(f"bill {old.bill_id} is {old.state.value}: look at the case again")
+        made = await self.remaker.again(olds, now=at) if olds else {}
+        news: list[Bill] = []
+        for old in olds:
+            again = made[old.bill_id]
+            if versions_digest(again) != wanted[old.bill_id].versions_digest:
+                raise CorrectionRefusedError(
+                    f"bill {old.bill_id} would no longer become what was decided: data changed once more; look again"
+                )
+            news.append(superseding(old, again, at=at))
+        agreements = await self.postings.agreements(olds)
+        known = await self._ledgered(olds, agreements)
+        parts = self._parts_of(decision, olds, news, agreements)
+        return corrected_rows(decision, olds, news, agreements, known, parts, at=at)
+
+    async def carry_out(
+        self, decision: CorrectionDecision, effect: Effect | None, *, by: UUID, at: datetime, real: datetime
+    ) -> bool:
+        """Bring a decision into force, all or none of it. See :meth:`CorrectionBook.carry_out`."""
+        writes = await self.writes(decision, at=at)
+        return await self.book.carry_out(decision, effect, writes, by=by, at=at, real=real)
+
+    async def heads(self, *, limit: int = 200) -> list[DecisionHead]:
+        """Return decisions, newest first."""
+        return await self.book.heads(limit=limit)
+
+    async def _reaches(self, case: CauseCase, wish: Wish, at: datetime) -> dict[UUID, Reach]:
+        """Return how far back each customer is corrected."""
+        bills = await self.book.bills_of({c.service_point_id for c in case.changes})
+        agreements = await self.postings.agreements(bills)
+        periods: dict[UUID, set[BillSpan]] = {}
+        for bill in bills:
+            periods.setdefault(agreements[bill.bill_id], set()).add(bill.span)
+        zone = zone_named(bills[0].zone) if bills else zone_named("UTC")
+        found = {}
+        for one in case.customers:
+            noted = local_date(min(c.found_at for c in one.changes), zone)
+            day = min(wish.discovered or noted, local_date(at, zone))
+            found[one.agreement_id] = reach_of(
+                one.changes, periods.get(one.agreement_id, set()), self.rules.look_back, discovered=day,
+                tampering=wish.tampering,
+            )  # fmt: skip
+        return found
+
+    def _parts(self, reach: Reach, wish: Wish) -> int:
+        return self.parts_of(reach.by, len(reach.rebilled), wish.in_parts, is_tampering=wish.tampering)
+
+    def parts_of(self, by: Decimal, periods: int, asked: int | None, *, is_tampering: bool) -> int:
+        """Return in how many parts an amount is repaid: about double the time that it built up over.
+
+        Args:
+            by: what the customer owes more; money given back is given at once.
+            periods: corrected.
+            asked: what the person says, or None.
+            is_tampering: who tampered repays at once unless the person says otherwise.
+        """
+        if by <= 0:
+            return 1
+        if asked is not None:
+            return asked
+        factor = self.rules.installment_factor
+        if is_tampering or not factor or by < self.rules.least_in_parts:
+            return 1
+        return min(max(periods * factor, 1), MAX_PARTS)
+
+    def _parts_of(
+        self,
+        decision: CorrectionDecision,
+        olds: Sequence[Bill],
+        news: Sequence[Bill],
+        agreements: Mapping[UUID, UUID],
+    ) -> dict[UUID, int]:
+        by: dict[UUID, Decimal] = {}
+        periods: dict[UUID, int] = {}
+        for old, new in zip(olds, news, strict=True):
+            agreement = agreements[old.bill_id]
+            by[agreement] = by.get(agreement, Decimal(0)) + (new.total or Decimal(0)) - (old.total or Decimal(0))
+            periods[agreement] = periods.get(agreement, 0) + 1
+        return {
+            a: self.parts_of(amount, periods[a], decision.in_parts, is_tampering=decision.tampering)
+            for a, amount in by.items()
+        }
+
+    async def _ledgered(self, olds: Sequence[Bill], agreements: Mapping[UUID, UUID]) -> Ledgered:
+        entries = await self.ledger.of_bills([b.bill_id for b in olds])
+        return Ledgered(tuple(entries), tuple(await self.ledger.plans(set(agreements.values()))))
