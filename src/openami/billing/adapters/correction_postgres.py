@@ -13,7 +13,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from openami.billing.adapters import correction_rows as rows
-from openami.billing.adapters.book_postgres import _LINE, _bill, _line_row, _row
+from openami.billing.adapters.bill_rows import bill_of, bill_row, line_of, line_row
 from openami.billing.adapters.ledger_postgres import keep_entries, keep_parts
 from openami.billing.adapters.tables import BILL, BILL_LINE
 from openami.billing.bill.record import Bill, KeptLine
@@ -56,13 +56,13 @@ class PostgresCorrections:
         """See the port."""
         lines: dict[UUID, list[KeptLine]] = {}
         for r in await self._all(rows.LINES, bills=list(bill_ids)):
-            lines.setdefault(r["bill_id"], []).append(KeptLine(**{k: r[k] for k in _LINE}))
+            lines.setdefault(r["bill_id"], []).append(line_of(r))
         found = await self._all(rows.BILLS, bills=list(bill_ids))
-        return [_bill(r, tuple(lines.get(r["bill_id"], ()))) for r in found]
+        return [bill_of(r, tuple(lines.get(r["bill_id"], ()))) for r in found]
 
     async def bills_of(self, service_points: Collection[UUID]) -> list[Bill]:
         """See the port."""
-        return [_bill(r) for r in await self._all(rows.BILLS_OF, places=list(service_points))]
+        return [bill_of(r) for r in await self._all(rows.BILLS_OF, places=list(service_points))]
 
     async def weighed(self, changes: Sequence[tuple[Change, str]], *, at: datetime) -> None:
         """See the port."""
@@ -178,8 +178,8 @@ async def _write(connection: AsyncConnection, decision: CorrectionDecision, writ
         gone = set((await connection.execute(rows.SUPERSEDE, {"bills": rebilled})).scalars())
         if gone != set(rebilled):
             raise CorrectionRefusedError("one of these bills is no longer in force: look at the case again")
-        await connection.execute(insert(BILL), [_row(b) for b in writes.bills])
-        lines = [_line_row(b, n, line) for b in writes.bills for n, line in enumerate(b.lines, 1)]
+        await connection.execute(insert(BILL), [bill_row(b) for b in writes.bills])
+        lines = [line_row(b, n, line) for b in writes.bills for n, line in enumerate(b.lines, 1)]
         if lines:
             await connection.execute(insert(BILL_LINE), lines)
         await connection.execute(rows.ADJUST, [rows.adjustment_row(a) for a in writes.adjustments])

@@ -112,10 +112,8 @@ _HEADS = """
     left join billing.correction_step x on x.decision_id = d.decision_id and x.step = 'withdrawn'
 """
 HEAD = text(_HEADS + "where d.decision_id = :decision_id")
-HEADS = text(
-    "select * from (" + _HEADS + ") h where cast(:state as text) is null or h.state = :state "
-    "order by h.made_at desc, h.decision_id limit :most"
-)
+_LISTED = "select * from (" + _HEADS + ") h where cast(:state as text) is null or h.state = :state "  # noqa: S608
+HEADS = text(_LISTED + "order by h.made_at desc, h.decision_id limit :most")
 ADJUST = text("""
     insert into billing.adjustment (adjustment_id, agreement_id, service_point_id, bill_id, corrected_bill_id,
         first_day, end_day, decision_id, cause_kind, cause_key, cause_words, by_wh, amount, installments, day, currency)

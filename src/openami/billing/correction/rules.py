@@ -10,7 +10,10 @@ repayment over about double the period).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
+
+from openami.billing.jurisdiction import Jurisdiction
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +44,12 @@ class LookBack:
     Args:
         over: where the customer was charged too much.
         under: where too little.
-        tampering: where the customer tampered; None is no limit.
+        tampering: where the customer tampered.
+            None is no limit, of each.
     """
 
-    over: int = 60
-    under: int = 12
+    over: int | None = 60
+    under: int | None = 12
     tampering: int | None = None
 
 
@@ -65,3 +69,15 @@ class CorrectionRules:
     installment_factor: int = 2
     least_in_parts: Decimal = Decimal(10)
     source: str = "20 CSR 4240-13.025, not confirmed"
+
+
+def rules_on(jurisdiction: Jurisdiction, day: date) -> CorrectionRules:
+    """Return what a jurisdiction says of corrections on a day."""
+    found = jurisdiction.on(day)
+    rule, origin = found.correction, found.origins["correction"]
+    return CorrectionRules(
+        Tolerances(rule.tolerance_wh, rule.tolerance_money),
+        LookBack(rule.over_periods, rule.under_periods, rule.tampering_periods),
+        installment_factor=rule.installment_factor,
+        source=f"{origin.clause} ({origin.confidence.value})",
+    )

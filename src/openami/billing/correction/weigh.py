@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime
 from decimal import Decimal
 from uuid import UUID
 
@@ -12,8 +13,9 @@ from openami.billing.correction.corrected import versions_digest
 from openami.billing.correction.group import main_cause
 from openami.billing.correction.ports import Causes, CorrectionBook, Remaker, TouchedBill
 from openami.billing.correction.record import Cause, Change, Finding
+from openami.billing.correction.remake import Neighbors
 from openami.billing.correction.rules import CorrectionRules
-from openami.billing.ledger.posting import LedgerPostings
+from openami.billing.ledger.posting import agreements_of
 
 AT_ONCE = 500
 """Bills of one turn: a month of so many places in memory at once."""
@@ -42,14 +44,12 @@ class Weigher:
         book: the queue.
         remaker: makes bills again.
         causes: why days changed.
-        postings: whose bills they are.
         rules: of the jurisdiction.
     """
 
     book: CorrectionBook
     remaker: Remaker
     causes: Causes
-    postings: LedgerPostings
     rules: CorrectionRules
 
     async def weigh(self, now: datetime, *, limit: int = AT_ONCE) -> Weighed:
@@ -63,18 +63,63 @@ class Weigher:
         if not touched:
             return Weighed()
         bills = await self.book.bills(touched)
-        made = await self.remaker.again(bills, now=now)
-        causes = await self.causes.of(list(touched.values()))
-        agreements = await self.postings.agreements(bills)
+        followers = await self._followers(bills)
+        made = await self.remaker.again([*bills, *followers], now=now)
+        causes = {i: dict(c) for i, c in (await self.causes.of(list(touched.values()))).items()}
+        for later, first in _led(followers, bills, made):
+            touched[later.bill_id] = replace(touched[first.bill_id], bill_id=later.bill_id, days=())
+            causes[later.bill_id] = causes[first.bill_id]
+            bills.append(later)
+        agreements = agreements_of(bills)
         changes = [
-            change_of(
-                b, made[b.bill_id], touched[b.bill_id], dict(causes[b.bill_id]), agreements[b.bill_id], self.rules
-            )
+            change_of(b, made[b.bill_id], touched[b.bill_id], causes[b.bill_id], agreements[b.bill_id], self.rules)
             for b in bills
         ]
+        changes = _whole_chains(changes)
         await self.book.weighed([(c, touched[c.bill_id].seen) for c in changes], at=now)
         counts = {f: sum(c.found is f for c in changes) for f in Finding}
         return Weighed(counts[Finding.OPEN], counts[Finding.WITHIN_TOLERANCE], counts[Finding.UNMAKABLE])
+
+    async def _followers(self, bills: Sequence[Bill]) -> list[Bill]:
+        """Return the bills in force after these, without a gap and of the same account, that are not among them."""
+        mine = {b.bill_id for b in bills}
+        in_force = await self.book.bills_of({b.service_point_id for b in bills})
+        around = Neighbors.of(in_force)
+        found: dict[UUID, Bill] = {}
+        for bill in bills:
+            later = around.after(bill)
+            while later is not None and later.bill_id not in mine and later.bill_id not in found:
+                found[later.bill_id] = later
+                later = around.after(later)
+        return await self.book.bills(found) if found else []
+
+
+def _led(followers: Sequence[Bill], bills: Sequence[Bill], made: Mapping[UUID, Bill]) -> list[tuple[Bill, Bill]]:
+    """Return the followers to which something else is handed now, each with the touched bill it begins with."""
+    first: dict[UUID, Bill] = {b.bill_id: b for b in bills}
+    around = Neighbors.of([*followers, *bills])
+    found = []
+    for later in sorted(followers, key=lambda b: b.span):
+        before = around.before(later)
+        is_led = before is not None and before.bill_id in first
+        if before is not None and is_led and made[later.bill_id].carried_in != later.carried_in:
+            first[later.bill_id] = first[before.bill_id]
+            found.append((later, first[later.bill_id]))
+    return found
+
+
+def _whole_chains(changes: Sequence[Change]) -> list[Change]:
+    """Return changes so that no bill is left while one that it hands on to is corrected for it."""
+    last_open: dict[UUID, date] = {}
+    for c in changes:
+        if c.found is Finding.OPEN and not c.days:
+            last_open[c.agreement_id] = max(last_open.get(c.agreement_id, c.span.first), c.span.first)
+    return [
+        replace(c, found=Finding.OPEN)
+        if c.found is Finding.WITHIN_TOLERANCE and c.span.first < last_open.get(c.agreement_id, c.span.first)
+        else c
+        for c in changes
+    ]
 
 
 def change_of(

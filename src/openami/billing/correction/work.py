@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import Decimal
 from uuid import UUID, uuid4
@@ -20,12 +20,12 @@ from openami.billing.correction.effect import CorrectionLimits, Effect, effect_o
 from openami.billing.correction.group import CauseCase, cases_of
 from openami.billing.correction.ports import CorrectionBook, Remaker, Writes
 from openami.billing.correction.reach import Reach, reach_of
-from openami.billing.correction.record import DecisionKind, Finding
+from openami.billing.correction.record import Change, DecisionKind, Finding
 from openami.billing.correction.rules import CorrectionRules
 from openami.billing.correction.writing import Ledgered, corrected_rows
 from openami.billing.ledger.installment import MAX_PARTS
 from openami.billing.ledger.ports import LedgerBook
-from openami.billing.ledger.posting import LedgerPostings
+from openami.billing.ledger.posting import agreements_of
 from openami.billing.rating.usage import BillSpan
 from openami.kernel.time import local_date, zone_named
 
@@ -82,7 +82,6 @@ class Corrections:
         book: queue and decisions.
         ledger: entries.
         remaker: makes bills again.
-        postings: whose bills they are.
         rules: of the jurisdiction.
         limits: what one person may decide alone.
     """
@@ -90,7 +89,6 @@ class Corrections:
     book: CorrectionBook
     ledger: LedgerBook
     remaker: Remaker
-    postings: LedgerPostings
     rules: CorrectionRules = field(default_factory=CorrectionRules)
     limits: CorrectionLimits = field(default_factory=CorrectionLimits)
 
@@ -113,16 +111,18 @@ class Corrections:
             raise CorrectionRefusedError(f"nothing is open of {wish.cause!r}: openami corrections list")
         (case,) = cases
         reaches = await self._reaches(case, wish, at)
-        parts = {a: self._parts(r, wish) for a, r in reaches.items()}
         is_rebill = wish.kind is DecisionKind.REBILL
-        corrected = {c.bill_id for r in reaches.values() for c in r.rebilled} if is_rebill else set()
+        if is_rebill:
+            reaches = await self._made(reaches, at)
+        parts = {a: self._parts(r, wish) for a, r in reaches.items()}
+        corrected = {c.bill_id: c for r in reaches.values() for c in r.rebilled} if is_rebill else {}
         # What cannot be made again stays on the queue, unless the decision is to leave all of it.
         told = [c for c in case.changes if c.found is Finding.OPEN or not is_rebill]
         if not told:
             raise CorrectionRefusedError(f"no bill of {wish.cause!r} can be made again now: {case.changes[0].reason}")
         decision = CorrectionDecision(
             uuid4(), wish.kind, case.cause,
-            tuple(DecidedBill(c.bill_id, c.versions_digest, c.bill_id in corrected) for c in told),
+            tuple(_decided(c, corrected.get(c.bill_id)) for c in told),
             wish.reason.strip(), by, at, tampering=wish.tampering, in_parts=wish.in_parts,
         )  # fmt: skip
         unmakable = sum(c.found is Finding.UNMAKABLE for c in case.changes)
@@ -132,6 +132,16 @@ class Corrections:
             in_parts=sum(n > 1 for n in parts.values()),
         )
         return Proposal(decision, case, reaches, parts, effect, self.limits.needs_second(effect))
+
+    async def _made(self, reaches: Mapping[UUID, Reach], at: datetime) -> dict[UUID, Reach]:
+        """Return the reaches with what each bill becomes if exactly these are made again, now."""
+        bills = await self.book.bills([c.bill_id for r in reaches.values() for c in r.rebilled])
+        made = await self.remaker.again(bills, now=at)
+        found = {}
+        for agreement, reach in reaches.items():
+            rebilled = tuple(_fresh(c, made[c.bill_id]) for c in reach.rebilled)
+            found[agreement] = replace(reach, rebilled=rebilled, by=sum((c.by for c in rebilled), Decimal(0)))
+        return found
 
     async def writes(self, decision: CorrectionDecision, *, at: datetime) -> Writes:
         """Return all rows that carrying a decision out writes.
@@ -153,7 +163,7 @@ class Corrections:
                     f"bill {old.bill_id} would no longer become what was decided: data changed once more; look again"
                 )
             news.append(superseding(old, again, at=at))
-        agreements = await self.postings.agreements(olds)
+        agreements = agreements_of(olds)
         known = await self._ledgered(olds, agreements)
         parts = self._parts_of(decision, olds, news, agreements)
         return corrected_rows(decision, olds, news, agreements, known, parts, at=at)
@@ -172,7 +182,7 @@ class Corrections:
     async def _reaches(self, case: CauseCase, wish: Wish, at: datetime) -> dict[UUID, Reach]:
         """Return how far back each customer is corrected."""
         bills = await self.book.bills_of({c.service_point_id for c in case.changes})
-        agreements = await self.postings.agreements(bills)
+        agreements = agreements_of(bills)
         periods: dict[UUID, set[BillSpan]] = {}
         for bill in bills:
             periods.setdefault(agreements[bill.bill_id], set()).add(bill.span)
@@ -229,3 +239,19 @@ class Corrections:
     async def _ledgered(self, olds: Sequence[Bill], agreements: Mapping[UUID, UUID]) -> Ledgered:
         entries = await self.ledger.of_bills([b.bill_id for b in olds])
         return Ledgered(tuple(entries), tuple(await self.ledger.plans(set(agreements.values()))))
+
+
+def _fresh(change: Change, made: Bill) -> Change:
+    """Return a change as it is made now.
+
+    Raises:
+        CorrectionRefusedError: it cannot be made any more.
+    """
+    if made.state is not BillState.ISSUED or made.total is None:
+        raise CorrectionRefusedError(f"bill {change.bill_id} cannot be made again now: {made.hold_reason}")
+    return replace(change, after=made.total, after_wh=made.usage_wh or 0, versions_digest=versions_digest(made))
+
+
+def _decided(change: Change, corrected: Change | None) -> DecidedBill:
+    digest = change.versions_digest if corrected is None else corrected.versions_digest
+    return DecidedBill(change.bill_id, digest, is_rebilled=corrected is not None)

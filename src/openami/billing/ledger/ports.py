@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from datetime import date, datetime
 from typing import Protocol
 from uuid import UUID
@@ -39,14 +39,6 @@ class NoPostings:
 
 
 NO_POSTINGS = NoPostings()
-
-
-class Holders(Protocol):
-    """Says under which opaque account a place was charged. Its adapter asks the registry."""
-
-    async def accounts(self, asked: Collection[tuple[UUID, datetime]]) -> Mapping[tuple[UUID, datetime], str]:
-        """Return the account that held the service of each place at an instant; absent where none did."""
-        ...
 
 
 class LedgerBook(Protocol):

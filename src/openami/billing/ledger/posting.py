@@ -12,7 +12,7 @@ from openami.billing.ledger.budget import BudgetPlan, budget_entry
 from openami.billing.ledger.charge import bill_entry
 from openami.billing.ledger.entry import Entry, EntryKind, agreement_id_of
 from openami.billing.ledger.installment import InstallmentPlan, part_entry
-from openami.billing.ledger.ports import Holders, LedgerBook
+from openami.billing.ledger.ports import LedgerBook
 from openami.kernel.time import local_date, zone_named
 
 
@@ -21,19 +21,17 @@ class LedgerPostings:
 
     Args:
         book: where entries are kept.
-        holders: who was charged when.
     """
 
-    def __init__(self, book: LedgerBook, holders: Holders) -> None:
+    def __init__(self, book: LedgerBook) -> None:
         self._book = book
-        self._holders = holders
 
     async def post(self, bills: Sequence[Bill], *, at: datetime) -> int:
         """See the port."""
         issued = sorted((b for b in bills if b.state is BillState.ISSUED and b.total is not None), key=lambda b: b.span)
         if not issued:
             return 0
-        agreements = await self.agreements(issued)
+        agreements = agreements_of(issued)
         mine = set(agreements.values())
         plans = plans_by_agreement(await self._book.plans(mine))
         parts = await self._book.installments(mine)
@@ -48,11 +46,11 @@ class LedgerPostings:
             entries += _due(issued, agreements, parts, taken, at)
         return await self._book.keep(entries)
 
-    async def agreements(self, bills: Collection[Bill]) -> dict[UUID, UUID]:
-        """Return the agreement of each bill, by bill: that of whoever held the service in the middle of it."""
-        middles = {b.bill_id: (b.service_point_id, middle_of(b)) for b in bills}
-        accounts = await self._holders.accounts(set(middles.values()))
-        return {bill_id: agreement_id_of(key[0], accounts.get(key)) for bill_id, key in middles.items()}
+
+def agreements_of(bills: Collection[Bill]) -> dict[UUID, UUID]:
+    """Return the agreement of each bill, by bill: the account that it names, at its service point."""
+    accounts = {b.bill_id: None if b.account_id is None else str(b.account_id) for b in bills}
+    return {b.bill_id: agreement_id_of(b.service_point_id, accounts[b.bill_id]) for b in bills}
 
 
 def charged(
@@ -102,12 +100,6 @@ def plans_by_agreement(plans: Sequence[BudgetPlan]) -> dict[UUID, list[BudgetPla
 def day_of(bill: Bill) -> date:
     """Return the accounting day of a bill: the local day on which it went out."""
     return local_date(bill.issued_at or bill.made_at, zone_named(bill.zone))
-
-
-def middle_of(bill: Bill) -> datetime:
-    """Return the instant in the middle of a bill, in whole seconds: a move on its first or last day changes nothing."""
-    period = bill.period
-    return (period.start + (period.end - period.start) / 2).replace(microsecond=0)
 
 
 def _due(

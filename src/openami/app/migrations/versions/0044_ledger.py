@@ -4,13 +4,13 @@ Postings of an entry add up to nothing, or the statement that brings them is ref
 entry, a posting, a decision or an adjustment. What is weighed again whenever data change is the one table that is not
 kept for ever.
 
-Revision ID: 0042_ledger
+Revision ID: 0044_ledger
 """
 
 from alembic import op
 
-revision = "0042_ledger"
-down_revision = "0041_what_is_said_stays"
+revision = "0044_ledger"
+down_revision = "0043_rate_wishes"
 branch_labels = None
 depends_on = None
 

@@ -1,0 +1,170 @@
+"""Makes bills again on the one road on which bills are made, each opening on what the bill before it hands over now.
+
+A bill's credits, peaks and remainders come from the bill before. Where that one is made again too, its new hand-over
+counts: bills of one agreement are made in the order of their days, those of different agreements together. It opens on
+the read on which the bill before closed, and closes on the one on which the bill after opened, unless that bill is made
+again as well.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from itertools import zip_longest
+from uuid import UUID
+
+from openami.billing.bill.hold import HoldCode
+from openami.billing.bill.make import Making, held_bill
+from openami.billing.bill.making import bills_of
+from openami.billing.bill.order import BillOrder
+from openami.billing.bill.readings import closing_reads, opening_reads
+from openami.billing.bill.record import Assignment, Bill, BillKind, BillState
+from openami.billing.correction.ports import CorrectionBook
+from openami.billing.jurisdiction import Jurisdiction
+from openami.billing.ports import BillBook
+from openami.billing.rating.terms import BillTerms
+from openami.billing.tariff.model import RateSchedule
+from openami.kernel.time import zone_named
+from openami.mdm.api import MeterData
+
+TermsOf = Callable[[Sequence[Bill]], Awaitable[Mapping[UUID, BillTerms]]]
+"""What rates ask beside intervals, of each bill by its id."""
+
+
+async def terms_of_bills(bills: Sequence[Bill]) -> Mapping[UUID, BillTerms]:
+    """Return what bills themselves say: revenue month, and whether the customer stopped with them."""
+    return {
+        b.bill_id: BillTerms(
+            revenue_month=None if b.cycle is None else b.cycle.revenue_month, is_final=b.kind is BillKind.FINAL
+        )
+        for b in bills
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class RoadRemaker:
+    """Implements :class:`~openami.billing.correction.ports.Remaker`.
+
+    Args:
+        meters: validated days and reads.
+        bills: assignments of rates.
+        book: bills in force.
+        rates: by code, opened twins too.
+        rules: of the jurisdiction.
+        terms: what rates ask beside intervals.
+    """
+
+    meters: MeterData
+    bills: BillBook
+    book: CorrectionBook
+    rates: Mapping[str, RateSchedule]
+    rules: Jurisdiction
+    terms: TermsOf = terms_of_bills
+
+    async def again(self, bills: Sequence[Bill], *, now: datetime) -> Mapping[UUID, Bill]:
+        """See the port."""
+        if not bills:
+            return {}
+        terms = await self.terms(bills)
+        assigned = await self._assigned(bills)
+        around = Neighbors.of(await self.book.bills_of({b.service_point_id for b in bills}))
+        chains: dict[UUID, list[Bill]] = defaultdict(list)
+        for bill in sorted(bills, key=lambda b: b.span):
+            chains[bill.service_point_id].append(bill)
+        made: dict[UUID, Bill] = {}
+        for wave in zip_longest(*chains.values()):
+            part = [b for b in wave if b is not None]
+            orders = {b.bill_id: _order(b, terms[b.bill_id], around, made, set(terms)) for b in part}
+            made |= await self._wave(part, orders, assigned, now)
+        return made
+
+    async def _wave(
+        self,
+        bills: Sequence[Bill],
+        orders: Mapping[UUID, BillOrder],
+        assigned: Mapping[UUID, Sequence[Assignment]],
+        now: datetime,
+    ) -> dict[UUID, Bill]:
+        """Make bills of different places, by rate and zone."""
+        groups: dict[tuple[str, str], list[Bill]] = defaultdict(list)
+        made: dict[UUID, Bill] = {}
+        for bill in bills:
+            code = code_now(bill, assigned.get(bill.service_point_id, ()))
+            schedule = self.rates.get(code or "")
+            if schedule is None:
+                nameless = RateSchedule(bill.rate_code, bill.rate_name, "", bill.currency, ())
+                making = Making(nameless, zone_named(bill.zone), now, self.rules)
+                words = f"the rate {code} is not known" if code else "the rate changes inside its days now"
+                made[bill.bill_id] = held_bill(making, orders[bill.bill_id], HoldCode.UNKNOWN_RATE, words)
+            else:
+                groups[schedule.code, bill.zone].append(bill)
+        for (code, zone), group in groups.items():
+            making = Making(self.rates[code], zone_named(zone), now, self.rules)
+            found = await bills_of(self.meters, making, [orders[b.bill_id] for b in group])
+            made |= {b.bill_id: new for b, new in zip(group, found, strict=True)}
+        return made
+
+    async def _assigned(self, bills: Sequence[Bill]) -> dict[UUID, list[Assignment]]:
+        found: dict[UUID, list[Assignment]] = defaultdict(list)
+        for row in await self.bills.assignments({b.service_point_id for b in bills}):
+            found[row.service_point_id].append(row)
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbors:
+    """Bills in force by where they open and close: of the same place and account, without a gap."""
+
+    opening: Mapping[tuple[UUID, date, UUID | None], Bill]
+    closing: Mapping[tuple[UUID, date, UUID | None], Bill]
+
+    @classmethod
+    def of(cls, bills: Sequence[Bill]) -> Neighbors:
+        """Return the neighbors among bills in force."""
+        return cls(
+            {(b.service_point_id, b.span.first, b.account_id): b for b in bills},
+            {(b.service_point_id, b.span.end, b.account_id): b for b in bills},
+        )
+
+    def before(self, bill: Bill) -> Bill | None:
+        """Return the bill that closed where this one opens."""
+        return self.closing.get((bill.service_point_id, bill.span.first, bill.account_id))
+
+    def after(self, bill: Bill) -> Bill | None:
+        """Return the bill that opened where this one closes."""
+        return self.opening.get((bill.service_point_id, bill.span.end, bill.account_id))
+
+
+def code_now(bill: Bill, assigned: Sequence[Assignment]) -> str | None:
+    """Return the rate that a bill's days are on now: its own where nothing else is entered; None for two rates.
+
+    Args:
+        bill: in force.
+        assigned: of its place.
+    """
+    span = bill.span
+    over = [a for a in assigned if a.first_day < span.end and (a.end_day is None or a.end_day > span.first)]
+    codes = {a.rate_code for a in over}
+    if not codes:
+        return bill.rate_code
+    return codes.pop() if len(codes) == 1 else None
+
+
+def _order(
+    bill: Bill, terms: BillTerms, around: Neighbors, made: Mapping[UUID, Bill], again: Collection[UUID]
+) -> BillOrder:
+    """Return what is asked for: where the bill before was made again, it opens on that one."""
+    before, after = around.before(bill), around.after(bill)
+    fresh = None if before is None else made.get(before.bill_id)
+    if fresh is not None and fresh.state is BillState.ISSUED:
+        before = fresh
+    return BillOrder(
+        bill.service_point_id, bill.span, kind=BillKind.CORRECTED, account_id=bill.account_id, cycle=bill.cycle,
+        terms=terms, carried=bill.carried_in if before is None else before.carried_out,
+        opens_on={} if before is None else closing_reads(before.reads),
+        closes_on={} if after is None or after.bill_id in again else opening_reads(after.reads),
+        estimates_before=max(bill.estimates_in_a_row - 1, 0), version=bill.version + 1, supersedes=bill.bill_id,
+        released=bill.released,
+    )  # fmt: skip
