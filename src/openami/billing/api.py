@@ -25,6 +25,7 @@ from openami.billing.interval_price import PricedIntervals, priced_intervals
 from openami.billing.job import BillingJob
 from openami.billing.jurisdiction import Jurisdiction, shipped_jurisdiction
 from openami.billing.open_bill import BillSoFar, so_far
+from openami.billing.papers import Papers
 from openami.billing.place_usage import usage_of
 from openami.billing.ports import BillBook, RateOverlapError
 from openami.billing.rates import Rates, UnknownRateError
@@ -66,6 +67,7 @@ class Billing:
         self.assign_rate = self._rates.assign
         self.code_for = self._rates.code_for
         self.rate_of = self._rates.on_day
+        self.papers = Papers(meters, book, self._rates, self.rules)
 
     async def bills(self, scope: Scope, service_point_id: UUID) -> list[Bill]:
         """Return bills within the scope, newest first, without lines.

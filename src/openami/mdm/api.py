@@ -46,6 +46,7 @@ from openami.mdm.registry.records import (
 )
 from openami.mdm.registry.segments import Factors
 from openami.mdm.usage.end_reads import EndOfRead, ReadKind, ReadPiece, end_reads
+from openami.mdm.usage.origin import RawOrigin, origins_of
 from openami.mdm.usage.series import (
     IntervalSeries,
     UsageTotal,
@@ -75,6 +76,7 @@ __all__ = [
     "Meter",
     "MeterData",
     "OverlapError",
+    "RawOrigin",
     "ReadKind",
     "ReadPiece",
     "Register",
@@ -269,6 +271,28 @@ class MeterData:
         return await end_reads(
             self.registry, self.store, scope, service_points, period, channel, as_known_at=as_known_at
         )
+
+    async def origins(
+        self,
+        scope: Scope,
+        service_point_id: UUID,
+        channel: Channel,
+        period: Period,
+        *,
+        as_known_at: datetime | None = None,
+    ) -> list[RawOrigin]:
+        """Return the raw reading behind each interval of the period, with the message that brought it, by start.
+
+        Raises:
+            ScopeError: outside the scope.
+            StoreError: the store did not answer.
+        """
+        scope.require(frozenset({service_point_id}))
+        installed = await self.registry.installed({service_point_id}, period, as_known_at=as_known_at)
+        spans = _spans(installed, period)
+        if not spans:
+            return []
+        return await origins_of(self.store, scope, installed, spans, channel, period, as_known_at)
 
     async def matrix(
         self,

@@ -121,11 +121,10 @@ class ReadingProof:
         quality, method: in words.
         price_period: where it was billed.
         meter: serial number; empty where no meter hung there.
-        value: what the meter counted; None where no reading came.
-        source: "push", "pull", "file", "bulk" or "field".
+        value: what the meter counted, times its multiplier; None where no reading came.
+        source: "push", "pull", "file", "bulk" or "field"; "none" where nothing came.
         message: the message's number.
         generation, counter: key generation and invocation counter of a pushed frame; None for other sources.
-        at_store: when the store kept it, domain time.
     """
 
     start: datetime

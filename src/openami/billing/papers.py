@@ -1,0 +1,103 @@
+"""What a bill is shown as: its statement, its proof, the readings behind it, and the bill made again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from uuid import UUID
+
+from openami.billing.bill.record import Bill
+from openami.billing.jurisdiction import Jurisdiction
+from openami.billing.ports import BillBook
+from openami.billing.proof.rebuild import Rebuilt, neighbors_of, rebuild
+from openami.billing.proof.record import ReadingProof
+from openami.billing.proof.trace import BillProof, proof_of, readings_of
+from openami.billing.rates import Rates
+from openami.billing.statement.facts import StatementFacts
+from openami.billing.statement.gather import as_issued, facts_of
+from openami.billing.statement.make import statement_of
+from openami.billing.statement.record import Statement
+from openami.billing.statement.setting import pdf_of
+from openami.billing.tariff.errors import TariffError
+from openami.billing.tariff.model import RateSchedule
+from openami.mdm.api import MeterData
+from openami.security.access.scope import Scope
+
+
+@dataclass(frozen=True, slots=True)
+class Papers:
+    """Questions about one bill. Every method returns None where there is no such bill within the scope.
+
+    Args:
+        meters: validated days, reads and raw readings.
+        book: bills.
+        rates: by code.
+        rules: of the jurisdiction.
+    """
+
+    meters: MeterData
+    book: BillBook
+    rates: Rates
+    rules: Jurisdiction
+
+    async def statement(self, scope: Scope, bill_id: UUID, *, addressee: tuple[str, ...] = ()) -> Statement | None:
+        """Return a bill's statement as it stands now: one that was replaced says so.
+
+        Raises:
+            ScopeError: outside the scope.
+            StoreError: the store did not answer.
+        """
+        bill = await self.book.bill(scope, bill_id)
+        return None if bill is None else statement_of(await self._facts(scope, bill, addressee))
+
+    async def pdf(self, scope: Scope, bill_id: UUID, *, addressee: tuple[str, ...] = ()) -> bytes | None:
+        """Return the document that went out: byte for byte the same whenever it is asked for.
+
+        Raises:
+            As :meth:`statement`; SettingError: it cannot be set.
+        """
+        bill = await self.book.bill(scope, bill_id)
+        if bill is None:
+            return None
+        return pdf_of(statement_of(await self._facts(scope, as_issued(bill), addressee)))
+
+    async def proof(self, scope: Scope, bill_id: UUID) -> BillProof | None:
+        """Return each line's proof, the days that were billed and what validation said of them.
+
+        Raises:
+            As :meth:`statement`; TariffError: the rate is not known any more.
+        """
+        bill = await self.book.bill(scope, bill_id)
+        return None if bill is None else await proof_of(self.meters, self._rate(bill), scope, bill)
+
+    async def readings(self, scope: Scope, bill_id: UUID, day: date) -> tuple[ReadingProof, ...] | None:
+        """Return the raw reading behind each interval of one billed day.
+
+        Raises:
+            As :meth:`proof`.
+        """
+        bill = await self.book.bill(scope, bill_id)
+        return None if bill is None else await readings_of(self.meters, self._rate(bill), scope, bill, day)
+
+    async def rebuilt(self, scope: Scope, bill_id: UUID) -> tuple[Rebuilt, bool] | None:
+        """Make a bill again from what was known then; with it, whether both give the same document to the byte.
+
+        Raises:
+            As :meth:`proof`.
+        """
+        bill = await self.book.bill(scope, bill_id)
+        if bill is None:
+            return None
+        neighbors = neighbors_of(bill, await self.book.bills(scope, bill.service_point_id))
+        found = await rebuild(self.meters, self.rules, self._rate(bill), scope, bill, neighbors)
+        papers = [pdf_of(statement_of(await self._facts(scope, b, ()))) for b in (as_issued(bill), found.bill)]
+        return found, papers[0] == papers[1]
+
+    async def _facts(self, scope: Scope, bill: Bill, addressee: tuple[str, ...]) -> StatementFacts:
+        return await facts_of(self.meters, self.book, self.rates.known, scope, bill, addressee=addressee)
+
+    def _rate(self, bill: Bill) -> RateSchedule:
+        found = self.rates.known.get(bill.rate_code)
+        if found is None:
+            raise TariffError(bill.rate_code, "this rate is not among the rates of this installation any more")
+        return found
