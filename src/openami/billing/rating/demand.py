@@ -1,22 +1,27 @@
-"""Demand: the highest mean power of a clock-aligned window of the bill, by demand period.
+"""Billed demand's raw material: the highest mean power of a window of actual intervals, by demand period.
 
-A window with a missing or an estimated interval sets no peak and is counted as left out. Windows are aligned to the
-wall clock; in the autumn hour that comes twice, each of the two hours is a window of its own.
+A window with a missing or an estimated interval sets no peak and is listed as left out. A coincident charge looks
+only at the windows in which the system peaked.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from openami.billing.rating.calendar import KEY_STRIDE, DayRate, local_times, minute_keys
-from openami.billing.rating.usage import BillSpan, Usage
+from openami.billing.rating.calendar import DayRate
+from openami.billing.rating.usage import I64, BillSpan, Usage
+from openami.billing.rating.window import DemandWindows, demand_grid, demand_windows
+from openami.billing.tariff.demand import CoincidentRule
 from openami.billing.tariff.errors import TariffError
 from openami.billing.tariff.model import RateSchedule
 
-_EPOCH_ORDINAL = 719_163
+DemandKey = tuple[int, int, int]
+"""Price version, demand charge and demand period, all as indexes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,51 +32,127 @@ class Peak:
     start_s: int
 
 
-Peaks = dict[tuple[int, int, int], Peak]
+@dataclass(frozen=True, slots=True, order=True)
+class LeftOut:
+    """Windows one after another that set no peak.
+
+    Args:
+        version, charge, period: of the demand charge, as indexes.
+        start_s, end_s: from the first window's start to the last one's end [s since the epoch].
+        windows: how many.
+        is_estimated: they hold an estimate; else an interval is missing.
+    """
+
+    version: int
+    charge: int
+    period: int
+    start_s: int
+    end_s: int
+    windows: int
+    is_estimated: bool
 
 
-def window_minutes(schedule: RateSchedule, charge: int, version: int, interval_s: int) -> int:
-    """Return the length of a demand charge's window in minutes.
+@dataclass(frozen=True, slots=True)
+class FoundDemand:
+    """The demand determinants of one bill.
+
+    Args:
+        peaks: of every demand period that has a complete window.
+        windows: how many windows each demand period has, complete or not.
+        left_out: those that set no peak, by charge and time.
+    """
+
+    peaks: Mapping[DemandKey, Peak] = field(default_factory=dict)
+    windows: Mapping[DemandKey, int] = field(default_factory=dict)
+    left_out: tuple[LeftOut, ...] = ()
+
+
+def demand_of(
+    schedule: RateSchedule,
+    usage: Usage,
+    span: BillSpan,
+    rates: list[DayRate],
+    zone: ZoneInfo,
+    coincident: Sequence[datetime] = (),
+) -> FoundDemand:
+    """Return the peak of every demand period in force in the bill, and the windows that were left out.
 
     Raises:
-        TariffError: the window does not divide an hour, or is not a whole number of intervals.
+        TariffError: a window's length does not fit, or a coincident charge has no peak of the system.
     """
-    stated = schedule.versions[version].demand[charge].window_minutes
-    minutes = interval_s // 60 if stated is None else stated
-    clause = f"{schedule.code}.{schedule.versions[version].demand[charge].name}.window"
-    if minutes <= 0 or 60 % minutes:
-        raise TariffError(clause, f"a window of {minutes} minutes does not divide an hour")
-    if minutes * 60 % interval_s:
-        raise TariffError(clause, f"a window of {minutes} minutes is not a whole number of {interval_s} s intervals")
-    return minutes
+    peaks: dict[DemandKey, Peak] = {}
+    counts: dict[DemandKey, int] = {}
+    left_out: list[LeftOut] = []
+    versions = sorted({r.version for r in rates})
+    if not any(schedule.versions[v].demand for v in versions):
+        return FoundDemand()
+    grid = demand_grid(usage, span, zone)
+    instants = system_peaks(schedule, versions, span, zone, coincident)
+    for version in versions:
+        for charge, priced in enumerate(schedule.versions[version].demand):
+            windows = demand_windows(schedule, grid, rates, charge, version)
+            if priced.coincident is not None:
+                windows = _at(windows, instants)
+            for period in np.unique(windows.period).tolist():
+                rows = np.flatnonzero(windows.period == period)
+                counts[version, charge, period] = len(rows)
+                sure = rows[windows.is_complete[rows]]
+                if len(sure):
+                    peaks[version, charge, period] = _peak(windows, sure, priced.coincident)
+                left_out += _ranges(windows, rows[~windows.is_complete[rows]], (version, charge, period))
+    return FoundDemand(peaks, counts, tuple(sorted(left_out)))
 
 
-def peaks_of(
-    schedule: RateSchedule, usage: Usage, span: BillSpan, rates: list[DayRate], zone: ZoneInfo
-) -> tuple[Peaks, int]:
-    """Return the peak of every demand period in force in the bill, and how many windows were left out."""
-    peaks: Peaks = {}
-    left_out = 0
-    if not len(usage.start_s):
-        return peaks, left_out
-    times = local_times(usage.start_s, zone)
-    local_s = usage.start_s + times.offset_s
-    first = span.first.toordinal() - _EPOCH_ORDINAL
-    for version in sorted({r.version for r in rates}):
-        for charge in range(len(schedule.versions[version].demand)):
-            minutes = window_minutes(schedule, charge, version, usage.interval_s)
-            window = local_s // (minutes * 60)
-            fresh = (np.diff(window) != 0) | (np.diff(times.offset_s) != 0)
-            starts = np.concatenate([np.zeros(1, np.int64), np.flatnonzero(fresh) + 1])
-            good = np.ones(len(usage.wh), np.int64) if usage.estimated is None else (~usage.estimated).astype(np.int64)
-            complete = np.add.reduceat(good, starts) == minutes * 60 // usage.interval_s
-            watts = np.add.reduceat(usage.wh, starts) * (60 // minutes)
-            table = minute_keys(schedule, rates, charge)
-            key = table[times.day[starts] - first, times.minute[starts]]
-            mine = (key // KEY_STRIDE == version) & (key >= 0)
-            left_out += int((mine & ~complete).sum())
-            for period in np.unique(key[mine & complete] % KEY_STRIDE):
-                rows = np.flatnonzero(mine & complete & (key % KEY_STRIDE == period))
-                best = rows[int(np.argmax(watts[rows]))]
-                peaks[version, charge, int(period)] = Peak(int(watts[best]), int(usage.start_s[starts[best]]))
-    return peaks, left_out
+def system_peaks(
+    schedule: RateSchedule, versions: Sequence[int], span: BillSpan, zone: ZoneInfo, instants: Sequence[datetime]
+) -> I64:
+    """Return the instants within the bill in which the system peaked [s since the epoch], rising.
+
+    Raises:
+        TariffError: a charge needs one and none is given.
+    """
+    period = span.period(zone)
+    inside = sorted(s for s in (int(i.timestamp()) for i in instants) if period.start_s <= s < period.end_s)
+    for version in versions:
+        for priced in schedule.versions[version].demand:
+            if priced.coincident is not None and not inside:
+                raise TariffError(
+                    f"{schedule.code}.versions[{version}].demand[{priced.name}].coincident",
+                    f"the system's peak from {span.first} to {span.last} is not known; give its instant with the bill",
+                )
+    return np.array(inside, dtype=np.int64)
+
+
+def _at(windows: DemandWindows, instants: I64) -> DemandWindows:
+    """Return the windows that hold an instant; of rolling windows those that begin with it."""
+    before = np.searchsorted(windows.start_s, instants, side="right") - 1
+    rows = np.unique(before[before >= 0])
+    held = np.searchsorted(instants, windows.start_s[rows] + windows.minutes * 60, side="left")
+    rows = rows[held > np.searchsorted(instants, windows.start_s[rows], side="left")]
+    return DemandWindows(
+        windows.start_s[rows], windows.minutes, windows.watts[rows], windows.period[rows],
+        windows.is_complete[rows], windows.has_estimate[rows],
+    )  # fmt: skip
+
+
+def _peak(windows: DemandWindows, rows: I64, rule: CoincidentRule | None) -> Peak:
+    if rule is CoincidentRule.MEAN:
+        total, count = int(windows.watts[rows].sum()), len(rows)
+        return Peak((2 * total + count) // (2 * count), int(windows.start_s[rows[0]]))
+    best = rows[int(np.argmax(windows.watts[rows]))]
+    return Peak(int(windows.watts[best]), int(windows.start_s[best]))
+
+
+def _ranges(windows: DemandWindows, rows: I64, key: DemandKey) -> list[LeftOut]:
+    """Join windows that touch or overlap and have one reason."""
+    if not len(rows):
+        return []
+    start, guessed = windows.start_s[rows], windows.has_estimate[rows]
+    length_s = windows.minutes * 60
+    fresh = (np.diff(start) > length_s) | (np.diff(guessed.astype(np.int8)) != 0)
+    heads = np.concatenate([np.zeros(1, np.int64), np.flatnonzero(fresh) + 1])
+    tails = np.append(heads[1:], len(rows)) - 1
+    return [
+        LeftOut(*key, int(start[a]), int(start[b]) + length_s, int(b - a + 1), bool(guessed[a]))
+        for a, b in zip(heads, tails, strict=True)
+    ]
