@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -84,7 +84,7 @@ def _looked_at(
 
 
 def peaks_after(
-    schedule: RateSchedule, peaks: Iterable[MonthPeak], found: dict[DemandKey, Peak], month: date
+    schedule: RateSchedule, peaks: Iterable[MonthPeak], found: Mapping[DemandKey, Peak], month: date
 ) -> tuple[MonthPeak, ...]:
     """Return the metered peaks that the next bill may ask for, oldest first; none for a rate without demand.
 

@@ -15,10 +15,12 @@ import numpy as np
 
 from openami.billing.rating.calendar import DayRate
 from openami.billing.rating.usage import I64, BillSpan, Usage
-from openami.billing.rating.window import DemandWindows, demand_grid, demand_windows
+from openami.billing.rating.window import DemandWindows, demand_grid, demand_windows, window_minutes
 from openami.billing.tariff.demand import CoincidentRule
 from openami.billing.tariff.errors import TariffError
 from openami.billing.tariff.model import RateSchedule
+
+__all__ = ["DemandKey", "FoundDemand", "LeftOut", "Peak", "demand_of", "system_peaks", "window_minutes"]
 
 DemandKey = tuple[int, int, int]
 """Price version, demand charge and demand period, all as indexes."""

@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from openami.billing.rating.calendar import KEY_STRIDE, day_rates, price_keys
-from openami.billing.rating.demand import Peak, peaks_of
+from openami.billing.rating.demand import LeftOut, Peak, demand_of
 from openami.billing.rating.piece import piece_edges
 from openami.billing.rating.pool import Pool, pools
 from openami.billing.rating.signal import amount_at
@@ -41,9 +41,10 @@ class Determinants:
         expected: how many the days have.
         estimated: how many of them were estimated.
         estimated_wh: energy in those.
-        left_out_windows: demand windows with a missing or estimated interval: they set no peak.
         piece_wh: delivered energy by the first day of each part in which no rider changes; empty for one part.
         signal_amounts: energy times the price of the period's series, by (version, price period) that follows one.
+        windows: how many demand windows the days have, by (version, demand charge, demand period).
+        left_out: those with a missing or estimated interval: they set no peak.
     """
 
     span: BillSpan
@@ -56,14 +57,20 @@ class Determinants:
     expected: int = 0
     estimated: int = 0
     estimated_wh: int = 0
-    left_out_windows: int = 0
     piece_wh: Mapping[date, int] = field(default_factory=dict)
     signal_amounts: Mapping[tuple[int, int], Fraction] = field(default_factory=dict)
+    windows: Mapping[tuple[int, int, int], int] = field(default_factory=dict)
+    left_out: tuple[LeftOut, ...] = ()
 
     @property
     def missing(self) -> int:
         """Intervals that the days have and the usage has not."""
         return max(0, self.expected - self.intervals)
+
+    @property
+    def left_out_windows(self) -> int:
+        """Demand windows that set no peak, of all demand charges."""
+        return sum(row.windows for row in self.left_out)
 
 
 def determinants(
@@ -91,7 +98,7 @@ def determinants(
         rows = np.flatnonzero(bills == index)
         rates = day_rates(schedule, span, own)
         wh, key = usage.wh[rows], keys[rows]
-        peaks, left_out = peaks_of(schedule, _taken(usage, rows), span, rates, zone)
+        demand = demand_of(schedule, usage, span, rates, zone, own.coincident)
         estimated = np.zeros(len(rows), np.bool_) if usage.estimated is None else usage.estimated[rows]
         found.append(
             Determinants(
@@ -99,15 +106,16 @@ def determinants(
                 usage_wh=int(wh.sum()),
                 energy_wh=_by_key(key, wh),
                 blocks_wh=_running(schedule, pools(schedule, span, rates), key, wh),
-                peaks=peaks,
+                peaks=demand.peaks,
                 received_wh=0 if usage.received_wh is None else int(usage.received_wh[rows].sum()),
                 intervals=len(rows),
                 expected=span.expected_intervals(zone, usage.interval_s),
                 estimated=int(estimated.sum()),
                 estimated_wh=int(wh[estimated].sum()),
-                left_out_windows=left_out,
                 piece_wh=_pieces(piece_edges(schedule, span, rates), usage.start_s[rows], wh, zone),
                 signal_amounts=_signals(schedule, own, usage.interval_s, usage.start_s[rows], wh, key),
+                windows=demand.windows,
+                left_out=demand.left_out,
             )
         )
     return found
@@ -134,11 +142,6 @@ def _signals(
                 clause = f"{schedule.code}.versions[{version}].periods[{period.name}].signal"
                 found[version, index] = amount_at(clause, period.signal, terms, interval_s, start_s[mine], wh[mine])
     return found
-
-
-def _taken(usage: Usage, rows: I64) -> Usage:
-    estimated = None if usage.estimated is None else usage.estimated[rows]
-    return Usage(usage.start_s[rows], usage.wh[rows], usage.interval_s, estimated)
 
 
 def _by_key(key: I64, wh: I64) -> dict[tuple[int, int], int]:

@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from openami.billing.rating.carried import Carried
 from openami.billing.rating.determinant import Determinants
+from openami.billing.rating.finding import RatingFinding
 from openami.billing.rating.usage import BillSpan
 from openami.billing.tariff.rounding import TotalRule
 from openami.kernel.money import rounded_to_cent
@@ -97,6 +98,7 @@ class RatedBill:
         stamps: why it cannot be issued; none if it can.
         carried: what it hands to the next bill.
         total_rule: how the total is made.
+        findings: what was noticed; one that holds keeps the bill from being issued.
     """
 
     span: BillSpan
@@ -106,6 +108,7 @@ class RatedBill:
     stamps: tuple[Stamp, ...] = ()
     carried: Carried = Carried()  # noqa: RUF009 - frozen and neutral
     total_rule: TotalRule = TotalRule.SUM_OF_ROUNDED
+    findings: tuple[RatingFinding, ...] = ()
 
     @property
     def exact_total(self) -> Decimal:

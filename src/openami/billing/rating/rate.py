@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
 
+from openami.billing.rating.billed_demand import peaks_after
 from openami.billing.rating.calendar import DayRate, day_rates
 from openami.billing.rating.carried import Carried
 from openami.billing.rating.demand_line import demand_lines
@@ -59,7 +60,8 @@ def rate(
     year_wh = carried.year_to_date.delivered_wh
     lines = energy_lines(schedule, found, billed, pools(schedule, span, rates), rates, year_wh)
     billed_wh = sum(billed.energy_wh.values())
-    lines += demand_lines(schedule, found, rates)
+    demand, findings = demand_lines(schedule, found, rates, terms, carried)
+    lines += demand
     lines += fixed_lines(schedule, span, rates)
     lines += _received(found)
     edges = piece_edges(schedule, span, rates)
@@ -76,7 +78,11 @@ def rate(
         if levied is rider_lines and not early:
             lines += _minimum(schedule, span, rates, lines, terms, carried)
     carried = year_after(tariff, span, lines, terms, carried, billed_wh)
-    return RatedBill(span, schedule.currency, found, tuple(lines), tuple(stamps), carried, tariff.rounding.total)
+    month = (terms.revenue_month or span.last).replace(day=1)
+    carried = replace(carried, peaks=peaks_after(schedule, carried.peaks, found.peaks, month))
+    return RatedBill(
+        span, schedule.currency, found, tuple(lines), tuple(stamps), carried, tariff.rounding.total, tuple(findings)
+    )
 
 
 def _refuse(schedule: RateSchedule, rates: Sequence[DayRate]) -> None:

@@ -6,16 +6,16 @@ holds the two equal.
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from fractions import Fraction
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from openami.billing.rating.calendar import day_rates
-from openami.billing.rating.demand import Peak, window_minutes
 from openami.billing.rating.determinant import Determinants
 from openami.billing.rating.piece import piece_edges
 from openami.billing.rating.pool import Pool, pools
+from openami.billing.rating.reference_demand import demand_by_hand
 from openami.billing.rating.terms import NO_TERMS, BillTerms
 from openami.billing.rating.usage import BillSpan, Usage
 from openami.billing.tariff.errors import TariffError
@@ -68,11 +68,16 @@ def determinants_by_hand(
             for block, part in _climb(filled.get(pool, 0), wh, pool.ends_wh):
                 blocks[version, period, block] = blocks.get((version, period, block), 0) + part
             filled[pool] = filled.get(pool, 0) + wh
-    peaks, left_out = _peaks(schedule, usage, span, zone, terms)
+    demand = demand_by_hand(
+        schedule, usage, span, zone,
+        lambda day: _version_of(schedule, span, day),
+        lambda wall, charge: _price_of(schedule, wall, span, terms, charge),
+        terms.coincident,
+    )  # fmt: skip
     expected = span.expected_intervals(zone, usage.interval_s)
     return Determinants(
-        span, total, energy, blocks, peaks, received, count, expected, estimated, estimated_wh, left_out,
-        piece_wh=pieces, signal_amounts=signals,
+        span, total, energy, blocks, demand.peaks, received, count, expected, estimated, estimated_wh,
+        piece_wh=pieces, signal_amounts=signals, windows=demand.windows, left_out=demand.left_out,
     )  # fmt: skip
 
 
@@ -133,47 +138,6 @@ def _climb(before: int, wh: int, ends_wh: tuple[int, ...]) -> list[tuple[int, in
         parts.append((block, max(0, high - low)))
         low = max(low, high)
     return parts
-
-
-def _peaks(
-    schedule: RateSchedule, usage: Usage, span: BillSpan, zone: ZoneInfo, terms: BillTerms
-) -> tuple[dict[tuple[int, int, int], Peak], int]:
-    peaks: dict[tuple[int, int, int], Peak] = {}
-    left_out = 0
-    days = [span.first + timedelta(days=n) for n in range(span.days)]
-    for version in sorted({_version_of(schedule, span, d) for d in days}):
-        for charge in range(len(schedule.versions[version].demand)):
-            minutes = window_minutes(schedule, charge, version, usage.interval_s)
-            for (day, minute, _), rows in _windows(usage, span, zone, minutes).items():
-                if _version_of(schedule, span, day) != version:
-                    continue
-                _, period = _price_of(schedule, _wall(day, minute, zone), span, terms, charge)
-                is_estimated = usage.estimated is not None and bool(usage.estimated[rows].any())
-                if len(rows) != minutes * 60 // usage.interval_s or is_estimated:
-                    left_out += 1
-                    continue
-                watts = int(usage.wh[rows].sum()) * (60 // minutes)
-                best = peaks.get((version, charge, period))
-                if best is None or watts > best.watts:
-                    peaks[version, charge, period] = Peak(watts, int(usage.start_s[rows[0]]))
-    return peaks, left_out
-
-
-def _wall(day: date, minute: int, zone: ZoneInfo) -> datetime:
-    return datetime(day.year, day.month, day.day, minute // 60, minute % 60, tzinfo=zone)
-
-
-def _windows(
-    usage: Usage, span: BillSpan, zone: ZoneInfo, minutes: int
-) -> dict[tuple[date, int, timedelta | None], list[int]]:
-    """Group intervals by wall-clock window; the offset keeps the repeated autumn hour's two windows apart."""
-    found: dict[tuple[date, int, timedelta | None], list[int]] = {}
-    for index, second in enumerate(usage.start_s.tolist()):
-        wall = instant_from_epoch_s(second).astimezone(zone)
-        if span.first <= wall.date() < span.end:
-            minute = (wall.hour * 60 + wall.minute) // minutes * minutes
-            found.setdefault((wall.date(), minute, wall.utcoffset()), []).append(index)
-    return found
 
 
 def price_at(tariff: Tariff, wall: datetime) -> tuple[object, ...]:

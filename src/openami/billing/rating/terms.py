@@ -83,7 +83,8 @@ class BillTerms:
         approved_w: approved interconnections.
         events: events of signals.
         prices: price series of signals.
-        coincident: starts of the windows in which the system peaked, aware.
+        coincident: instants in which the system peaked, aware.
+        most_left_out: share of a demand period's windows without actual intervals above which the bill is held.
     """
 
     revenue_month: date | None = None
@@ -94,6 +95,7 @@ class BillTerms:
     events: tuple[EventPeriod, ...] = ()
     prices: tuple[PriceSeries, ...] = ()
     coincident: tuple[datetime, ...] = ()
+    most_left_out: Decimal = Decimal("0.05")
 
     def month_of(self, span: BillSpan) -> int:
         """Return the revenue month of a bill, 1 to 12."""

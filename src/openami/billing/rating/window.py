@@ -152,7 +152,7 @@ def _clock_heads(grid: DemandGrid, minutes: int, length: int) -> I64:
     fresh = (np.diff(local_s // (minutes * 60)) != 0) | (np.diff(grid.times.offset_s) != 0)
     heads = np.concatenate([np.zeros(1, np.int64), np.flatnonzero(fresh) + 1])
     sizes = np.diff(np.append(heads, len(grid.start_s)))
-    return heads[sizes == length]
+    return np.asarray(heads[sizes == length], np.int64)
 
 
 def _crosses(schedule: RateSchedule, priced: DemandCharge, minute: int) -> TariffError:
