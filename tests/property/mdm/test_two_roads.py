@@ -21,6 +21,7 @@ from openami.contracts.quality import RawQuality
 from openami.contracts.reading import ReadingBatch, RegisterBatch, uuid_column
 from openami.kernel.clock import FixedClock
 from openami.kernel.time import Period, instant_from_epoch_s, local_midnight
+from openami.mdm.registry.calendar import DEFAULT_CALENDAR
 from openami.mdm.registry.facts import Fact, FactKind
 from openami.mdm.registry.ports import Registry
 from openami.mdm.registry.records import Installation, InstalledMeter, Meter, ServicePoint
@@ -42,6 +43,15 @@ TROUBLES = (
     "multiplier",
     "sun", "silent", "no volts", "wild value", "midday read",
 )  # fmt: skip
+OF_WEEKS = (
+    "none", "gap", "checked", "long gap", "first hour lost", "last hour lost", "last but an hour lost",
+    "whole day lost", "volts stop", "sun goes", "two gaps", "still gap", "dark gap", "dark midnight",
+    "gap in the sun", "refused run", "gap and no weeks", "first lost", "sun", "multiplier", "moved in",
+    "midday read", "register set", "no start read", "gap not the energy",
+)  # fmt: skip
+"""Troubles of a home that has hung there for weeks."""
+WEEKS = 29
+"""Days before the day of the trouble."""
 
 
 @dataclass
@@ -88,6 +98,8 @@ class Places:
     """A registry of a few installations."""
 
     installations: list[InstalledMeter] = field(default_factory=list)
+    checks: dict[UUID, UUID] = field(default_factory=dict)
+    days_off: frozenset[date] = frozenset()
 
     async def installed(self, service_points: Collection[UUID] | None, period: Period) -> list[InstalledMeter]:
         return [
@@ -105,7 +117,10 @@ class Places:
     async def of(
         self, service_points: Collection[UUID] | None, _period: Period, *, kinds: Collection[FactKind]
     ) -> list[Fact]:
-        """Every second home may feed in; nothing else is said of any."""
+        """Every second home may feed in, and some meters check others; nothing else is said of any."""
+        if FactKind.CHECK_OF in kinds:
+            since = datetime(2020, 1, 1, tzinfo=UTC)
+            return [Fact(p, FactKind.CHECK_OF, str(of), since, None, since) for p, of in self.checks.items()]
         if FactKind.INTERCONNECTION not in kinds:
             return []
         since = datetime(2020, 1, 1, tzinfo=UTC)
@@ -120,7 +135,7 @@ class Places:
         return frozenset({FactKind.INTERCONNECTION})
 
     async def holidays(self, *_asked: Any) -> dict[str, frozenset[date]]:
-        return {}
+        return {DEFAULT_CALENDAR: self.days_off}
 
     async def members_of_cells(self, _cells: Collection[str]) -> dict[str, list[UUID]]:
         return {}
@@ -136,7 +151,9 @@ class Places:
 class Fleet:
     """Homes with their troubles, told to a store."""
 
-    def __init__(self, grid: Grid, troubles: Sequence[str], seed: int) -> None:
+    def __init__(self, grid: Grid, troubles: Sequence[str], seed: int, *, middle: int | None = None) -> None:
+        """Make homes whose trouble lies on one day of the grid, the middle one if none is told."""
+        self.middle = grid.days // 2 if middle is None else middle
         self.grid, self.troubles, self.dice = grid, troubles, np.random.default_rng(seed)
         self.places = Places()
         self.readings: list[ReadingBatch] = []
@@ -153,27 +170,28 @@ class Fleet:
         point, meter = UUID(bytes=dice.bytes(16)), UUID(bytes=dice.bytes(16))
         start = instant_from_epoch_s(int(grid.edge_s[0])) - timedelta(days=90)
         if trouble == "moved in":
-            start = instant_from_epoch_s(int(grid.edge_s[int(grid.day_at[grid.days // 2]) + 17]))
+            start = instant_from_epoch_s(int(grid.edge_s[int(grid.day_at[self.middle]) + 17]))
         end = None
         if trouble == "exchange":
-            end = instant_from_epoch_s(int(grid.edge_s[int(grid.day_at[grid.days // 2]) + 30]) + 100)
+            end = instant_from_epoch_s(int(grid.edge_s[int(grid.day_at[self.middle]) + 30]) + 100)
         factor = 3 if trouble == "multiplier" else 1
         installation = Installation(UUID(int=1), point, meter, start, end, multiplier=factor)
         device = Meter(meter, f"S-{meter}", start, capacity_wh=CAPACITY)
         self.places.installations.append(InstalledMeter(installation, device))
         n = grid.columns
         use = {Channel.DELIVERED: dice.integers(0, 900, n), Channel.RECEIVED: np.zeros(n, np.int64)}
-        if trouble == "sun":
+        if trouble in {"sun", "gap in the sun", "sun goes"}:
             use[Channel.RECEIVED] = np.where(grid.slot % 96 > 40, dice.integers(0, 500, n), 0)
         use[Channel.VOLTAGE] = dice.integers(2_300, 2_500, n)
         came, flags = np.ones(n, bool), np.zeros(n, np.uint16)
         self._spoil(trouble, use, came, flags)
+        self._spoil_more(trouble, use, came, flags)
         for channel, values in use.items():
             kept = np.flatnonzero(came)
-            if trouble == "no volts" and channel is Channel.VOLTAGE:
-                continue
+            if channel is Channel.VOLTAGE and trouble in {"no volts", "volts stop"}:
+                kept = kept[kept < (int(grid.day_at[self.middle]) if trouble == "volts stop" else 0)]
             self.readings.append(_readings(meter, channel, grid.start_s[kept], values[kept], flags[kept]))
-            if trouble in {"gap", "one lost"} and channel is Channel.DELIVERED:
+            if trouble in {"gap", "one lost", "two gaps"} and channel is Channel.DELIVERED:
                 lost = np.flatnonzero(~came)[:3]
                 self.late.append(_readings(meter, channel, grid.start_s[lost], values[lost], flags[lost], message=5))
             if trouble in {"replay", "conflict"}:
@@ -182,14 +200,16 @@ class Fleet:
                 self.readings.append(_readings(meter, channel, grid.start_s[again], other, flags[again], message=9))
             if trouble == "off grid":
                 self.readings.append(_readings(meter, channel, grid.start_s[70:71] + 60, values[70:71], flags[70:71]))
-        if trouble != "silent":
-            for channel in ENERGY:
-                self._read(trouble, meter, channel, use[channel])
+        if trouble == "checked":
+            self.places.checks[self.places.installations[0].installation.service_point_id] = point
+        for channel in ENERGY if trouble != "silent" else ():
+            # Registers that say less than the good values: nothing can be scaled to that.
+            self._read(trouble, meter, channel, use[channel] // (2 if trouble == "gap not the energy" else 1))
 
     def _spoil(self, trouble: str, use: dict[Channel, np.ndarray], came: np.ndarray, flags: np.ndarray) -> None:
-        at = int(self.grid.day_at[self.grid.days // 2])
+        at = int(self.grid.day_at[self.middle])
         match trouble:
-            case "gap":
+            case "gap" | "checked" | "gap and no weeks" | "gap in the sun" | "gap not the energy":
                 came[at + 20 : at + 24] = False
             case "one lost":
                 came[at + 20] = False
@@ -214,10 +234,39 @@ class Fleet:
             case _:
                 pass
 
+    def _spoil_more(self, trouble: str, use: dict[Channel, np.ndarray], came: np.ndarray, flags: np.ndarray) -> None:
+        at, end = (int(c) for c in self.grid.day_at[self.middle : self.middle + 2])
+        match trouble:
+            case "first hour lost":
+                came[at : at + 4] = False
+            case "last hour lost":
+                came[end - 4 : end] = False
+            case "last but an hour lost":
+                came[end - 9 : end - 4] = False
+            case "whole day lost":
+                came[at:end] = False
+            case "sun goes":
+                use[Channel.RECEIVED][at:] = 0
+            case "two gaps":
+                came[at + 10 : at + 16] = came[at + 40 : at + 41] = came[at + 60 : at + 90] = False
+            case "still gap":
+                came[at + 20 : at + 40] = False
+                use[Channel.DELIVERED][at + 20 : at + 40] = 0
+            case "dark gap" | "dark midnight":
+                lo, hi = (at + 20, at + 30) if trouble == "dark gap" else (end - 5, end + 5)
+                came[lo:hi] = False
+                use[Channel.DELIVERED][lo - 1 : hi + 1] = 0
+                flags[[lo - 1, hi]] = RawQuality.POWER_DOWN
+            case "refused run":
+                flags[at + 7 : at + 15] = RawQuality.DATA_NOT_VALID
+                use[Channel.DELIVERED][at + 30 : at + 33] = 40_000
+            case _:
+                pass
+
     def _read(self, trouble: str, meter: UUID, channel: Channel, values: np.ndarray) -> None:
         grid = self.grid
         edges = grid.day_at.copy()
-        middle = grid.days // 2
+        middle = self.middle
         if trouble == "no start read":
             edges = np.delete(edges, middle)
         if trouble == "no end read":
@@ -252,8 +301,11 @@ def _registers(meter: UUID, channel: Channel, at_s: np.ndarray, value: np.ndarra
     )  # fmt: skip
 
 
-async def _validated(fleet: Fleet, *, whole: bool) -> tuple[FakeStore, Book, list[int]]:
-    """Validate day after day on one of the roads, then the late rows' days once more, then everything again."""
+async def _validated(fleet: Fleet, *, whole: bool, since: int = 1) -> tuple[FakeStore, Book, list[int]]:
+    """Validate day after day on one of the roads, then the late rows' days once more, then everything again.
+
+    Days before the index ``since`` are validated before, all at once and with care.
+    """
     store, book = FakeStore(FixedClock(datetime(2026, 12, 1, tzinfo=UTC))), Book()
     for number, batch in enumerate([*fleet.readings, *fleet.registers]):
         write: Any = store.write_readings if isinstance(batch, ReadingBatch) else store.write_registers
@@ -264,8 +316,18 @@ async def _validated(fleet: Fleet, *, whole: bool) -> tuple[FakeStore, Book, lis
     )  # fmt: skip
     written = []
 
+    if since > 1:
+        first, last = fleet.grid.day(1), fleet.grid.day(since - 1)
+        points = [
+            i.installation.service_point_id
+            for i, trouble in zip(fleet.places.installations, fleet.troubles, strict=True)
+            if trouble != "gap and no weeks"
+        ]
+        known_at = local_midnight(last + timedelta(days=1), ZONE) + timedelta(minutes=30)
+        await validation.run(points, first, last, run_id=UUID(int=1), known_at=known_at)
+
     async def once(round_number: int) -> None:
-        for index in range(1, fleet.grid.days - 1):
+        for index in range(since, fleet.grid.days - 1):
             day = fleet.grid.day(index)
             known_at = local_midnight(day + timedelta(days=1), ZONE) + timedelta(minutes=30, days=30 * round_number)
             run_id = UUID(int=1000 * round_number + index + 1)
@@ -313,12 +375,31 @@ def test_both_roads_write_the_same_of_every_trouble_across_a_day_of_23_hours() -
     _assert_same(Fleet(grid_of(ZONE, date(2026, 3, 6), date(2026, 3, 10), 900), TROUBLES, 3))
 
 
-def _assert_same(fleet: Fleet) -> None:
-    whole = asyncio.run(_validated(fleet, whole=True))
-    careful = asyncio.run(_validated(fleet, whole=False))
+def test_both_roads_fill_the_gaps_of_homes_with_weeks_behind_them_alike() -> None:
+    _assert_same(_of_weeks(OF_WEEKS, 3), since=WEEKS)
+
+
+@settings(max_examples=2, deadline=None, phases=(Phase.explicit, Phase.reuse, Phase.generate))
+@given(st.lists(st.sampled_from(OF_WEEKS), min_size=2, max_size=4), st.integers(0, 2**32))
+def test_both_roads_fill_any_gaps_alike(troubles: list[str], seed: int) -> None:
+    _assert_same(_of_weeks(["none", *troubles], seed), since=WEEKS)
+
+
+def _of_weeks(troubles: Sequence[str], seed: int) -> Fleet:
+    """Return homes with four weeks, a holiday and a day of 23 hours before the day of their trouble."""
+    first = date(2026, 2, 24)
+    grid = grid_of(ZONE, first, first + timedelta(days=WEEKS + 2), 900)
+    fleet = Fleet(grid, troubles, seed, middle=WEEKS)
+    fleet.places.days_off = frozenset({first + timedelta(days=15)})
+    return fleet
+
+
+def _assert_same(fleet: Fleet, *, since: int = 1) -> None:
+    whole = asyncio.run(_validated(fleet, whole=True, since=since))
+    careful = asyncio.run(_validated(fleet, whole=False, since=since))
     assert whole[2] == careful[2]
     # The last round found everything as it had been left.
-    days = fleet.grid.days - 2
+    days = fleet.grid.days - 1 - since
     assert sum(whole[2][-days:]) == 0
     for ours, theirs in zip(_said(*whole[:2]), _said(*careful[:2]), strict=True):
         assert ours == theirs

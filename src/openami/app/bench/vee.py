@@ -37,6 +37,7 @@ from openami.mdm.registry.records import Installation, InstalledMeter, Meter, Se
 from openami.mdm.validation.fleet import day as fleet_day
 from openami.mdm.validation.fleet import run as fleet_run
 from openami.mdm.validation.ports import DayFinding, ValidationBook
+from openami.mdm.validation.references import ReferenceSource
 from openami.mdm.validation.run import Validation
 from openami.mdm.validation.table import Stamp
 from openami.mdm.vee.ruleset import RuleBook
@@ -116,7 +117,8 @@ async def _validated(store: SocketStore, fleet: BenchFleet) -> _Done:
     """Validate the day on both roads, as the worker does."""
     book, registry = _Book(), _Places(fleet)
     began = time.perf_counter()
-    road = fleet_run.FleetDay(store, SocketFleetStore(store), cast("ValidationBook", book), _SCOPE)
+    references = ReferenceSource(registry=cast("Registry", registry), store=store, scope=_SCOPE)
+    road = fleet_run.FleetDay(store, SocketFleetStore(store), cast("ValidationBook", book), _SCOPE, references)
     report = await road.run(fleet.grid, fleet.roster, CHANNELS, Stamp(Channel.DELIVERED, uuid4(), _KNOWN_AT))
     plain_s = time.perf_counter() - began
     validation = Validation(registry=cast("Registry", registry), store=store, book=cast("ValidationBook", book))

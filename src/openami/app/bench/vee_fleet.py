@@ -79,6 +79,7 @@ class BenchFleet:
         return Roster(
             self.meter, self.point, np.full(count, channels, np.uint32), np.full(count, 10**9, np.int64),
             np.ones(count, np.int64), np.ones(count, np.int64), np.full(count, 48_000, np.int64), self.feeds,
+            is_long=np.ones(count, bool),
         )  # fmt: skip
 
     def readings(self, rows: slice, columns: slice) -> ReadingBatch:

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from openami.contracts.channel import Channel
+from openami.contracts.channel import CHANNELS, Channel
 from openami.contracts.day import day_number
 from openami.contracts.reading import I64, UUIDS
 from openami.kernel.time import Period
@@ -73,7 +73,7 @@ class SocketFleetStore:
             asked = {"channel": int(channel), "first": last - days, "last": last, **ends}
             async for part in self.store.ask_fleet("history", scope, asked):
                 answer.add(part)
-            if days:
+            if CHANNELS[channel].is_energy:
                 async for part in self.store.ask_fleet("profiles", scope, {**asked, "last": last - 1}):
                     answer.add_profiles(part)
         return answer

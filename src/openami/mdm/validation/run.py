@@ -93,10 +93,11 @@ class Validation:
         self._places = PlaceSource(registry)
         self._scope: Scope = system_scope(process=process, purpose=Purpose.VALIDATION)
         self._loading = Loading(registry=registry, store=store, places=self._places, scope=self._scope)
+        self._references = ReferenceSource(registry=registry, store=store, scope=self._scope)
         self._careful = CarefulRoad(
             loading=self._loading,
             writing=Writing(store=store, book=book),
-            references=ReferenceSource(registry=registry, store=store, scope=self._scope),
+            references=self._references,
             store=store,
             scope=self._scope,
         )
@@ -239,7 +240,7 @@ class Validation:
         are_together = len(roster) <= METERS_PER_SHARD
         neighborhood = await self._places.neighborhoods(uuids_of(roster.point), are_together=are_together)
         roster = replace(roster, neighborhood=neighborhood)
-        day = FleetDay(self._store, self._fleet, self._book, self._scope)
+        day = FleetDay(self._store, self._fleet, self._book, self._scope, self._references)
         done = await day.run(grid, roster, list(left.by_channel), stamp)
         plain = set(uuids_of(roster.point))
         rest = {

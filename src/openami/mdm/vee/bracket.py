@@ -43,9 +43,13 @@ class Brackets:
 
     def kept(self, mask: BOOLS) -> Brackets:
         """Return the brackets of a mask (B,)."""
+        return self.at(mask)
+
+    def at(self, index: I64 | BOOLS) -> Brackets:
+        """Return some of the brackets, in the order of the index."""
         return Brackets(
-            self.row[mask], self.lo[mask], self.hi[mask], self.energy[mask], self.tolerance[mask],
-            self.slack[mask], self.off_lo_s[mask], self.off_hi_s[mask],
+            self.row[index], self.lo[index], self.hi[index], self.energy[index], self.tolerance[index],
+            self.slack[index], self.off_lo_s[index], self.off_hi_s[index],
         )  # fmt: skip
 
     def holding(self, row: I64, column: I64, columns: int) -> I64:

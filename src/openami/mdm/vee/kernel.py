@@ -20,7 +20,7 @@ from openami.mdm.vee.matrix import Matrix
 from openami.mdm.vee.outcome import Coverage, Outcome
 from openami.mdm.vee.rounding import allow_rounding
 from openami.mdm.vee.rules.judge import judge, strictness_of
-from openami.mdm.vee.rules.rule import group_of
+from openami.mdm.vee.rules.rule import ChannelGroup, group_of
 from openami.mdm.vee.rules.screen import believed, measured
 from openami.mdm.vee.rules.seen import Surroundings, seen_of
 from openami.mdm.vee.rules.sums import check_sums
@@ -59,7 +59,37 @@ def validated(
         book: which rules hold when; None for those that the package ships.
     """
     around, book = around or Surroundings(), book or RuleBook()
-    good = believed(matrix, coverage, limit, strictness_of(grid, group_of(around.channel), book))
+    outcome, known = filled(
+        grid, matrix, coverage=coverage, brackets=brackets, limit=limit, group=group_of(around.channel), book=book,
+        is_energy=is_energy, with_like_days=with_like_days, decided=decided, references=references,
+        method_order=method_order,
+    )  # fmt: skip
+    judged(grid, matrix, outcome, coverage=coverage, brackets=known, limit=limit, around=around, book=book)
+    if decided is not None:
+        decided.settle(outcome)
+    return outcome
+
+
+def filled(
+    grid: Grid,
+    matrix: Matrix,
+    *,
+    coverage: Coverage,
+    brackets: Brackets,
+    limit: I64,
+    group: ChannelGroup,
+    book: RuleBook,
+    is_energy: bool = True,
+    with_like_days: bool = True,
+    decided: Decided | None = None,
+    references: References = NO_REFERENCES,
+    method_order: Sequence[Step] = DEFAULT_ORDER,
+) -> tuple[Outcome, Brackets]:
+    """Return what is measured and estimated before any rule is asked, and the brackets as they were understood.
+
+    See :func:`validated` for the arguments; ``group`` says whose rules of screening hold.
+    """
+    good = believed(matrix, coverage, limit, strictness_of(grid, group, book))
     values = np.where(good, matrix.values, 0)
     quality, method = measured(matrix, good, values)
     if decided is not None:
@@ -74,10 +104,22 @@ def validated(
                 grid, matrix, outcome, good, missing, brackets, limit,
                 with_like_days=with_like_days, references=references, method_order=method_order,
             )  # fmt: skip
-    wanted = np.ones((len(values), grid.days), bool) if around.wanted is None else around.wanted
+    return outcome, brackets
+
+
+def judged(
+    grid: Grid,
+    matrix: Matrix,
+    outcome: Outcome,
+    *,
+    coverage: Coverage,
+    brackets: Brackets,
+    limit: I64,
+    around: Surroundings,
+    book: RuleBook,
+) -> None:
+    """Ask the rules about an outcome: its statements become theirs, and cells that fail are questioned."""
+    wanted = np.ones((len(outcome.values), grid.days), bool) if around.wanted is None else around.wanted
     seen = seen_of(grid, matrix, coverage, brackets, limit, outcome, around, wanted)
     # Rules see the sums that the kernel raised; what they say of them takes their place.
     outcome.statements[:] = judge(seen, book, wanted)
-    if decided is not None:
-        decided.settle(outcome)
-    return outcome

@@ -14,6 +14,7 @@ from openami.contracts.day import DayTable, day_number
 from openami.contracts.quality import Method
 from openami.contracts.reading import I64, uuid_column, uuids_of
 from openami.kernel.time import epoch_s
+from openami.mdm.validation.fleet.gaps import Gapped, are_fillable, may_be_dark
 from openami.mdm.validation.fleet.layout import around_of, chains_of, laid_out, reads_of
 from openami.mdm.validation.fleet.ports import Block, FleetHistory, ReadBlock
 from openami.mdm.validation.fleet.roster import Roster
@@ -23,7 +24,7 @@ from openami.mdm.validation.table import Stamp, findings_of
 from openami.mdm.vee.brackets import Brackets, brackets_of, no_brackets
 from openami.mdm.vee.grid import BOOLS, Grid
 from openami.mdm.vee.history import DIGEST_DAYS, PROFILE_HOURS, History, remembered
-from openami.mdm.vee.kernel import validated
+from openami.mdm.vee.kernel import judged, validated
 from openami.mdm.vee.matrix import Matrix
 from openami.mdm.vee.outcome import Coverage, Outcome, Statement
 from openami.mdm.vee.profile import DayDigests, digests_at, profiles
@@ -35,7 +36,7 @@ FEEDING_DAYS = 14
 _READ = np.zeros(256, bool)
 _READ[[Method.MEASURED, Method.POWER_FAIL_ZERO]] = True
 _SETTLED = _READ.copy()
-_SETTLED[Method.LINEAR_SCALED] = True
+_SETTLED[[Method.LINEAR_SCALED, Method.CALCULATED]] = True
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -66,12 +67,14 @@ class Settled:
         digests: theirs.
         findings: about them.
         careful: (S,) the careful road must do these.
+        gapped: what is to be filled from the weeks before; None where nothing is.
     """
 
     days: DayTable
     digests: DayDigests
     findings: list[DayFinding]
     careful: BOOLS
+    gapped: Gapped | None = None
 
 
 Laid = Mapping[Channel, tuple[Matrix, BOOLS]]
@@ -81,6 +84,21 @@ Laid = Mapping[Channel, tuple[Matrix, BOOLS]]
 def laid(grid: Grid, shard: Shard, channels: Iterable[Channel]) -> Laid:
     """Lay the channels of a shard out."""
     return {c: laid_out(grid, shard.block, shard.row, shard.roster, c) for c in channels}
+
+
+def stopped(shard: Shard, channels: Laid, memory: Mapping[Channel, FleetHistory]) -> BOOLS:
+    """Tell which meters have a channel that did not come today and has a version of yesterday, perhaps of readings.
+
+    Whether that is worth a version or a finding, the careful road says, which looks at both days.
+    """
+    place = np.arange(shard.first, shard.first + len(shard.roster))
+    found = np.zeros(len(shard.roster), bool)
+    for channel, known in memory.items():
+        gone = shard.roster.has(channel) & ~channels[channel][0].present.any(axis=1)
+        if gone.any():
+            days = days_before(channel)
+            found |= gone & known.has_version(place, days - 1, days)
+    return found
 
 
 def settled(
@@ -97,7 +115,7 @@ def settled(
         channel: which.
         known: what is remembered of the fleet's days, this day last.
         stamp: channel, run and domain time.
-        channels: every channel of the shard.
+        channels: every channel of the shard, doubtful rows among them.
     """
     count, is_energy = len(shard.roster), CHANNELS[channel].is_energy
     place = np.arange(shard.first, shard.first + count)
@@ -112,26 +130,59 @@ def settled(
     asked = _is_worth(channel, matrix, brackets, is_written)
     if channel is Channel.RECEIVED:
         lately = is_written | known.has_version(place, max(days - FEEDING_DAYS, 0), days)
+        # A dark day of a home that feeds in is a day of zeros, if it was not dark for long.
+        unclear |= lately & ~asked
         asked &= ~_is_idle(held, brackets) | lately
     # Of what is unclear the careful road says whether it is worth anything.
     asked = shard.roster.has(channel) & (asked | unclear)
     plain = asked & ~unclear & held
     if is_energy:
         # A gap whose day has a version may be filled as it was, by other methods: values are compared with care.
-        plain &= matrix.present.all(axis=1) | (_has_short_gaps(matrix) & ~is_written)
+        plain &= matrix.present.all(axis=1) | ~is_written
     rows = np.flatnonzero(plain)
     siblings = {c: m.at(rows) for c, (m, _) in channels.items() if c is not channel}
     one = _Rows(grid, shard.roster.at(rows), matrix.at(rows), _of_rows(brackets, plain), stamp, siblings)
-    fresh, same, found = _judged(
+    fresh, same, wide, found = _judged(
         one, known.history(place[rows], 0, days), known.history(place[rows], days), is_written[rows]
     )
-    asked[rows[fresh | same]] = False
-    return Settled(*found, careful=asked)
+    asked[rows[fresh | same | wide]] = False
+    gaps = np.flatnonzero(wide)
+    gapped = Gapped(one.roster, place[rows], one.matrix, one.brackets, siblings).at(gaps) if len(gaps) else None
+    return Settled(*found, careful=asked, gapped=gapped)
+
+
+def settled_gaps(
+    grid: Grid, gapped: Gapped, outcome: Outcome, brackets: Brackets, known: FleetHistory, stamp: Stamp
+) -> Settled:
+    """Ask the rules about days that were filled from the weeks before.
+
+    Args:
+        grid: the local day.
+        gapped: the series.
+        outcome: their filled day; its states and statements change.
+        brackets: as they were understood.
+        known: what is remembered of the fleet's days.
+        stamp: channel, run and domain time.
+
+    Returns:
+        What came of them, ``careful`` by series.
+    """
+    one = _Rows(grid, gapped.roster, gapped.matrix, gapped.brackets, stamp, gapped.siblings)
+    history = known.history(gapped.place, 0, days_before(stamp.channel))
+    every = np.ones(one.matrix.values.shape, bool)
+    limit = limits_of(grid, len(one.roster), chains_of(grid, one.roster), stamp.channel)
+    judged(
+        grid, one.matrix, outcome, coverage=Coverage(every, every), brackets=brackets, limit=limit,
+        around=_around(one, history), book=stamp.book,
+    )  # fmt: skip
+    fresh = ~_has_statement(outcome, "sum_check")
+    memory = remembered(grid, outcome.values, outcome.quality)
+    return Settled(*_written(one, outcome, fresh, history, memory), careful=~fresh)
 
 
 def days_before(channel: Channel) -> int:
-    """Return how many days before a day are asked for: of averages none."""
-    return DIGEST_DAYS if CHANNELS[channel].is_energy else 0
+    """Return how many days before a day are asked for: of averages the last, to know whether it came."""
+    return DIGEST_DAYS if CHANNELS[channel].is_energy else 1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -148,36 +199,65 @@ class _Rows:
 
 def _judged(
     one: _Rows, history: History, today: History, is_written: BOOLS
-) -> tuple[BOOLS, BOOLS, tuple[DayTable, DayDigests, list[DayFinding]]]:
-    """Run the kernel; return which rows have a first version, which keep theirs, and what is to be written."""
+) -> tuple[BOOLS, BOOLS, BOOLS, tuple[DayTable, DayDigests, list[DayFinding]]]:
+    """Run the kernel.
+
+    Returns:
+        Which rows have a first version, which keep theirs, which want the weeks before, and what is to be written.
+    """
     grid, count, channel = one.grid, len(one.roster), one.stamp.channel
     is_energy = CHANNELS[channel].is_energy
     every = np.ones(one.matrix.values.shape, bool)
-    limit = limits_of(grid, count, chains_of(grid, one.roster), channel)
     outcome = validated(
-        grid, one.matrix, coverage=Coverage(every, every), brackets=one.brackets, limit=limit, is_energy=is_energy,
-        with_like_days=False, book=one.stamp.book,
-        around=Surroundings(
-            channel=channel, history=history if is_energy else None,
-            places=Places(may_feed_in=one.roster.may_feed_in[:, None], neighborhood=one.roster.neighborhood),
-            siblings=one.siblings,
-        ),
+        grid, one.matrix, coverage=Coverage(every, every), brackets=one.brackets,
+        limit=limits_of(grid, count, chains_of(grid, one.roster), channel), is_energy=is_energy,
+        with_like_days=False, book=one.stamp.book, around=_around(one, history),
     )  # fmt: skip
-    settles = _is_settled(outcome) if is_energy else np.ones(count, bool)
     # Whether the register or the intervals are wrong shows in the days next door.
-    settles[[s.row for s in outcome.statements if s.rule == "sum_check"]] = False
+    sound = ~_has_statement(outcome, "sum_check")
+    settles, wide = sound, np.zeros(count, bool)
+    if is_energy:
+        is_filled = _is_settled(outcome) & ~may_be_dark(one.matrix, outcome)
+        settles = sound & is_filled
+        wide = sound & ~is_filled & ~is_written
+        if wide.any():
+            wide &= are_fillable(one.roster, one.matrix, outcome)
     memory = remembered(grid, outcome.values, outcome.quality)
     fresh, same = settles & ~is_written, settles & is_written & _is_read(outcome) & _is_same(memory, today)
     # A version that stays may have a finding to open: the careful road knows which are open.
     same[[s.row for s in outcome.statements]] = False
+    return fresh, same, wide, _written(one, outcome, fresh, history, memory)
+
+
+def _around(one: _Rows, history: History) -> Surroundings:
+    """Return what rules see besides the readings."""
+    return Surroundings(
+        channel=one.stamp.channel,
+        history=history if CHANNELS[one.stamp.channel].is_energy else None,
+        places=Places(may_feed_in=one.roster.may_feed_in[:, None], neighborhood=one.roster.neighborhood),
+        siblings=one.siblings,
+    )
+
+
+def _has_statement(outcome: Outcome, rule: str) -> BOOLS:
+    """Tell which rows a rule speaks of."""
+    found = np.zeros(len(outcome.values), bool)
+    found[[s.row for s in outcome.statements if s.rule == rule]] = True
+    return found
+
+
+def _written(
+    one: _Rows, outcome: Outcome, fresh: BOOLS, history: History, memory: History
+) -> tuple[DayTable, DayDigests, list[DayFinding]]:
+    """Return the first versions of some rows, their digests, and what is said of them."""
+    grid, count = one.grid, len(one.roster)
     rows = np.flatnonzero(fresh)
     hours = np.zeros((count, 1, PROFILE_HOURS), np.int32)
-    if is_energy:
+    if CHANNELS[one.stamp.channel].is_energy:
         hours = profiles(grid, history.profile, outcome.values, memory)
-    written = _days(grid, one.roster, outcome, rows, one.stamp)
     digests = digests_at(rows, np.zeros(len(rows), np.int64), memory, hours)
     said = [s for s in outcome.statements if fresh[s.row]]
-    return fresh, same, (written, digests, _findings(grid, one.roster, said, one.stamp))
+    return _days(grid, one.roster, outcome, rows, one.stamp), digests, _findings(grid, one.roster, said, one.stamp)
 
 
 def _brackets(grid: Grid, shard: Shard, channel: Channel) -> tuple[Brackets, BOOLS]:
@@ -207,12 +287,6 @@ def _is_held(grid: Grid, series: int, brackets: Brackets) -> BOOLS:
     first[brackets.row[brackets.lo == 0]] = True
     last[brackets.row[brackets.hi == grid.columns]] = True
     return np.asarray(first & last)
-
-
-def _has_short_gaps(matrix: Matrix) -> BOOLS:
-    """Tell which rows lack single intervals, each between two that came: a line and the registers fill those."""
-    lost = ~matrix.present
-    return np.asarray(~(lost[:, 0] | lost[:, -1] | (lost[:, 1:] & lost[:, :-1]).any(axis=1)))
 
 
 def _is_settled(outcome: Outcome) -> BOOLS:

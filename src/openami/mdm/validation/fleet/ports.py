@@ -100,7 +100,7 @@ class FleetStore(Protocol):
             points: (S,) V16, whose order the answer keeps.
             channel: what.
             day: the day.
-            days: how many days before it; the profile is the one kept with the last of them, none for no days.
+            days: how many days before it; the profile of energy is the one kept with the last of them.
         """
         ...
 

@@ -11,9 +11,10 @@ import numpy as np
 
 from openami.contracts.channel import Channel
 from openami.contracts.reading import I64, U32, UUIDS, uuid_column
-from openami.kernel.time import epoch_s
+from openami.kernel.time import epoch_s, local_midnight
 from openami.mdm.registry.records import InstalledMeter
 from openami.mdm.store.ids import sorted_ids
+from openami.mdm.vee.estimate import LOOK_BACK_DAYS
 from openami.mdm.vee.grid import BOOLS, Grid, grid_of
 
 
@@ -30,6 +31,7 @@ class Roster:
         limit_w: (M,) the most it can measure [W], before the multiplier.
         may_feed_in: (M,) an interconnection is approved, or the registry keeps no approvals.
         neighborhood: (M,) number of the transformer or feeder, -1 where it is not known; None where none is.
+        is_long: (M,) it hung there over all the days that an estimate may refer to; None where that is not known.
     """
 
     meter: UUIDS
@@ -41,6 +43,7 @@ class Roster:
     limit_w: I64
     may_feed_in: BOOLS
     neighborhood: I64 | None = None
+    is_long: BOOLS | None = None
 
     def __len__(self) -> int:
         return len(self.meter)
@@ -55,6 +58,7 @@ class Roster:
             self.meter[rows], self.point[rows], self.channels[rows], self.capacity[rows], self.resolution[rows],
             self.multiplier[rows], self.limit_w[rows], self.may_feed_in[rows],
             None if self.neighborhood is None else self.neighborhood[rows],
+            None if self.is_long is None else self.is_long[rows],
         )  # fmt: skip
 
 
@@ -76,6 +80,7 @@ def roster_of(
     day = timedelta(days=1)
     around = grid_of(grid.zone, grid.first - day, grid.last + day, grid.interval_s)
     start, end = int(around.edge_s[0]), int(around.edge_s[-1])
+    since = local_midnight(grid.first - timedelta(days=LOOK_BACK_DAYS), grid.zone)
     several = _with_several(installed)
     mine = [
         one
@@ -102,6 +107,7 @@ def roster_of(
         may_feed_in=np.array(
             [feeding_in is None or i.installation.service_point_id in feeding_in for i in mine], dtype=bool
         ),
+        is_long=np.array([i.installation.start <= since for i in mine], dtype=bool),
     )
 
 

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 import numpy as np
@@ -19,15 +21,19 @@ from openami.contracts.channel import Channel
 from openami.contracts.day import DayTable
 from openami.contracts.reading import uuids_of
 from openami.kernel.time import Period, instant_from_epoch_s
-from openami.mdm.ports import IntervalStore
+from openami.mdm.ports import IntervalStore, MeterSpan, Values
 from openami.mdm.store.answers import joined_days
 from openami.mdm.store.ids import IdIndex
-from openami.mdm.validation.fleet.day import Settled, Shard, days_before, laid, settled
+from openami.mdm.validation.fleet.day import Settled, Shard, days_before, laid, settled, settled_gaps, stopped
+from openami.mdm.validation.fleet.gaps import Gapped, filled_day, has_weeks, inputs_over_weeks, joined, window_of
 from openami.mdm.validation.fleet.layout import around_of
 from openami.mdm.validation.fleet.ports import FleetHistory, FleetStore, IdRange
 from openami.mdm.validation.fleet.roster import Roster
+from openami.mdm.validation.load import Inputs
 from openami.mdm.validation.ports import DayFinding, ValidationBook
+from openami.mdm.validation.references import ReferenceSource
 from openami.mdm.validation.table import Stamp
+from openami.mdm.vee.estimate import LOOK_BACK_DAYS, References
 from openami.mdm.vee.grid import Grid
 from openami.mdm.vee.profile import DayDigests
 from openami.security.access.scope import Scope
@@ -38,6 +44,8 @@ SHARDS_AT_ONCE = 4
 READS_AT_ONCE = 2
 """A shard takes some 120 MB in the store while it is read, and a write some 450 MB: the engine has 800 MB."""
 THREADS = 2
+GAPS_AT_ONCE = 1_500
+"""Series with gaps: four weeks of so many are 32 MB from the store and some 120 MB while they are filled."""
 VERSIONS_PER_WRITE = 60_000
 """One insert: fewer make more files to sync and to merge, more make a peak of memory in the store."""
 
@@ -65,12 +73,15 @@ class FleetDay:
         fleet: where days come from.
         book: where findings go.
         scope: of the process.
+        references: what estimates may refer to; None leaves every longer gap to the careful road.
     """
 
     store: IntervalStore
     fleet: FleetStore
     book: ValidationBook
     scope: Scope
+    references: ReferenceSource | None = None
+    _gapped: dict[Channel, list[Gapped]] = field(default_factory=lambda: defaultdict(list))
     _ready: list[Settled] = field(default_factory=list)
     _writes: int = 0
 
@@ -87,6 +98,8 @@ class FleetDay:
             StoreError: the store refused or did not answer; running again mends it.
         """
         report = FleetReport()
+        if self.references is None:
+            roster = replace(roster, is_long=None)
         memory = {c: await self._remembered(grid, roster, c) for c in channels}
         free, threads, writing = asyncio.Semaphore(SHARDS_AT_ONCE), asyncio.Semaphore(THREADS), asyncio.Lock()
         reading = asyncio.Semaphore(READS_AT_ONCE)
@@ -101,14 +114,45 @@ class FleetDay:
                 async with writing:
                     await self._keep(found, report, stamp)
 
-        try:
-            async with asyncio.TaskGroup() as tasks:
-                for at in range(0, len(roster), METERS_PER_SHARD):
-                    tasks.create_task(one(slice(at, min(at + METERS_PER_SHARD, len(roster)))))
-        except BaseExceptionGroup as group:
-            raise _first(group) from None
+        count = len(roster)
+        await _all(one(slice(at, min(at + METERS_PER_SHARD, count))) for at in range(0, count, METERS_PER_SHARD))
+        for channel, parts in self._gapped.items():
+            await self._fill(grid, joined(parts), memory[channel], replace(stamp, channel=channel), report)
         await self._write(report, stamp)
         return report
+
+    async def _fill(self, grid: Grid, gapped: Gapped, known: FleetHistory, stamp: Stamp, report: FleetReport) -> None:
+        """Fill the gaps of one channel from the weeks before, some series at a time."""
+        after = await self._came_after(grid, gapped.roster, stamp.channel)
+        reading, writing = asyncio.Semaphore(READS_AT_ONCE), asyncio.Lock()
+
+        async def one(part: Gapped) -> None:
+            async with reading:
+                before = await self.store.days(
+                    self.scope, uuids_of(part.roster.point), stamp.channel,
+                    grid.first - timedelta(days=LOOK_BACK_DAYS), grid.first - timedelta(days=1),
+                )  # fmt: skip
+                whole = has_weeks(grid, part, before)
+                report.careful[stamp.channel] += uuids_of(part.roster.point[~whole])
+                part = part.at(np.flatnonzero(whole))
+                if self.references is None or not len(part.place):
+                    return
+                inputs = await asyncio.to_thread(inputs_over_weeks, grid, part, before, after, stamp)
+                window = window_of(grid)
+                references = await self.references.of(window, inputs, stamp.channel, known_at=stamp.known_at)
+                found = await asyncio.to_thread(_fill_part, grid, part, inputs, references, known, stamp)
+            async with writing:
+                await self._keep({stamp.channel: found}, report, stamp)
+
+        count = len(gapped.place)
+        await _all(one(gapped.at(np.arange(at, min(at + GAPS_AT_ONCE, count)))) for at in range(0, count, GAPS_AT_ONCE))
+
+    async def _came_after(self, grid: Grid, roster: Roster, channel: Channel) -> Values:
+        """Return what has come of the day after: it tells how a home lives around a gap that ends at midnight."""
+        window = window_of(grid)
+        period = Period(*(instant_from_epoch_s(int(g.edge_s[-1])) for g in (grid, window)))
+        pairs = zip(uuids_of(roster.point), uuids_of(roster.meter), strict=True)
+        return await self.store.values(self.scope, [MeterSpan(p, m, period) for p, m in pairs], channel, period)
 
     async def _remembered(self, grid: Grid, roster: Roster, channel: Channel) -> FleetHistory:
         return await self.fleet.fleet_history(self.scope, roster.point, channel, grid.first, days_before(channel))
@@ -133,6 +177,8 @@ class FleetDay:
         """Put a shard's versions with those to be written, and write when there are enough."""
         for channel, (one, careful) in found.items():
             report.careful[channel] += careful
+            if one.gapped is not None:
+                self._gapped[channel].append(one.gapped)
             if len(one.days):
                 self._ready.append(one)
         if sum(len(s.days) for s in self._ready) >= VERSIONS_PER_WRITE:
@@ -153,6 +199,25 @@ class FleetDay:
         report.findings += len(findings)
 
 
+async def _all(tasks: Iterable[Coroutine[Any, Any, None]]) -> None:
+    """Run tasks together; the first error calls the others off."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            for task in tasks:
+                group.create_task(task)
+    except BaseExceptionGroup as error:
+        raise _first(error) from None
+
+
+def _fill_part(
+    grid: Grid, gapped: Gapped, inputs: Inputs, references: References, known: FleetHistory, stamp: Stamp
+) -> tuple[Settled, list[UUID]]:
+    """Fill and judge some series: the work of a thread."""
+    outcome, brackets = filled_day(grid, inputs, references, stamp)
+    one = settled_gaps(grid, gapped, outcome, brackets, known, stamp)
+    return one, uuids_of(gapped.roster.point[one.careful])
+
+
 def _first(error: BaseException) -> BaseException:
     """Return the first error of a group: the others are of tasks that stood in the same trouble or were called off."""
     while isinstance(error, BaseExceptionGroup):
@@ -166,6 +231,9 @@ def _settle(
     """Validate every channel of a shard: the work of a thread."""
     found: dict[Channel, tuple[Settled, list[UUID]]] = {}
     channels = laid(grid, shard, memory)
+    gone = stopped(shard, channels, memory)
+    if gone.any():
+        channels = {c: (m, unclear | gone) for c, (m, unclear) in channels.items()}
     for channel, known in memory.items():
         one = settled(grid, shard, channel, known, replace(stamp, channel=channel), channels=channels)
         found[channel] = one, uuids_of(shard.roster.point[one.careful])
