@@ -16,6 +16,7 @@ import pytest
 
 from openami.billing.tariff import RateSchedule, TariffError, parse_rate
 from openami.billing.tariff.charge import RiderUnit, ValueChange
+from openami.billing.tariff.coverage import Fallback
 from openami.billing.tariff.eligibility import Interconnection
 from openami.billing.tariff.price import BlockScope, BlockUnit
 from openami.billing.tariff.proration import PriceChange, ProrationRule
@@ -46,6 +47,7 @@ provenance = {sheet = "54"}
 confidence = {prices = "high"}
 events = [{name = "Critical peak", signal = "CPP", replaces = {summer = "critical"}}]
 fixed = [{name = "Customer charge", amount = "0.30", per = "day"}]
+coverage = {least_actual_share = "0.9", fallback = "flat_price", flat_rate = "flat"}
 refusals = []
 
 [versions.periods.summer]
@@ -150,6 +152,8 @@ def test_every_clause_of_a_file_arrives_in_the_rate() -> None:
     assert holidays.observance is Observance.SUNDAY_TO_MONDAY
     assert date(2026, 4, 14) in holidays.between(date(2026, 4, 1), date(2026, 4, 30))
     who = version.eligibility
+    assert version.coverage is not None
+    assert (version.coverage.fallback, version.coverage.flat_rate) == (Fallback.FLAT_PRICE, "flat")
     assert (who.least_w, who.most_w, who.interconnection) == (1500, 40_000, Interconnection.EXCLUDED)
 
 
@@ -186,6 +190,7 @@ REFUSED = {
     "versions[0].periods[Summer].blocks": _set("versions", 0, "periods", "summer", "blocks", 0, "up_to", to="-1"),
     "versions[0].effective_from": _set("versions", 0, "effective_from", to="soon"),
     "versions[0].rounding": _set("versions", 0, "rounding", "demand_step_w", to=0),
+    "versions[0].coverage": _set("versions", 0, "coverage", "flat_rate", to=""),
     "versions[0].proration.rule": _set("versions", 0, "proration", "rule", to="by_mood"),
     "versions[0].taxes[GRT].of": _set("versions", 0, "taxes", 0, "of", to="energy"),
     "versions[0][GRT].of": _set("versions", 0, "taxes", 0, "of", to=["moon"]),

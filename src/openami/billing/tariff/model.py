@@ -13,6 +13,7 @@ from decimal import Decimal
 
 from openami.billing.tariff.agreement import check_version, check_versions
 from openami.billing.tariff.charge import Credit, FixedCharge, MinimumCharge, Rider, Tax
+from openami.billing.tariff.coverage import Coverage
 from openami.billing.tariff.demand import DemandCharge
 from openami.billing.tariff.eligibility import Eligibility
 from openami.billing.tariff.errors import TariffError
@@ -60,6 +61,7 @@ class Tariff:
         rounding: where the rate rounds.
         eligibility: who may take the rate.
         export: what energy sent out is worth; None bills what is delivered and lists what is received.
+        coverage: what happens where too few intervals are actual; None leaves it to the biller.
         year_ends_month: last revenue month of the rate year, for a yearly minimum and for blocks of a year.
         refusals: clauses that the file cannot say; with any, the version is shown and never billed.
 
@@ -90,6 +92,7 @@ class Tariff:
     rounding: Rounding = field(default_factory=Rounding)
     eligibility: Eligibility = field(default_factory=Eligibility)
     export: ExportTerms | None = None
+    coverage: Coverage | None = None
     year_ends_month: int = 12
     refusals: tuple[Refusal, ...] = ()
 

@@ -26,6 +26,7 @@ from openami.billing.tariff.native_charge import (
 from openami.billing.tariff.native_price import read_event, read_period, read_season
 from openami.billing.tariff.native_rule import (
     read_blocks,
+    read_coverage,
     read_eligibility,
     read_holidays,
     read_proration,
@@ -92,6 +93,7 @@ def _version(row: Clause) -> Tariff:
         "rounding": row.get("rounding", read_rounding, Rounding()),
         "eligibility": row.get("eligibility", read_eligibility, Eligibility()),
         "export": row.get("export", lambda c: read_export(c.path, c.fields()), None),
+        "coverage": row.get("coverage", read_coverage, None),
         "year_ends_month": row.get("year_ends_month", Clause.whole, 12),
         "refusals": tuple(read_refusal(r) for r in row.each("refusals")),
     }

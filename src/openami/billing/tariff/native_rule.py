@@ -6,6 +6,7 @@ from calendar import monthrange
 from decimal import Decimal
 
 from openami.billing.tariff.clause import Clause, placed
+from openami.billing.tariff.coverage import Coverage, Fallback
 from openami.billing.tariff.eligibility import Eligibility, Interconnection
 from openami.billing.tariff.model import Refusal
 from openami.billing.tariff.price import BlockScope, BlockUnit
@@ -35,6 +36,18 @@ def read_proration(row: Clause) -> Proration:
         row.get("demand", Clause.truth, plain.demand),
     )
     found = placed(row, lambda: Proration(*fields))
+    row.close()
+    return found
+
+
+def read_coverage(row: Clause) -> Coverage:
+    """Return what happens where too few intervals are actual."""
+    fields = (
+        row.at("least_actual_share").number(),
+        row.get("fallback", lambda c: c.word(Fallback), Fallback.HOLD),
+        row.get("flat_rate", Clause.text, ""),
+    )
+    found = placed(row, lambda: Coverage(*fields))
     row.close()
     return found
 
