@@ -30,6 +30,7 @@ from openami.billing.place_usage import usage_of
 from openami.billing.ports import BillBook, RateOverlapError
 from openami.billing.rates import Rates, UnknownRateError
 from openami.billing.rating.usage import I64, BillSpan, calendar_months
+from openami.billing.statement.record import Statement
 from openami.billing.tariff.errors import TariffError
 from openami.billing.tariff.load import shipped_rates
 from openami.billing.tariff.model import OPEN_SUFFIX, RateSchedule
@@ -41,7 +42,7 @@ from openami.security.access.scope import Scope
 __all__ = [
     "Advice", "Assignment", "Bill", "BillKind", "BillSoFar", "BillSpan", "BillState", "Billing", "BillingJob",
     "CloseReport", "Comparison", "Correction", "Cycle", "Figures", "Hold", "HoldCode", "KeptLine", "PricedIntervals",
-    "RateOutcome", "RateOverlapError", "ReadingState", "TariffError", "UnknownRateError", "shipped_rates",
+    "RateOutcome", "RateOverlapError", "ReadingState", "Statement", "TariffError", "UnknownRateError", "shipped_rates",
 ]  # fmt: skip
 
 

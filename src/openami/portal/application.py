@@ -20,6 +20,7 @@ from openami.portal.routes import (
     readings,
     session,
     staff,
+    statements,
     switching,
 )
 
@@ -58,7 +59,20 @@ def _bare_app() -> FastAPI:
         generate_unique_id_function=_operation_name,
     )
     api = APIRouter(prefix=API_PREFIX)
-    for part in (session, customer, rates, events, staff, fleet, collectors, gateway, keys, switching, readings):
+    for part in (
+        session,
+        customer,
+        statements,
+        rates,
+        events,
+        staff,
+        fleet,
+        collectors,
+        gateway,
+        keys,
+        switching,
+        readings,
+    ):
         api.include_router(part.router)
     app.include_router(api)
     return app

@@ -14,6 +14,7 @@ from uuid import UUID
 import numpy as np
 import numpy.typing as npt
 
+from openami.billing.api import Statement
 from openami.contracts.channel import Channel
 from openami.contracts.quality import Method
 from openami.kernel.errors import OpenAmiError
@@ -130,6 +131,16 @@ class Bills(Protocol):
 
     async def bill(self, scope: Scope, service_point_id: UUID, bill_id: UUID) -> BillView | None:
         """Return one bill, or None where this service point has no such bill within the scope's time."""
+        ...
+
+    async def statement(self, scope: Scope, service_point_id: UUID, bill_id: UUID) -> Statement | None:
+        """Return a bill as its customer reads it, or None where :meth:`bill` would."""
+        ...
+
+    async def document(
+        self, scope: Scope, service_point_id: UUID, bill_id: UUID, addressee: tuple[str, ...]
+    ) -> bytes | None:
+        """Return the bill's PDF as it went out, with these address lines, or None where :meth:`bill` would."""
         ...
 
     async def rate_name(self, service_point_id: UUID) -> str | None:

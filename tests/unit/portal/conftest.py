@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from fastapi import FastAPI
 
+from openami.billing.api import Statement
 from openami.contracts.channel import Channel
 from openami.contracts.quality import QualityState
 from openami.kernel.clock import FixedClock
@@ -125,6 +126,14 @@ class FakeBills:
         return []
 
     async def bill(self, scope: Scope, service_point_id: UUID, bill_id: UUID) -> BillView | None:
+        return None
+
+    async def statement(self, scope: Scope, service_point_id: UUID, bill_id: UUID) -> Statement | None:
+        return None
+
+    async def document(
+        self, scope: Scope, service_point_id: UUID, bill_id: UUID, addressee: tuple[str, ...]
+    ) -> bytes | None:
         return None
 
     async def rate_name(self, service_point_id: UUID) -> str | None:

@@ -115,7 +115,7 @@ async def test_each_role_gets_what_the_table_gives_and_a_foreign_home_only_with_
         answer = await client.request(method, _address(path, OTHER), params=params, json=BODIES.get(path))
     if is_allowed:
         # A bill that is not there is a 404 behind an open gate: the log tells the two apart.
-        assert answer.status_code < 400 or path.endswith("{bill_id}"), answer.text
+        assert answer.status_code < 400 or "{bill_id}" in path, answer.text
     else:
         assert answer.status_code == (403 if role in STAFF_ROLES else 404), answer.text
         assert answer.json()["reference"]

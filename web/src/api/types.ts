@@ -11,6 +11,7 @@ export type HomeView = Schemas['HomeView'];
 export type IntervalsView = Schemas['IntervalsView'];
 export type BillsView = Schemas['BillsView'];
 export type BillView = Schemas['BillView'];
+export type StatementView = Schemas['Statement'];
 export type MeterRadioView = Schemas['MeterRadioView'];
 export type CollectorsView = Schemas['CollectorsView'];
 export type CollectorView = Schemas['CollectorView'];

@@ -9,10 +9,11 @@ from uuid import UUID
 
 from sqlalchemy.exc import DBAPIError
 
-from openami.billing.api import Bill, Billing, KeptLine
+from openami.billing.api import Bill, Billing, KeptLine, Statement
 from openami.billing.document import money, plain
 from openami.kernel.clock import Clock
 from openami.kernel.time import Period, epoch_s, local_date, zone_named
+from openami.mdm.api import StoreError
 from openami.portal.ports import I64, PricedIntervals, SourceUnavailableError
 from openami.portal.views.bill import BillLineView, BillSummaryView, BillView
 from openami.portal.views.usage import BillSoFarView
@@ -83,6 +84,28 @@ class PortalBills:
             supersedes=found.supersedes,
             lines=[_line(line) for line in found.lines],
         )
+
+    async def statement(self, scope: Scope, service_point_id: UUID, bill_id: UUID) -> Statement | None:
+        """Return a bill of the reader's own time as its customer reads it."""
+        if await self.bill(scope, service_point_id, bill_id) is None:
+            return None
+        with seen_as(of_scope(scope)):
+            try:
+                return await self.billing.papers.statement(scope, bill_id)
+            except (DBAPIError, StoreError) as error:
+                raise _unavailable() from error
+
+    async def document(
+        self, scope: Scope, service_point_id: UUID, bill_id: UUID, addressee: tuple[str, ...]
+    ) -> bytes | None:
+        """Return the PDF of a bill of the reader's own time."""
+        if await self.bill(scope, service_point_id, bill_id) is None:
+            return None
+        with seen_as(of_scope(scope)):
+            try:
+                return await self.billing.papers.pdf(scope, bill_id, addressee=addressee)
+            except (DBAPIError, StoreError) as error:
+                raise _unavailable() from error
 
     async def rate_name(self, service_point_id: UUID) -> str | None:
         """Return the name of the rate in force today."""

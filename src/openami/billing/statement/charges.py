@@ -12,7 +12,7 @@ from openami.billing.rating.pool import season_days
 from openami.billing.rating.terms import BillTerms
 from openami.billing.statement.dates import counted, kwh
 from openami.billing.statement.prices import amount, number, unit_price
-from openami.billing.statement.record import Line, LineGroup, PeriodRow
+from openami.billing.statement.record import LineGroup, PeriodRow, StatementLine
 from openami.billing.statement.words import PriceWords, RateWords, rate_words
 from openami.billing.tariff.errors import TariffError
 from openami.billing.tariff.model import RateSchedule
@@ -51,7 +51,7 @@ def _title(line: KeptLine) -> str:
     return _TITLES.get(LineKind(line.kind), _OTHER) if line.kind in known else _OTHER
 
 
-def _line(line: KeptLine, bill: Bill) -> Line:
+def _line(line: KeptLine, bill: Bill) -> StatementLine:
     quantity = f"{number(line.quantity, 3 if line.unit == 'kWh' else 0)} {line.unit}"
     price = unit_price(line.price, bill.currency) if line.unit in _CHARGED_PER_UNIT else ""
     note = ""
@@ -65,7 +65,7 @@ def _line(line: KeptLine, bill: Bill) -> Line:
         price = amount(line.price, bill.currency)
     if line.kind == LineKind.CREDIT and line.price == 0:
         price, note = "", "listed, not credited"
-    return Line(line.name, quantity, price, amount(line.amount, bill.currency), note)
+    return StatementLine(line.name, quantity, price, amount(line.amount, bill.currency), note)
 
 
 def terms_of(bill: Bill) -> BillTerms:

@@ -53,7 +53,7 @@ class BillBar:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class StatementLine:
     """One line: what for, how much, at what price, how much money, and a note under it (empty where none)."""
 
     name: str
@@ -68,7 +68,7 @@ class LineGroup:
     """Lines of one kind with their sum."""
 
     title: str
-    lines: tuple[Line, ...]
+    lines: tuple[StatementLine, ...]
     subtotal: str
 
 

@@ -216,6 +216,8 @@ _WORDS: Mapping[str, str] = {
     "download": "Download of usage",
     "bills": "List of bills",
     "bill": "A bill",
+    "statement": "A bill, as a page",
+    "statement_pdf": "A bill, as a PDF",
     "rates": "Rates compared on your usage",
     "rate_wish": "The wish for another rate",
     "radio": "The radio of the meter",

@@ -18,7 +18,7 @@ from pypdf.generic import ContentStream, DictionaryObject
 from tests.unit.billing.statement.made import made_facts
 
 from openami.billing.statement.make import statement_of
-from openami.billing.statement.record import Line
+from openami.billing.statement.record import StatementLine
 from openami.billing.statement.setting import SettingError, pdf_of, picture_of
 
 STATEMENT = statement_of(made_facts())
@@ -115,7 +115,7 @@ def test_another_cent_is_another_document() -> None:
     "text", ['#read("/etc/passwd")', "#panic()", "*bold* $x$ _y_ @label <label>", "]) #set page()"]
 )
 def test_a_name_of_somebodys_text_is_printed_and_never_run(text: str) -> None:
-    group = replace(STATEMENT.groups[0], lines=(Line(text, "", "", "$1.00"),))
+    group = replace(STATEMENT.groups[0], lines=(StatementLine(text, "", "", "$1.00"),))
     octets = pdf_of(replace(STATEMENT, groups=(group,), rate_name=text, addressee=(text,)))
     words = "".join(p.extract_text() for p in PdfReader(io.BytesIO(octets)).pages)
     assert words.replace(" ", "").count(text.replace(" ", "")) == 3
