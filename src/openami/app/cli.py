@@ -61,6 +61,7 @@ _GROUPS = (
     ("usage", "app", "usage", WORK),
     ("retention", "app", "retention", WORK),
     ("cases", "app", "cases", WORK),
+    ("bills", "app", "bills", WORK),
     ("worklist", "app", "worklist", WORK),
 )
 

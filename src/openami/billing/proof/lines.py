@@ -173,15 +173,19 @@ def _window(
 ) -> tuple[WindowProof | None, str]:
     charges = schedule.versions[line.version].demand
     for (version, charge, period), peak in found.peaks.items():
-        priced_by = charges[charge] if version == line.version else None
-        if priced_by is None or line.name != f"{priced_by.name}, {priced_by.periods[period].name}":
+        if version != line.version:
+            continue
+        priced_by = charges[charge]
+        if f".demand[{priced_by.name}].periods[{priced_by.periods[period].name}]" not in line.clause:
             continue
         minutes = window_minutes(schedule, charge, version, intervals.usage.interval_s)
         start = intervals.usage.start_s
         rows = (start >= peak.start_s) & (start < peak.start_s + minutes * 60)
         window = WindowProof(_at(peak.start_s), peak.watts, tuple(intervals.usage.wh[rows].tolist()))
         billed = line.quantity * 1000
-        note = "" if billed == peak.watts else f"{plain(line.quantity)} kW are billed; the highest window is as shown"
+        note = ""
+        if billed != peak.watts:
+            note = f"{plain(line.quantity)} kW are billed: a block, a ratchet, a least demand or a step; see the clause"
         return window, note
     return None, "no window of this bill set it"
 

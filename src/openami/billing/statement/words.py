@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 
 from openami.billing.statement.dated import dated_words, export_words
 from openami.billing.statement.hours import hours_in_words, joined, minutes_of, months, year_day
-from openami.billing.statement.prices import amount, blocks_in_words
+from openami.billing.statement.prices import amount, blocks_in_words, number
 from openami.billing.tariff.charge import ChargeUnit, FixedCharge, MinimumCharge
-from openami.billing.tariff.demand import DemandCharge
+from openami.billing.tariff.demand import DemandCharge, WindowAlignment
 from openami.billing.tariff.model import Tariff
 from openami.billing.tariff.price import HOLIDAY, BlockScope, WeekPlan
 from openami.billing.tariff.season import Season, SeasonRule
@@ -121,10 +122,10 @@ def _events(tariff: Tariff, season: Season, currency: str) -> list[PriceWords]:
     return found
 
 
-def _demand(tariff: Tariff, season: Season, number: int, charge: DemandCharge, currency: str) -> list[PriceWords]:
+def _demand(tariff: Tariff, season: Season, index: int, charge: DemandCharge, currency: str) -> list[PriceWords]:
     found = []
-    for index, when, hours in _periods(tariff, season.demand[number], len(charge.periods)):
-        period = charge.periods[index]
+    for at, when, hours in _periods(tariff, season.demand[index], len(charge.periods)):
+        period = charge.periods[at]
         if all(b.price == 0 for b in period.blocks):
             continue
         price = blocks_in_words(period.blocks, tariff.block_unit, currency, unit="kW")
@@ -177,7 +178,16 @@ def _notes(tariff: Tariff) -> list[str]:
 def _demand_note(charge: DemandCharge) -> str:
     minutes = charge.window_minutes
     span = "metered interval" if minutes is None else "hour" if minutes == 60 else f"{minutes} minutes"
-    return f"{charge.name} is your highest average power in any one {span} of the hours above, once in each bill."
+    which = f"in any one {span}" if charge.alignment is WindowAlignment.CLOCK else f"in any {span} in a row"
+    if charge.coincident is not None:
+        which = f"in the {span} in which the whole system used most"
+    words = [f"{charge.name} is your highest average power {which} of the hours above, once in each bill."]
+    if charge.ratchet is not None:
+        most = number(max(charge.ratchet.percents))
+        words.append(f"It is at least {most} % of your highest in the {charge.ratchet.months} months before.")
+    if charge.least_w:
+        words.append(f"It is at least {number(Decimal(charge.least_w) / 1000)} kW.")
+    return " ".join(words)
 
 
 _BLOCK_NOTES = {

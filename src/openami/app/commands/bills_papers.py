@@ -1,0 +1,162 @@
+"""``openami bills explain|rebuild|statement``: a bill's proof, the bill made again, and its document."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from datetime import date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+from uuid import UUID
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from openami.app.commands.person import person_of, print_wide
+from openami.app.commands.platform import DEFAULT_HOME, HomeOption, JsonOption
+from openami.app.commands.worklist_words import LoginOption
+
+if TYPE_CHECKING:
+    from openami.app.papers_desk import Explained, PapersDesk
+
+BillArgument = Annotated[UUID, typer.Argument(metavar="BILL", help="Number of the bill, as printed on it.")]
+DayOption = Annotated[
+    datetime | None, typer.Option("--day", formats=["%Y-%m-%d"], help="Down to the raw readings of this billed day.")
+]
+SegmentsOption = Annotated[
+    Path | None, typer.Option("--segments", help="Folder of the gateway's segments: down to the sealed frames, too.")
+]
+ENDS = (
+    "The proof ends at the sealed frame: whoever holds the meter's key opens it with `openami decode`.",
+    "A gateway keeps its segments for 45 days; the digests of older ones stay in its index.",
+    "A reading from a file, by hand or loaded in bulk has no frame: it ends at the number of what brought it.",
+)
+
+
+def explain(
+    bill: BillArgument,
+    login: LoginOption,
+    day: DayOption = None,
+    segments: SegmentsOption = None,
+    home: HomeOption = DEFAULT_HOME,
+    json_output: JsonOption = False,
+) -> None:
+    """Prove a bill: lines, clauses, days and their versions, findings; readings and sealed frames of one day."""
+    from openami.billing.proof.document import proof_document
+    from openami.kernel.time import zone_named
+
+    person, desk = person_of(login), _desk(home)
+    found = asyncio.run(desk.explain(person, bill))
+    zone = zone_named(found.bill.zone)
+    document: dict[str, Any] = {
+        "bill": str(bill),
+        "total": str(found.bill.total),
+        "made_again": None if found.rebuilt is None else list(found.rebuilt.differences),
+        "same_document": found.same_bytes,
+        "proof": proof_document(found.proof, zone),
+    }
+    if day is not None:
+        document |= asyncio.run(_of_day(desk, person, bill, day.date(), segments, zone))
+    document["ends"] = [*found.proof.ends, *ENDS]
+    if json_output:
+        print(json.dumps(document))
+    else:
+        _show(found, document)
+    raise typer.Exit(1 if document["made_again"] else 0)
+
+
+async def _of_day(
+    desk: PapersDesk, person: Any, bill: UUID, day: date, segments: Path | None, zone: Any
+) -> dict[str, Any]:
+    from openami.billing.proof.document import proof_document
+
+    if segments is None:
+        return {"readings": proof_document(await desk.readings(person, bill, day), zone)}
+    readings, search = await desk.frames(person, bill, day, segments)
+    frames = [f for group in search.found.values() for f in group]
+    return {
+        "readings": proof_document(readings, zone),
+        "frames": proof_document(frames, zone),
+        "segments_read": search.segments,
+        "segments_damaged": list(search.damaged),
+    }
+
+
+def rebuild(
+    bill: BillArgument, login: LoginOption, home: HomeOption = DEFAULT_HOME, json_output: JsonOption = False
+) -> None:
+    """Make a bill again from what was known when it was made. Exits 1 where anything differs."""
+    found = asyncio.run(_desk(home).explain(person_of(login), bill))
+    differences = ["it is held: there is nothing to make again"] if found.rebuilt is None else []
+    differences += list(found.rebuilt.differences) if found.rebuilt else []
+    if json_output:
+        print(json.dumps({"bill": str(bill), "differences": differences, "same_document": found.same_bytes}))
+    else:
+        for words in differences:
+            print(words)
+        if not differences:
+            print(f"{bill} made again: every figure, line and read is as kept")
+        print("the document is the same, byte for byte" if found.same_bytes else "the document is not the same")
+    raise typer.Exit(1 if differences or not found.same_bytes else 0)
+
+
+def statement(
+    bill: BillArgument,
+    login: LoginOption,
+    out: Annotated[Path, typer.Option("--out", help="Where the PDF is written; an existing file is replaced.")],
+    home: HomeOption = DEFAULT_HOME,
+    json_output: JsonOption = False,
+) -> None:
+    """Write a bill's document as it went out: PDF/UA-1, without name and address."""
+    from hashlib import sha256
+
+    octets = asyncio.run(_desk(home).pdf(person_of(login), bill))
+    out.write_bytes(octets)
+    digest = sha256(octets).hexdigest()
+    if json_output:
+        print(json.dumps({"bill": str(bill), "file": str(out), "octets": len(octets), "sha256": digest}))
+    else:
+        print(f"{out}: {len(octets):,} octets, sha256 {digest}")
+
+
+def _desk(home: Path) -> PapersDesk:
+    from openami.app.papers_desk import PapersDesk
+    from openami.app.settings import Settings
+
+    return PapersDesk(Settings.load(home))
+
+
+def _show(found: Explained, document: dict[str, Any]) -> None:
+    from openami.app.commands.bill_explain import show_explanation
+
+    console = Console(markup=False)
+    bill = found.bill
+    console.print(f"Bill {bill.bill_id}: {bill.span.first} to {bill.span.last}, {bill.rate_name}, {bill.total}")
+    if found.rebuilt is not None:
+        same = "the same to every figure" if found.rebuilt.is_same else "; ".join(found.rebuilt.differences)
+        paper = "and to every byte of its document" if found.same_bytes else "but its document differs"
+        console.print(f"Made again from what was known on {bill.made_at:%Y-%m-%d %H:%M} UTC: {same} {paper}")
+    show_explanation(console, document["proof"]["lines"])
+    _show_days(document["proof"])
+    for row in document.get("frames", []):
+        console.print(
+            f"frame {row['counter']} of {row['system_title']}: {row['segment']}, batch {row['batch']}, stream "
+            f"{row['stream_sequence']}, collector {row['collector']} no. {row['sequence']}, sha256 {row['sha256']}"
+        )
+    for words in document["ends"]:
+        console.print(words, style="dim")
+
+
+def _show_days(proof: dict[str, Any]) -> None:
+    table = Table(title="Days that were billed", title_justify="left")
+    for name in ("day", "version", "known since", "Wh", "intervals", "measured", "estimated", "newest", "findings"):
+        table.add_column(name, justify="left" if name in {"day", "known since", "findings"} else "right")
+    for day in proof["days"]:
+        said = [f["rule"] for f in proof["findings"] if f["day"] == day["day"]]
+        newest = str(day["latest"]) if day["latest"] > day["version"] else ""
+        table.add_row(
+            day["day"], str(day["version"]), day["known_at"], f"{day['wh']:,}", str(day["intervals"]),
+            str(day["measured"]), str(day["estimated"]), newest, ", ".join(said),
+        )  # fmt: skip
+    print_wide(table, columns=110)
