@@ -18,12 +18,13 @@ from openami.billing.bill.record import (
     ReadingState,
 )
 from openami.billing.changed_days import days_changed, find_corrections
-from openami.billing.close import CloseReport, close_due
 from openami.billing.compare import Advice, Comparison, RateOutcome, compare_rates
+from openami.billing.cycle.close import CloseReport, close_due
+from openami.billing.cycle.open import next_read_day, open_span
+from openami.billing.cycle.run import BillRun, BillSetting
 from openami.billing.figures import Figures, figures_of
 from openami.billing.interval_price import PricedIntervals, priced_intervals
 from openami.billing.job import BillingJob
-from openami.billing.jurisdiction import Jurisdiction, shipped_jurisdiction
 from openami.billing.open_bill import BillSoFar, so_far
 from openami.billing.papers import Papers
 from openami.billing.place_usage import usage_of
@@ -40,9 +41,10 @@ from openami.mdm.api import MeterData
 from openami.security.access.scope import Scope
 
 __all__ = [
-    "Advice", "Assignment", "Bill", "BillKind", "BillSoFar", "BillSpan", "BillState", "Billing", "BillingJob",
-    "CloseReport", "Comparison", "Correction", "Cycle", "Figures", "Hold", "HoldCode", "KeptLine", "PricedIntervals",
-    "RateOutcome", "RateOverlapError", "ReadingState", "Statement", "TariffError", "UnknownRateError", "shipped_rates",
+    "Advice", "Assignment", "Bill", "BillKind", "BillSetting", "BillSoFar", "BillSpan", "BillState", "Billing",
+    "BillingJob", "CloseReport", "Comparison", "Correction", "Cycle", "Figures", "Hold", "HoldCode", "KeptLine",
+    "PricedIntervals", "RateOutcome", "RateOverlapError", "ReadingState", "Statement", "TariffError",
+    "UnknownRateError", "shipped_rates",
 ]  # fmt: skip
 
 
@@ -53,17 +55,19 @@ class Billing:
         meters: validated usage.
         book: assignments and bills.
         rates: by code; the shipped ones by default.
-        rules: what the jurisdiction says of bills; the shipped ones by default.
+        setting: calendar, rules, standing facts and postings; what is shipped by default.
     """
 
     def __init__(
         self, *, meters: MeterData, book: BillBook, rates: Mapping[str, RateSchedule] | None = None,
-        rules: Jurisdiction | None = None,
+        setting: BillSetting | None = None,
     ) -> None:  # fmt: skip
         self.meters = meters
         self.book = book
-        self.rules = rules or shipped_jurisdiction()
         self._rates = Rates(book, rates)
+        self.setting = setting or BillSetting()
+        self.rules = self.setting.rules
+        self.run = BillRun(meters, book, self._rates.known, self.setting)
         self.rates = self._rates.by_code
         self.assign_rate = self._rates.assign
         self.code_for = self._rates.code_for
@@ -108,12 +112,15 @@ class Billing:
         zone = zone_named((await self.meters.service_point(scope, service_point_id)).zone)
         today = local_date(now, zone)
         schedule = await self.rate_of(service_point_id, today)
-        span = BillSpan(today.replace(day=1), (today.replace(day=28) + timedelta(days=4)).replace(day=1))
-        begin = span.period(zone).start
-        if schedule is None or now <= begin:
+        span = await open_span(self.run, service_point_id, today)
+        if schedule is None or span is None or now <= (begin := span.period(zone).start):
             return None
         usage = await usage_of(self.meters, scope, service_point_id, Period(begin, now))
         return so_far(schedule, usage, span, zone, now)
+
+    async def next_read_day(self, service_point_id: UUID, after: date) -> date | None:
+        """Return the local day of a place's next billing read after a day: from then on another rate applies."""
+        return await next_read_day(self.run, service_point_id, after)
 
     async def price(self, service_point_id: UUID, start_s: I64, wh: I64, *, interval_s: int) -> PricedIntervals | None:
         """Price delivered energy by interval under the rate of the last interval's day; None where it cannot be."""
@@ -143,8 +150,7 @@ class Billing:
         async with self.book.turn() as mine:
             if not mine:
                 return CloseReport()
-            known = self._rates.known
-            return await close_due(self.meters, self.book, known, self.rules, now, retry_held=retry_held)
+            return await close_due(self.run, now, retry_held=retry_held)
 
     async def find_corrections(self, now: datetime, *, first: date, end: date) -> int:
         """Queue days that changed after they were billed, of bills that begin in ``[first, end)``."""

@@ -8,7 +8,7 @@ from typing import Protocol
 import structlog
 
 from openami.billing.changed_days import month_before
-from openami.billing.close import CloseReport
+from openami.billing.cycle.close import CloseReport
 from openami.contracts.changed import DaysChanged
 
 _LOG = structlog.get_logger("billing")

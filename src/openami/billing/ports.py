@@ -9,6 +9,7 @@ from typing import Protocol
 from uuid import UUID
 
 from openami.billing.bill.record import Assignment, Bill, Correction
+from openami.billing.cycle.ports import CycleBook
 from openami.kernel.errors import OpenAmiError
 from openami.security.access.scope import Scope
 
@@ -19,6 +20,11 @@ class RateOverlapError(OpenAmiError):
 
 class BillBook(Protocol):
     """Assignments, bills and corrections. Every write may be repeated and counts once."""
+
+    @property
+    def cycle(self) -> CycleBook:
+        """What was billed so far, and what people said of holds."""
+        ...
 
     def turn(self) -> AbstractAsyncContextManager[bool]:
         """Enter with True if no other worker closes bills now."""

@@ -45,6 +45,7 @@ from openami.mdm.registry.records import (
     UnknownRecordError,
 )
 from openami.mdm.registry.segments import Factors
+from openami.mdm.usage.end_reads import WINDOW_AFTER as READ_WINDOW_AFTER
 from openami.mdm.usage.end_reads import EndOfRead, ReadKind, ReadPiece, end_reads
 from openami.mdm.usage.origin import RawOrigin, origins_of
 from openami.mdm.usage.series import (
@@ -65,11 +66,13 @@ from openami.mdm.vee.grid import I64, grid_of
 from openami.security.access.scope import Scope
 
 __all__ = [
+    "READ_WINDOW_AFTER",
     "Affected",
     "Completeness",
     "DailyTotals",
     "DayFinding",
     "EndOfRead",
+    "FactKind",
     "Installation",
     "InstalledMeter",
     "IntervalSeries",

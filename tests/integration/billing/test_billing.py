@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from itertools import pairwise
 from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
 
@@ -16,7 +17,8 @@ from tests.contract.store.fake_store import FakeStore
 
 from openami.app.engines.postgres import PostgresEngine
 from openami.billing.adapters.book_postgres import PostgresBillBook
-from openami.billing.api import Billing, BillingJob, BillState, RateOverlapError, UnknownRateError
+from openami.billing.api import Billing, BillingJob, BillSetting, BillState, RateOverlapError, UnknownRateError
+from openami.billing.calendar import DatedCalendar, ReadDay
 from openami.billing.rating import BillSpan, Usage, determinants, rate
 from openami.billing.tariff import shipped_rates
 from openami.contracts.changed import ChangedDay, news_of
@@ -38,6 +40,9 @@ FIRST = date(2026, 9, 20)
 NOW = datetime(2026, 11, 10, 18, tzinfo=UTC)
 SCOPE = system_scope(process="test", purpose=Purpose.BILLING)
 POINTS = 3
+MONTHS = [date(2026 + m // 12, m % 12 + 1, 1) for m in range(7, 20)]
+FIRST_OF_MONTH = DatedCalendar({1: [ReadDay(end, 1, begin) for begin, end in pairwise(MONTHS)]})
+"""Read on the first of each month, so that bills are calendar months."""
 
 
 @dataclass
@@ -82,7 +87,8 @@ async def world(postgres: PostgresEngine) -> AsyncIterator[World]:
     await registry.add_meters([Meter(m, f"S-{m}", NOW, system_title=m.bytes[:8]) for m in meters])
     rows = [Installation(uuid4(), p, m, start) for p, m in zip(points, meters, strict=True)]
     await registry.install(rows, at=NOW)
-    yield World(Billing(meters=data, book=PostgresBillBook(own)), data, book, points, meters)
+    setting = BillSetting(calendar=FIRST_OF_MONTH)
+    yield World(Billing(meters=data, book=PostgresBillBook(own), setting=setting), data, book, points, meters)
     await mdm.dispose()
     await own.dispose()
 
@@ -126,7 +132,9 @@ async def test_every_complete_month_is_billed_once_and_adds_up(world: World) -> 
 async def test_the_autumn_day_of_25_hours_is_billed_whole(world: World) -> None:
     await world.billing.assign_rate(world.points, "ameren-mo-anytime", first_day=date(2026, 11, 1), at=NOW)
     await world.write_days(date(2026, 11, 1), date(2026, 11, 30))
-    await world.billing.close_due(datetime(2026, 12, 2, tzinfo=UTC))
+    # No register was read: the bill waits for one until the window around its read day has passed.
+    assert (await world.billing.close_due(datetime(2026, 12, 2, tzinfo=UTC))).waiting == POINTS
+    await world.billing.close_due(datetime(2026, 12, 3, tzinfo=UTC))
     bill = (await world.billing.bills(SCOPE, world.points[0]))[0]
     assert bill.usage_wh == (30 * 96 + 4) * 100
 
@@ -264,7 +272,7 @@ async def test_the_job_closes_and_then_rests(world: World) -> None:
     await job.run_due(NOW)
     assert len(await world.billing.bills(SCOPE, world.points[0])) == 2
     await world.write_days(date(2026, 11, 1), date(2026, 11, 30))
-    later = datetime(2026, 12, 1, 8, tzinfo=UTC)
+    later = datetime(2026, 12, 2, 8, tzinfo=UTC)
     await job.run_due(later)
     assert len(await world.billing.bills(SCOPE, world.points[0])) == 3
 

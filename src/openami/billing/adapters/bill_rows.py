@@ -9,6 +9,7 @@ from uuid import UUID
 
 from openami.billing.bill.hold import Hold, HoldCode
 from openami.billing.bill.record import Bill, BillKind, BillState, Cycle, KeptLine, ReadingState
+from openami.billing.bill.terms_document import parse_terms, terms_document
 from openami.billing.rating.carried import Carried
 from openami.billing.rating.carried_document import carried_document, parse_carried
 from openami.billing.rating.usage import BillSpan
@@ -38,6 +39,7 @@ def bill_row(bill: Bill) -> dict[str, Any]:
         "reading_state": bill.reading_state,
         "stamps": list(bill.stamps),
         "reads": [_read_row(p) for p in bill.reads],
+        "terms": terms_document(bill.terms),
         "carried_in": _carried_row(bill.carried_in),
         "carried_out": _carried_row(bill.carried_out),
         "hold_reason": None if hold is None else hold.reason,
@@ -73,6 +75,7 @@ def bill_of(row: Mapping[Any, Any], lines: Sequence[KeptLine] = ()) -> Bill:
         reading_state=None if row["reading_state"] is None else ReadingState(row["reading_state"]),
         stamps=tuple(row["stamps"]),
         reads=tuple(_read_of(row["service_point_id"], r) for r in row["reads"]),
+        terms=parse_terms(row["terms"]),
         carried_in=_carried_of(row["carried_in"]),
         carried_out=_carried_of(row["carried_out"]),
         hold=_hold_of(row),

@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sqlalchemy.types import Uuid
 
 from openami.billing.adapters.bill_rows import bill_of, bill_row, line_of, line_row
+from openami.billing.adapters.cycle_postgres import PostgresCycleBook
 from openami.billing.adapters.tables import BILL, BILL_LINE, CORRECTION, RATE_ASSIGNMENT
 from openami.billing.bill.record import Assignment, Bill, BillState, Correction
 from openami.billing.ports import RateOverlapError
@@ -32,6 +33,12 @@ class PostgresBillBook:
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
+        self._cycle = PostgresCycleBook(engine)
+
+    @property
+    def cycle(self) -> PostgresCycleBook:
+        """See the port."""
+        return self._cycle
 
     @asynccontextmanager
     async def turn(self) -> AsyncIterator[bool]:

@@ -57,6 +57,7 @@ BILL = Table(
     Column("hold_owner", Text),
     Column("held_since", DateTime(timezone=True)),
     Column("released", Text),
+    Column("terms", JSONB),
 )
 BILL_LINE = Table(
     "bill_line",
@@ -85,4 +86,26 @@ CORRECTION = Table(
     Column("seen_version", BigInteger, primary_key=True),
     Column("state", Text),
     Column("found_at", DateTime(timezone=True)),
+)
+HOLD_RELEASE = Table(
+    "hold_release",
+    METADATA,
+    Column("service_point_id", Uuid, primary_key=True),
+    Column("first_day", Date, primary_key=True),
+    Column("code", Text, primary_key=True),
+    Column("reason", Text),
+    Column("released_by", Text),
+    Column("released_at", DateTime(timezone=True)),
+)
+PLACE_HOLD = Table(
+    "place_hold",
+    METADATA,
+    Column("hold_id", Uuid, primary_key=True),
+    Column("service_point_id", Uuid),
+    Column("reason", Text),
+    Column("held_by", Text),
+    Column("held_at", DateTime(timezone=True)),
+    Column("lifted_by", Text),
+    Column("lifted_at", DateTime(timezone=True)),
+    Column("lift_reason", Text),
 )

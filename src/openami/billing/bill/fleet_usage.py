@@ -127,4 +127,7 @@ def hold_reason(usage: FleetUsage, row: int, span: BillSpan) -> tuple[HoldCode, 
         return HoldCode.MISSING_INTERVALS, f"{missing} intervals have no value and none could be estimated"
     if int(usage.wh[row].min(initial=0)) < 0:
         return HoldCode.NEGATIVE_ENERGY, "an interval of delivered energy is negative"
+    doubted = int((usage.quality[row] == QualityState.QUESTIONABLE).sum())
+    if doubted:
+        return HoldCode.OPEN_FINDING, f"{doubted} intervals are doubted by a rule and nobody has decided"
     return None

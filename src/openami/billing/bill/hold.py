@@ -22,8 +22,12 @@ class HoldCode(StrEnum):
     TOO_MANY_ESTIMATES = "too_many_estimates"
     ESTIMATED_DEMAND = "estimated_demand"
     LOW_COVERAGE = "low_coverage"
+    OPEN_FINDING = "open_finding"
     PERIOD_LENGTH = "period_length"
-    NO_READ_DAY = "no_read_day"
+    BILLED_ALREADY = "billed_already"
+    EARLIER_WAITS = "earlier_waits"
+    NO_RATE = "no_rate"
+    NEEDS_INTERVALS = "needs_intervals"
     UNKNOWN_RATE = "unknown_rate"
     RATE_REFUSED = "rate_refused"
     UNPRICED_RIDER = "unpriced_rider"
@@ -49,7 +53,11 @@ OWNERS: Mapping[HoldCode, Desk] = {
     HoldCode.ESTIMATED_DEMAND: Desk.BILLING,
     HoldCode.LOW_COVERAGE: Desk.METERING,
     HoldCode.PERIOD_LENGTH: Desk.BILLING,
-    HoldCode.NO_READ_DAY: Desk.BILLING,
+    HoldCode.OPEN_FINDING: Desk.METERING,
+    HoldCode.BILLED_ALREADY: Desk.BILLING,
+    HoldCode.EARLIER_WAITS: Desk.BILLING,
+    HoldCode.NO_RATE: Desk.RATES,
+    HoldCode.NEEDS_INTERVALS: Desk.BILLING,
     HoldCode.UNKNOWN_RATE: Desk.RATES,
     HoldCode.RATE_REFUSED: Desk.RATES,
     HoldCode.UNPRICED_RIDER: Desk.RATES,
@@ -65,7 +73,11 @@ ACTIONS: Mapping[HoldCode, str] = {
     HoldCode.ESTIMATED_DEMAND: "check the windows that are listed, then `openami bills release`",
     HoldCode.LOW_COVERAGE: "fill the gap or confirm it: `openami worklist list`",
     HoldCode.PERIOD_LENGTH: "check bill group and dates, then `openami bills release`",
-    HoldCode.NO_READ_DAY: "give the bill group read days in the billing calendar",
+    HoldCode.OPEN_FINDING: "decide on the finding: `openami worklist list`",
+    HoldCode.BILLED_ALREADY: "correct the bill of the account before: `openami corrections list`",
+    HoldCode.EARLIER_WAITS: "free the bill before it",
+    HoldCode.NO_RATE: "assign a rate for these days",
+    HoldCode.NEEDS_INTERVALS: "assign a rate without times of day, or have the meter read in intervals",
     HoldCode.UNKNOWN_RATE: "add the rate, or put the service point on one that is known",
     HoldCode.RATE_REFUSED: "mend the clause of the rate, or change the rate",
     HoldCode.UNPRICED_RIDER: "enter the rider's price",

@@ -80,7 +80,7 @@ def held_bill(
         rate_name=schedule.name, currency=schedule.currency, state=BillState.HELD,
         day_versions=tuple(versions) or (0,) * span.days, made_at=making.now, version=order.version,
         hold=Hold(code, reason, making.now), supersedes=order.supersedes, kind=order.kind,
-        account_id=order.account_id, cycle=order.cycle, reads=reads, carried_in=order.carried,
+        account_id=order.account_id, cycle=order.cycle, reads=reads, carried_in=order.carried, terms=order.terms,
     )  # fmt: skip
 
 
@@ -132,21 +132,21 @@ def _bill(
         carried_in=order.carried,
         carried_out=rated.carried,
         due_on=local_date(making.now, making.zone) + timedelta(days=rules.due_days),
-        released=order.released,
+        terms=order.terms,
+        released=order.words,
     )
 
 
 def review(order: BillOrder, rules: BillRules, in_a_row: int) -> tuple[HoldCode, str] | None:
     """Why a bill that could be made waits for a person; None where it does not, or a person let it pass."""
-    if order.released:
-        return None
-    days, period = order.span.days, rules.period
+    days, period = order.period_days or order.span.days, rules.period
     if order.kind is BillKind.REGULAR and order.cycle is not None and not period.allows(days):
-        words = f"{days} days; a regular bill has {period.least_days} to {period.most_days}"
-        return HoldCode.PERIOD_LENGTH, words
-    if in_a_row > rules.estimate.most_in_a_row:
-        words = f"it would be the {in_a_row}. estimated bill in a row; {rules.estimate.most_in_a_row} are allowed"
-        return HoldCode.TOO_MANY_ESTIMATES, words
+        words = f"{days} days from read to read; a regular bill has {period.least_days} to {period.most_days}"
+        if not order.has_passed(HoldCode.PERIOD_LENGTH):
+            return HoldCode.PERIOD_LENGTH, words
+    most = rules.estimate.most_in_a_row
+    if in_a_row > most and not order.has_passed(HoldCode.TOO_MANY_ESTIMATES):
+        return HoldCode.TOO_MANY_ESTIMATES, f"{in_a_row} estimated bills would follow each other; {most} may"
     return None
 
 
@@ -173,7 +173,11 @@ def kept_lines(schedule: RateSchedule, rated: RatedBill, versions: Sequence[int]
     lines = []
     for line in rated.lines:
         begins = schedule.versions[line.version].effective_from
-        evidence = base | {"price_from": None if begins is None else begins.isoformat(), "clause": line.clause}
+        evidence = base | {
+            "price_from": None if begins is None else begins.isoformat(),
+            "clause": line.clause,
+            "version": line.version,
+        }
         if line.days is not None:
             evidence["days"] = line.days
         lines.append(

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from uuid import UUID
 
+from openami.billing.bill.hold import HoldCode
 from openami.billing.bill.record import BillKind, Cycle
 from openami.billing.rating.carried import Carried
 from openami.billing.rating.terms import NO_TERMS, BillTerms
@@ -31,9 +32,11 @@ class BillOrder:
         carried: what the bill before it handed over.
         opens_on: reads that the bill before it closed on: this one opens on exactly those.
         closes_on: reads that the bill after it opened on, where that one went out first.
+        period_days: days from read to read; None where they are the span's.
         estimates_before: how many estimated bills end where this one begins.
         version, supersedes: of a corrected bill.
-        released: why a person lets it pass a hold; empty where nobody does.
+        released: why it passes every hold that a person may pass; empty where it does not.
+        passes: single holds that a person lets it pass, with the reason.
     """
 
     service_point_id: UUID
@@ -45,7 +48,18 @@ class BillOrder:
     carried: Carried = field(default_factory=Carried)
     opens_on: MeterReads = field(default_factory=dict)
     closes_on: MeterReads = field(default_factory=dict)
+    period_days: int | None = None
     estimates_before: int = 0
     version: int = 1
     supersedes: UUID | None = None
     released: str = ""
+    passes: Mapping[HoldCode, str] = field(default_factory=dict)
+
+    def has_passed(self, code: HoldCode) -> bool:
+        """Tell whether a person let it pass a hold."""
+        return bool(self.released) or code in self.passes
+
+    @property
+    def words(self) -> str:
+        """Why it passed, for the bill."""
+        return self.released or "; ".join(self.passes.values())

@@ -11,6 +11,7 @@ from uuid import UUID, uuid5
 
 from openami.billing.bill.hold import Hold
 from openami.billing.rating.carried import Carried
+from openami.billing.rating.terms import NO_TERMS, BillTerms
 from openami.billing.rating.usage import BillSpan
 from openami.kernel.time import Period, zone_named
 from openami.mdm.api import ReadPiece
@@ -121,6 +122,7 @@ class Bill:
         estimates_in_a_row: how many estimated bills, this one included, follow each other up to it.
         stamps: what is printed across it.
         carried_in, carried_out: what the bill before handed over, and what it hands to the next.
+        terms: what it was made with beside intervals.
         due_on: last day on which it can be paid before it is delinquent; None while it is held.
         released: why a person let it pass a hold; empty where nobody had to.
     """
@@ -156,6 +158,7 @@ class Bill:
     stamps: tuple[str, ...] = ()
     carried_in: Carried = field(default_factory=Carried)
     carried_out: Carried = field(default_factory=Carried)
+    terms: BillTerms = NO_TERMS
     due_on: date | None = None
     released: str = ""
 

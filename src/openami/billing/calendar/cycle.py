@@ -114,6 +114,12 @@ def next_read_day(calendar: CycleCalendar, bill_group: int, after: date) -> Read
     return found[0] if found else None
 
 
+def last_read_day(calendar: CycleCalendar, bill_group: int, today: date) -> ReadDay | None:
+    """Return the group's last read day, today's included; None where the calendar knows none of the last two months."""
+    found = calendar.read_days(bill_group, today - _LONGEST_MONTH, today + timedelta(days=1))
+    return found[-1] if found else None
+
+
 def lengths(days: Sequence[ReadDay]) -> list[int]:
     """Return the days of the bills between consecutive read days."""
     return [(b.read_on - a.read_on).days for a, b in pairwise(days)]

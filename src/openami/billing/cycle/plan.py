@@ -1,0 +1,140 @@
+"""The bills of one place that are due on a day: from read day to read day, from move to move, from rate to rate. Pure.
+
+A bill begins where the one before it of the same account ended, and ends on the group's first read day after that. A
+group that changes between two reads gives the first read day of the new group that leaves a regular number of days.
+Within a period a change of rate parts the bill; the length from read to read is what the jurisdiction limits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import date, timedelta
+from itertools import pairwise
+
+from openami.billing.bill.record import Assignment, BillKind
+from openami.billing.calendar.cycle import CycleCalendar, ReadDay, cycle_of
+from openami.billing.cycle.place import Billed, Holding, Place, Planned, Unplanned
+from openami.billing.jurisdiction.model import Jurisdiction
+from openami.billing.rating.usage import BillSpan
+
+_SEARCH = timedelta(days=100)
+"""Three months ahead hold a read day of every group that is read at all."""
+
+
+def plan(place: Place, calendar: CycleCalendar, rules: Jurisdiction, today: date) -> list[Planned | Unplanned]:
+    """Return the bills whose last day is over and that did not go out yet, by account and first day.
+
+    Args:
+        place: what is known.
+        calendar: read days.
+        rules: how long a regular bill may be.
+        today: local day of the place; a bill that ends with yesterday is due.
+    """
+    found: list[Planned | Unplanned] = []
+    for holding in _held(place):
+        found += _of_account(place, holding, calendar, rules, today)
+    return found
+
+
+def is_quiet(place: Place, last_read_day: date | None) -> bool:
+    """Tell whether nothing can be due, so that the place need not be planned.
+
+    Args:
+        place: what is known.
+        last_read_day: of the group, today or before.
+    """
+    if len(place.holdings) > 1 or len(place.billed) != 1 or last_read_day is None:
+        return False
+    told, billed = (place.holdings or (Holding(None, date.min),))[0], place.billed[0]
+    is_open = told.end is None and bool(place.rates) and place.rates[-1].end_day is None
+    return is_open and not billed.held and billed.end >= last_read_day
+
+
+def _held(place: Place) -> list[Holding]:
+    """Return the accounts within the time in which any rate was assigned; one without a name where none is told."""
+    if not place.rates:
+        return []
+    first, last = place.rates[0].first_day, place.rates[-1].end_day
+    found = []
+    for told in place.holdings or (Holding(None, first, None),):
+        begin = max(told.first, first)
+        # An account outlives a rate that ended: its days are then held, for want of a rate.
+        end = told.end if place.holdings else last
+        if end is None or begin < end:
+            found.append(Holding(told.account_id, begin, end))
+    return found
+
+
+def _of_account(
+    place: Place, holding: Holding, calendar: CycleCalendar, rules: Jurisdiction, today: date
+) -> Iterator[Planned | Unplanned]:
+    start = _start(holding, [b for b in place.billed if b.account_id in {holding.account_id, None}])
+    own = [*place.issued.get(holding.account_id, ()), *(place.issued.get(None, ()) if holding.account_id else ())]
+    others = [b for b in place.billed if b.account_id not in {holding.account_id, None}]
+    before = {h.account_id for h in place.holdings if h.first < holding.first}
+    taken = max((b.end for b in others if b.account_id in before), default=date.min)
+    while start < today:
+        if holding.end is not None and start >= holding.end:
+            return
+        issued = next((s for s in own if s.first <= start < s.end), None)
+        if issued is not None:
+            start = issued.end
+            continue
+        read_day = _next_read(place.bill_group, start, holding, calendar, rules)
+        if read_day is None and holding.end is None:
+            yield Unplanned(place.service_point_id, place.bill_group, start)
+            return
+        end = _end(start, holding, read_day, own)
+        if end > today:
+            return
+        for part in _parts(place, holding, BillSpan(start, end), read_day):
+            yield replace(part, is_billed_already=part.span.first < taken)
+        start = end
+
+
+def _start(holding: Holding, billed: Sequence[Billed]) -> date:
+    """Return the first day that was not billed: where the oldest bill waits, else where the last one ended."""
+    waits = [day for b in billed for day in b.held]
+    if waits:
+        return max(holding.first, min(waits))
+    return max([holding.first, *(b.end for b in billed)])
+
+
+def _next_read(
+    group: int, start: date, holding: Holding, calendar: CycleCalendar, rules: Jurisdiction
+) -> ReadDay | None:
+    """Return the read day that ends a bill; an initial one ends with the first, a regular one is not too short."""
+    days = calendar.read_days(group, start + timedelta(days=1), start + _SEARCH)
+    if not days or start == holding.first:
+        return days[0] if days else None
+    least = rules.on(start).period.least_days
+    return next((d for d in days if (d.read_on - start).days >= least), days[0])
+
+
+def _end(start: date, holding: Holding, read_day: ReadDay | None, issued: Sequence[BillSpan]) -> date:
+    ends = [s.first for s in issued if s.first > start]
+    ends += [d for d in (holding.end, read_day.read_on if read_day else None) if d is not None]
+    return min(ends)
+
+
+def _parts(place: Place, holding: Holding, whole: BillSpan, read_day: ReadDay | None) -> Iterator[Planned]:
+    """Part a period where its rate changes; the first part is the initial bill, the last one the final bill."""
+    changes = {d for r in place.rates for d in (r.first_day, r.end_day) if d and whole.first < d < whole.end}
+    edges = [whole.first, *sorted(changes), whole.end]
+    cycle = None if read_day is None else cycle_of(read_day)
+    for first, end in pairwise(edges):
+        kind = BillKind.REGULAR
+        if end == holding.end:
+            kind = BillKind.FINAL
+        elif first == holding.first:
+            kind = BillKind.INITIAL
+        code = _code(place.rates, first)
+        span = BillSpan(first, end)
+        yield Planned(
+            place.service_point_id, place.zone, span, code, kind, holding.account_id, cycle, whole.days
+        )  # fmt: skip
+
+
+def _code(rates: Sequence[Assignment], day: date) -> str:
+    return next((r.rate_code for r in rates if r.first_day <= day and (r.end_day is None or day < r.end_day)), "")
