@@ -41,11 +41,15 @@ def test_what_a_document_leaves_out_is_neutral() -> None:
         ({"bank": [{"month": "x", "earned_on": "2026-01-01"}]}, "carried.bank[0].month:"),
         ({"bank": [{"month": "2026-01-01", "earned_on": "2026-01-31", "wh": -1}]}, "carried.bank[0]:"),
         ({"bank": [{"month": "2026-01-01", "earned_on": "2026-01-31", "amount": "NaN"}]}, "carried.bank[0].amount:"),
+        (
+            {"bank": [{"month": "2026-01-01", "earned_on": "2026-01-31", "wh": 1, "amount": "1"}]},
+            "carried.bank[0]: a credit is energy or money",
+        ),
         ({"peaks": [{"month": "2026-01-01", "w": "7"}]}, "carried.peaks[0].w:"),
         ({"remainder_wh": True}, "carried.remainder_wh:"),
         ({"year_to_date": {"charged": "ten"}}, "carried.year_to_date.charged:"),
     ],
-    ids=["no object", "no list", "no date", "negative", "no amount", "text for watts", "a truth", "words"],
+    ids=["no object", "no list", "no date", "negative", "no amount", "both", "text for watts", "a truth", "words"],
 )
 def test_a_broken_document_says_where(document: object, place: str) -> None:
     with pytest.raises(UsageError) as refusal:

@@ -17,9 +17,12 @@ import pytest
 from openami.billing.tariff import RateSchedule, TariffError, parse_rate
 from openami.billing.tariff.charge import RiderUnit, ValueChange
 from openami.billing.tariff.coverage import Fallback
+from openami.billing.tariff.demand import CoincidentRule, WindowAlignment
 from openami.billing.tariff.eligibility import Interconnection
+from openami.billing.tariff.export import CreditReach, CreditUnit, Netting
 from openami.billing.tariff.price import BlockScope, BlockUnit
 from openami.billing.tariff.proration import PriceChange, ProrationRule
+from openami.billing.tariff.ratchet import Ratchet
 from openami.billing.tariff.rounding import EnergyRounding, TotalRule
 from openami.billing.tariff.season import SeasonRule
 from openami.kernel.holiday import Observance
@@ -77,6 +80,11 @@ demand = [{every_day = [["00:00", "24:00", "any"]]}]
 [[versions.demand]]
 name = "Demand"
 window_minutes = 30
+unit = "kW"
+alignment = "rolling"
+least_kw = "1.5"
+ratchet = {percent = 75, set_in = [6, 7, 8, 9], months = 11, applies_in = [10, 11], by_period = true}
+coincident = "mean"
 periods.any = {name = "Any time", blocks = [{price = "3"}]}
 
 [[versions.riders]]
@@ -101,6 +109,22 @@ per = "percent"
 municipality = "Alton"
 of = ["energy"]
 values = [{value = "5.5"}]
+
+[versions.export]
+kind = "net_metering"
+netting = "price_period"
+credit = "kWh"
+order = "newest_first"
+reach = "bill"
+expires_after_months = 12
+expires_on = "03-31"
+at_expiry = "pay"
+at_stop = "forfeit"
+surplus = "carry"
+buckets = {Summer = "day", Winter = "day"}
+needs_interconnection = true
+largest_w = 100000
+prices = [{price = "0.03", confidence = "low"}, {price = "unknown", from = 2027-01-01, period = "Summer"}]
 
 [versions.holidays]
 rules = ["christmas", {name = "good_monday", month = 4, weekday = 0, nth = 2, plus_days = 1}]
@@ -151,6 +175,18 @@ def test_every_clause_of_a_file_arrives_in_the_rate() -> None:
     holidays = version.holidays
     assert holidays.observance is Observance.SUNDAY_TO_MONDAY
     assert date(2026, 4, 14) in holidays.between(date(2026, 4, 1), date(2026, 4, 30))
+    (charge,) = version.demand
+    assert (charge.alignment, charge.least_w, charge.coincident) == (
+        WindowAlignment.ROLLING, 1500, CoincidentRule.MEAN,
+    )  # fmt: skip
+    assert charge.ratchet == Ratchet(
+        (*(Decimal(0),) * 5, *(Decimal(75),) * 4, *(Decimal(0),) * 3), 11, frozenset({10, 11}), by_period=True
+    )
+    export = version.export
+    assert export is not None
+    assert (export.netting, export.credit, export.reach) == (Netting.PRICE_PERIOD, CreditUnit.KWH, CreditReach.BILL)
+    assert (export.expires_on, export.bucket_of("Winter"), export.largest_w) == ((3, 31), "day", 100_000)
+    assert [p.price for p in export.prices] == [Decimal("0.03"), None]
     who = version.eligibility
     assert version.coverage is not None
     assert (version.coverage.fallback, version.coverage.flat_rate) == (Fallback.FLAT_PRICE, "flat")
@@ -172,6 +208,15 @@ def _set(*path: Any, to: Any) -> Callable[[dict[str, Any]], None]:
 
 
 REFUSED = {
+    "versions[0].demand[Demand].unit": _set("versions", 0, "demand", 0, "unit", to="kVAR"),
+    "versions[0].demand[Demand].alignment": _set("versions", 0, "demand", 0, "alignment", to="sideways"),
+    "versions[0].demand[Demand].ratchet": _set("versions", 0, "demand", 0, "ratchet", "percents", to=[1] * 12),
+    "versions[0].demand[Demand].ratchet.set_in[0]": _set("versions", 0, "demand", 0, "ratchet", "set_in", to=["June"]),
+    "versions[0].demand[Demand].colour": _set("versions", 0, "demand", 0, "colour", to="red"),
+    "versions[0].export.netting": _set("versions", 0, "export", "netting", to="hour"),
+    "versions[0].export.prices[0].price": _set("versions", 0, "export", "prices", 0, "price", to="free"),
+    "versions[0].export.prices[1].period": _set("versions", 0, "export", "prices", 1, "period", to="Autumn"),
+    "versions[0].blocks.scope": _set("versions", 0, "blocks", to={"scope": "running"}),
     "versions[0].riders[FAC].values[0].value": _set("versions", 0, "riders", 0, "values", 0, "value", to="ten"),
     "versions[0].riders[FAC].values[1]": _set("versions", 0, "riders", 0, "values", 1, to={"from": "2026-02-01"}),
     "versions[0].riders[FAC].per": _set("versions", 0, "riders", 0, "per", to="moon"),

@@ -85,6 +85,8 @@ def _credit(place: str, value: object) -> BankedCredit:
     )
     if found.wh < 0 or found.amount < 0:
         raise UsageError(f"{place}: a credit is not negative")
+    if found.wh and found.amount:
+        raise UsageError(f"{place}: a credit is energy or money, not both")
     return found
 
 

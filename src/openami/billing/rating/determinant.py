@@ -14,10 +14,11 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from openami.billing.rating.calendar import KEY_STRIDE, day_rates, price_keys
+from openami.billing.rating.calendar import KEY_STRIDE, DayRate, day_rates, local_times, price_keys
 from openami.billing.rating.demand import LeftOut, Peak, demand_of
 from openami.billing.rating.piece import piece_edges
 from openami.billing.rating.pool import Pool, pools
+from openami.billing.rating.received import FoundReceived, has_export, received_of
 from openami.billing.rating.signal import amount_at
 from openami.billing.rating.terms import NO_TERMS, BillTerms, terms_of_each
 from openami.billing.rating.usage import I64, BillSpan, Usage
@@ -33,7 +34,7 @@ class Determinants:
     Args:
         span: days billed.
         usage_wh: delivered energy.
-        energy_wh: by (version, price period).
+        energy_wh: delivered energy that is charged, by (version, price period); hour by hour net where the rate says.
         blocks_wh: by (version, price period, block), where blocks fill in order of time; empty otherwise.
         peaks: by (version, demand charge, demand period).
         received_wh: energy received from the customer.
@@ -45,6 +46,9 @@ class Determinants:
         signal_amounts: energy times the price of the period's series, by (version, price period) that follows one.
         windows: how many demand windows the days have, by (version, demand charge, demand period).
         left_out: those with a missing or estimated interval: they set no peak.
+        credited_wh: received energy that export terms credit, by (version, price period, dates of the export price).
+        uncredited_wh: received energy without an approved interconnection, where the rate has export terms.
+        uncredited_days: those days.
     """
 
     span: BillSpan
@@ -61,6 +65,9 @@ class Determinants:
     signal_amounts: Mapping[tuple[int, int], Fraction] = field(default_factory=dict)
     windows: Mapping[tuple[int, int, int], int] = field(default_factory=dict)
     left_out: tuple[LeftOut, ...] = ()
+    credited_wh: Mapping[tuple[int, int, int], int] = field(default_factory=dict)
+    uncredited_wh: int = 0
+    uncredited_days: tuple[date, ...] = ()
 
     @property
     def missing(self) -> int:
@@ -98,27 +105,51 @@ def determinants(
         rows = np.flatnonzero(bills == index)
         rates = day_rates(schedule, span, own)
         wh, key = usage.wh[rows], keys[rows]
+        received, charged = _received(schedule, usage, rows, key, span, rates, own, zone)
         demand = demand_of(schedule, usage, span, rates, zone, own.coincident)
         estimated = np.zeros(len(rows), np.bool_) if usage.estimated is None else usage.estimated[rows]
         found.append(
             Determinants(
                 span=span,
                 usage_wh=int(wh.sum()),
-                energy_wh=_by_key(key, wh),
-                blocks_wh=_running(schedule, pools(schedule, span, rates), key, wh),
+                energy_wh=_by_key(key, charged),
+                blocks_wh=_running(schedule, pools(schedule, span, rates), key, charged),
                 peaks=demand.peaks,
                 received_wh=0 if usage.received_wh is None else int(usage.received_wh[rows].sum()),
                 intervals=len(rows),
                 expected=span.expected_intervals(zone, usage.interval_s),
                 estimated=int(estimated.sum()),
                 estimated_wh=int(wh[estimated].sum()),
-                piece_wh=_pieces(piece_edges(schedule, span, rates), usage.start_s[rows], wh, zone),
-                signal_amounts=_signals(schedule, own, usage.interval_s, usage.start_s[rows], wh, key),
+                piece_wh=_pieces(piece_edges(schedule, span, rates), usage.start_s[rows], charged, zone),
+                signal_amounts=_signals(schedule, own, usage.interval_s, usage.start_s[rows], charged, key),
                 windows=demand.windows,
                 left_out=demand.left_out,
+                credited_wh=received.credited_wh,
+                uncredited_wh=received.uncredited_wh,
+                uncredited_days=received.uncredited_days,
             )
         )
     return found
+
+
+def _received(
+    schedule: RateSchedule,
+    usage: Usage,
+    rows: I64,
+    key: I64,
+    span: BillSpan,
+    rates: list[DayRate],
+    terms: BillTerms,
+    zone: ZoneInfo,
+) -> tuple[FoundReceived, I64]:
+    """Return received energy that counts, and delivered energy as it is charged."""
+    wh = usage.wh[rows]
+    if usage.received_wh is None or not len(rows) or not has_export(schedule, rates):
+        return FoundReceived(), wh
+    return received_of(
+        schedule, span, rates, terms, interval_s=usage.interval_s, times=local_times(usage.start_s[rows], zone),
+        key=key, wh=wh, received_wh=usage.received_wh[rows],
+    )  # fmt: skip
 
 
 def _pieces(edges: tuple[date, ...], start_s: I64, wh: I64, zone: ZoneInfo) -> dict[date, int]:

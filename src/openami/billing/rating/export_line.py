@@ -64,7 +64,7 @@ def export_lines(
         gone = [_lost(schedule, settled, m) for m in settled.gone]
         return Exported((*gone, *_listed(found)), (), (), findings)
     lines = [*_metered(settled), *_unapproved(found)]
-    priced = sent_out(schedule, found, settled) if settled.terms.kind is not ExportKind.NET_METERING else PricedExport()
+    priced = sent_out(schedule, found) if settled.terms.kind is not ExportKind.NET_METERING else PricedExport()
     worth = excess_worth(schedule, found, settled)
     bank, money = _pay(schedule, settled, settled.terms, priced, before)
     lines += money
@@ -75,7 +75,7 @@ def export_lines(
         bank = ()
     stamps = [*priced.stamps, *worth.stamps]
     for move in over:
-        line, stamp = _end(schedule, found, settled, settled.terms, move)
+        line, stamp = _end(schedule, found, settled, move)
         lines.append(line)
         stamps += stamp
     return Exported(tuple(lines), bank, tuple(stamps), _with_ends(findings, schedule, over))
@@ -121,8 +121,7 @@ def _metered(settled: Settled) -> list[BillLine]:
     lines = []
     if settled.netted_wh:
         lines.append(_energy("Energy you sent out, set against your use", settled.netted_wh))
-    for move in settled.used:
-        lines.append(_energy(f"Energy credit of {_of(move)} used", move.credit.wh))
+    lines += [_energy(f"Energy credit of {_of(move)} used", move.credit.wh) for move in settled.used]
     is_energy = settled.terms is not None and settled.terms.credit is CreditUnit.KWH
     for bucket, wh in settled.excess_wh.items():
         kept = "kept as energy credit" if is_energy else "credited on later bills"
@@ -142,9 +141,7 @@ def _unapproved(found: Determinants) -> list[BillLine]:
     return [_energy("Energy received from you without an approved interconnection (not credited)", found.uncredited_wh)]
 
 
-def _end(
-    schedule: RateSchedule, found: Determinants, settled: Settled, terms: ExportTerms, move: BankMove
-) -> tuple[BillLine, list[Stamp]]:
+def _end(schedule: RateSchedule, found: Determinants, settled: Settled, move: BankMove) -> tuple[BillLine, list[Stamp]]:
     """The line of a credit that ended: lost, or paid out at its price."""
     if move.kind is not MoveKind.PAID:
         return _lost(schedule, settled, move), []
@@ -152,7 +149,7 @@ def _end(
     if not credit.wh:
         return _amount(schedule, settled, f"Credit of {_of(move)} paid out", -credit.amount), []
     worth = excess_worth(schedule, found, replace(settled, excess_wh={credit.bucket: credit.wh}), is_paid=True)
-    return replace(worth.line(schedule), name=f"Energy credit of {_of(move)} paid out"), list(worth.stamps)
+    return replace(worth.lines[0], name=f"Energy credit of {_of(move)} paid out"), list(worth.stamps)
 
 
 def _lost(schedule: RateSchedule, settled: Settled, move: BankMove) -> BillLine:

@@ -1,5 +1,8 @@
-"""What energy sent out is worth: each kWh of net billing at the price of its day, the excess of net metering at the
-price of the bill's last day, rounded to a cent once when it is earned."""
+"""What energy sent out is worth.
+
+Each kWh of net billing has the price of its day; the excess of net metering has the price of the bill's last day, and
+is rounded to a cent once, when it is earned.
+"""
 
 from __future__ import annotations
 
@@ -25,12 +28,8 @@ class PricedExport:
     earned: tuple[BankedCredit, ...] = ()
     stamps: tuple[Stamp, ...] = ()
 
-    def line(self, schedule: RateSchedule) -> BillLine:
-        """Return the one line of energy paid out; of no amount where the price is not known."""
-        return self.lines[0]
 
-
-def sent_out(schedule: RateSchedule, found: Determinants, settled: Settled) -> PricedExport:
+def sent_out(schedule: RateSchedule, found: Determinants) -> PricedExport:
     """Return a line for the energy of each price period and export price, of a negative amount, in order.
 
     Raises:
@@ -83,9 +82,7 @@ def excess_worth(
     return PricedExport(tuple(lines), tuple(earned), tuple(stamps))
 
 
-def _price(
-    schedule: RateSchedule, terms: ExportTerms, version: int, day: date, period: str
-) -> tuple[ExportPrice, str]:
+def _price(schedule: RateSchedule, terms: ExportTerms, version: int, day: date, period: str) -> tuple[ExportPrice, str]:
     price = terms.price_on(day, period)
     clause = f"versions[{version}].export.prices"
     if price is None:
@@ -94,14 +91,10 @@ def _price(
     return price, f"{clause}[{terms.prices.index(price)}]"
 
 
-def _line(
-    name: str, period: str | None, wh: int, price: ExportPrice, version: int, clause: str
-) -> BillLine:
+def _line(name: str, period: str | None, wh: int, price: ExportPrice, version: int, clause: str) -> BillLine:
     per_kwh = -(price.price or Decimal(0))
     exact = per_kwh * wh / 1000
-    return BillLine(
-        LineKind.CREDIT, name, period, None, Decimal(wh) / 1000, "kWh", per_kwh, exact, version, clause
-    )
+    return BillLine(LineKind.CREDIT, name, period, None, Decimal(wh) / 1000, "kWh", per_kwh, exact, version, clause)
 
 
 def _not_known(clause: str, what: str) -> Stamp:

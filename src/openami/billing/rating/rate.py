@@ -1,14 +1,13 @@
 """Rate determinants into a bill: exact decimals on every line, rounded once where the line is printed.
 
 The order is that of the printed bill and of ``docs/billing/rating.md``: the energy billed (in whole kWh where the rate
-says so), energy, demand, fixed charges, minimum, riders, credits, taxes, total.
+says so), energy, demand, fixed charges, minimum, riders, credits, energy sent out, taxes, total.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from decimal import Decimal
 
 from openami.billing.rating.billed_demand import peaks_after
 from openami.billing.rating.calendar import DayRate, day_rates
@@ -16,17 +15,20 @@ from openami.billing.rating.carried import Carried
 from openami.billing.rating.demand_line import demand_lines
 from openami.billing.rating.determinant import Determinants
 from openami.billing.rating.energy import energy_lines
+from openami.billing.rating.export_line import Exported, export_lines
 from openami.billing.rating.fixed import fixed_lines
 from openami.billing.rating.levies import credit_lines, rider_lines, tax_lines
 from openami.billing.rating.levy import Levied
-from openami.billing.rating.line import BillLine, LineKind, RatedBill, Stamp
+from openami.billing.rating.line import BillLine, RatedBill, Stamp
 from openami.billing.rating.minimum import minimum_lines, year_after, yearly_minimum_lines
 from openami.billing.rating.piece import piece_edges
 from openami.billing.rating.pool import pools
+from openami.billing.rating.settle import Settled, settle_energy
 from openami.billing.rating.terms import NO_TERMS, BillTerms
 from openami.billing.rating.usage import BillSpan
-from openami.billing.rating.whole import KWH, in_whole_kwh
+from openami.billing.rating.whole import in_whole_kwh
 from openami.billing.tariff.errors import TariffError
+from openami.billing.tariff.export import CreditReach
 from openami.billing.tariff.model import RateSchedule
 from openami.billing.tariff.rounding import EnergyRounding
 
@@ -53,9 +55,10 @@ def rate(
     _refuse(schedule, rates)
     last = rates[-1].version
     tariff = schedule.versions[last]
-    billed = found
+    settled = settle_energy(schedule, found, rates, terms, carried)
+    billed = settled.billed
     if tariff.rounding.energy is EnergyRounding.WHOLE_KWH:
-        billed, left = in_whole_kwh(schedule, found, carried.remainder_wh)
+        billed, left = in_whole_kwh(schedule, billed, carried.remainder_wh)
         carried = replace(carried, remainder_wh=left)
     year_wh = carried.year_to_date.delivered_wh
     lines = energy_lines(schedule, found, billed, pools(schedule, span, rates), rates, year_wh)
@@ -63,40 +66,56 @@ def rate(
     demand, findings = demand_lines(schedule, found, rates, terms, carried)
     lines += demand
     lines += fixed_lines(schedule, span, rates)
-    lines += _received(found)
     edges = piece_edges(schedule, span, rates)
     pieces = {edges[0]: found.usage_wh} if len(edges) == 1 else found.piece_wh
-    bill = Levied(schedule, span, rates, terms, tariff.rounding, pieces, billed_wh, ())
-    stamps: list[Stamp] = []
+    bill = Levied(schedule, span, rates, terms, tariff.rounding, pieces, billed_wh, tuple(lines))
+    lines, stamps, exported = _levied(bill, found, settled, carried)
+    carried = year_after(tariff, span, lines, terms, carried, billed_wh)
+    peaks = peaks_after(schedule, carried.peaks, found.peaks, settled.month)
+    return RatedBill(
+        span=span,
+        currency=schedule.currency,
+        determinants=found,
+        lines=tuple(lines),
+        stamps=(*stamps, *exported.stamps),
+        carried=replace(carried, peaks=peaks, bank=exported.bank),
+        total_rule=tariff.rounding.total,
+        findings=(*findings, *exported.findings),
+    )
+
+
+def _levied(
+    bill: Levied, found: Determinants, settled: Settled, carried: Carried
+) -> tuple[list[BillLine], list[Stamp], Exported]:
+    """Return all lines, after what follows from the lines before it: minimum, riders, credits, export, taxes.
+
+    A credit for energy sent out that may pay taxes stands behind them.
+    """
+    schedule, tariff = bill.schedule, bill.schedule.versions[settled.version]
+    lines, stamps = list(bill.lines), []
+    exported = Exported((), ())
     early = tariff.minimum is None or "rider" not in tariff.minimum.of
     if early:
-        lines += _minimum(schedule, span, rates, lines, terms, carried)
-    for levied in (rider_lines, credit_lines, tax_lines):
+        lines += _minimum(schedule, bill.span, list(bill.rates), lines, bill.terms, carried)
+    after_tax = tariff.export is not None and tariff.export.reach is CreditReach.BILL
+    order = (rider_lines, credit_lines, tax_lines, None) if after_tax else (rider_lines, credit_lines, None, tax_lines)
+    for levied in order:
+        if levied is None:
+            exported = export_lines(schedule, found, settled, bill.terms, lines)
+            lines += exported.lines
+            continue
         more, missing = levied(replace(bill, lines=tuple(lines)))
         lines += more
         stamps += missing
         if levied is rider_lines and not early:
-            lines += _minimum(schedule, span, rates, lines, terms, carried)
-    carried = year_after(tariff, span, lines, terms, carried, billed_wh)
-    month = (terms.revenue_month or span.last).replace(day=1)
-    carried = replace(carried, peaks=peaks_after(schedule, carried.peaks, found.peaks, month))
-    return RatedBill(
-        span, schedule.currency, found, tuple(lines), tuple(stamps), carried, tariff.rounding.total, tuple(findings)
-    )
+            lines += _minimum(schedule, bill.span, list(bill.rates), lines, bill.terms, carried)
+    return lines, stamps, exported
 
 
 def _refuse(schedule: RateSchedule, rates: Sequence[DayRate]) -> None:
     for version in sorted({r.version for r in rates}):
         for refusal in schedule.versions[version].refusals:
             raise TariffError(f"{schedule.code}.versions[{version}].{refusal.clause}", refusal.reason)
-
-
-def _received(found: Determinants) -> list[BillLine]:
-    if not found.received_wh:
-        return []
-    name = "Energy received from you (listed, not credited on this rate)"
-    quantity = Decimal(found.received_wh) / KWH
-    return [BillLine(LineKind.CREDIT, name, None, None, quantity, "kWh", Decimal(0), Decimal(0))]
 
 
 def _minimum(

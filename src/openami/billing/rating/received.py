@@ -52,7 +52,9 @@ def export_day(terms: ExportTerms | None, day: date, bill: BillTerms) -> int:
     if terms is None:
         return NO_TERMS
     if terms.needs_interconnection and not any(
-        a.first <= day and (a.end is None or day < a.end) and (terms.largest_w is None or a.capacity_w <= terms.largest_w)
+        a.first <= day
+        and (a.end is None or day < a.end)
+        and (terms.largest_w is None or a.capacity_w <= terms.largest_w)
         for a in bill.approved_w
     ):
         return NOT_APPROVED

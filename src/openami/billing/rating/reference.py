@@ -16,6 +16,7 @@ from openami.billing.rating.determinant import Determinants
 from openami.billing.rating.piece import piece_edges
 from openami.billing.rating.pool import Pool, pools
 from openami.billing.rating.reference_demand import demand_by_hand
+from openami.billing.rating.reference_received import Flow, received_by_hand
 from openami.billing.rating.terms import NO_TERMS, BillTerms
 from openami.billing.rating.usage import BillSpan, Usage
 from openami.billing.tariff.errors import TariffError
@@ -43,6 +44,7 @@ def determinants_by_hand(
     total = received = count = estimated = estimated_wh = 0
     edges = piece_edges(schedule, span, day_rates(schedule, span, terms))
     pieces = dict.fromkeys(edges, 0) if len(edges) > 1 else {}
+    flows: list[Flow] = []
     for index, second in enumerate(usage.start_s.tolist()):
         wall = instant_from_epoch_s(second).astimezone(zone)
         if not span.first <= wall.date() < span.end:
@@ -50,19 +52,24 @@ def determinants_by_hand(
         wh = int(usage.wh[index])
         version, period = _price_of(schedule, wall, span, terms, None)
         period = _during_event(schedule.versions[version], period, wall, terms)
+        sent = 0 if usage.received_wh is None else int(usage.received_wh[index])
+        flows.append(Flow(wall, (version, period), wh, sent))
+        total += wh
+        count += 1
+        received += sent
+        if usage.estimated is not None and usage.estimated[index]:
+            estimated += 1
+            estimated_wh += wh
+    export = received_by_hand(schedule, flows, terms, lambda day: _version_of(schedule, span, day), usage.interval_s)
+    for flow in flows:
+        wall, (version, period), wh = flow.wall, flow.price, flow.delivered_wh
         energy[version, period] = energy.get((version, period), 0) + wh
         signal = schedule.versions[version].periods[period].signal
         if signal:
             amount = wh * _price_at(signal, wall, terms) / 1000
             signals[version, period] = signals.get((version, period), Fraction(0)) + amount
-        total += wh
-        count += 1
         if pieces:
             pieces[max(edge for edge in edges if edge <= wall.date())] += wh
-        received += 0 if usage.received_wh is None else int(usage.received_wh[index])
-        if usage.estimated is not None and usage.estimated[index]:
-            estimated += 1
-            estimated_wh += wh
         if schedule.versions[version].scope is BlockScope.RUNNING:
             pool = next(p for p in ladder if p.version == version and period in p.periods)
             for block, part in _climb(filled.get(pool, 0), wh, pool.ends_wh):
@@ -78,6 +85,7 @@ def determinants_by_hand(
     return Determinants(
         span, total, energy, blocks, demand.peaks, received, count, expected, estimated, estimated_wh,
         piece_wh=pieces, signal_amounts=signals, windows=demand.windows, left_out=demand.left_out,
+        credited_wh=export.credited_wh, uncredited_wh=export.uncredited_wh, uncredited_days=export.uncredited_days,
     )  # fmt: skip
 
 

@@ -65,9 +65,7 @@ def _terms(schedule: RateSchedule, flow: Flow, version_of: Callable[[date], int]
     return schedule.versions[version_of(flow.wall.date())].export
 
 
-def _net_hours(
-    schedule: RateSchedule, flows: list[Flow], version_of: Callable[[date], int], interval_s: int
-) -> None:
+def _net_hours(schedule: RateSchedule, flows: list[Flow], version_of: Callable[[date], int], interval_s: int) -> None:
     hours: dict[tuple[object, ...], list[Flow]] = {}
     for flow in flows:
         terms = _terms(schedule, flow, version_of)

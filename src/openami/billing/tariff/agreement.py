@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from openami.billing.tariff.charge import BASE_KINDS, DatedCharge
 from openami.billing.tariff.errors import TariffError
+from openami.billing.tariff.export import ExportKind
 from openami.billing.tariff.price import BlockScope, BlockUnit, check_blocks, check_week
 from openami.billing.tariff.season import Season, check_seasons
 
@@ -38,6 +39,7 @@ def check_version(tariff: Tariff) -> None:
             _check_one_ladder(tariff, season)
     _check_prices(tariff)
     _check_charges(tariff)
+    _check_export(tariff)
 
 
 def check_versions(versions: Sequence[Tariff]) -> None:
@@ -55,6 +57,25 @@ def check_versions(versions: Sequence[Tariff]) -> None:
                     f"versions[{number}].[{charge.code}]",
                     "an earlier version has it with another unit or rule of change; give it another code",
                 )
+
+
+def _check_export(tariff: Tariff) -> None:
+    """Netting a bill leaves no order of time, and prices of energy sent out are for periods that there are."""
+    if tariff.export is None:
+        return
+    if tariff.scope is BlockScope.RUNNING and tariff.export.kind is ExportKind.NET_METERING:
+        raise TariffError("blocks.scope", "what net metering leaves of a bill has no order of time to fill blocks by")
+    names = {p.name for p in tariff.periods}
+    known = names | set(tariff.export.buckets.values()) | {""}
+    for number, price in enumerate(tariff.export.prices):
+        if price.period not in known:
+            clause = f"export.prices[{number}].period"
+            raise TariffError(clause, f"{price.period[:40]!r} is no price period's name; there are {sorted(names)}")
+    for name in tariff.export.buckets:
+        if name not in names:
+            raise TariffError(
+                f"export.buckets[{name[:40]}]", f"no price period has this name; there are {sorted(names)}"
+            )
 
 
 def _check_one_ladder(tariff: Tariff, season: Season) -> None:

@@ -182,8 +182,16 @@ class ExportTerms:
         months, day = self.expires_after_months, self.expires_on
         if months is not None and not 1 <= months <= MOST_MONTHS:
             raise TariffError("export.expires_after_months", f"{months} is not 1 to {MOST_MONTHS}")
-        if day is not None and not (1 <= day[0] <= 12 and 1 <= day[1] <= 28):
-            raise TariffError("export.expires_on", f"{day[0]:02}-{day[1]:02} is no day that every year has (up to 28)")
+        if day is not None and not _is_every_year(*day):
+            raise TariffError("export.expires_on", f"{day[0]:02}-{day[1]:02} is no day that every year has")
         seen = [(p.period, p.first) for p in self.prices]
         if len(set(seen)) != len(seen):
             raise TariffError("export.prices", "two prices are for one period from one day on")
+
+
+def _is_every_year(month: int, day: int) -> bool:
+    try:
+        date(2001, month, day)
+    except ValueError:
+        return False
+    return True

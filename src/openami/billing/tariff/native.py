@@ -13,16 +13,16 @@ from typing import Any
 from openami.billing.tariff.clause import Clause
 from openami.billing.tariff.eligibility import Eligibility
 from openami.billing.tariff.errors import TariffError
-from openami.billing.tariff.export_file import read_export
 from openami.billing.tariff.model import RateSchedule, Tariff
 from openami.billing.tariff.native_charge import (
     read_credit,
-    read_demand,
     read_fixed,
     read_minimum,
     read_rider,
     read_tax,
 )
+from openami.billing.tariff.native_demand import read_demand
+from openami.billing.tariff.native_export import read_export
 from openami.billing.tariff.native_price import read_event, read_period, read_season
 from openami.billing.tariff.native_rule import (
     read_blocks,
@@ -92,7 +92,7 @@ def _version(row: Clause) -> Tariff:
         "price_change": row.get("price_change", lambda c: c.word(PriceChange), PriceChange.BY_DAY),
         "rounding": row.get("rounding", read_rounding, Rounding()),
         "eligibility": row.get("eligibility", read_eligibility, Eligibility()),
-        "export": row.get("export", lambda c: read_export(c.path, c.fields()), None),
+        "export": row.get("export", read_export, None),
         "coverage": row.get("coverage", read_coverage, None),
         "year_ends_month": row.get("year_ends_month", Clause.whole, 12),
         "refusals": tuple(read_refusal(r) for r in row.each("refusals")),

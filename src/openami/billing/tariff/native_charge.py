@@ -18,8 +18,6 @@ from openami.billing.tariff.charge import (
     ValueChange,
 )
 from openami.billing.tariff.clause import UNKNOWN, Clause, placed
-from openami.billing.tariff.demand import DemandCharge
-from openami.billing.tariff.native_price import read_period
 
 _Charge = TypeVar("_Charge", Rider, Tax, Credit)
 
@@ -41,16 +39,6 @@ def read_minimum(clause: Clause) -> MinimumCharge:
 
 def _unit(clause: Clause) -> ChargeUnit:
     return clause.get("per", lambda c: c.word(ChargeUnit), ChargeUnit.MONTH)
-
-
-def read_demand(clause: Clause) -> tuple[DemandCharge, list[str]]:
-    """Return a demand charge, and the keys of its periods."""
-    periods = {key: read_period(period) for key, period in clause.at("periods").pairs()}
-    charge = DemandCharge(
-        clause.at("name").text(), clause.get("window_minutes", lambda c: c.whole(), None), tuple(periods.values())
-    )
-    clause.close()
-    return charge, list(periods)
 
 
 def read_rider(clause: Clause) -> Rider:
