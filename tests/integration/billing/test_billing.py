@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -53,14 +53,30 @@ class World:
     points: list[UUID]
     meters: list[UUID]
 
-    async def write_days(self, first: date, last: date, *, version: int = 1, missing: int = 0) -> None:
+    async def write_days(
+        self, first: date, last: date, *, version: int = 1, missing: int = 0, is_read: bool = True
+    ) -> None:
         rows = [
             _day(p, d, version, wh=100 + 50 * n, missing=missing)
             for n, p in enumerate(self.points)
             for d in local_days(first, last)
         ]
         await self.data.store.write_days(DayTable.from_rows(rows), token=uuid4().hex)
+        if is_read:
+            await self.write_reads([*local_days(first, last), last + timedelta(days=1)])
         await self.book.mark_done("America/Chicago", list(local_days(first, last)), run_id=uuid4(), at=NOW)
+
+    async def write_reads(self, days: Sequence[date]) -> None:
+        """Read every register at the midnights with which these days begin."""
+        start = local_midnight(FIRST, ZONE).timestamp()
+        midnights = [int(local_midnight(d, ZONE).timestamp()) for d in days]
+        rows = [(m, at, int(at - start) // 900 * (100 + 50 * n)) for n, m in enumerate(self.meters) for at in midnights]
+        count = len(rows)
+        batch = RegisterBatch(
+            uuid_column([r[0] for r in rows]), np.full(count, 1, np.uint8), np.array([r[1] for r in rows]),
+            np.array([r[2] for r in rows]), np.ones(count, np.uint8), np.arange(count, dtype=np.uint64),
+        )  # fmt: skip
+        await self.data.store.write_registers(batch, token=uuid4().hex)
 
 
 def _day(point: UUID, day: date, version: int, *, wh: int, missing: int = 0) -> DayVersion:
@@ -96,21 +112,13 @@ async def world(postgres: PostgresEngine) -> AsyncIterator[World]:
 async def test_every_complete_month_is_billed_once_and_adds_up(world: World) -> None:
     await world.billing.assign_rate(world.points, "ameren-mo-smart", first_day=FIRST, at=NOW)
     await world.write_days(FIRST, date(2026, 11, 9))
-    edge = local_midnight(date(2026, 10, 1), ZONE)
-    await world.data.store.write_registers(
-        RegisterBatch(
-            uuid_column(world.meters), np.full(3, 1, np.uint8), np.full(3, int(edge.timestamp())),
-            np.array([7_000, 8_000, 9_000]), np.ones(3, np.uint8), np.arange(3, dtype=np.uint64),
-        ),
-        token="r",
-    )  # fmt: skip
     report = await world.billing.close_due(NOW)
     assert (report.issued, report.held, report.waiting) == (2 * POINTS, 0, 0)
     assert (await world.billing.close_due(NOW)).issued == 0
 
     october, september = await world.billing.bills(SCOPE, world.points[1])
     assert (september.span.first, october.span.end) == (FIRST, date(2026, 11, 1))
-    assert (september.end_register_wh, october.begin_register_wh) == (8_000, 8_000)
+    assert (september.end_register_wh, october.begin_register_wh) == (158_400, 158_400)
     assert october.usage_wh == 31 * 96 * 150
     assert october.day_versions == (1,) * 31
     whole = await world.billing.bill(SCOPE, october.bill_id)
@@ -131,7 +139,7 @@ async def test_every_complete_month_is_billed_once_and_adds_up(world: World) -> 
 
 async def test_the_autumn_day_of_25_hours_is_billed_whole(world: World) -> None:
     await world.billing.assign_rate(world.points, "ameren-mo-anytime", first_day=date(2026, 11, 1), at=NOW)
-    await world.write_days(date(2026, 11, 1), date(2026, 11, 30))
+    await world.write_days(date(2026, 11, 1), date(2026, 11, 30), is_read=False)
     # No register was read: the bill waits for one until the window around its read day has passed.
     assert (await world.billing.close_due(datetime(2026, 12, 2, tzinfo=UTC))).waiting == POINTS
     await world.billing.close_due(datetime(2026, 12, 3, tzinfo=UTC))

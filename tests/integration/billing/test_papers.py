@@ -23,7 +23,7 @@ from openami.billing.bill.record import Bill
 from openami.billing.proof.rebuild import differences
 from openami.contracts.day import DayTable
 from openami.contracts.quality import Source
-from openami.contracts.reading import ReadingBatch, RegisterBatch, uuid_column
+from openami.contracts.reading import ReadingBatch, uuid_column
 from openami.kernel.time import local_days, local_midnight
 
 pytestmark = pytest.mark.engines
@@ -34,15 +34,6 @@ async def _billed(world: World) -> Bill:  # noqa: F811
     """Return October's bill of the first place, with lines."""
     await world.billing.assign_rate(world.points, "ameren-mo-smart", first_day=FIRST, at=NOW)
     await world.write_days(FIRST, date(2026, 11, 9))
-    edges = [local_midnight(d, ZONE) for d in (FIRST, date(2026, 10, 1), date(2026, 11, 1))]
-    for number, edge in enumerate(edges):
-        await world.data.store.write_registers(
-            RegisterBatch(
-                uuid_column(world.meters), np.full(3, 1, np.uint8), np.full(3, int(edge.timestamp())),
-                np.array([7_000, 8_000, 9_000]) + number * 100_000, np.ones(3, np.uint8), np.arange(3, dtype=np.uint64),
-            ),
-            token=f"r{number}",
-        )  # fmt: skip
     await world.billing.close_due(NOW)
     bills = await world.billing.bills(SCOPE, world.points[0])
     bill = await world.billing.bill(SCOPE, bills[0].bill_id)
@@ -73,7 +64,7 @@ async def test_the_document_of_a_bill_is_the_same_to_the_byte_after_its_days_cha
     assert statement is not None
     assert [b.wh for b in statement.bars] == [96 * 100] * 31
     assert [b.label for b in statement.history] == ["Sep 2026", "Oct 2026"]
-    assert statement.reads[0].begin[1:] == ("107.000 kWh", "read by the meter at midnight")
+    assert statement.reads[0].begin[1:] == ("105.600 kWh", "read by the meter at midnight")
     assert statement.due == "Tue 1 Dec 2026"
 
 
