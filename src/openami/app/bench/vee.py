@@ -35,6 +35,7 @@ from openami.mdm.registry.facts import FactKind
 from openami.mdm.registry.ports import Registry
 from openami.mdm.registry.records import Installation, InstalledMeter, Meter, ServicePoint
 from openami.mdm.validation.fleet import day as fleet_day
+from openami.mdm.validation.fleet import gaps as fleet_gaps
 from openami.mdm.validation.fleet import run as fleet_run
 from openami.mdm.validation.ports import DayFinding, ValidationBook
 from openami.mdm.validation.references import ReferenceSource
@@ -172,24 +173,32 @@ def _store_seconds() -> float:
 class _KernelClock:
     """Adds up the processor time of the kernel, and of a shard's whole thread, wherever they run."""
 
+    KERNEL = ((fleet_day, "filled"), (fleet_day, "judged"), (fleet_gaps, "filled"))
+    THREAD = ((fleet_run, "_settle"), (fleet_run, "_fill_part"), (fleet_run, "inputs_over_weeks"))
+
     def __init__(self) -> None:
-        self._spent = {"validated": 0.0, "_settle": 0.0}
-        self._plain = fleet_day.__dict__["validated"], fleet_run.__dict__["_settle"]
-        fleet_day.__dict__["validated"] = self._timed("validated", self._plain[0])
-        fleet_run.__dict__["_settle"] = self._timed("_settle", self._plain[1])
+        self._spent = {"kernel": 0.0, "thread": 0.0}
+        self._plain = [
+            (room, name, room.__dict__[name], kind)
+            for kind, places in (("kernel", self.KERNEL), ("thread", self.THREAD))
+            for room, name in places
+        ]
+        for room, name, work, kind in self._plain:
+            room.__dict__[name] = self._timed(kind, work)
 
     def stop(self) -> tuple[float, float]:
         """Put everything back; return both sums [s]."""
-        fleet_day.__dict__["validated"], fleet_run.__dict__["_settle"] = self._plain
-        return self._spent["validated"], self._spent["_settle"]
+        for room, name, work, _ in self._plain:
+            room.__dict__[name] = work
+        return self._spent["kernel"], self._spent["thread"]
 
-    def _timed(self, name: str, work: Any) -> Any:
+    def _timed(self, kind: str, work: Any) -> Any:
         def timed(*args: Any, **named: Any) -> Any:
             began = time.thread_time()
             try:
                 return work(*args, **named)
             finally:
-                self._spent[name] += time.thread_time() - began
+                self._spent[kind] += time.thread_time() - began
 
         return timed
 

@@ -7,7 +7,7 @@ with gaps. :func:`remembered` is the one way to make them, for the store and for
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -104,22 +104,46 @@ def remembered(grid: Grid, values: I64, quality: U8, *, hung: BOOLS | None = Non
         quality: (S, N) states.
         hung: (S, N) cells in which a meter hung; None for all. A day on which it did not hang throughout is no day.
     """
-    at = grid.day_at[:-1]
-    # Mostly a whole day of actual values: the worst is found without looking up the rank of each.
-    rank = _RANK[quality] if quality.any() else quality
-    state = _BY_RANK[np.maximum.reduceat(rank, at, axis=1)]
+    state = _worst(grid, quality)
     if hung is not None:
-        state = np.where(np.logical_and.reduceat(hung, at, axis=1), state, np.uint8(QualityState.MISSING))
+        whole = np.logical_and.reduceat(hung, grid.day_at[:-1], axis=1)
+        state = np.where(whole, state, np.uint8(QualityState.MISSING))
     is_known = state != QualityState.MISSING
-    base, profile = _hours(grid, values, is_known)
+    total, base, profile = _hours(grid, values, is_known)
     return History(
-        total=np.add.reduceat(values, at, axis=1),
-        maximum=np.maximum.reduceat(values, at, axis=1),
+        total=total,
+        maximum=_by_day(np.maximum, grid, values),
         base=base,
         digest=_hashes(grid, values) * is_known,
         state=state,
         profile=profile,
     )
+
+
+def with_states(grid: Grid, memory: History, quality: U8, rows: I64) -> History:
+    """Return digests of the same values with the states of some rows as they are now."""
+    if not len(rows):
+        return memory
+    state = memory.state.copy()
+    state[rows] = _worst(grid, quality[rows])
+    # What is remembered of a day hangs on no state but whether it was there at all.
+    return replace(memory, state=state)
+
+
+def _worst(grid: Grid, quality: U8) -> U8:
+    """Return the worst state of each day (S, D)."""
+    found = np.full((len(quality), grid.days), QualityState.ACTUAL, np.uint8)
+    # Mostly a whole day of actual values: the rank of each is looked up for the few others alone.
+    odd = np.flatnonzero(quality.max(axis=1, initial=0))
+    found[odd] = _BY_RANK[np.maximum.reduceat(_RANK[quality[odd]], grid.day_at[:-1], axis=1)]
+    return found
+
+
+def _by_day(reduce: np.ufunc, grid: Grid, values: I64) -> I64:
+    """Return what a day's values come to (S, D): one day alone is reduced in a fraction of the time."""
+    if grid.days == 1:
+        return np.asarray(reduce.reduce(values, axis=1)[:, None])
+    return np.asarray(reduce.reduceat(values, grid.day_at[:-1], axis=1))
 
 
 def joined(earlier: History, later: History) -> History:
@@ -134,21 +158,31 @@ def joined(earlier: History, later: History) -> History:
     )
 
 
-def _hours(grid: Grid, values: I64, is_known: BOOLS) -> tuple[I64, I64]:
-    """Return the lowest hour of each day, and the mean day by hour over the known days."""
+def _hours(grid: Grid, values: I64, is_known: BOOLS) -> tuple[I64, I64, I64]:
+    """Return the total and the lowest hour of each day, and the mean day by hour over the known days."""
     series = len(values)
+    if grid.days == 1:
+        hour, by_hour = _by_hour(grid, values, 0)
+        if len(hour) == PROFILE_HOURS:
+            profile = by_hour if is_known.all() else by_hour * is_known
+            return by_hour.sum(axis=1, keepdims=True), by_hour.min(axis=1, keepdims=True), profile
     base = np.zeros((series, grid.days), np.int64)
     total, count = np.zeros((series, PROFILE_HOURS), np.int64), np.zeros((series, PROFILE_HOURS), np.int64)
     for day in range(grid.days):
-        lo, hi = int(grid.day_at[day]), int(grid.day_at[day + 1])
-        hour = grid.slot[lo:hi] * grid.interval_s // 3600
-        begins = np.concatenate([np.zeros(1, np.int64), np.flatnonzero(hour[1:] != hour[:-1]) + 1])
-        by_hour = _added(values[:, lo:hi], begins)
+        hour, by_hour = _by_hour(grid, values, day)
         base[:, day] = by_hour.min(axis=1)
         known = is_known[:, day, None]
-        total[:, hour[begins]] += by_hour * known
-        count[:, hour[begins]] += known
-    return base, total // np.maximum(count, 1)
+        total[:, hour] += by_hour * known
+        count[:, hour] += known
+    return _by_day(np.add, grid, values), base, total // np.maximum(count, 1)
+
+
+def _by_hour(grid: Grid, values: I64, day: int) -> tuple[I64, I64]:
+    """Return the local hours of a day in which an interval begins, and the counts in them."""
+    lo, hi = int(grid.day_at[day]), int(grid.day_at[day + 1])
+    hour = grid.slot[lo:hi] * grid.interval_s // 3600
+    begins = np.concatenate([np.zeros(1, np.int64), np.flatnonzero(hour[1:] != hour[:-1]) + 1])
+    return hour[begins], _added(values[:, lo:hi], begins)
 
 
 def _added(values: I64, begins: I64) -> I64:

@@ -22,7 +22,7 @@ from openami.mdm.vee.rounding import allow_rounding
 from openami.mdm.vee.rules.judge import judge, strictness_of
 from openami.mdm.vee.rules.rule import ChannelGroup, group_of
 from openami.mdm.vee.rules.screen import believed, measured
-from openami.mdm.vee.rules.seen import Surroundings, seen_of
+from openami.mdm.vee.rules.seen import Seen, Surroundings, seen_of
 from openami.mdm.vee.rules.sums import check_sums
 from openami.mdm.vee.ruleset import RuleBook
 
@@ -117,9 +117,14 @@ def judged(
     limit: I64,
     around: Surroundings,
     book: RuleBook,
-) -> None:
-    """Ask the rules about an outcome: its statements become theirs, and cells that fail are questioned."""
+) -> Seen:
+    """Ask the rules about an outcome: its statements become theirs, and cells that fail are questioned.
+
+    Returns:
+        What the rules saw: with it come digests of the days, made before the rules questioned any cell.
+    """
     wanted = np.ones((len(outcome.values), grid.days), bool) if around.wanted is None else around.wanted
     seen = seen_of(grid, matrix, coverage, brackets, limit, outcome, around, wanted)
     # Rules see the sums that the kernel raised; what they say of them takes their place.
     outcome.statements[:] = judge(seen, book, wanted)
+    return seen

@@ -60,11 +60,9 @@ def profiles(grid: Grid, earlier: I64, values: I64, memory: History, *, first: i
         lo, hi = int(grid.day_at[day]), int(grid.day_at[day + 1])
         if (hi - lo) * grid.interval_s == DAY_S and grid.interval_s <= DAY_S // PROFILE_HOURS:
             measured: BOOLS = np.asarray(np.isin(memory.state[:, day], _MEASURED))
-            hours = _moved(
-                hours,
-                values[:, lo:hi].reshape(len(values), PROFILE_HOURS, (hi - lo) // PROFILE_HOURS).sum(axis=2),
-                measured,
-            )
+            # Of one day the memory has the hours already, wherever it was measured.
+            day_hours = memory.profile if grid.days == 1 else _hours(values[:, lo:hi])
+            hours = _moved(hours, day_hours, measured)
         found[:, day] = np.clip(hours, limit.min, limit.max)
     return found
 
@@ -80,6 +78,15 @@ def digests_at(row: I64, day: I64, memory: History, hours: I32) -> DayDigests:
     """
     at = (row, day)
     return DayDigests(memory.base[at], memory.digest[at], memory.state[at], hours[at])
+
+
+def _hours(values: I64) -> I64:
+    """Return the counts of each of 24 hours; added column by column, which takes a fifth of the time."""
+    step = values.shape[1] // PROFILE_HOURS
+    total = values[:, ::step].copy()
+    for shift in range(1, step):
+        total += values[:, shift::step]
+    return total
 
 
 def _moved(hours: I64, day: I64, measured: BOOLS) -> I64:

@@ -15,7 +15,7 @@ from openami.contracts.quality import Method
 from openami.contracts.reading import I64, uuid_column, uuids_of
 from openami.kernel.time import epoch_s
 from openami.mdm.validation.fleet.gaps import Gapped, are_fillable, may_be_dark
-from openami.mdm.validation.fleet.layout import around_of, chains_of, laid_out, reads_of
+from openami.mdm.validation.fleet.layout import all_laid_out, around_of, chains_of, reads_of
 from openami.mdm.validation.fleet.ports import Block, FleetHistory, ReadBlock
 from openami.mdm.validation.fleet.roster import Roster
 from openami.mdm.validation.load import limits_of
@@ -23,15 +23,19 @@ from openami.mdm.validation.ports import DayFinding
 from openami.mdm.validation.table import Stamp, findings_of
 from openami.mdm.vee.brackets import Brackets, brackets_of, no_brackets
 from openami.mdm.vee.grid import BOOLS, Grid
-from openami.mdm.vee.history import DIGEST_DAYS, PROFILE_HOURS, History, remembered
-from openami.mdm.vee.kernel import judged, validated
+from openami.mdm.vee.history import DIGEST_DAYS, PROFILE_HOURS, History, with_states
+from openami.mdm.vee.kernel import filled, judged
 from openami.mdm.vee.matrix import Matrix
 from openami.mdm.vee.outcome import Coverage, Outcome, Statement
 from openami.mdm.vee.profile import DayDigests, digests_at, profiles
+from openami.mdm.vee.rules.rule import group_of
 from openami.mdm.vee.rules.seen import Places, Surroundings
 
 FEEDING_DAYS = 14
 """A home whose feed-in register stood still this long and still does is not validated on that channel."""
+
+_MOSTLY = 0.9
+"""Share of plain rows above which all rows go through the kernel."""
 
 _READ = np.zeros(256, bool)
 _READ[[Method.MEASURED, Method.POWER_FAIL_ZERO]] = True
@@ -83,7 +87,7 @@ Laid = Mapping[Channel, tuple[Matrix, BOOLS]]
 
 def laid(grid: Grid, shard: Shard, channels: Iterable[Channel]) -> Laid:
     """Lay the channels of a shard out."""
-    return {c: laid_out(grid, shard.block, shard.row, shard.roster, c) for c in channels}
+    return all_laid_out(grid, shard.block, shard.row, shard.roster, list(channels))
 
 
 def stopped(shard: Shard, channels: Laid, memory: Mapping[Channel, FleetHistory]) -> BOOLS:
@@ -139,15 +143,22 @@ def settled(
     if is_energy:
         # A gap whose day has a version may be filled as it was, by other methods: values are compared with care.
         plain &= matrix.present.all(axis=1) | ~is_written
-    rows = np.flatnonzero(plain)
-    siblings = {c: m.at(rows) for c, (m, _) in channels.items() if c is not channel}
-    one = _Rows(grid, shard.roster.at(rows), matrix.at(rows), _of_rows(brackets, plain), stamp, siblings)
+    one = _Rows(
+        grid, shard.roster, matrix, brackets, stamp, {c: m for c, (m, _) in channels.items() if c is not channel}
+    )
+    rows = np.arange(count)
+    if np.count_nonzero(plain) < _MOSTLY * count:
+        rows = np.flatnonzero(plain)
+        one = one.at(rows, brackets)
+    else:
+        one = one.among(plain)
+    chosen = plain[rows]
     fresh, same, wide, found = _judged(
-        one, known.history(place[rows], 0, days), known.history(place[rows], days), is_written[rows]
+        one, chosen, known.history(place[rows], 0, days), known.history(place[rows], days), is_written[rows]
     )
     asked[rows[fresh | same | wide]] = False
     gaps = np.flatnonzero(wide)
-    gapped = Gapped(one.roster, place[rows], one.matrix, one.brackets, siblings).at(gaps) if len(gaps) else None
+    gapped = Gapped(one.roster, place[rows], one.matrix, one.brackets, one.siblings).at(gaps) if len(gaps) else None
     return Settled(*found, careful=asked, gapped=gapped)
 
 
@@ -169,15 +180,10 @@ def settled_gaps(
     """
     one = _Rows(grid, gapped.roster, gapped.matrix, gapped.brackets, stamp, gapped.siblings)
     history = known.history(gapped.place, 0, days_before(stamp.channel))
-    every = np.ones(one.matrix.values.shape, bool)
     limit = limits_of(grid, len(one.roster), chains_of(grid, one.roster), stamp.channel)
-    judged(
-        grid, one.matrix, outcome, coverage=Coverage(every, every), brackets=brackets, limit=limit,
-        around=_around(one, history), book=stamp.book,
-    )  # fmt: skip
+    memory = _asked(one, outcome, brackets, limit, history)
     fresh = ~_has_statement(outcome, "sum_check")
-    memory = remembered(grid, outcome.values, outcome.quality)
-    return Settled(*_written(one, outcome, fresh, history, memory), careful=~fresh)
+    return Settled(*_written(one, outcome, fresh, *memory), careful=~fresh)
 
 
 def days_before(channel: Channel) -> int:
@@ -196,11 +202,31 @@ class _Rows:
     stamp: Stamp
     siblings: Mapping[Channel, Matrix]
 
+    def at(self, rows: I64, brackets: Brackets) -> _Rows:
+        """Return some of the rows."""
+        new = np.full(len(self.roster), -1, np.int64)
+        new[rows] = np.arange(len(rows))
+        kept = brackets.kept(new[brackets.row] >= 0)
+        return replace(
+            self, roster=self.roster.at(rows), matrix=self.matrix.at(rows), brackets=replace(kept, row=new[kept.row]),
+            siblings={c: m.at(rows) for c, m in self.siblings.items()},
+        )  # fmt: skip
+
+    def among(self, plain: BOOLS) -> _Rows:
+        """Return the same rows, of which those that are not plain are nobody's neighbors.
+
+        What becomes of them is not kept: to leave a few out of the matrices would copy all the others.
+        """
+        hood = self.roster.neighborhood
+        if hood is None or plain.all():
+            return self
+        return replace(self, roster=replace(self.roster, neighborhood=np.where(plain, hood, -1)))
+
 
 def _judged(
-    one: _Rows, history: History, today: History, is_written: BOOLS
+    one: _Rows, plain: BOOLS, history: History, today: History, is_written: BOOLS
 ) -> tuple[BOOLS, BOOLS, BOOLS, tuple[DayTable, DayDigests, list[DayFinding]]]:
-    """Run the kernel.
+    """Run the kernel over all rows, for the plain ones among them.
 
     Returns:
         Which rows have a first version, which keep theirs, which want the weeks before, and what is to be written.
@@ -208,13 +234,14 @@ def _judged(
     grid, count, channel = one.grid, len(one.roster), one.stamp.channel
     is_energy = CHANNELS[channel].is_energy
     every = np.ones(one.matrix.values.shape, bool)
-    outcome = validated(
-        grid, one.matrix, coverage=Coverage(every, every), brackets=one.brackets,
-        limit=limits_of(grid, count, chains_of(grid, one.roster), channel), is_energy=is_energy,
-        with_like_days=False, book=one.stamp.book, around=_around(one, history),
+    limit = limits_of(grid, count, chains_of(grid, one.roster), channel)
+    outcome, brackets = filled(
+        grid, one.matrix, coverage=Coverage(every, every), brackets=one.brackets, limit=limit,
+        group=group_of(channel), book=one.stamp.book, is_energy=is_energy, with_like_days=False,
     )  # fmt: skip
+    memory = _asked(one, outcome, brackets, limit, history)
     # Whether the register or the intervals are wrong shows in the days next door.
-    sound = ~_has_statement(outcome, "sum_check")
+    sound = plain & ~_has_statement(outcome, "sum_check")
     settles, wide = sound, np.zeros(count, bool)
     if is_energy:
         is_filled = _is_settled(outcome) & ~may_be_dark(one.matrix, outcome)
@@ -222,11 +249,29 @@ def _judged(
         wide = sound & ~is_filled & ~is_written
         if wide.any():
             wide &= are_fillable(one.roster, one.matrix, outcome)
-    memory = remembered(grid, outcome.values, outcome.quality)
-    fresh, same = settles & ~is_written, settles & is_written & _is_read(outcome) & _is_same(memory, today)
+    fresh, same = settles & ~is_written, settles & is_written & _is_read(outcome) & _is_same(memory[0], today)
     # A version that stays may have a finding to open: the careful road knows which are open.
     same[[s.row for s in outcome.statements]] = False
-    return fresh, same, wide, _written(one, outcome, fresh, history, memory)
+    return fresh, same, wide, _written(one, outcome, fresh, *memory)
+
+
+def _asked(
+    one: _Rows, outcome: Outcome, brackets: Brackets, limit: I64, history: History
+) -> tuple[History, npt.NDArray[np.int32]]:
+    """Ask the rules; return the digests of the day, and the profile after it (S, 1, 24)."""
+    every = np.ones(one.matrix.values.shape, bool)
+    seen = judged(
+        one.grid, one.matrix, outcome, coverage=Coverage(every, every), brackets=brackets, limit=limit,
+        around=_around(one, history), book=one.stamp.book,
+    )  # fmt: skip
+    # Only where a state is another than ACTUAL can a rule have changed one.
+    said = np.flatnonzero(outcome.quality.max(axis=1, initial=0))
+    memory = with_states(one.grid, seen.own, outcome.quality, said)
+    if not CHANNELS[one.stamp.channel].is_energy:
+        return memory, np.zeros((len(one.roster), 1, PROFILE_HOURS), np.int32)
+    hours = seen.profiles[:, 1:].astype(np.int32)
+    hours[said] = profiles(one.grid, history.profile[said], outcome.values[said], memory.at(said))
+    return memory, hours
 
 
 def _around(one: _Rows, history: History) -> Surroundings:
@@ -247,14 +292,10 @@ def _has_statement(outcome: Outcome, rule: str) -> BOOLS:
 
 
 def _written(
-    one: _Rows, outcome: Outcome, fresh: BOOLS, history: History, memory: History
+    one: _Rows, outcome: Outcome, fresh: BOOLS, memory: History, hours: npt.NDArray[np.int32]
 ) -> tuple[DayTable, DayDigests, list[DayFinding]]:
     """Return the first versions of some rows, their digests, and what is said of them."""
-    grid, count = one.grid, len(one.roster)
-    rows = np.flatnonzero(fresh)
-    hours = np.zeros((count, 1, PROFILE_HOURS), np.int32)
-    if CHANNELS[one.stamp.channel].is_energy:
-        hours = profiles(grid, history.profile, outcome.values, memory)
+    grid, rows = one.grid, np.flatnonzero(fresh)
     digests = digests_at(rows, np.zeros(len(rows), np.int64), memory, hours)
     said = [s for s in outcome.statements if fresh[s.row]]
     return _days(grid, one.roster, outcome, rows, one.stamp), digests, _findings(grid, one.roster, said, one.stamp)
@@ -267,12 +308,6 @@ def _brackets(grid: Grid, shard: Shard, channel: Channel) -> tuple[Brackets, BOO
     near, faults = brackets_of(around, chains_of(around, shard.roster), reads)
     doubted[[f.row for f in faults]] = True
     return _within(near, int(around.day_at[1]), int(around.day_at[2])), doubted
-
-
-def _of_rows(brackets: Brackets, plain: BOOLS) -> Brackets:
-    """Return the brackets of some rows, which are counted anew."""
-    kept = brackets.kept(plain[brackets.row])
-    return replace(kept, row=(np.cumsum(plain) - 1)[kept.row])
 
 
 def _within(brackets: Brackets, lo: int, hi: int) -> Brackets:

@@ -1,7 +1,8 @@
-"""Blocks of the store as matrices: a plain day is copied row by row, the rest placed reading by reading. Pure."""
+"""Blocks of the store as matrices: each reading goes to its cell, in whatever order it comes. Pure."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 import numpy as np
@@ -12,7 +13,7 @@ from openami.mdm.validation.fleet.ports import Block, ReadBlock, group_rows, off
 from openami.mdm.validation.fleet.roster import Roster
 from openami.mdm.validation.load import multiplied
 from openami.mdm.vee.brackets import Chains, Reads
-from openami.mdm.vee.grid import BOOLS, DAY_S, Grid, grid_of
+from openami.mdm.vee.grid import BOOLS, Grid, grid_of
 from openami.mdm.vee.matrix import U16, Matrix
 
 
@@ -28,22 +29,30 @@ def laid_out(grid: Grid, block: Block, row: I64, roster: Roster, channel: Channe
         roster: S meters.
         channel: what to lay out.
     """
-    shape = (len(roster), grid.columns)
+    return all_laid_out(grid, block, row, roster, [channel])[channel]
+
+
+def all_laid_out(
+    grid: Grid, block: Block, row: I64, roster: Roster, channels: Sequence[Channel]
+) -> dict[Channel, tuple[Matrix, BOOLS]]:
+    """Return what :func:`laid_out` does, of several channels."""
+    shape = (len(channels), len(roster), grid.columns)
     values, present, flags = np.zeros(shape, np.int64), np.zeros(shape, bool), np.zeros(shape, np.uint16)
-    unclear = np.zeros(len(roster), bool)
-    groups = np.flatnonzero((block.channel == channel) & (row >= 0))
-    date = block.start[block.offsets[groups]] // DAY_S
-    for day in np.unique(date).tolist():
-        columns = np.flatnonzero(grid.start_s // DAY_S == day)
-        mine = groups[date == day]
-        odd = _copied(grid, block, row, mine, columns, values=values, present=present)
-        if len(odd):
-            unclear[row[odd[_placed(grid, block, row, odd, values=values, present=present)]]] = True
-    _flagged(grid, block, row, groups, flags)
-    if CHANNELS[channel].is_energy and (roster.multiplier != 1).any():
-        values = multiplied(values, roster.multiplier[:, None])
-    none = np.zeros(shape, bool)
-    return Matrix(values, present, flags, none, none, np.zeros((len(roster), grid.days), np.int64)), unclear
+    which = np.full(256, -1, np.int64)
+    which[list(channels)] = np.arange(len(channels))
+    # Rows of all channels, one below the other; -1 for what is not asked for.
+    of_channel = which[block.channel]
+    line = np.where((of_channel >= 0) & (row >= 0), of_channel * len(roster) + row, -1)
+    unclear = _placed(grid, block, line, values.reshape(-1, grid.columns), present.reshape(-1, grid.columns))
+    _flagged(grid, block, line, flags.reshape(-1, grid.columns))
+    none, no_days = np.zeros(shape[1:], bool), np.zeros((len(roster), grid.days), np.int64)
+    found = {}
+    for k, channel in enumerate(channels):
+        counts = values[k]
+        if CHANNELS[channel].is_energy and (roster.multiplier != 1).any():
+            counts = multiplied(counts, roster.multiplier[:, None])
+        found[channel] = Matrix(counts, present[k], flags[k], none, none, no_days), unclear.reshape(shape[:2])[k]
+    return found
 
 
 def around_of(grid: Grid) -> Grid:
@@ -80,67 +89,57 @@ def reads_of(block: ReadBlock, row: I64, channel: Channel, count: int) -> tuple[
     return Reads(chain, at, value, np.zeros(len(chain), bool)), unclear
 
 
-def _copied(grid: Grid, block: Block, row: I64, groups: I64, columns: I64, *, values: I64, present: BOOLS) -> I64:
-    """Copy groups that hold each of the columns once; return the others."""
-    begin, length = block.offsets[groups], np.diff(block.offsets)[groups]
-    is_full = length == len(columns)
-    full, begin = groups[is_full], begin[is_full]
-    cell = begin[:, None] + np.arange(len(columns))
-    in_order = (block.start[cell] == grid.start_s[columns].astype(np.uint32)).all(axis=1)
-    at, span = row[full[in_order]], slice(int(columns[0]), int(columns[-1]) + 1)
-    values[at, span] = block.value[cell if in_order.all() else cell[in_order]]
-    present[at, span] = True
-    others, cell = full[~in_order], cell[~in_order]
-    is_once = _scattered(grid, block, row[others], cell, columns, values=values, present=present)
-    return np.concatenate([groups[~is_full], others[~is_once]])
+def _placed(grid: Grid, block: Block, line: I64, values: I64, present: BOOLS) -> BOOLS:
+    """Place every reading of a known line (G,) in matrices (L, N); return which lines are unclear (L,)."""
+    length = np.diff(block.offsets)
+    unclear = np.zeros(len(values), bool)
+    # A day's intervals are as long as each other. What lies before the first wraps around and is far behind the last.
+    since, step = block.start - np.uint32(grid.start_s[0]), np.uint32(grid.interval_s)
+    column = since // step
+    fits = (column * step == since) & (column < grid.columns)
+    known = line >= 0
+    if known.all() and fits.all():
+        cell = np.repeat(line * grid.columns, length) + column
+        values.ravel()[cell], present.ravel()[cell] = block.value, True
+    else:
+        of = group_rows(block.offsets)
+        unclear[line[np.unique(of[~fits & known[of]])]] = True
+        kept = np.flatnonzero(fits & known[of])
+        cell = line[of[kept]] * grid.columns + column[kept]
+        values.ravel()[cell], present.ravel()[cell] = block.value[kept], True
+    # A line with fewer cells than readings has some twice.
+    came = np.bincount(line[known], length[known], minlength=len(values)).astype(np.int64)
+    twice = np.flatnonzero(np.count_nonzero(present, axis=1) < came)
+    if len(twice):
+        is_twice = np.zeros(len(values), bool)
+        is_twice[twice] = True
+        groups = np.flatnonzero(known & is_twice[np.maximum(line, 0)])
+        unclear[line[groups[_disagree(grid, block, line, groups)]]] = True
+    return unclear
 
 
-def _scattered(grid: Grid, block: Block, row: I64, cell: I64, columns: I64, *, values: I64, present: BOOLS) -> BOOLS:
-    """Copy groups (G, n) that hold each of n columns once, in any order; return which those are.
-
-    What the store has not merged yet comes part after part: each in order, a day of it in pieces.
-    """
-    # What lies before the first column wraps around and is far behind the last.
-    since = block.start[cell] - np.uint32(grid.start_s[columns[0]])
-    column, rest = np.divmod(since, np.uint32(grid.interval_s))
-    fits = ((rest == 0) & (column < len(columns))).all(axis=1)
-    hit = np.zeros(cell.shape, bool)
-    hit[np.flatnonzero(fits)[:, None], column[fits]] = True
-    is_once = np.asarray(hit.all(axis=1))
-    at = row[is_once]
-    values[at[:, None], column[is_once].astype(np.int64) + columns[0]] = block.value[cell[is_once]]
-    present[at, int(columns[0]) : int(columns[-1]) + 1] = True
-    return is_once
-
-
-def _placed(grid: Grid, block: Block, row: I64, groups: I64, *, values: I64, present: BOOLS) -> BOOLS:
-    """Place the readings of groups one by one; return which groups cannot be."""
+def _disagree(grid: Grid, block: Block, line: I64, groups: I64) -> BOOLS:
+    """Tell which groups have a reading that another of its interval contradicts, or may by its flags."""
     length = np.diff(block.offsets)[groups]
     of = np.repeat(np.arange(len(groups)), length)
     at = np.repeat(block.offsets[groups] - offsets_of(length)[:-1], length) + np.arange(len(of))
-    since = block.start[at].astype(np.int64) - int(grid.start_s[0])
-    column, rest = np.divmod(since, grid.interval_s)
+    column, rest = np.divmod(block.start[at].astype(np.int64) - int(grid.start_s[0]), grid.interval_s)
     fits = (rest == 0) & (column >= 0) & (column < grid.columns)
-    bad = np.zeros(len(groups), bool)
-    bad[of[~fits]] = True
     of, at, column = of[fits], at[fits], column[fits]
-    cell, value = row[groups[of]] * grid.columns + column, block.value[at]
-    values.ravel()[cell], present.ravel()[cell] = value, True
+    cell, value = line[groups[of]] * grid.columns + column, block.value[at]
     order = np.argsort(cell, kind="stable")
     again = cell[order[1:]] == cell[order[:-1]]
     differ = again & (value[order[1:]] != value[order[:-1]])
     # Which of two flags stands is not in these columns either.
     flagged = (np.diff(block.flag_offsets)[groups] > 0)[of[order[1:]]]
+    bad = np.zeros(len(groups), bool)
     bad[of[order[1:][differ | (again & flagged)]]] = True
     return bad
 
 
-def _flagged(grid: Grid, block: Block, row: I64, groups: I64, flags: U16) -> None:
+def _flagged(grid: Grid, block: Block, line: I64, flags: U16) -> None:
     """Set the flags of the few readings that have any."""
-    wanted = np.zeros(len(row), bool)
-    wanted[groups] = True
     of = group_rows(block.flag_offsets)
-    mine = wanted[of]
-    column, rest = np.divmod(block.flag_start[mine].astype(np.int64) - int(grid.start_s[0]), grid.interval_s)
-    fits = (rest == 0) & (column >= 0) & (column < grid.columns)
-    flags[row[of[mine][fits]], column[fits]] = block.flag[mine][fits]
+    column, rest = np.divmod(block.flag_start.astype(np.int64) - int(grid.start_s[0]), grid.interval_s)
+    fits = (rest == 0) & (column >= 0) & (column < grid.columns) & (line[of] >= 0)
+    flags[line[of[fits]], column[fits]] = block.flag[fits]

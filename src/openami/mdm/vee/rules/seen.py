@@ -81,6 +81,7 @@ class Seen:
         days: digests: ``before`` days before the first, then those of the grid from ``first`` on.
         profiles: (S, K + 1, 24) mean counts by local hour before each of the K days from ``first`` on, and after them.
         before: how many days of ``days`` lie before the first.
+        own: digests of the grid's days from ``first`` on alone.
         kept: what one rule computed and others want too, by name.
     """
 
@@ -95,6 +96,7 @@ class Seen:
     days: History
     profiles: I64
     before: int
+    own: History
     kept: dict[str, Any] = field(default_factory=dict)
 
     def time_at(self, edge: int) -> str:
@@ -181,7 +183,7 @@ def seen_of(
     moved = profiles(part, history.profile, outcome.values[:, cut], days).astype(np.int64)
     return Seen(
         grid, matrix, coverage, brackets, limit, outcome, around, first, joined(history, days),
-        np.concatenate([history.profile[:, None], moved], axis=1), history.days,
+        np.concatenate([history.profile[:, None], moved], axis=1), history.days, days,
     )  # fmt: skip
 
 
