@@ -10,6 +10,7 @@ from uuid import UUID, uuid4
 
 from openami.app.desk import Act, Person, acting
 from openami.app.engines.rooms import room_database
+from openami.app.rate_files import home_rates
 from openami.app.registry_desk import RegistryWork
 from openami.app.settings import Settings
 from openami.billing.adapters.book_postgres import PostgresBillBook
@@ -84,7 +85,7 @@ async def rooms_of(settings: Settings) -> AsyncIterator[Rooms]:
         store = SocketStore(settings.home.store_socket)
         stack.push_async_callback(store.close)
         data = MeterData(registry=PostgresRegistry(mdm), store=store, book=PostgresBook(mdm))
-        billing = Billing(meters=data, book=PostgresBillBook(own))
+        billing = Billing(meters=data, book=PostgresBillBook(own), rates=home_rates(settings.home))
         yield Rooms(data, billing, PostgresExchangeBook(mdm), PostgresSentBook(mdm), settings)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from openami.app.web.rates import PortalRates
@@ -13,19 +15,23 @@ from openami.billing.compare.facts import MonthlyReads
 from openami.billing.compare.service import RateQuestions
 from openami.billing.compare.shadow import ShadowMaker
 from openami.billing.compare.work import RateWork
+from openami.billing.tariff import RateSchedule
 from openami.kernel.clock import Clock
 from openami.mdm.api import MeterData
 
 
-def portal_rates(meters: MeterData, portal: AsyncEngine, domain: Clock) -> PortalRates:
+def portal_rates(
+    meters: MeterData, portal: AsyncEngine, domain: Clock, rates: Mapping[str, RateSchedule]
+) -> PortalRates:
     """Return rates for the portal.
 
     Args:
         meters: validated usage.
         portal: connections of role ``openami_portal``, under row security.
         domain: domain time.
+        rates: those of the home.
     """
-    billing = Billing(meters=meters, book=PostgresBillBook(portal))
+    billing = Billing(meters=meters, book=PostgresBillBook(portal), rates=rates)
     questions = RateQuestions(
         meters=meters,
         rates=billing,
@@ -36,14 +42,15 @@ def portal_rates(meters: MeterData, portal: AsyncEngine, domain: Clock) -> Porta
     return PortalRates(questions, billing.rates, domain)
 
 
-def rate_work(meters: MeterData, own: AsyncEngine) -> RateWork:
+def rate_work(meters: MeterData, own: AsyncEngine, rates: Mapping[str, RateSchedule]) -> RateWork:
     """Return the worker's job.
 
     Args:
         meters: validated usage.
         own: connections of role ``openami_billing``.
+        rates: those of the home.
     """
     book, facts = PostgresBillBook(own), MonthlyReads()
-    billing = Billing(meters=meters, book=book)
+    billing = Billing(meters=meters, book=book, rates=rates)
     maker = ShadowMaker(meters=meters, rates=billing.rates, facts=facts, rules=billing.rules)
     return RateWork(wishes=PostgresWishes(own), shadows=PostgresShadows(own), bills=book, assigns=billing, maker=maker)

@@ -14,6 +14,7 @@ from hashlib import sha256
 from uuid import UUID
 
 from openami.app.engines.rooms import room_database
+from openami.app.rate_files import home_rates
 from openami.app.settings import Settings
 from openami.billing.adapters.book_postgres import PostgresBillBook
 from openami.billing.api import Bill, Billing
@@ -221,7 +222,7 @@ async def registry_room(settings: Settings) -> AsyncIterator[RegistryRoom]:
             registry,
             data,
             RegistryDesk(registry, Store(store, store), scope),
-            RegistryWork(registry, Billing(meters=data, book=PostgresBillBook(own))),
+            RegistryWork(registry, Billing(meters=data, book=PostgresBillBook(own), rates=home_rates(settings.home))),
             PostgresHandReads(mdm),
         )
 

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pytest
 from sqlalchemy.ext.asyncio import create_async_engine
+from tests.base_rates import base_rates
 from tests.contract.store.fake_store import FakeStore
 
 from openami.app.engines.postgres import PostgresEngine
@@ -20,7 +21,6 @@ from openami.billing.adapters.book_postgres import PostgresBillBook
 from openami.billing.api import Billing, BillingJob, BillSetting, BillState, RateOverlapError, UnknownRateError
 from openami.billing.calendar import DatedCalendar, ReadDay
 from openami.billing.rating import BillSpan, Usage, determinants, rate
-from openami.billing.tariff import shipped_rates
 from openami.contracts.changed import ChangedDay, news_of
 from openami.contracts.channel import Channel
 from openami.contracts.day import DayTable, DayVersion
@@ -104,7 +104,13 @@ async def world(postgres: PostgresEngine) -> AsyncIterator[World]:
     rows = [Installation(uuid4(), p, m, start) for p, m in zip(points, meters, strict=True)]
     await registry.install(rows, at=NOW)
     setting = BillSetting(calendar=FIRST_OF_MONTH)
-    yield World(Billing(meters=data, book=PostgresBillBook(own), setting=setting), data, book, points, meters)
+    yield World(
+        Billing(meters=data, book=PostgresBillBook(own), rates=base_rates(), setting=setting),
+        data,
+        book,
+        points,
+        meters,
+    )
     await mdm.dispose()
     await own.dispose()
 
@@ -129,7 +135,7 @@ async def test_every_complete_month_is_billed_once_and_adds_up(world: World) -> 
     span = BillSpan(date(2026, 10, 1), date(2026, 11, 1))
     period = span.period(ZONE)
     starts = np.arange(period.start_s, period.end_s, 900, dtype=np.int64)
-    schedule = shipped_rates()["ameren-mo-smart"]
+    schedule = base_rates()["ameren-mo-smart"]
     found = determinants(schedule, Usage(starts, np.full(len(starts), 150), 900), [span], ZONE)[0]
     assert whole.total == rate(schedule, found).total
     assert [(line.name, line.amount) for line in whole.lines] == [

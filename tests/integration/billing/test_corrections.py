@@ -102,7 +102,7 @@ async def billed(world: World, postgres: PostgresEngine) -> AsyncIterator[Billed
     await world.write_days(OCTOBER, date(2026, 11, 9))
     await world.billing.close_due(NOW)
     book, ledger = PostgresCorrections(engine), PostgresLedger(engine)
-    known = Rates(world.billing.book).known
+    known = Rates(world.billing.book, world.billing.rates).known
     remaker = RoadRemaker(world.data, world.billing.book, book, known, shipped_jurisdiction())
     corrections = Corrections(book, ledger, remaker, rules_on(shipped_jurisdiction(), NOW.date()))
     made = Billed(world, engine, book, ledger, LedgerPostings(ledger), corrections, SaidCauses())

@@ -61,7 +61,7 @@ async def test_a_wish_begins_with_the_next_read_and_its_bills_have_a_shadow(
     assert newest is not None
     assert (newest.rate_code, newest.is_open) == ("ameren-mo-overnight", True)
 
-    work = rate_work(world.data, own)
+    work = rate_work(world.data, own, world.billing.rates)
     assert (await work.work(NOW)).applied == 0, "not before its day"
     await world.write_days(FIRST, date(2027, 1, 1))
     january = datetime(2027, 1, 2, 18, tzinfo=UTC)
@@ -102,7 +102,7 @@ async def test_a_wish_can_be_taken_back_and_is_then_never_applied(world: World, 
         newest = await asked.wish_of(scope, place)
     assert newest is not None
     assert newest.step is WishStep.WITHDRAWN
-    assert (await rate_work(world.data, own).work(datetime(2026, 12, 3, tzinfo=UTC))).applied == 0
+    assert (await rate_work(world.data, own, world.billing.rates).work(datetime(2026, 12, 3, tzinfo=UTC))).applied == 0
     await own.dispose()
     await portal.dispose()
 

@@ -10,6 +10,7 @@ from uuid import UUID, uuid4
 import numpy as np
 import pytest
 from sqlalchemy.ext.asyncio import create_async_engine
+from tests.base_rates import base_rates
 from tests.contract.store.fake_store import FakeStore
 
 from openami.app.engines.postgres import PostgresEngine
@@ -100,7 +101,7 @@ async def world(postgres: PostgresEngine, tmp_path_factory: pytest.TempPathFacto
     store = FakeStore(FixedClock(NOW))
     data = MeterData(registry=PostgresRegistry(mdm), store=store, book=PostgresBook(mdm))
     settings = Settings(Home(tmp_path_factory.mktemp("home")))
-    billing = Billing(meters=data, book=PostgresBillBook(own))
+    billing = Billing(meters=data, book=PostgresBillBook(own), rates=base_rates())
     yield World(Rooms(data, billing, PostgresExchangeBook(mdm), PostgresSentBook(mdm), settings), store)
     await mdm.dispose()
     await own.dispose()

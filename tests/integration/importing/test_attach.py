@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy.ext.asyncio import create_async_engine
+from tests.base_rates import base_rates
 from tests.contract.store.fake_store import FakeStore
 
 from openami.app.commands.import_ import Options
@@ -36,7 +37,7 @@ async def rooms(postgres: PostgresEngine) -> AsyncIterator[tuple[MeterData, Bill
     mdm = create_async_engine(postgres.url("openami_mdm"))
     own = create_async_engine(postgres.url("openami_billing"))
     data = MeterData(registry=PostgresRegistry(mdm), store=FakeStore(FixedClock(NOW)), book=PostgresBook(mdm))
-    yield data, Billing(meters=data, book=PostgresBillBook(own))
+    yield data, Billing(meters=data, book=PostgresBillBook(own), rates=base_rates())
     await mdm.dispose()
     await own.dispose()
 

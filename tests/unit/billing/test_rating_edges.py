@@ -132,7 +132,8 @@ def test_a_holiday_on_a_sunday_is_kept_on_monday() -> None:
     list_ = HolidayList((KNOWN["independence_day"],), observance=Observance.SUNDAY_TO_MONDAY)
     kept = replace(SMART, versions=(replace(SMART.versions[0], holidays=list_),))
     span = BillSpan(date(2027, 7, 5), date(2027, 7, 6))
-    assert "Summer on-peak" in {p for p, q in _by_period(_bill(SMART, _flat(span, 100), span)).items() if q}
+    none = replace(SMART, versions=(replace(SMART.versions[0], holidays=HolidayList()),))
+    assert "Summer on-peak" in {p for p, q in _by_period(_bill(none, _flat(span, 100), span)).items() if q}
     assert "Summer on-peak" not in {p for p, q in _by_period(_bill(kept, _flat(span, 100), span)).items() if q}
 
 

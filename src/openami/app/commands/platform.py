@@ -85,11 +85,14 @@ def demo(
     json_output: JsonOption = False,
 ) -> None:
     """Start the platform with a simulated territory: meters, radio, collectors and 13 months of history."""
+    from openami.app.rate_files import assume_values
+
     wishes = {"web_port": port, "gateway_port": gateway_port, "nats_port": nats_port, "speed": speed}
     settings = _open_home(home, {**wishes, "listener_port": listen, "listener_host": listen_host})
     world = settings.home.path / "demo.json"
     if not world.exists():
         world.write_text(json.dumps({"homes": homes, "days": days, "seed": seed}) + "\n")
+        assume_values(settings.home)
     asyncio.run(_demo(Console(stderr=True), settings, json_output=json_output))
 
 

@@ -25,6 +25,7 @@ from openami.app.engines.bus_address import BusError
 from openami.app.engines.nats import connect
 from openami.app.key_desk import KeyDesk
 from openami.app.process import ready
+from openami.app.rate_files import home_rates
 from openami.app.rate_wiring import portal_rates
 from openami.app.rekey_desk import RekeyDesk
 from openami.app.settings import Settings
@@ -148,14 +149,15 @@ async def wired(settings: Settings) -> AsyncIterator[Parts]:
         headend = PostgresHeadendStatus(portal)
         letters = Letters(headend, settings.home.path / "gateway", real)
         operations = Operations(headend, letters, data, portal, status_file, real, domain)
+        rates = home_rates(settings.home)
         hub, usage = LiveHub(), MeterUsage(data, domain)
         radios = known_radios(settings.home.path / RADIO_FOLDER)
         ports = Ports(
             sessions=accounts_of(settings, secured("openami_access"), real),
             gate=Gate(audit, real, domain),
             usage=usage,
-            bills=PortalBills(Billing(meters=data, book=PostgresBillBook(portal)), domain),
-            rates=portal_rates(data, portal, domain),
+            bills=PortalBills(Billing(meters=data, book=PostgresBillBook(portal), rates=rates), domain),
+            rates=portal_rates(data, portal, domain, rates),
             customers=PortalCustomers(PostgresCustomers(portal), usage.has_received),
             access_log=audit,
             operations=operations,

@@ -30,6 +30,7 @@ from openami.app.engines.nats import connect
 from openami.app.engines.rooms import room_engine
 from openami.app.exchange_job import ExchangeJob
 from openami.app.process import ready
+from openami.app.rate_files import home_rates
 from openami.app.rate_wiring import rate_work
 from openami.app.settings import Settings
 from openami.billing.adapters.book_postgres import PostgresBillBook
@@ -95,11 +96,12 @@ class Wiring:
 def jobs_of(wiring: Wiring) -> Sequence[Job]:
     """Return the jobs of other rooms; each is added here and nowhere else."""
     book = PostgresBillBook(wiring.engine_for("openami_billing"))
+    rates = home_rates(wiring.settings.home)
     cases = PostgresCases(wiring.engine_for("openami_mdm"))
-    billing = BillingJob(Billing(meters=wiring.meter_data, book=book))
+    billing = BillingJob(Billing(meters=wiring.meter_data, book=book, rates=rates))
     return (
         billing,
-        rate_work(wiring.meter_data, wiring.engine_for("openami_billing")),
+        rate_work(wiring.meter_data, wiring.engine_for("openami_billing"), rates),
         CaseJob(cases),
         ExchangeJob(wiring.settings),
     )

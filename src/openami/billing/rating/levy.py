@@ -1,7 +1,7 @@
 """The lines of dated charges: riders, credits and taxes, in the order of the rate.
 
 A value that changes inside the bill is charged as the charge says: on the energy of its own days, on its share of the
-days, or as it stands on the last day. A value that is not known makes no line; it makes a stamp.
+days, or as it stands on the last day. A value of zero makes no line; one that is not known makes a stamp.
 """
 
 from __future__ import annotations
@@ -79,6 +79,8 @@ def dated_lines(
         clause = f"versions[{piece.version}].{_plural(kind)}[{piece.charge.code}].values[{piece.index}]"
         if piece.value is None:
             stamps.append(_not_known(kind, piece, clause))
+            continue
+        if not piece.value:
             continue
         quantity, unit, amount = _amount(kind, piece, energy[number], bill)
         if kind is LineKind.CREDIT:

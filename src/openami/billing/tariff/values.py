@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from importlib.resources import files
 from typing import TypeVar
 
 from openami.billing.tariff.charge import DatedCharge, DatedValue, Tax
 from openami.billing.tariff.clause import Clause
 from openami.billing.tariff.errors import TariffError
-from openami.billing.tariff.load import parse_document
+from openami.billing.tariff.load import parse_document, shipped_rates
 from openami.billing.tariff.model import RateSchedule, Tariff
 from openami.billing.tariff.native_charge import read_value
 
@@ -72,6 +73,16 @@ def with_values(schedules: Mapping[str, RateSchedule], files: Sequence[ChargeVal
                 raise TariffError(f"charges[{row.code}].rates", f"there is no rate {code[:40]!r}")
             found[code] = _schedule_with(found[code], row)
     return found
+
+
+def demonstration_rates() -> dict[str, RateSchedule]:
+    """Return the shipped rates with assumed values for what is not known: for demonstrations, never for customers."""
+    return with_values(shipped_rates(), parse_values(assumed_values()))
+
+
+def assumed_values() -> bytes:
+    """Return the file of assumed values that ships with the rates."""
+    return (files("openami.billing") / "rates" / "assumed" / "ameren-mo.toml").read_bytes()
 
 
 def _schedule_with(schedule: RateSchedule, row: ChargeValues) -> RateSchedule:

@@ -50,10 +50,10 @@ NIGHT: DayPlan = (Window(0, 360, 0), Window(360, 1320, 1), Window(1320, 1440, 0)
             "Winter: all day, every day, 10.62 ¢ per kWh up to 750 kWh a bill, then 7.14 ¢",
         ]),
         ("ameren-mo-smart", [
-            "Summer on-peak: weekdays 15:00 to 19:00, 40.51 ¢ per kWh",
+            "Summer on-peak: weekdays but holidays 15:00 to 19:00, 40.51 ¢ per kWh",
             "Summer intermediate: all other times, 12.16 ¢ per kWh",
             "Summer off-peak: every day 22:00 to 06:00, 7.67 ¢ per kWh",
-            "Winter on-peak: weekdays 06:00 to 08:00 and 18:00 to 20:00, 21.69 ¢ per kWh",
+            "Winter on-peak: weekdays but holidays 06:00 to 08:00 and 18:00 to 20:00, 21.69 ¢ per kWh",
         ]),
         ("ameren-mo-overnight", ["Winter off-peak: every day 22:00 to 06:00, 6.3 ¢ per kWh"]),
     ],
