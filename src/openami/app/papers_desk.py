@@ -12,6 +12,7 @@ from uuid import UUID
 from openami.app.desk import Act, Actor, acting
 from openami.app.engines.rooms import room_database
 from openami.app.sealed_frames import Search, find_frames
+from openami.app.rate_files import home_rates
 from openami.app.settings import Settings
 from openami.billing.adapters.book_postgres import PostgresBillBook
 from openami.billing.api import Bill, Billing
@@ -122,7 +123,7 @@ class PapersDesk:
             store = SocketStore(self._settings.home.store_socket)
             try:
                 data = MeterData(registry=PostgresRegistry(mdm), store=store, book=PostgresBook(mdm))
-                billing = Billing(meters=data, book=PostgresBillBook(own))
+                billing = Billing(meters=data, book=PostgresBillBook(own), rates=home_rates(self._settings.home))
                 bill = await billing.bill(SCOPE, bill_id)
                 # Nobody learns by an error whether a number is a bill's: the look is written down first.
                 places = frozenset() if bill is None else frozenset({bill.service_point_id})
