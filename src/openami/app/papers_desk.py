@@ -11,8 +11,8 @@ from uuid import UUID
 
 from openami.app.desk import Act, Actor, acting
 from openami.app.engines.rooms import room_database
-from openami.app.sealed_frames import Search, find_frames
 from openami.app.rate_files import home_rates
+from openami.app.sealed_frames import Search, find_frames
 from openami.app.settings import Settings
 from openami.billing.adapters.book_postgres import PostgresBillBook
 from openami.billing.api import Bill, Billing
