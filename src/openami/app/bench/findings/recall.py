@@ -114,7 +114,8 @@ class _Tally:
         """Return what was counted."""
         found = Share(len(self.waits), len(self.waits) + len(self.missed))
         wait = float(np.median(self.waits)) if self.waits else float("nan")
-        by_rule = tuple(self.by_rule.most_common())
+        # Ties by name, so that one measurement prints one page.
+        by_rule = tuple(sorted(self.by_rule.items(), key=lambda r: (-r[1], r[0])))
         kwh, kwh_found, dollars, dollars_found = self.at_stake
         return Cell(
             self.fault,
