@@ -30,7 +30,7 @@ class Block:
     Args:
         rows: (b,) which customers.
         used_wh, sent_wh: (b, N) the truth.
-        told_wh: (b, N) used energy as validation has it.
+        told_wh: (b, N) used energy as validation has it while late readings are away.
         quality, method: (b, N) uint8 of ``told_wh``.
         register_wh: (b, D + 1) delivered register at the midnights, of the first meter, as it really stood.
         is_read: (b, D + 1) midnights whose read came.
@@ -119,7 +119,6 @@ class Energy:
             last = min(last, len(grid.day_at) - 1)
             lost[k, grid.day_at[first] : grid.day_at[last]] = True
             is_read[k, first + 1 : last + 1] = False
-            is_read[k, last] = fate == Fate.LATE_READ
         return lost, is_read
 
 
@@ -130,24 +129,12 @@ def midnights_s(energy: Energy) -> I64:
 
 
 def _told(used: I64, lost: BOOLS) -> tuple[I64, np.ndarray, np.ndarray]:
-    """Return what validation makes of it: a gap has the week before it, to the register where one follows.
-
-    A gap that ends has a read at its end, so its estimates carry the true energy; one that does not, has its own.
-    """
+    """Return what validation makes of it while readings are away: the same hours of the week before, by estimate."""
     told, quality = used.copy(), np.zeros(used.shape, np.uint8)
     method = np.zeros(used.shape, np.uint8)
     for row in np.flatnonzero(lost.any(axis=1)):
         where = np.flatnonzero(lost[row])
-        guess = used[row, where - 7 * PER_DAY].astype(np.int64)
-        is_closed = where[-1] < used.shape[1] - 1
-        told[row, where] = _scaled(guess, int(used[row, where].sum())) if is_closed else guess
+        told[row, where] = used[row, where - 7 * PER_DAY]
         quality[row, where] = QualityState.ESTIMATED
-        method[row, where] = Method.LIKE_DAYS_SCALED if is_closed else Method.LIKE_DAYS
+        method[row, where] = Method.LIKE_DAYS
     return told, quality, method
-
-
-def _scaled(guess: I64, total: int) -> I64:
-    """Return whole values in the guess's proportions that add up to a total."""
-    spread = np.full(len(guess), total // len(guess)) if not guess.sum() else guess * total // guess.sum()
-    spread[: total - int(spread.sum())] += 1
-    return spread

@@ -1,0 +1,1 @@
+"""A month of billing cycles on the real engines, judged against a world whose truth is known."""
