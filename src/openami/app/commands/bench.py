@@ -16,7 +16,21 @@ from rich.table import Table
 from openami.app.commands.platform import JsonOption
 from openami.kernel.errors import MisuseError
 
-NAMES = ("ingest", "decode", "headend", "link", "idle", "outage", "store", "vee", "findings", "gaps", "bill", "week")
+NAMES = (
+    "ingest",
+    "decode",
+    "headend",
+    "link",
+    "idle",
+    "outage",
+    "store",
+    "vee",
+    "findings",
+    "gaps",
+    "bill",
+    "cycle",
+    "week",
+)
 
 
 def bench(
