@@ -17,6 +17,7 @@ from openami.billing.bill.record import (
     KeptLine,
     ReadingState,
 )
+from openami.billing.call.record import CallAnswer
 from openami.billing.changed_days import days_changed, find_corrections
 from openami.billing.compare import Advice, Comparison, RateOutcome, compare_rates
 from openami.billing.cycle.close import CloseReport, close_due
@@ -29,6 +30,8 @@ from openami.billing.open_bill import BillSoFar, so_far
 from openami.billing.papers import Papers
 from openami.billing.place_usage import usage_of
 from openami.billing.ports import BillBook, RateOverlapError
+from openami.billing.proof.record import ReadingProof
+from openami.billing.proof.trace import BillProof
 from openami.billing.rates import Rates, UnknownRateError
 from openami.billing.rating.usage import I64, BillSpan, calendar_months
 from openami.billing.statement.record import Statement
@@ -41,10 +44,10 @@ from openami.mdm.api import MeterData
 from openami.security.access.scope import Scope
 
 __all__ = [
-    "Advice", "Assignment", "Bill", "BillKind", "BillSetting", "BillSoFar", "BillSpan", "BillState", "Billing",
-    "BillingJob", "CloseReport", "Comparison", "Correction", "Cycle", "Figures", "Hold", "HoldCode", "KeptLine",
-    "PricedIntervals", "RateOutcome", "RateOverlapError", "ReadingState", "Statement", "TariffError",
-    "UnknownRateError", "shipped_rates",
+    "Advice", "Assignment", "Bill", "BillKind", "BillProof", "BillSetting", "BillSoFar", "BillSpan", "BillState",
+    "Billing", "BillingJob", "CallAnswer", "CloseReport", "Comparison", "Correction", "Cycle", "Figures", "Hold",
+    "HoldCode", "KeptLine", "PricedIntervals", "RateOutcome", "RateOverlapError", "ReadingProof", "ReadingState",
+    "Statement", "TariffError", "UnknownRateError", "shipped_rates",
 ]  # fmt: skip
 
 

@@ -8,6 +8,9 @@ from datetime import date
 from uuid import UUID
 
 from openami.billing.bill.record import Bill
+from openami.billing.call.answer import answer_of
+from openami.billing.call.gather import call_facts
+from openami.billing.call.record import CallAnswer
 from openami.billing.jurisdiction import Jurisdiction
 from openami.billing.ports import BillBook
 from openami.billing.proof.rebuild import Rebuilt, neighbors_of, rebuild
@@ -81,6 +84,15 @@ class Papers:
         """
         bill = await self.book.bill(scope, bill_id)
         return None if bill is None else await readings_of(self.meters, self._rate(bill), scope, bill, day)
+
+    async def answer(self, scope: Scope, bill_id: UUID) -> CallAnswer | None:
+        """Return why a bill is as high as it is, against the same days a year before or the bill before it.
+
+        Raises:
+            As :meth:`statement`.
+        """
+        bill = await self.book.bill(scope, bill_id)
+        return None if bill is None else answer_of(await call_facts(self.meters, self.book, scope, bill))
 
     async def rebuilt(self, scope: Scope, bill_id: UUID) -> tuple[Rebuilt, bool] | None:
         """Make a bill again from what was known then; with it, whether both give the same document to the byte.

@@ -14,12 +14,12 @@ from uuid import UUID
 import numpy as np
 import numpy.typing as npt
 
-from openami.billing.api import Statement
+from openami.billing.api import BillProof, CallAnswer, ReadingProof, Statement
 from openami.contracts.channel import Channel
 from openami.contracts.quality import Method
 from openami.kernel.errors import OpenAmiError
 from openami.kernel.time import Period
-from openami.portal.views.bill import BillSummaryView, BillView
+from openami.portal.views.bill import BillSummaryView, BillView, MadeAgainView
 from openami.portal.views.fleet import MeterReadView, MissingReadsView, ReadKind, ServiceLevelsView
 from openami.portal.views.radio import MeterRadioView
 from openami.portal.views.staff import (
@@ -141,6 +141,24 @@ class Bills(Protocol):
         self, scope: Scope, service_point_id: UUID, bill_id: UUID, addressee: tuple[str, ...]
     ) -> bytes | None:
         """Return the bill's PDF as it went out, with these address lines, or None where :meth:`bill` would."""
+        ...
+
+    async def answer(self, scope: Scope, service_point_id: UUID, bill_id: UUID) -> CallAnswer | None:
+        """Return why a bill is as high as it is, or None where :meth:`bill` would."""
+        ...
+
+    async def proof(self, scope: Scope, service_point_id: UUID, bill_id: UUID) -> BillProof | None:
+        """Return a bill's proof down to its days, or None where :meth:`bill` would."""
+        ...
+
+    async def readings(
+        self, scope: Scope, service_point_id: UUID, bill_id: UUID, day: date
+    ) -> Sequence[ReadingProof] | None:
+        """Return the raw reading behind each interval of a billed day, or None where :meth:`bill` would."""
+        ...
+
+    async def made_again(self, scope: Scope, service_point_id: UUID, bill_id: UUID) -> MadeAgainView | None:
+        """Return how a bill made again from what was known then differs, or None where :meth:`bill` would."""
         ...
 
     async def rate_name(self, service_point_id: UUID) -> str | None:

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from fastapi import FastAPI
 
-from openami.billing.api import Statement
+from openami.billing.api import BillProof, CallAnswer, ReadingProof, Statement
 from openami.contracts.channel import Channel
 from openami.contracts.quality import QualityState
 from openami.kernel.clock import FixedClock
@@ -25,7 +25,7 @@ from openami.portal.config import PortalConfig, Ports
 from openami.portal.console_ports import WorklistQuery
 from openami.portal.live import LiveHub
 from openami.portal.ports import MeterFacts, Place, PricedIntervals, RefusedError, Series
-from openami.portal.views.bill import BillSummaryView, BillView
+from openami.portal.views.bill import BillSummaryView, BillView, MadeAgainView
 from openami.portal.views.collector import CollectorReportView, CollectorsView, Whereabouts
 from openami.portal.views.fleet import MeterReadView, MissingReadsView, ReadKind, ReadState, ServiceLevelsView
 from openami.portal.views.gateway import GatewayView
@@ -134,6 +134,20 @@ class FakeBills:
     async def document(
         self, scope: Scope, service_point_id: UUID, bill_id: UUID, addressee: tuple[str, ...]
     ) -> bytes | None:
+        return None
+
+    async def answer(self, scope: Scope, service_point_id: UUID, bill_id: UUID) -> CallAnswer | None:
+        return None
+
+    async def proof(self, scope: Scope, service_point_id: UUID, bill_id: UUID) -> BillProof | None:
+        return None
+
+    async def readings(
+        self, scope: Scope, service_point_id: UUID, bill_id: UUID, day: date
+    ) -> Sequence[ReadingProof] | None:
+        return None
+
+    async def made_again(self, scope: Scope, service_point_id: UUID, bill_id: UUID) -> MadeAgainView | None:
         return None
 
     async def rate_name(self, service_point_id: UUID) -> str | None:

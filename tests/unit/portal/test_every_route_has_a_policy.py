@@ -21,7 +21,7 @@ IDS = [f"{m}-{p}" for p, m, _ in OPERATIONS]
 MINE, OTHER, METER = "00000000-0000-0000-0000-000000000001", "00000000-0000-0000-0000-000000000002", (
     "00000000-0000-0000-0000-000000000003"
 )  # fmt: skip
-QUERY = {"from": "2026-11-20", "to": "2026-11-21", "q": "a"}
+QUERY = {"from": "2026-11-20", "to": "2026-11-21", "q": "a", "day": "2026-11-20"}
 BODIES = {
     "/api/v1/service-points/{service_point_id}/rate-wish": {"rate_code": "smart"},
     "/api/v1/session": {"login": "x", "password": "y"},

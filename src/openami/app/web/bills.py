@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import date, datetime, timedelta
+from typing import Any, TypeVar
 from uuid import UUID
 
 from sqlalchemy.exc import DBAPIError
 
-from openami.billing.api import Bill, Billing, KeptLine, Statement
+from openami.billing.api import Bill, Billing, BillProof, CallAnswer, KeptLine, ReadingProof, Statement, TariffError
 from openami.billing.document import money, plain
+from openami.billing.statement.setting import SettingError
 from openami.kernel.clock import Clock
 from openami.kernel.time import Period, epoch_s, local_date, zone_named
 from openami.mdm.api import StoreError
-from openami.portal.ports import I64, PricedIntervals, SourceUnavailableError
-from openami.portal.views.bill import BillLineView, BillSummaryView, BillView
+from openami.portal.ports import I64, PricedIntervals, RefusedError, SourceUnavailableError
+from openami.portal.views.bill import BillLineView, BillSummaryView, BillView, MadeAgainView
 from openami.portal.views.usage import BillSoFarView
 from openami.security.access.row import RowSettings, of_scope, seen_as
 from openami.security.access.scope import Scope
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,25 +91,56 @@ class PortalBills:
 
     async def statement(self, scope: Scope, service_point_id: UUID, bill_id: UUID) -> Statement | None:
         """Return a bill of the reader's own time as its customer reads it."""
-        if await self.bill(scope, service_point_id, bill_id) is None:
-            return None
-        with seen_as(of_scope(scope)):
-            try:
-                return await self.billing.papers.statement(scope, bill_id)
-            except (DBAPIError, StoreError) as error:
-                raise _unavailable() from error
+        papers = self.billing.papers
+        return await self._paper(scope, service_point_id, bill_id, lambda: papers.statement(scope, bill_id))
 
     async def document(
         self, scope: Scope, service_point_id: UUID, bill_id: UUID, addressee: tuple[str, ...]
     ) -> bytes | None:
         """Return the PDF of a bill of the reader's own time."""
+        papers = self.billing.papers
+        return await self._paper(
+            scope, service_point_id, bill_id, lambda: papers.pdf(scope, bill_id, addressee=addressee)
+        )
+
+    async def answer(self, scope: Scope, service_point_id: UUID, bill_id: UUID) -> CallAnswer | None:
+        """Return why a bill of the reader's own time is as high as it is."""
+        papers = self.billing.papers
+        return await self._paper(scope, service_point_id, bill_id, lambda: papers.answer(scope, bill_id))
+
+    async def proof(self, scope: Scope, service_point_id: UUID, bill_id: UUID) -> BillProof | None:
+        """Return the proof of a bill of the reader's own time."""
+        papers = self.billing.papers
+        return await self._paper(scope, service_point_id, bill_id, lambda: papers.proof(scope, bill_id))
+
+    async def readings(
+        self, scope: Scope, service_point_id: UUID, bill_id: UUID, day: date
+    ) -> Sequence[ReadingProof] | None:
+        """Return the readings behind a day of a bill of the reader's own time."""
+        papers = self.billing.papers
+        return await self._paper(scope, service_point_id, bill_id, lambda: papers.readings(scope, bill_id, day))
+
+    async def made_again(self, scope: Scope, service_point_id: UUID, bill_id: UUID) -> MadeAgainView | None:
+        """Make a bill of the reader's own time again."""
+        papers = self.billing.papers
+        found = await self._paper(scope, service_point_id, bill_id, lambda: papers.rebuilt(scope, bill_id))
+        if found is None:
+            return None
+        return MadeAgainView(bill_id=bill_id, differences=list(found[0].differences), same_document=found[1])
+
+    async def _paper(
+        self, scope: Scope, service_point_id: UUID, bill_id: UUID, ask: Callable[[], Awaitable[T | None]]
+    ) -> T | None:
+        """Return what is asked of a bill that the reader may see; None where it is not theirs."""
         if await self.bill(scope, service_point_id, bill_id) is None:
             return None
         with seen_as(of_scope(scope)):
             try:
-                return await self.billing.papers.pdf(scope, bill_id, addressee=addressee)
+                return await ask()
             except (DBAPIError, StoreError) as error:
                 raise _unavailable() from error
+            except (TariffError, SettingError) as error:
+                raise RefusedError(str(error)) from error
 
     async def rate_name(self, service_point_id: UUID) -> str | None:
         """Return the name of the rate in force today."""

@@ -1,22 +1,26 @@
-"""A bill as its customer reads it: the page's data and the PDF. Every read is a logged decision."""
+"""A bill's papers: page, PDF, answer to a call, proof, and the bill made again. Every read is a logged decision."""
 
 from __future__ import annotations
 
+from datetime import date
+from typing import Annotated, TypeVar
 from uuid import UUID
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Query, Response
 
-from openami.billing.api import Statement
+from openami.billing.api import BillProof, CallAnswer, ReadingProof, Statement
 from openami.portal.config import Ports
 from openami.portal.door import PortsOf, SessionOf, open_gate
 from openami.portal.problem import not_found
 from openami.portal.routes import ERRORS, policy
 from openami.portal.routes.customer import StatedPurpose
+from openami.portal.views.bill import MadeAgainView
 from openami.security.access.account import LiveSession
 from openami.security.access.policy import Kind
 
 router = APIRouter(tags=["customer"])
 PDF = "application/pdf"
+T = TypeVar("T")
 
 
 @router.get(
@@ -31,10 +35,7 @@ async def statement(
     scope = await open_gate(
         ports, session, query="statement", kind=Kind.BILL, service_point_id=service_point_id, purpose=purpose
     )
-    found = await ports.bills.statement(scope, service_point_id, bill_id)
-    if found is None:
-        raise not_found("bill")
-    return found
+    return _there(await ports.bills.statement(scope, service_point_id, bill_id))
 
 
 @router.get(
@@ -52,11 +53,72 @@ async def statement_pdf(
         service_point_id=service_point_id, purpose=purpose,
     )  # fmt: skip
     lines = await _addressee(ports, session, service_point_id)
-    found = await ports.bills.document(scope, service_point_id, bill_id, lines)
-    if found is None:
-        raise not_found("bill")
+    found = _there(await ports.bills.document(scope, service_point_id, bill_id, lines))
     headers = {"Content-Disposition": f'attachment; filename="bill_{bill_id}.pdf"', "Cache-Control": "no-store"}
     return Response(found, media_type=PDF, headers=headers)
+
+
+@router.get(
+    "/service-points/{service_point_id}/bills/{bill_id}/answer", responses=ERRORS, openapi_extra=policy(Kind.BILL)
+)
+async def bill_answer(
+    service_point_id: UUID, bill_id: UUID, session: SessionOf, ports: PortsOf, purpose: StatedPurpose = None
+) -> CallAnswer:
+    """Return why a bill is as high as it is, in words for a call: days, use, prices, hours, readings, meter."""
+    scope = await open_gate(
+        ports, session, query="bill_answer", kind=Kind.BILL, service_point_id=service_point_id, purpose=purpose
+    )
+    return _there(await ports.bills.answer(scope, service_point_id, bill_id))
+
+
+@router.get(
+    "/service-points/{service_point_id}/bills/{bill_id}/proof", responses=ERRORS, openapi_extra=policy(Kind.BILL)
+)
+async def bill_proof(
+    service_point_id: UUID, bill_id: UUID, session: SessionOf, ports: PortsOf, purpose: StatedPurpose = None
+) -> BillProof:
+    """Return each line down to clause and days, the versions that were billed, and validation's findings."""
+    scope = await open_gate(
+        ports, session, query="bill_proof", kind=Kind.BILL, service_point_id=service_point_id, purpose=purpose
+    )
+    return _there(await ports.bills.proof(scope, service_point_id, bill_id))
+
+
+@router.get(
+    "/service-points/{service_point_id}/bills/{bill_id}/readings", responses=ERRORS, openapi_extra=policy(Kind.BILL)
+)
+async def bill_readings(
+    service_point_id: UUID,
+    bill_id: UUID,
+    session: SessionOf,
+    ports: PortsOf,
+    day: Annotated[date, Query(description="A local day of the bill.")],
+    purpose: StatedPurpose = None,
+) -> list[ReadingProof]:
+    """Return the raw reading behind each interval of one billed day, with the number of the frame that brought it."""
+    scope = await open_gate(
+        ports, session, query="bill_readings", kind=Kind.BILL, service_point_id=service_point_id, purpose=purpose
+    )
+    return list(_there(await ports.bills.readings(scope, service_point_id, bill_id, day)))
+
+
+@router.get(
+    "/service-points/{service_point_id}/bills/{bill_id}/made-again", responses=ERRORS, openapi_extra=policy(Kind.BILL)
+)
+async def bill_made_again(
+    service_point_id: UUID, bill_id: UUID, session: SessionOf, ports: PortsOf, purpose: StatedPurpose = None
+) -> MadeAgainView:
+    """Make a bill again from what was known then, and say where it differs."""
+    scope = await open_gate(
+        ports, session, query="bill_made_again", kind=Kind.BILL, service_point_id=service_point_id, purpose=purpose
+    )
+    return _there(await ports.bills.made_again(scope, service_point_id, bill_id))
+
+
+def _there(found: T | None) -> T:
+    if found is None:
+        raise not_found("bill")
+    return found
 
 
 async def _addressee(ports: Ports, session: LiveSession, service_point_id: UUID) -> tuple[str, ...]:

@@ -57,3 +57,11 @@ class BillView(BillSummaryView):
     estimated_share: float | None
     supersedes: UUID | None
     lines: list[BillLineView]
+
+
+class MadeAgainView(View):
+    """A bill made again from what was known when it was made."""
+
+    bill_id: UUID
+    differences: list[str] = Field(description="Each part that is not as kept, in words; none if all is the same.")
+    same_document: bool = Field(description="Whether both give one PDF, byte for byte.")

@@ -1,0 +1,69 @@
+"""What is said of a bill against another: values, all in words or plain numbers. No identity."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from uuid import UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One part of the difference between two bills: what it is, and how much money (signed, in words)."""
+
+    title: str
+    words: str
+    amount: str
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """One thing a caller asks about, and the answer."""
+
+    title: str
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class DayRise:
+    """A day that used more than such days did: its energy and theirs [Wh], and how much of it was estimated."""
+
+    day: date
+    wh: int
+    usual_wh: int
+    estimated_wh: int
+
+
+@dataclass(frozen=True, slots=True)
+class HourRise:
+    """An hour of the day: mean energy in it now and then [Wh]."""
+
+    hour: int
+    wh: int
+    usual_wh: int
+
+
+@dataclass(frozen=True, slots=True)
+class CallAnswer:
+    """The answer to "why is this bill so high?".
+
+    Args:
+        bill_id, service_point_id: which bill, of which place.
+        headline: the answer in one or two sentences.
+        against: which bill it is compared with, or why with none.
+        parts: the difference, taken apart; the amounts add up to it.
+        said: days, readings, rate, meter, weather, checks: each answered, also where nobody can say.
+        days: the days that rose most, the most first.
+        hours: the 24 hours of the day; empty where either bill's intervals are not at hand.
+        hours_words: the same in a sentence.
+    """
+
+    bill_id: UUID
+    service_point_id: UUID
+    headline: str
+    against: str
+    parts: tuple[Part, ...]
+    said: tuple[Said, ...]
+    days: tuple[DayRise, ...]
+    hours: tuple[HourRise, ...]
+    hours_words: str
