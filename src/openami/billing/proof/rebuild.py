@@ -11,7 +11,6 @@ from openami.billing.bill.order import BillOrder
 from openami.billing.bill.readings import closing_reads, opening_reads
 from openami.billing.bill.record import Bill, BillState
 from openami.billing.jurisdiction import Jurisdiction
-from openami.billing.statement.charges import terms_of
 from openami.billing.tariff.model import RateSchedule
 from openami.kernel.time import zone_named
 from openami.mdm.api import MeterData
@@ -88,7 +87,7 @@ def order_of(kept: Bill, neighbors: Neighbors) -> BillOrder:
         kind=kept.kind,
         account_id=kept.account_id,
         cycle=kept.cycle,
-        terms=terms_of(kept),
+        terms=kept.terms,
         carried=kept.carried_in,
         opens_on={} if before is None else closing_reads(before.reads),
         closes_on={} if after is None else opening_reads(after.reads),

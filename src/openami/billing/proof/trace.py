@@ -16,7 +16,6 @@ from openami.billing.rating.calendar import KEY_STRIDE
 from openami.billing.rating.determinant import determinants
 from openami.billing.rating.line import BillLine, LineKind
 from openami.billing.rating.usage import Usage
-from openami.billing.statement.charges import terms_of
 from openami.billing.tariff.model import RateSchedule
 from openami.contracts.channel import Channel
 from openami.contracts.day import DayVersion
@@ -63,8 +62,8 @@ async def proof_of(meters: MeterData, schedule: RateSchedule, scope: Scope, bill
             usages[0].start_s, np.maximum(usages[0].wh[0], 0), usages[0].interval_s,
             usages[0].quality[0] == QualityState.ESTIMATED,
         )  # fmt: skip
-        found = determinants(schedule, usage, [span], zone, terms_of(bill))[0]
-        intervals = priced(schedule, usage, span, zone, terms_of(bill))
+        found = determinants(schedule, usage, [span], zone, bill.terms)[0]
+        intervals = priced(schedule, usage, span, zone, bill.terms)
         lines = prove_lines(schedule, [line_of(k, schedule) for k in bill.lines], found, intervals)
     elif bill.lines:
         ends.append("The intervals of this bill are no longer kept: its lines stand on the determinants they print.")
@@ -124,7 +123,7 @@ async def readings_of(
     origins = await meters.origins(scope, point, Channel.DELIVERED, local_day(day, zone), as_known_at=version.known_at)
     start = np.arange(len(version.values), dtype=np.int64) * version.interval_s + int(version.start_utc.timestamp())
     usage = Usage(start, np.maximum(version.values, 0), version.interval_s)
-    names = _names(schedule, priced(schedule, usage, bill.span, zone, terms_of(bill)))
+    names = _names(schedule, priced(schedule, usage, bill.span, zone, bill.terms))
     by_start = {o.start: o for o in origins}
     return tuple(
         _reading(version, at, names.get(second, ""), by_start.get(instant_from_epoch_s(second)))

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from decimal import Decimal
 
-from openami.billing.bill.record import Bill, BillKind, KeptLine
+from openami.billing.bill.record import Bill, KeptLine
 from openami.billing.rating.calendar import day_rates
 from openami.billing.rating.line import LineKind
 from openami.billing.rating.pool import season_days
-from openami.billing.rating.terms import BillTerms
 from openami.billing.statement.dates import counted, kwh
 from openami.billing.statement.prices import amount, number, unit_price
 from openami.billing.statement.record import LineGroup, PeriodRow, StatementLine
@@ -64,15 +63,8 @@ def _line(line: KeptLine, bill: Bill) -> StatementLine:
         )
         price = amount(line.price, bill.currency)
     if line.kind == LineKind.CREDIT and line.price == 0:
-        price, note = "", "listed, not credited"
+        price = ""
     return StatementLine(line.name, quantity, price, amount(line.amount, bill.currency), note)
-
-
-def terms_of(bill: Bill) -> BillTerms:
-    """Return what the kept bill says of its own terms: the month that it counts to."""
-    return BillTerms(
-        revenue_month=None if bill.cycle is None else bill.cycle.revenue_month, is_final=bill.kind is BillKind.FINAL
-    )
 
 
 def words_in_force(bill: Bill, schedule: RateSchedule | None) -> list[RateWords]:
@@ -80,12 +72,18 @@ def words_in_force(bill: Bill, schedule: RateSchedule | None) -> list[RateWords]
     if schedule is None:
         return []
     try:
-        seasons = season_days(schedule, day_rates(schedule, bill.span, terms_of(bill)))
+        seasons = season_days(schedule, day_rates(schedule, bill.span, bill.terms))
     except TariffError:
         return []
     found = []
     for version, days_of in seasons.items():
-        words = rate_words(schedule.versions[version], schedule.currency, seasons=frozenset(days_of), on=bill.span.last)
+        words = rate_words(
+            schedule.versions[version],
+            schedule.currency,
+            seasons=frozenset(days_of),
+            on=bill.span.last,
+            municipality=bill.terms.municipality,
+        )
         found.append(words)
     return found
 
