@@ -53,17 +53,18 @@ def _title(line: KeptLine) -> str:
 def _line(line: KeptLine, bill: Bill) -> StatementLine:
     quantity = f"{number(line.quantity, 3 if line.unit == 'kWh' else 0)} {line.unit}"
     price = unit_price(line.price, bill.currency) if line.unit in _CHARGED_PER_UNIT else ""
-    note = ""
     if line.unit == "percent":
         quantity, price = amount(line.quantity, bill.currency), f"{number(line.price)} %"
     if line.unit == "month":
-        # A charge of a month that holds for a part of the bill's days says for which part.
-        quantity = (
-            "" if line.quantity == 1 else f"{number((line.quantity * 100).quantize(Decimal('0.01')))} % of the bill"
-        )
+        # A charge of a month that is not exactly one says how much of one.
+        quantity = "" if line.quantity == 1 else f"{number(line.quantity.quantize(Decimal('0.0001')))} month"
         price = amount(line.price, bill.currency)
+    if line.unit == bill.currency:
+        quantity, price = "", ""
     if line.kind == LineKind.CREDIT and line.price == 0:
         price = ""
+    days = line.evidence.get("days")
+    note = f"for {days} of {bill.span.days} days" if isinstance(days, int) and line.unit != "day" else ""
     return StatementLine(line.name, quantity, price, amount(line.amount, bill.currency), note)
 
 
