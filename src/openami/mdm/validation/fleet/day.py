@@ -326,12 +326,20 @@ def _is_held(grid: Grid, series: int, brackets: Brackets) -> BOOLS:
 
 def _is_settled(outcome: Outcome) -> BOOLS:
     """Tell which rows were read, or filled as no wider window would fill them."""
-    return np.asarray(_SETTLED[outcome.method].all(axis=1))
+    return _are_all(outcome.method, _SETTLED)
 
 
 def _is_read(outcome: Outcome) -> BOOLS:
     """Tell which rows were read from end to end."""
-    return np.asarray(_READ[outcome.method].all(axis=1))
+    return _are_all(outcome.method, _READ)
+
+
+def _are_all(method: npt.NDArray[np.uint8], kinds: BOOLS) -> BOOLS:
+    """Tell which rows have nothing but some methods, MEASURED (0) among them."""
+    found = np.ones(len(method), bool)
+    odd = np.flatnonzero(method.max(axis=1, initial=0))
+    found[odd] = kinds[method[odd]].all(axis=1)
+    return found
 
 
 def _is_worth(channel: Channel, matrix: Matrix, brackets: Brackets, is_written: BOOLS) -> BOOLS:

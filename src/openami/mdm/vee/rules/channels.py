@@ -23,7 +23,7 @@ _NIGHT_END_HOUR = 5
 
 def _read(view: DayView) -> I64:
     """(S,) number of readings of the day."""
-    return np.asarray(view.seen.matrix.present[:, view.lo : view.hi].sum(axis=1))
+    return np.asarray(view.seen.readings[:, view.day])
 
 
 def _sibling(view: DayView, t: Thresholds) -> Iterator[Spot]:

@@ -7,11 +7,13 @@ Missing Quantity, Negative Consumption Check, Duplicate IMD Check, Interval Size
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from openami.contracts.quality import Method, QualityState, RawQuality
-from openami.mdm.vee.grid import BOOLS
+from openami.mdm.vee.grid import BOOLS, I64
 from openami.mdm.vee.rules.rule import ALL, ENERGY, Evidence, Look, Rule, Spot, Thresholds
 from openami.mdm.vee.rules.runs import runs
 from openami.mdm.vee.rules.screen import INVALID, OVERFLOW, TEST_MODE
@@ -19,26 +21,46 @@ from openami.mdm.vee.rules.seen import Seen
 
 
 def _missing(seen: Seen, _: Thresholds, wanted: BOOLS) -> Iterator[Spot]:
-    out, asked = seen.outcome, wanted[:, seen.grid.day_of]
-    read_zero = (out.method == Method.POWER_FAIL_ZERO) & (out.quality == QualityState.OUTAGE_ZERO)
-    measured = (out.method == Method.MEASURED) | (out.method == Method.MANUAL)
+    out = seen.outcome
+    # MEASURED is 0: rows of nothing else, nearly all of a fleet's, are left out before anything is compared.
+    odd = np.flatnonzero(out.method.max(axis=1, initial=0))
+    if not len(odd):
+        return
+    method, quality, asked = out.method[odd], out.quality[odd], wanted[odd][:, seen.grid.day_of]
+    read_zero = (method == Method.POWER_FAIL_ZERO) & (quality == QualityState.OUTAGE_ZERO)
+    measured = (method == Method.MEASURED) | (method == Method.MANUAL)
     # A register that did not move proves its zeros.
-    known = measured | read_zero | (out.method == Method.CALCULATED)
-    for row, lo, hi in runs(seen.grid, seen.coverage.touched & ~known & asked):
-        states = out.quality[row, lo:hi]
-        open_count = int(np.count_nonzero(states == QualityState.MISSING))
+    known = measured | read_zero | (method == Method.CALCULATED)
+    found = np.array(list(runs(seen.grid, seen.coverage.touched[odd] & ~known & asked)), np.int64).reshape(-1, 3)
+    place, lo, hi = found.T
+    values, high, day = out.values[odd], out.high[odd], seen.grid.day_of[lo]
+    open_count, energy = _sums_of(quality == QualityState.MISSING, found), _sums_of(values, found)
+    peak = np.maximum.reduceat(np.append(high.ravel(), 0), _bounds(found, high.shape[1]))[::2]
+    # The day's highest interval may be among the estimated ones: then demand of the day is estimated.
+    most = np.maximum.reduceat(np.where(measured, values, -1), seen.grid.day_at[:-1], axis=1)[place, day]
+    named = method[place, lo]
+    columns = (odd[place], lo, hi, open_count, energy, peak, most, named)
+    for row, a, b, missing, total, highest, known_most, kind in zip(*(c.tolist() for c in columns), strict=True):
         evidence: Evidence = {
-            "intervals": hi - lo,
-            "estimated": hi - lo - open_count,
-            "estimated_wh": int(out.values[row, lo:hi].sum()),
-            "method": Method(int(out.method[row, lo])).name.lower(),
-        }
-        day = slice(*seen.grid.day_at[seen.grid.day_of[lo] + np.arange(2)].tolist())
-        highest = int(out.high[row, lo:hi].max())
-        if highest > int(np.where(measured[row, day], out.values[row, day], -1).max()):
-            # The day's highest interval may be among the estimated ones: demand of this day is estimated.
+            "intervals": b - a, "estimated": b - a - missing, "estimated_wh": total,
+            "method": Method(kind).name.lower(),
+        }  # fmt: skip
+        if highest > known_most:
             evidence["peak_to_wh"] = highest
-        yield Spot(row, lo, hi, evidence, is_mild=open_count == 0)
+        yield Spot(row, a, b, evidence, is_mild=missing == 0)
+
+
+def _bounds(found: I64, columns: int) -> I64:
+    """Return where each run (row, lo, hi) begins and ends in the raveled matrix, one after the other."""
+    row, lo, hi = found.T
+    return np.stack([row * columns + lo, row * columns + hi], axis=1).ravel()
+
+
+def _sums_of(cells: npt.NDArray[Any], found: I64) -> I64:
+    """Return the sum of the cells of each run (row, lo, hi)."""
+    running = np.concatenate([np.zeros(1, np.int64), np.cumsum(cells.ravel(), dtype=np.int64)])
+    ends = running[_bounds(found, cells.shape[1])]
+    return np.asarray(ends[1::2] - ends[::2])
 
 
 def _came(seen: Seen, wanted: BOOLS) -> BOOLS:
@@ -48,18 +70,17 @@ def _came(seen: Seen, wanted: BOOLS) -> BOOLS:
 
 
 def _negative(seen: Seen, _: Thresholds, wanted: BOOLS) -> Iterator[Spot]:
-    below = seen.matrix.values < 0
-    if not below.any():
+    if seen.extremes[0] >= 0:
         return
-    for row, lo, hi in runs(seen.grid, below & _came(seen, wanted)):
+    for row, lo, hi in runs(seen.grid, (seen.matrix.values < 0) & _came(seen, wanted)):
         worst = int(seen.matrix.values[row, lo:hi].min())
         yield Spot(row, lo, hi, {"intervals": hi - lo, "worst_wh": worst})
 
 
 def _out_of_range(seen: Seen, _: Thresholds, wanted: BOOLS) -> Iterator[Spot]:
-    beyond = seen.matrix.values > seen.limit[:, None]
-    if not beyond.any():
+    if seen.extremes[1] <= seen.limit.min(initial=np.iinfo(np.int64).max):
         return
+    beyond = seen.matrix.values > seen.limit[:, None]
     for row, lo, hi in runs(seen.grid, beyond & _came(seen, wanted)):
         worst = int(seen.matrix.values[row, lo:hi].max())
         yield Spot(row, lo, hi, {"intervals": hi - lo, "limit_wh": int(seen.limit[row]), "worst_wh": worst})
@@ -107,7 +128,7 @@ def _count(seen: Seen, _: Thresholds, wanted: BOOLS) -> Iterator[Spot]:
 def _size(seen: Seen, _: Thresholds, wanted: BOOLS) -> Iterator[Spot]:
     """State each day whose readings come in one regular step that is a multiple of the interval."""
     at = seen.grid.day_at
-    count = np.add.reduceat(seen.matrix.present, at[:-1], axis=1, dtype=np.int64)
+    count = seen.readings
     few = wanted & (count >= 2) & (count * 2 <= np.diff(at))
     for row, day in zip(*(a.tolist() for a in np.nonzero(few)), strict=True):
         lo, hi = int(at[day]), int(at[day + 1])

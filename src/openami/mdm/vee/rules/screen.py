@@ -50,8 +50,11 @@ def believed(matrix: Matrix, coverage: Coverage, limit: I64, strictness: Strictn
     good = matrix.present & coverage.whole
     if matrix.flags.any():
         good &= (matrix.flags & strictness.bits) == 0
-    good &= (matrix.values >= 0) | ~strictness.negative
-    good &= (matrix.values <= limit[:, None]) | ~strictness.beyond
+    # Nearly always every reading is possible, which two looks tell.
+    if matrix.values.min(initial=0) < 0:
+        good &= (matrix.values >= 0) | ~strictness.negative
+    if matrix.values.max(initial=0) > limit.min(initial=np.iinfo(np.int64).max):
+        good &= (matrix.values <= limit[:, None]) | ~strictness.beyond
     return np.asarray(good)
 
 
@@ -59,7 +62,7 @@ def measured(matrix: Matrix, good: BOOLS, values: I64) -> tuple[U8, U8]:
     """Return state and method of measured cells; everything else is missing for now."""
     quality = np.where(good, np.uint8(QualityState.ACTUAL), np.uint8(QualityState.MISSING))
     method = np.where(good, np.uint8(Method.MEASURED), np.uint8(Method.NONE))
-    flagged = good & (matrix.flags != 0)
+    flagged = good & (matrix.flags != 0) if matrix.flags.any() else np.zeros(0, bool)
     if flagged.any():
         failed = flagged & ((matrix.flags & RawQuality.POWER_DOWN) != 0)
         zero = failed & (values == 0)

@@ -99,6 +99,29 @@ class Seen:
     own: History
     kept: dict[str, Any] = field(default_factory=dict)
 
+    @property
+    def readings(self) -> I64:
+        """(S, D) number of readings of each day of the grid."""
+        found: I64 | None = self.kept.get("readings")
+        if found is None:
+            came, at = self.matrix.present, self.grid.day_at[:-1]
+            # One day alone is counted in a tenth of the time.
+            one = self.grid.days == 1
+            found = (
+                np.count_nonzero(came, axis=1)[:, None] if one else np.add.reduceat(came, at, axis=1, dtype=np.int64)
+            )
+            self.kept["readings"] = found
+        return found
+
+    @property
+    def extremes(self) -> tuple[int, int]:
+        """The lowest and the highest reading of all, and 0."""
+        found: tuple[int, int] | None = self.kept.get("extremes")
+        if found is None:
+            values = self.matrix.values
+            found = self.kept["extremes"] = int(values.min(initial=0)), int(values.max(initial=0))
+        return found
+
     def time_at(self, edge: int) -> str:
         """Return the instant of a grid edge as UTC text, for evidence."""
         return instant_from_epoch_s(int(self.grid.edge_s[edge])).isoformat()
@@ -155,6 +178,14 @@ class DayView:
     def total(self) -> I64:
         """(S,) counts of the day."""
         return np.asarray(self.today.total[:, 0])
+
+    @property
+    def zeros(self) -> I64:
+        """(S,) number of zeros of the day."""
+        found: I64 | None = self.seen.kept.get(f"zeros {self.day}")
+        if found is None:
+            found = self.seen.kept[f"zeros {self.day}"] = np.asarray(np.count_nonzero(self.values == 0, axis=1))
+        return found
 
     @property
     def is_measured(self) -> BOOLS:

@@ -66,6 +66,14 @@ class _Levels:
 
 
 def _levels(view: DayView) -> _Levels:
+    """Return the levels up to a day; several rules ask for the same."""
+    found: _Levels | None = view.seen.kept.get(f"levels {view.day}")
+    if found is None:
+        found = view.seen.kept[f"levels {view.day}"] = _made(view)
+    return found
+
+
+def _made(view: DayView) -> _Levels:
     total = np.concatenate([view.past.total, view.today.total], axis=1)
     known = np.concatenate([view.past.is_known, view.today.is_known], axis=1)
     return _Levels(view, total, known, np.cumsum(total * known, axis=1), np.cumsum(known, axis=1))

@@ -52,8 +52,11 @@ def _stuck(view: DayView, t: Thresholds) -> Iterator[Spot]:
     values = view.values
     least = max(view.hours(t["least_hours"]), LEAST_RUN)
     # Runs of zeros have rules of their own, and every roof that feeds in has one each night.
-    equal = np.count_nonzero((values[:, 1:] == values[:, :-1]) & (values[:, 1:] > 0), axis=1)
-    for row in where(view.is_measured & (equal >= least - 1) & (view.total > 0)):
+    equal = np.count_nonzero(values[:, 1:] == values[:, :-1], axis=1)
+    rows = np.flatnonzero(view.is_measured & (equal >= least - 1) & (view.total > 0))
+    own = values[rows]
+    equal = np.count_nonzero((own[:, 1:] == own[:, :-1]) & (own[:, 1:] > 0), axis=1)
+    for row in rows[equal >= least - 1].tolist():
         lo, hi = _longest(values[row])
         value, step = int(values[row, lo]), _resolution(values[row])
         # A coarse register repeats itself honestly: the fewer steps a value has, the longer it may stand.
@@ -68,20 +71,23 @@ def _stuck(view: DayView, t: Thresholds) -> Iterator[Spot]:
 
 def _zero_runs(view: DayView, least_hours: float, least_days: float) -> Iterator[tuple[int, int, int]]:
     """Yield (row, lo, hi) of long runs of read zeros at a place that in no hour of the known days used nothing."""
-    # A day that failed proves nothing: else a meter that stopped would be strange on its first day alone.
-    known = view.past.is_known & (view.past.state != QualityState.QUESTIONABLE)
-    never = np.where(known, view.past.base, 1).min(axis=1, initial=1) > 0
-    # A roof takes the day's hours to zero; then only a whole day of zeros is strange.
-    nor_a_day = np.where(known, view.past.total, 1).min(axis=1, initial=1) > 0
-    enough = view.wanted & (known.sum(axis=1) >= least_days)
     least = view.hours(least_hours)
-    zeros = (view.values == 0).sum(axis=1) >= least
-    read = view.seen.outcome.method[:, view.lo : view.hi] == 0
+    rows = np.flatnonzero(view.wanted & (view.zeros >= least))
+    if not len(rows):
+        return
+    # A day that failed proves nothing: else a meter that stopped would be strange on its first day alone.
+    past = view.past.at(rows)
+    known = past.is_known & (past.state != QualityState.QUESTIONABLE)
+    never = np.where(known, past.base, 1).min(axis=1, initial=1) > 0
+    # A roof takes the day's hours to zero; then only a whole day of zeros is strange.
+    nor_a_day = np.where(known, past.total, 1).min(axis=1, initial=1) > 0
+    strange = (known.sum(axis=1) >= least_days) & (never | (nor_a_day & (view.total[rows] == 0)))
     received = view.seen.around.siblings.get(Channel.RECEIVED)
-    # A roof that feeds in takes hours to zero, a new one for the first time.
-    roof = False if received is None else (received.values[:, view.lo : view.hi] > 0).any(axis=1)
-    for row in where(enough & zeros & (never | (nor_a_day & (view.total == 0))) & ~np.asarray(roof, bool)):
-        zero = (view.values[row] == 0) & read[row]
+    if received is not None:
+        # A roof that feeds in takes hours to zero, a new one for the first time.
+        strange &= ~(received.values[rows, view.lo : view.hi] > 0).any(axis=1)
+    for row in rows[strange].tolist():
+        zero = (view.values[row] == 0) & (view.seen.outcome.method[row, view.lo : view.hi] == 0)
         lo, hi = _longest(np.where(zero, -1, np.arange(len(zero))))
         if zero[lo] and hi - lo >= least:
             yield row, view.lo + lo, view.lo + hi
