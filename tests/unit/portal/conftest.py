@@ -182,7 +182,7 @@ class FakeRates:
         return RatesView(
             service_point_id=service_point_id, zone="America/Chicago", currency="USD", first_day=None, last_day=None,
             months=0, usage_wh=0, coverage=0, needed=0.95, estimated_share=0, left_out=[], unseen=[], present=None,
-            advice=advice, rates=[], assumptions=assumed_words, wish=None, protection=None,
+            advice=advice, rates=[], next_read=date(2026, 12, 1), assumptions=assumed_words, wish=None, protection=None,
         )  # fmt: skip
 
     async def break_even(self, scope: Scope, service_point_id: UUID) -> BreakEvensView:

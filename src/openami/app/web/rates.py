@@ -43,6 +43,7 @@ class PortalRates:
         async with _as_reader(scope):
             found = await self.questions.compare(scope, service_point_id, self.domain.now(), assumptions=assumptions)
             wish = await self.questions.wish_of(scope, service_point_id)
+            next_read = await self.questions.next_read(scope, service_point_id, self.domain.now())
             guard = await self.questions.protection_of(scope, service_point_id)
         names = self._names()
         return rates_view(
@@ -50,6 +51,7 @@ class PortalRates:
             found,
             wish=None if wish is None else wish_view(wish, names),
             protection=None if guard is None else protection_view(*guard, names),
+            next_read=next_read,
         )
 
     async def break_even(self, scope: Scope, service_point_id: UUID) -> BreakEvensView:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from uuid import UUID
 
@@ -39,7 +39,8 @@ from openami.portal.views.rates import (
 
 
 def rates_view(
-    service_point_id: UUID, found: RatesOfPlace, *, wish: WishView | None, protection: ProtectionView | None
+    service_point_id: UUID, found: RatesOfPlace, *, wish: WishView | None, protection: ProtectionView | None,
+    next_read: date,
 ) -> RatesView:
     """Return the whole page's document."""
     compared = found.comparison
@@ -65,6 +66,7 @@ def rates_view(
         present=found.present,
         advice=_advice(compared.advice),
         rates=[] if is_empty else [_rate(o, found, compared, present) for o in compared.outcomes],
+        next_read=next_read,
         assumptions=list(found.assumptions),
         wish=wish,
         protection=protection,

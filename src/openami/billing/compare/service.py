@@ -112,6 +112,15 @@ class RateQuestions:
         """
         return await asyncio.to_thread(_solved, await self._question(scope, service_point_id, now))
 
+    async def next_read(self, scope: Scope, service_point_id: UUID, now: datetime) -> date:
+        """Return the local day of the next billing read.
+
+        Raises:
+            ScopeError: outside the scope.
+        """
+        zone = zone_named((await self._meters.service_point(scope, service_point_id)).zone)
+        return await self._facts.next_read_day(service_point_id, local_date(now, zone))
+
     async def wish_of(self, scope: Scope, service_point_id: UUID) -> Wish | None:
         """Return the newest wish of a place."""
         return await self._wishes.newest(scope, service_point_id)

@@ -174,6 +174,7 @@ class RatesView(View):
     present: str | None
     advice: RateAdviceView
     rates: list[RateCostView]
+    next_read: date = Field(description="Day of the next billing read: a rate asked for now begins with it.")
     assumptions: list[str] = Field(description="What was assumed on top of what was measured, in words.")
     wish: WishView | None
     protection: ProtectionView | None
