@@ -138,11 +138,45 @@ def test_the_radio_is_less_further_away_and_more_with_reflection_by_keyboard(bro
     page.context.close()
 
 
+def test_rates_are_compared_on_the_customers_own_readings_and_one_is_asked_for_by_keyboard(
+    browser: Browser, demo: Demo
+) -> None:
+    page = opened(browser, demo, "customer")
+    page.get_by_role("navigation", name="Pages").get_by_role("link", name="Rates").click()
+    expect(page.get_by_test_id("rates-answer")).to_have_text(re.compile(r"less over the last 12 months|^Stay on"))
+    expect(page.get_by_test_id("rates-basis")).to_contain_text("100 % of the readings are there")
+    expect(page.get_by_test_id("break-evens").get_by_role("listitem").first).to_contain_text("Savers")
+    # A rate with demand names its five highest hours and what a kilowatt costs.
+    ultimate = page.get_by_role("button", name=re.compile("^Ultimate Savers"))
+    ultimate.press("Enter")
+    expect(ultimate).to_have_attribute("aria-pressed", "true")
+    expect(page.get_by_role("heading", name="The hours that set your demand")).to_be_visible()
+    expect(page.locator("ol > li")).to_have_count(5)
+    page.get_by_role("button", name="Ask for Ultimate Savers").press("Enter")
+    form = page.locator("form").filter(has=page.get_by_role("heading", name="Ask for Ultimate Savers"))
+    expect(form.get_by_role("heading", level=2)).to_be_focused()
+    form.get_by_role("button", name="Ask for it").press("Enter")
+    expect(page.get_by_text("You asked for Ultimate Savers.")).to_be_visible()
+    page.reload()
+    page.get_by_role("button", name="Take it back").press("Enter")
+    expect(page.get_by_text("You asked for")).to_have_count(0)
+    # An assumption is labelled beside the answer and is left again with one key.
+    page.get_by_label("kWh a day").fill("9")
+    page.get_by_role("button", name="Compare with this").press("Enter")
+    expect(page.get_by_test_id("assumed")).to_contain_text("Assumed: an electric vehicle takes 9.0 kWh every day")
+    expect(page.get_by_test_id("rates-answer")).to_contain_text("With what you assumed")
+    page.get_by_role("button", name="Back to what was measured").press("Enter")
+    expect(page.get_by_test_id("assumed")).to_have_count(0)
+    page.context.close()
+
+
 PAGES = {
     "customer": [
         "/",
         "/usage?level=month&day=2026-10-15",
         "/usage?level=day&day=2026-10-15",
+        "/rates",
+        "/rates?vehicle_kwh=9&vehicle_from=22:00&vehicle_to=06:00",
         "/bills",
         "/radio",
         "/my-data",

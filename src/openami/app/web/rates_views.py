@@ -138,7 +138,7 @@ def _rate(
     words, sure = _words(outcome, compared)
     more = None if present is None or present.refused or outcome.refused else outcome.total - present.total
     spread = spread_of(bills) if bills else None
-    demand = demand_of(schedule, bills, found.usage[schedule.code], found.zone) if bills else ()
+    demand = demand_of(schedule, bills, found.usage[schedule.code], found.zone, found.terms) if bills else ()
     return RateCostView(
         code=schedule.code,
         name=schedule.name,

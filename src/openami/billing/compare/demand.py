@@ -5,22 +5,22 @@ Windows are the bill's own: aligned to the clock as the rate says, complete ones
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from openami.billing.rating.calendar import KEY_STRIDE, day_rates, local_times, minute_keys
-from openami.billing.rating.demand import Peak, window_minutes
+from openami.billing.rating.calendar import day_rates
+from openami.billing.rating.demand import Peak
 from openami.billing.rating.line import BillLine, LineKind, RatedBill
-from openami.billing.rating.usage import I64, BillSpan, Usage
+from openami.billing.rating.terms import NO_TERMS, BillTerms
+from openami.billing.rating.usage import BillSpan, Usage
+from openami.billing.rating.window import DemandWindows, demand_grid, demand_windows
 from openami.billing.tariff.model import RateSchedule
 
 HIGHEST = 5
-_EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class DemandMonth:
         highest: the five highest windows, highest first.
         per_kw: what the last kilowatt of the highest cost [currency per kW], the bill's own share of days included.
         amount: what demand cost in the bill.
-        worth: what the bill would have been less, had the highest window alone been as low as the second.
+        billed_w: what was charged for [W]: above the highest where a ratchet or a least demand sets it.
     """
 
     span: BillSpan
@@ -45,17 +45,27 @@ class DemandMonth:
     highest: tuple[Peak, ...]
     per_kw: Decimal
     amount: Decimal
+    billed_w: int
+
+    @property
+    def is_set_here(self) -> bool:
+        """Whether the bill's own highest window sets what is charged, not an earlier month's or a least demand."""
+        return bool(self.highest) and self.billed_w <= self.highest[0].watts
 
     @property
     def worth(self) -> Decimal:
         """What the bill would have been less, had the highest window alone been as low as the second."""
-        if len(self.highest) < 2:
+        if len(self.highest) < 2 or not self.is_set_here:
             return Decimal(0)
         return self.per_kw * (self.highest[0].watts - self.highest[1].watts) / 1000
 
 
 def demand_of(
-    schedule: RateSchedule, bills: Sequence[RatedBill], usage: Usage, zone: ZoneInfo
+    schedule: RateSchedule,
+    bills: Sequence[RatedBill],
+    usage: Usage,
+    zone: ZoneInfo,
+    terms: Mapping[BillSpan, BillTerms] | None = None,
 ) -> tuple[DemandMonth, ...]:
     """Return the demand that each bill charges for; empty for a rate without demand.
 
@@ -64,53 +74,54 @@ def demand_of(
         bills: rated by it.
         usage: what they were rated from.
         zone: of the service point.
+        terms: what they were rated with, by span; neutral where there are none.
+
+    Raises:
+        TariffError: not where the bills could be rated.
     """
     found: list[DemandMonth] = []
     for bill in bills:
         lines = [line for line in bill.lines if line.kind is LineKind.DEMAND]
         if lines:
-            found += _of_bill(schedule, bill, lines, usage, zone)
+            found += _of_bill(schedule, bill, lines, usage, zone, (terms or {}).get(bill.span, NO_TERMS))
     return tuple(found)
 
 
 def _of_bill(
-    schedule: RateSchedule, bill: RatedBill, lines: list[BillLine], usage: Usage, zone: ZoneInfo
+    schedule: RateSchedule, bill: RatedBill, lines: list[BillLine], usage: Usage, zone: ZoneInfo, terms: BillTerms
 ) -> list[DemandMonth]:
     found = []
+    grid, rates = demand_grid(usage, bill.span, zone), day_rates(schedule, bill.span, terms)
     for version, charge, period in sorted(bill.determinants.peaks):
         charged = schedule.versions[version].demand[charge]
         name = charged.periods[period].name
         mine = [line for line in lines if line.version == version and line.period == name and line.quantity]
         if not mine:
             continue
-        last = mine[-1]
-        amount = sum((line.amount for line in mine), Decimal(0))
-        minutes = window_minutes(schedule, charge, version, usage.interval_s)
-        highest = _highest(schedule, (version, charge, period), bill.span, usage, zone)
-        per_kw = last.exact_amount / last.quantity
-        found.append(DemandMonth(bill.span, charged.name, name, minutes, highest, per_kw, amount))
+        windows = demand_windows(schedule, grid, rates, charge, version)
+        found.append(
+            DemandMonth(
+                span=bill.span,
+                name=charged.name,
+                period=name,
+                window_minutes=windows.minutes,
+                highest=_highest(windows, period),
+                per_kw=mine[-1].exact_amount / mine[-1].quantity,
+                amount=sum((line.amount for line in mine), Decimal(0)),
+                billed_w=int(sum((line.quantity for line in mine), Decimal(0)) * 1000),
+            )
+        )
     return found
 
 
-def _highest(
-    schedule: RateSchedule, key: tuple[int, int, int], span: BillSpan, usage: Usage, zone: ZoneInfo
-) -> tuple[Peak, ...]:
-    """Return the highest complete windows of a demand period in a bill, highest first, earliest of equals first."""
-    version, charge, period = key
-    minutes = window_minutes(schedule, charge, version, usage.interval_s)
-    at = span.period(zone)
-    low, high = np.searchsorted(usage.start_s, [at.start_s, at.end_s]).tolist()
-    start, wh = usage.start_s[low:high], usage.wh[low:high]
-    good: I64 = np.ones(len(wh), np.int64)
-    if usage.estimated is not None:
-        good = (~usage.estimated[low:high]).astype(np.int64)
-    times = local_times(start, zone)
-    fresh = (np.diff((start + times.offset_s) // (minutes * 60)) != 0) | (np.diff(times.offset_s) != 0)
-    heads = np.concatenate([np.zeros(1, np.int64), np.flatnonzero(fresh) + 1])
-    complete = np.add.reduceat(good, heads) == minutes * 60 // usage.interval_s
-    watts = np.add.reduceat(wh, heads) * (60 // minutes)
-    keys = minute_keys(schedule, day_rates(schedule, span), charge)
-    of = keys[times.day[heads] - (span.first.toordinal() - _EPOCH_ORDINAL), times.minute[heads]]
-    rows = np.flatnonzero(complete & (of == version * KEY_STRIDE + period))
-    best = rows[np.argsort(-watts[rows], kind="stable")[:HIGHEST]]
-    return tuple(Peak(int(watts[i]), int(start[heads[i]])) for i in best)
+def _highest(windows: DemandWindows, period: int) -> tuple[Peak, ...]:
+    """Return the highest windows of a demand period that may set a peak and do not overlap, highest first."""
+    rows = np.flatnonzero(windows.is_complete & (windows.period == period))
+    found: list[Peak] = []
+    for row in rows[np.argsort(-windows.watts[rows], kind="stable")].tolist():
+        start = int(windows.start_s[row])
+        if all(abs(start - p.start_s) >= windows.minutes * 60 for p in found):
+            found.append(Peak(int(windows.watts[row]), start))
+        if len(found) == HIGHEST:
+            break
+    return tuple(found)

@@ -17,6 +17,7 @@ from openami.billing.compare.comparison import Comparison, compare_rates
 from openami.billing.compare.ports import FactsOfPlaces, PlaceFacts, PlaceRates, ShadowBook, WishBook
 from openami.billing.compare.protection import Protection, ShadowEntry
 from openami.billing.compare.wish import Wish, WishRefusedError
+from openami.billing.rating.terms import BillTerms
 from openami.billing.rating.usage import I64, BillSpan, Usage, calendar_months
 from openami.billing.tariff.errors import TariffError
 from openami.billing.tariff.model import OPEN_SUFFIX, RateSchedule, opened
@@ -38,6 +39,7 @@ class RatesOfPlace:
         present: code of the rate that the customer is on; None where there is none.
         usage: what was priced, by rate code: assumed habits differ by rate.
         zone: of the place.
+        terms: what each bill was made with beside intervals, by span.
         assumptions: labels of what was assumed; empty where everything was measured.
     """
 
@@ -45,6 +47,7 @@ class RatesOfPlace:
     present: str | None
     usage: Mapping[str, Usage]
     zone: ZoneInfo
+    terms: Mapping[BillSpan, BillTerms]
     assumptions: tuple[str, ...] = ()
 
 
@@ -213,7 +216,7 @@ def _compared(asked: _Question, assumptions: tuple[Assumption, ...]) -> RatesOfP
         asked.schedules, asked.usage, asked.spans, asked.zone,
         present=asked.present, ineligible=barred, terms=asked.facts.terms, changed=usage if assumptions else None,
     )  # fmt: skip
-    return RatesOfPlace(found, asked.present, usage, asked.zone, tuple(a.label for a in assumptions))
+    return RatesOfPlace(found, asked.present, usage, asked.zone, asked.facts.terms, tuple(a.label for a in assumptions))
 
 
 def _solved(asked: _Question) -> tuple[tuple[BillSpan, ...], list[BreakEven]]:
