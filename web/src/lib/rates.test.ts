@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { BreakEvenView, RateCostView, RatesView } from '../api/types';
-import { about, basis, between, breakEvenWords, confidence, difference, headline, percent, price, slices, tone, unseenWords } from './rates';
+import { about, basis, between, breakEvenWords, confidence, difference, headline, percent, price, quantity, slices, tone, unseenWords } from './rates';
 
 function rate(over: Partial<RateCostView> = {}): RateCostView {
   return {
@@ -74,6 +74,9 @@ describe('prices and how sure they are', () => {
     expect(price('0.186', '0.186', 'kWh', 'USD')).toBe('18.6 ¢');
     expect(price('0.0714', '0.1062', 'kWh', 'USD')).toBe('7.14 ¢ to 10.62 ¢');
     expect(price('9.28', '9.28', 'kW', 'USD')).toBe('$9.28');
+    expect(price('0.19', '0.19', 'month', 'USD')).toBe('$0.19');
+    expect(quantity('12.00', 'month')).toBe('12 months');
+    expect(quantity('24.318', 'kW')).toBe('24.3 kW');
   });
   it('are said in words', () => {
     expect(confidence('demand prices: low: one source')).toBe('demand prices, low confidence: one source');

@@ -143,8 +143,17 @@ export function price(low: string, high: string, unit: string, currency: string)
   if (unit === 'percent') return '';
   const one = (text: string): string => {
     const value = Number(text);
-    if (currency !== 'USD' || Math.abs(value) >= 1) return money(text, currency);
+    if (unit !== 'kWh' || currency !== 'USD' || Math.abs(value) >= 1) return money(text, currency);
     return `${decimal(value * 100, 4).replace(/\.?0+$/, '')} ¢`;
   };
   return low === high ? one(low) : `${one(low)} to ${one(high)}`;
+}
+
+/** `1,202 kWh`, `24.3 kW`, `12 months`. */
+export function quantity(text: string, unit: string): string {
+  const value = Number(text);
+  if (unit === 'percent') return '';
+  const digits = unit === 'kWh' || Number.isInteger(value) ? 0 : 1;
+  const isCounted = unit === 'month' || unit === 'day' || unit === 'year';
+  return `${decimal(value, digits)} ${isCounted && value !== 1 ? `${unit}s` : unit}`;
 }
