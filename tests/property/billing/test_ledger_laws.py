@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 from uuid import UUID
 
+import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.billing.ledger.bills import AT, bill, line
@@ -14,7 +16,7 @@ from openami.billing.bill.record import Bill, KeptLine
 from openami.billing.ledger.account import LedgerAccount as A
 from openami.billing.ledger.budget import BudgetPlan, budget_entry, settlement_entry
 from openami.billing.ledger.charge import bill_entry
-from openami.billing.ledger.conservation import BilledEnergy, PlaceDay, balance_of
+from openami.billing.ledger.conservation import BilledEnergy, PlaceDays, balance_of
 from openami.billing.ledger.entry import Entry, agreement_id_of, reversal_of
 from openami.billing.ledger.installment import InstallmentPlan, part_entry, parts_of, plan_entry
 from openami.billing.ledger.trial import out_of_balance, standings_of
@@ -87,30 +89,34 @@ def test_parts_add_up_differ_by_the_cents_left_over_and_leave_nothing(cents: int
 
 
 DAYS = st.lists(
-    st.tuples(st.integers(0, 200_000), st.integers(-5_000, 5_000), st.booleans(), st.booleans(), st.booleans()),
-    min_size=1, max_size=35,
+    st.tuples(st.integers(0, 200_000), st.integers(-5_000, 5_000), st.booleans(), st.booleans()), min_size=1,
+    max_size=35,
 )  # fmt: skip
 BILLS = st.lists(st.tuples(DAYS, st.sampled_from(["issued", "held", "none"]), st.floats(0, 1)), max_size=6)
 
 
 @given(BILLS, st.integers(0, 10_000), st.integers(-900, 900))
 def test_energy_is_conserved_to_the_wh_and_a_bill_that_loses_one_shows(
-    groups: list[tuple[list[tuple[int, int, bool, bool, bool]], str, float]], loose_wh: int, carried_wh: int
+    groups: list[tuple[list[tuple[int, int, bool, bool]], str, float]], loose_wh: int, carried_wh: int
 ) -> None:
-    days: list[PlaceDay] = []
+    rows: list[tuple[int, int, bool, bool, bool, bool]] = []
     bills: list[BilledEnergy] = []
-    for number, (rows, state, share) in enumerate(groups):
-        then = sum(max(0, wh - by) for wh, by, *_ in rows)
-        for wh, by, has_rate, is_left, _ in rows:
-            on = state == "issued" or (state == "held" and has_rate)
-            days.append(
-                PlaceDay(wh, has_rate, number if on else None, state == "held", max(0, wh - by) if on else 0, is_left)
-            )
-        if state == "issued":
-            bills.append(BilledEnergy(then - carried_wh, int(max(then - carried_wh, 0) * share), carried_wh))
-    found = balance_of(days, bills, loose_wh=loose_wh)
+    for days, state, share in groups:
+        then = [max(0, wh - by) for wh, by, *_ in days]
+        on_bill, on_hold = state == "issued", state == "held"
+        rows += [
+            (wh, t if on_bill else 0, on_bill, on_hold, has_rate, is_left)
+            for (wh, _, has_rate, is_left), t in zip(days, then, strict=True)
+        ]
+        if on_bill:
+            usage = sum(then) - carried_wh
+            bills.append(BilledEnergy(usage, int(max(usage, 0) * share), carried_wh))
+    table = np.array(rows, dtype=np.int64).reshape(-1, 6)
+    days_of = PlaceDays(table[:, 0], table[:, 1], *(table[:, n].astype(bool) for n in range(2, 6)))
+    found = balance_of(days_of, bills, loose_wh=loose_wh)
     assert found.residual_wh == 0
-    assert found.metered_wh == sum(d.wh for d in days) + loose_wh
+    assert found.metered_wh == int(table[:, 0].sum()) + loose_wh
+    assert (found + found).residual_wh == 0
     if bills:
-        wrong = BilledEnergy(bills[0].usage_wh - 1, bills[0].estimated_wh, bills[0].carried_wh)
-        assert balance_of(days, [wrong, *bills[1:]], loose_wh=loose_wh).residual_wh == 1
+        wrong = replace(bills[0], usage_wh=bills[0].usage_wh - 1)
+        assert balance_of(days_of, [wrong, *bills[1:]], loose_wh=loose_wh).residual_wh == 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -14,9 +14,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from openami.billing.adapters import correction_rows as rows
 from openami.billing.adapters.bill_rows import bill_of, bill_row, line_of, line_row
+from openami.billing.adapters.book_postgres import PostgresBillBook
 from openami.billing.adapters.ledger_postgres import keep_entries, keep_parts
 from openami.billing.adapters.tables import BILL, BILL_LINE
-from openami.billing.bill.record import Bill, KeptLine
+from openami.billing.bill.record import Assignment, Bill, KeptLine
 from openami.billing.correction.decision import (
     CorrectionDecision,
     CorrectionRefusedError,
@@ -63,6 +64,29 @@ class PostgresCorrections:
     async def bills_of(self, service_points: Collection[UUID]) -> list[Bill]:
         """See the port."""
         return [bill_of(r) for r in await self._all(rows.BILLS_OF, places=list(service_points))]
+
+    async def bills_over(self, service_points: Collection[UUID], first: date, last: date) -> list[Bill]:
+        """See :class:`~openami.billing.ledger.energy.BilledBook`."""
+        asked = {"places": list(service_points), "first": first, "last": last}
+        return [bill_of(r) for r in await self._all(rows.BILLS_OVER, **asked)]
+
+    async def days_left(self, bill_ids: Collection[UUID]) -> set[tuple[UUID, date]]:
+        """See :class:`~openami.billing.ledger.energy.BilledBook`."""
+        return {(r["bill_id"], r["local_day"]) for r in await self._all(rows.DAYS_LEFT, bills=list(bill_ids))}
+
+    async def last_bills(self, service_points: Collection[UUID], before: date) -> list[Bill]:
+        """See :class:`~openami.billing.ledger.accrue.AccrualBook`."""
+        found = await self._all(rows.LAST_BILLS, places=list(service_points), before=before)
+        return await self.bills([r["bill_id"] for r in found])
+
+    async def assignments(self, service_points: Collection[UUID] | None) -> list[Assignment]:
+        """See :class:`~openami.billing.ledger.energy.BilledBook`."""
+        return await PostgresBillBook(self._engine).assignments(service_points)
+
+    async def note_rates(self, *, at: datetime) -> int:
+        """See :class:`~openami.billing.correction.job.RateChanges`."""
+        async with self._engine.begin() as connection:
+            return len((await connection.execute(rows.NOTE_RATES, {"at": at})).all())
 
     async def weighed(self, changes: Sequence[tuple[Change, str]], *, at: datetime) -> None:
         """See the port."""

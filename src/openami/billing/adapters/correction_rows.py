@@ -71,6 +71,28 @@ BILLS_OF = text("""
     select * from billing.bill where service_point_id = any(:places) and state = 'issued'
     order by service_point_id, first_day
 """)
+BILLS_OVER = text("""
+    select * from billing.bill where service_point_id = any(:places) and state in ('issued', 'held')
+        and first_day <= :last and end_day > :first order by service_point_id, first_day
+""")
+LAST_BILLS = text("""
+    select distinct on (service_point_id) bill_id from billing.bill
+    where service_point_id = any(:places) and state = 'issued' and end_day <= :before
+    order by service_point_id, end_day desc
+""")
+DAYS_LEFT = text("""
+    select bill_id, local_day from billing.correction where bill_id = any(:bills)
+    group by bill_id, local_day having bool_and(state = 'dismissed')
+""")
+# Version 0 is none: the day's readings are the same, its rate is not.
+NOTE_RATES = text("""
+    insert into billing.correction (bill_id, service_point_id, local_day, billed_version, seen_version, state, found_at)
+    select b.bill_id, b.service_point_id, greatest(b.first_day, lower(a.days)), 0, 0, 'open', :at
+    from billing.bill b join billing.rate_assignment a on a.service_point_id = b.service_point_id
+        and a.days && daterange(b.first_day, b.end_day)
+    where b.state = 'issued' and a.rate_code <> b.rate_code and a.entered_at > b.issued_at
+    on conflict do nothing returning bill_id
+""")
 BILLS = text("select * from billing.bill where bill_id = any(:bills)")
 LINES = text("select * from billing.bill_line where bill_id = any(:bills) order by bill_id, number")
 SUPERSEDE = text("""

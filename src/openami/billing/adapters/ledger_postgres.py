@@ -82,6 +82,13 @@ _PARTS = text("""
         and e.decision_id = i.decision_id and e.agreement_id = i.agreement_id) as fallen
     from billing.installment_plan i where i.agreement_id = any(:agreements) order by i.made_on, i.decision_id
 """)
+_UNPOSTED = text("""
+    select b.bill_id from billing.bill b
+    where b.state = 'issued' and (cast(:since as timestamptz) is null or b.issued_at >= :since)
+        and not exists (select from billing.ledger_entry e where e.bill_id = b.bill_id and e.kind = 'bill')
+        and exists (select from billing.bill_line l where l.bill_id = b.bill_id and l.amount <> 0)
+    order by b.issued_at, b.bill_id limit :most
+""")
 _ADD_PARTS = text("""
     insert into billing.installment_plan (decision_id, agreement_id, service_point_id, parts, made_on, currency)
     values (:decision, :agreement, :place, :parts, :made_on, :currency) on conflict do nothing
@@ -165,6 +172,11 @@ class PostgresLedger:
             for r in rows
         ]
         return [(plan, fallen) for plan, fallen in plans if fallen < len(plan.parts)]
+
+    async def unposted(self, *, since: datetime | None, limit: int) -> list[UUID]:
+        """See :class:`~openami.billing.ledger.job.UnpostedBills`."""
+        async with self._engine.connect() as connection:
+            return list((await connection.execute(_UNPOSTED, {"since": since, "most": limit})).scalars())
 
     async def _entries(self, query: Any, **asked: object) -> list[Entry]:
         async with self._engine.connect() as connection:

@@ -12,7 +12,7 @@ from openami.billing.bill.record import Bill, BillState
 from openami.billing.correction.corrected import versions_digest
 from openami.billing.correction.group import main_cause
 from openami.billing.correction.ports import Causes, CorrectionBook, Remaker, TouchedBill
-from openami.billing.correction.record import Cause, Change, Finding
+from openami.billing.correction.record import Cause, CauseKind, Change, Finding
 from openami.billing.correction.remake import Neighbors
 from openami.billing.correction.rules import CorrectionRules
 from openami.billing.ledger.posting import agreements_of
@@ -66,6 +66,9 @@ class Weigher:
         followers = await self._followers(bills)
         made = await self.remaker.again([*bills, *followers], now=now)
         causes = {i: dict(c) for i, c in (await self.causes.of(list(touched.values()))).items()}
+        for bill in bills:
+            if made[bill.bill_id].rate_code != bill.rate_code:
+                causes[bill.bill_id] = {_rate_cause(bill, made[bill.bill_id]): bill.span.days}
         for later, first in _led(followers, bills, made):
             touched[later.bill_id] = replace(touched[first.bill_id], bill_id=later.bill_id, days=())
             causes[later.bill_id] = causes[first.bill_id]
@@ -106,6 +109,11 @@ def _led(followers: Sequence[Bill], bills: Sequence[Bill], made: Mapping[UUID, B
             first[later.bill_id] = first[before.bill_id]
             found.append((later, first[later.bill_id]))
     return found
+
+
+def _rate_cause(old: Bill, made: Bill) -> Cause:
+    words = f"the rate is {made.rate_name} now, it was {old.rate_name}"
+    return Cause(CauseKind.RATE, f"{old.rate_code}>{made.rate_code}", words)
 
 
 def _whole_chains(changes: Sequence[Change]) -> list[Change]:

@@ -11,8 +11,14 @@ A residual other than zero is a fault of ours: a bill that lost or invented ener
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
+
+import numpy as np
+import numpy.typing as npt
+
+I64 = npt.NDArray[np.int64]
+BOOLS = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,25 +70,25 @@ class EnergyBalance:
         return self.metered_wh - self.accounted_wh
 
 
-@dataclass(frozen=True, slots=True)
-class PlaceDay:
-    """One place's local day.
+@dataclass(frozen=True, slots=True, eq=False)
+class PlaceDays:
+    """Every place's every local day, as columns of one length.
 
     Args:
-        wh: by the latest version.
-        has_rate: whether somebody is charged for it.
-        bill: number of the bill that it is on, or None.
-        is_held: whether that bill is held.
-        then_wh: by the version that the bill was made from; of a billed day alone.
-        is_left: whether its change was decided to be left.
+        wh: int64, by the latest version; 0 where there is none.
+        then_wh: int64, by the version that its bill was made from; of days on an issued bill alone.
+        on_bill: bool, on an issued bill in force.
+        on_hold: bool, on a held bill.
+        has_rate: bool, whether somebody is charged for it.
+        is_left: bool, whether a change of it since was decided to be left, or is within tolerance.
     """
 
-    wh: int
-    has_rate: bool = True
-    bill: int | None = None
-    is_held: bool = False
-    then_wh: int = 0
-    is_left: bool = False
+    wh: I64
+    then_wh: I64
+    on_bill: BOOLS
+    on_hold: BOOLS
+    has_rate: BOOLS
+    is_left: BOOLS
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +106,7 @@ class BilledEnergy:
     carried_wh: int = 0
 
 
-def balance_of(days: Iterable[PlaceDay], bills: Iterable[BilledEnergy], *, loose_wh: int = 0) -> EnergyBalance:
+def balance_of(days: PlaceDays, bills: Sequence[BilledEnergy], *, loose_wh: int = 0) -> EnergyBalance:
     """Return the balance of one cycle.
 
     Args:
@@ -108,27 +114,18 @@ def balance_of(days: Iterable[PlaceDay], bills: Iterable[BilledEnergy], *, loose
         bills: issued and in force, each whole: all of its days are among ``days``.
         loose_wh: of meters that hang nowhere.
     """
-    metered = changed = left = held = unbilled = unassigned = 0
-    for day in days:
-        metered += day.wh
-        if day.bill is not None and not day.is_held:
-            by = day.wh - day.then_wh
-            changed, left = (changed, left + by) if day.is_left else (changed + by, left)
-        elif not day.has_rate:
-            unassigned += day.wh
-        elif day.is_held:
-            held += day.wh
-        else:
-            unbilled += day.wh
-    all_bills = list(bills)
+    by = np.where(days.on_bill, days.wh - days.then_wh, 0)
+    off = ~days.on_bill
+    open_days = off & days.has_rate
+    estimated = sum(b.estimated_wh for b in bills)
     return EnergyBalance(
-        metered_wh=metered + loose_wh,
-        billed_wh=sum(b.usage_wh - b.estimated_wh for b in all_bills),
-        estimated_wh=sum(b.estimated_wh for b in all_bills),
-        carried_wh=sum(b.carried_wh for b in all_bills),
-        changed_open_wh=changed,
-        changed_left_wh=left,
-        held_wh=held,
-        unbilled_wh=unbilled,
-        unassigned_wh=unassigned + loose_wh,
+        metered_wh=int(days.wh.sum()) + loose_wh,
+        billed_wh=sum(b.usage_wh for b in bills) - estimated,
+        estimated_wh=estimated,
+        carried_wh=sum(b.carried_wh for b in bills),
+        changed_open_wh=int(by[~days.is_left].sum()),
+        changed_left_wh=int(by[days.is_left].sum()),
+        held_wh=int(days.wh[open_days & days.on_hold].sum()),
+        unbilled_wh=int(days.wh[open_days & ~days.on_hold].sum()),
+        unassigned_wh=int(days.wh[off & ~days.has_rate].sum()) + loose_wh,
     )

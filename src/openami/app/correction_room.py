@@ -1,0 +1,102 @@
+"""What works on corrections and on the ledger, built once: for the worker's jobs and for the desks of people."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import date
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from openami.app.correction_causes import RegistryCauses
+from openami.app.engines.rooms import room_database
+from openami.app.settings import Settings
+from openami.billing.adapters.book_postgres import PostgresBillBook
+from openami.billing.adapters.correction_postgres import PostgresCorrections
+from openami.billing.adapters.ledger_postgres import PostgresLedger
+from openami.billing.correction.effect import CorrectionLimits
+from openami.billing.correction.remake import RoadRemaker
+from openami.billing.correction.rules import rules_on
+from openami.billing.correction.weigh import Weigher
+from openami.billing.correction.work import Corrections
+from openami.billing.jurisdiction import Jurisdiction, shipped_jurisdiction
+from openami.billing.ledger.accrue import Accrual
+from openami.billing.ledger.energy import EnergyCheck
+from openami.billing.ledger.posting import LedgerPostings
+from openami.billing.rates import Rates
+from openami.mdm.adapters.decision_postgres import PostgresDecisions
+from openami.mdm.adapters.registry_postgres import PostgresRegistry
+from openami.mdm.adapters.registry_validation import PostgresBook
+from openami.mdm.adapters.store_socket import SocketStore
+from openami.mdm.api import MeterData
+
+
+@dataclass(frozen=True, slots=True)
+class CorrectionRoom:
+    """Corrections and the ledger of one installation.
+
+    Args:
+        meters: validated days.
+        book: queue and decisions.
+        ledger: entries.
+        postings: books bills.
+        corrections: cases and decisions.
+        weigher: of the queue.
+        accrual: of month ends.
+        energy: balances cycles.
+    """
+
+    meters: MeterData
+    book: PostgresCorrections
+    ledger: PostgresLedger
+    postings: LedgerPostings
+    corrections: Corrections
+    weigher: Weigher
+    accrual: Accrual
+    energy: EnergyCheck
+
+
+def correction_room(
+    meters: MeterData,
+    *,
+    billing: AsyncEngine,
+    mdm: AsyncEngine,
+    today: date,
+    limits: CorrectionLimits | None = None,
+    jurisdiction: Jurisdiction | None = None,
+) -> CorrectionRoom:
+    """Return what works on corrections.
+
+    Args:
+        meters: validated days.
+        billing: connections of role ``openami_billing``.
+        mdm: connections of role ``openami_mdm``.
+        today: the day whose rules hold.
+        limits: what one person may decide alone.
+        jurisdiction: its rules; the shipped ones by default.
+    """
+    law = jurisdiction or shipped_jurisdiction()
+    book, ledger, bills = PostgresCorrections(billing), PostgresLedger(billing), PostgresBillBook(billing)
+    remaker = RoadRemaker(meters, bills, book, Rates(bills).known, law)
+    rules = rules_on(law, today)
+    causes = RegistryCauses(PostgresRegistry(mdm), PostgresDecisions(mdm))
+    return CorrectionRoom(
+        meters, book, ledger, LedgerPostings(ledger),
+        Corrections(book, ledger, remaker, rules, limits or CorrectionLimits()),
+        Weigher(book, remaker, causes, rules), Accrual(meters, book, ledger), EnergyCheck(meters, book),
+    )  # fmt: skip
+
+
+@asynccontextmanager
+async def open_correction_room(
+    settings: Settings, today: date, limits: CorrectionLimits | None = None
+) -> AsyncIterator[CorrectionRoom]:
+    """Hold the room open over the engines of a home."""
+    store = SocketStore(settings.home.store_socket)
+    try:
+        async with room_database(settings, "openami_billing") as billing, room_database(settings, "openami_mdm") as mdm:
+            meters = MeterData(registry=PostgresRegistry(mdm), store=store, book=PostgresBook(mdm))
+            yield correction_room(meters, billing=billing, mdm=mdm, today=today, limits=limits)
+    finally:
+        await store.close()

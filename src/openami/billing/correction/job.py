@@ -1,0 +1,59 @@
+"""The worker's job of corrections: weighs what changed, so that a person finds it with its cause and its money."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Protocol
+
+import structlog
+
+from openami.billing.correction.weigh import AT_ONCE, Weigher
+from openami.contracts.changed import DaysChanged
+
+_LOG = structlog.get_logger("corrections")
+
+
+class RateChanges(Protocol):
+    """Finds bills whose rate was changed after they went out."""
+
+    async def note_rates(self, *, at: datetime) -> int:
+        """Put issued bills on the queue whose days are on another rate now; returns how many are new."""
+        ...
+
+
+class CorrectionJob:
+    """Weighs the queue.
+
+    Args:
+        weigher: of the queue.
+        rates: finds rates entered back-dated.
+    """
+
+    name = "corrections"
+    PAUSE = timedelta(minutes=15)
+
+    def __init__(self, weigher: Weigher, rates: RateChanges) -> None:
+        self._weigher = weigher
+        self._rates = rates
+        self._again: datetime | None = None
+
+    async def run_due(self, now: datetime) -> None:
+        """Weigh what is new; at most every quarter of an hour of domain time."""
+        if self._again is not None and now < self._again:
+            return
+        self._again = now + self.PAUSE
+        await self._rates.note_rates(at=now)
+        counts = [0, 0, 0]
+        while True:
+            found = await self._weigher.weigh(now)
+            told = [found.open, found.tolerated, found.unmakable]
+            counts = [a + b for a, b in zip(counts, told, strict=True)]
+            # Bills that cannot be made now are looked at again next time: only what leaves the queue makes room.
+            if sum(told) < AT_ONCE or not (found.open or found.tolerated):
+                break
+        if any(counts):
+            _LOG.info("corrections.weighed", open=counts[0], tolerated=counts[1], unmakable=counts[2])
+
+    async def days_changed(self, news: DaysChanged, now: datetime) -> None:  # noqa: ARG002 - the port's
+        """Look at the queue at the next turn, which another job has filled by then."""
+        self._again = None

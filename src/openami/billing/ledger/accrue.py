@@ -1,0 +1,125 @@
+"""Accrues what is earned and not billed at a month's end, for every place that is on a rate then, and takes it back."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Protocol
+from uuid import UUID
+
+import numpy as np
+
+from openami.billing.bill.record import Assignment, Bill, BillKind
+from openami.billing.ledger.entry import Entry, agreement_id_of, reversal_of
+from openami.billing.ledger.ports import LedgerBook
+from openami.billing.ledger.posting import agreements_of
+from openami.billing.ledger.unbilled import OpenUsage, Yardstick, rate_yardsticks, unbilled_entry, yardstick_of
+from openami.contracts.channel import Channel
+from openami.contracts.day import day_number
+from openami.contracts.reading import uuids_of
+from openami.mdm.api import MeterData
+from openami.security.access.scope import Purpose, system_scope
+
+AT_ONCE = 2_000
+LONGEST = timedelta(days=62)
+"""Days further back count for nothing: a bill that is held for longer has its reason, and an auditor asks for that."""
+SCOPE = system_scope(process="ledger", purpose=Purpose.BILLING)
+
+
+class AccrualBook(Protocol):
+    """What accruing asks of bills."""
+
+    async def assignments(self, service_points: Collection[UUID] | None) -> list[Assignment]:
+        """Return assignments by service point and first day; of all for None."""
+        ...
+
+    async def last_bills(self, service_points: Collection[UUID], before: date) -> list[Bill]:
+        """Return of each place the bill in force that ends last by a day, with its lines."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Accrual:
+    """Accrues unbilled revenue.
+
+    Args:
+        meters: validated days.
+        bills: what was billed.
+        ledger: where entries are kept.
+    """
+
+    meters: MeterData
+    bills: AccrualBook
+    ledger: LedgerBook
+
+    async def month_end(self, month_end: date, *, at: datetime) -> int:
+        """Book what is earned and not billed by a day, and take it back on the next; returns places that are new.
+
+        Args:
+            month_end: the last day of a month.
+            at: domain time, after that day is validated.
+        """
+        day_after = month_end + timedelta(days=1)
+        assigned = [
+            a
+            for a in await self.bills.assignments(None)
+            if a.first_day <= month_end and (a.end_day is None or a.end_day > month_end)
+        ]
+        new = 0
+        for start in range(0, len(assigned), AT_ONCE):
+            entries = await self._entries(assigned[start : start + AT_ONCE], month_end, at)
+            backs = [reversal_of(e, day=day_after, made_at=at) for e in entries]
+            new += await self.ledger.keep([*entries, *backs]) // 2
+        return new
+
+    async def _entries(self, assigned: Sequence[Assignment], month_end: date, at: datetime) -> list[Entry]:
+        end = month_end + timedelta(days=1)
+        points = [a.service_point_id for a in assigned]
+        last = {b.service_point_id: b for b in await self.bills.last_bills(points, end)}
+        agreements = agreements_of(last.values())
+        sticks = rate_yardsticks(last.values())
+        begins = {a.service_point_id: _begin(a, last.get(a.service_point_id), end) for a in assigned}
+        used = await self._used(begins, end)
+        found = []
+        for row in assigned:
+            point, bill = row.service_point_id, last.get(row.service_point_id)
+            days = (end - begins[point]).days
+            if days <= 0:
+                continue
+            wh, there = used.get(point, (0, 0))
+            # Who came after a final bill is not known here yet: the place itself stands for them until they are billed.
+            is_same = bill is not None and bill.kind is not BillKind.FINAL
+            agreement = agreements[bill.bill_id] if bill is not None and is_same else agreement_id_of(point, None)
+            usage = OpenUsage(agreement, point, row.rate_code, days, wh, days - there)
+            entry = unbilled_entry(usage, _own(bill, row.rate_code), sticks, month_end=month_end, made_at=at)
+            found += [] if entry is None else [entry]
+        return found
+
+    async def _used(self, begins: Mapping[UUID, date], end: date) -> dict[UUID, tuple[int, int]]:
+        """Return energy since each place's last bill, and on how many days there are readings."""
+        points = [p for p, begin in begins.items() if begin < end]
+        if not points:
+            return {}
+        first = min(begins[p] for p in points)
+        totals = await self.meters.daily_totals(SCOPE, points, Channel.DELIVERED, first, end - timedelta(days=1))
+        found: dict[UUID, tuple[int, int]] = {}
+        owners = uuids_of(totals.service_point_id)
+        lows = np.array([day_number(begins[p]) for p in owners], dtype=np.int64)
+        for index in np.flatnonzero(totals.local_day >= lows).tolist():
+            wh, days = found.get(owners[index], (0, 0))
+            found[owners[index]] = (wh + int(totals.total[index]), days + 1)
+        return found
+
+
+def _begin(assigned: Assignment, bill: Bill | None, end: date) -> date:
+    """Return the first day that is not billed yet, at most two months back."""
+    begin = assigned.first_day if bill is None else max(assigned.first_day, bill.span.end)
+    return max(begin, end - LONGEST)
+
+
+def _own(bill: Bill | None, rate_code: str) -> Yardstick | None:
+    """Return what a Wh and a day came to on a place's last bill of the same rate; nothing where it billed no energy."""
+    if bill is None or bill.rate_code != rate_code or not bill.usage_wh:
+        return None
+    return yardstick_of([bill])
