@@ -62,6 +62,8 @@ _GROUPS = (
     ("retention", "app", "retention", WORK),
     ("cases", "app", "cases", WORK),
     ("bills", "app", "bills", WORK),
+    ("corrections", "app", "corrections", WORK),
+    ("ledger", "app", "ledger", WORK),
     ("worklist", "app", "worklist", WORK),
 )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from uuid import UUID, uuid4
@@ -65,7 +65,7 @@ class Billed:
 
     async def change(self, wh: int, *, place: int = 0, day: int = 7, version: int = 5) -> None:
         """Write another version of a day."""
-        row = _day(self.world.points[place], date(2026, 10, day), version, wh=wh)
+        row = replace(_day(self.world.points[place], date(2026, 10, day), version, wh=wh), known_at=LATER)
         await self.world.data.store.write_days(DayTable.from_rows([row]), token=uuid4().hex)
 
     async def weigh(self) -> Weighed:

@@ -29,6 +29,7 @@ from openami.app.engines.bus_address import BusError
 from openami.app.engines.nats import connect
 from openami.app.engines.rooms import room_engine
 from openami.app.exchange_job import ExchangeJob
+from openami.app.ledger_jobs import ledger_jobs
 from openami.app.process import ready
 from openami.app.rate_files import home_rates
 from openami.app.rate_wiring import rate_work
@@ -102,6 +103,7 @@ def jobs_of(wiring: Wiring) -> Sequence[Job]:
     return (
         billing,
         rate_work(wiring.meter_data, wiring.engine_for("openami_billing"), rates),
+        *ledger_jobs(wiring.settings, wiring.meter_data, wiring.engine_for, rates),
         CaseJob(cases),
         ExchangeJob(wiring.settings),
     )

@@ -13,6 +13,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from openami.billing.ledger.account import LedgerAccount
+from openami.billing.ledger.audit import LedgerAudit, audit_of
 from openami.billing.ledger.budget import BudgetPlan
 from openami.billing.ledger.entry import Entry, EntryKind, Posting
 from openami.billing.ledger.installment import InstallmentPlan
@@ -20,6 +21,7 @@ from openami.billing.ledger.trial import Standing
 
 AT_ONCE = 2_000
 """Entries of one statement: some megabytes."""
+MAX_UNPOSTED = 1_000_000
 
 # One statement brings an entry whole: what is there already brings no postings either.
 _KEEP = text("""
@@ -88,6 +90,11 @@ _UNPOSTED = text("""
         and not exists (select from billing.ledger_entry e where e.bill_id = b.bill_id and e.kind = 'bill')
         and exists (select from billing.bill_line l where l.bill_id = b.bill_id and l.amount <> 0)
     order by b.issued_at, b.bill_id limit :most
+""")
+_BILLED = text("""
+    select b.currency, sum(b.total) as total from billing.bill b where b.state = 'issued'
+        and exists (select from billing.ledger_entry e where e.bill_id = b.bill_id and e.kind = 'bill')
+    group by b.currency
 """)
 _ADD_PARTS = text("""
     insert into billing.installment_plan (decision_id, agreement_id, service_point_id, parts, made_on, currency)
@@ -177,6 +184,15 @@ class PostgresLedger:
         """See :class:`~openami.billing.ledger.job.UnpostedBills`."""
         async with self._engine.connect() as connection:
             return list((await connection.execute(_UNPOSTED, {"since": since, "most": limit})).scalars())
+
+    async def audit(self) -> LedgerAudit:
+        """Check the whole ledger against itself and against the bills in force."""
+        async with self._engine.connect() as connection:
+            billed = {r.currency: r.total for r in (await connection.execute(_BILLED)).all()}
+        return audit_of(
+            await self.standings(), unbalanced=len(await self.unbalanced()),
+            unposted=len(await self.unposted(since=None, limit=MAX_UNPOSTED)), billed=billed,
+        )  # fmt: skip
 
     async def _entries(self, query: Any, **asked: object) -> list[Entry]:
         async with self._engine.connect() as connection:

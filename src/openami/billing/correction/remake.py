@@ -9,8 +9,8 @@ again as well.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from itertools import zip_longest
 from uuid import UUID
@@ -22,26 +22,14 @@ from openami.billing.bill.order import BillOrder
 from openami.billing.bill.readings import closing_reads, opening_reads
 from openami.billing.bill.record import Assignment, Bill, BillKind, BillState
 from openami.billing.correction.ports import CorrectionBook
+from openami.billing.cycle.terms import Standing, approvals_of
 from openami.billing.jurisdiction import Jurisdiction
 from openami.billing.ports import BillBook
 from openami.billing.rating.terms import BillTerms
+from openami.billing.rating.usage import BillSpan
 from openami.billing.tariff.model import RateSchedule
 from openami.kernel.time import zone_named
 from openami.mdm.api import MeterData
-
-TermsOf = Callable[[Sequence[Bill]], Awaitable[Mapping[UUID, BillTerms]]]
-"""What rates ask beside intervals, of each bill by its id."""
-
-
-async def terms_of_bills(bills: Sequence[Bill]) -> Mapping[UUID, BillTerms]:
-    """Return what bills themselves say: revenue month, and whether the customer stopped with them."""
-    return {
-        b.bill_id: BillTerms(
-            revenue_month=None if b.cycle is None else b.cycle.revenue_month, is_final=b.kind is BillKind.FINAL
-        )
-        for b in bills
-    }
-
 
 @dataclass(frozen=True, slots=True)
 class RoadRemaker:
@@ -53,7 +41,7 @@ class RoadRemaker:
         book: bills in force.
         rates: by code, opened twins too.
         rules: of the jurisdiction.
-        terms: what rates ask beside intervals.
+        standing: what holds of every place.
     """
 
     meters: MeterData
@@ -61,13 +49,13 @@ class RoadRemaker:
     book: CorrectionBook
     rates: Mapping[str, RateSchedule]
     rules: Jurisdiction
-    terms: TermsOf = terms_of_bills
+    standing: Standing = field(default_factory=Standing)
 
     async def again(self, bills: Sequence[Bill], *, now: datetime) -> Mapping[UUID, Bill]:
         """See the port."""
         if not bills:
             return {}
-        terms = await self.terms(bills)
+        terms = await self._terms(bills)
         assigned = await self._assigned(bills)
         around = Neighbors.of(await self.book.bills_of({b.service_point_id for b in bills}))
         chains: dict[UUID, list[Bill]] = defaultdict(list)
@@ -105,6 +93,24 @@ class RoadRemaker:
             found = await bills_of(self.meters, making, [orders[b.bill_id] for b in group])
             made |= {b.bill_id: new for b, new in zip(group, found, strict=True)}
         return made
+
+    async def _terms(self, bills: Sequence[Bill]) -> dict[UUID, BillTerms]:
+        """Return what rates ask beside intervals, as it is known now, by bill."""
+        spans: dict[tuple[BillSpan, str], list[Bill]] = defaultdict(list)
+        for bill in bills:
+            spans[bill.span, bill.zone].append(bill)
+        found: dict[UUID, BillTerms] = {}
+        for (span, zone), some in spans.items():
+            points = [b.service_point_id for b in some]
+            approved = await approvals_of(self.meters, points, span, zone_named(zone))
+            for bill in some:
+                month = None if bill.cycle is None else bill.cycle.revenue_month
+                is_final = bill.kind is BillKind.FINAL
+                rows = approved.get(bill.service_point_id, ())
+                found[bill.bill_id] = BillTerms(
+                    month, self.standing.municipality, is_final, self.standing.attributes, rows
+                )
+        return found
 
     async def _assigned(self, bills: Sequence[Bill]) -> dict[UUID, list[Assignment]]:
         found: dict[UUID, list[Assignment]] = defaultdict(list)

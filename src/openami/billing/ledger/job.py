@@ -37,6 +37,10 @@ class UnpostedBills(Protocol):
         """
         ...
 
+
+class BillsWithLines(Protocol):
+    """Reads bills."""
+
     async def bills(self, bill_ids: Collection[UUID]) -> list[Bill]:
         """Return these bills with their lines."""
         ...
@@ -47,6 +51,7 @@ class LedgerJob:
 
     Args:
         found: bills that the ledger lacks.
+        bills: reads them.
         postings: books them.
         accrual: of month ends.
         zone: the utility's.
@@ -55,8 +60,11 @@ class LedgerJob:
     name = "ledger"
     PAUSE = timedelta(minutes=1)
 
-    def __init__(self, found: UnpostedBills, postings: Postings, accrual: Accrual, zone: ZoneInfo) -> None:
+    def __init__(
+        self, found: UnpostedBills, bills: BillsWithLines, postings: Postings, accrual: Accrual, zone: ZoneInfo
+    ) -> None:
         self._found = found
+        self._bills = bills
         self._postings = postings
         self._accrual = accrual
         self._zone = zone
@@ -71,7 +79,7 @@ class LedgerJob:
         self._again = now + self.PAUSE
         booked = 0
         while ids := await self._found.unposted(since=self._since, limit=AT_ONCE):
-            new = await self._postings.post(await self._found.bills(ids), at=now)
+            new = await self._postings.post(await self._bills.bills(ids), at=now)
             booked += new
             if not new:
                 break

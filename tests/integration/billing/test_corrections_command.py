@@ -1,0 +1,186 @@
+"""People at corrections: what waits, what a preview says, what they decide, who else must agree, and what is logged."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import create_async_engine
+from tests.integration.billing.test_corrections import LATE, LATER, OCTOBER, Billed, billed
+from typer.testing import CliRunner
+
+from openami.app import correction_desk, correction_room
+from openami.app.accounts import RealClock, accounts_of
+from openami.app.commands import corrections, ledger
+from openami.app.engines.postgres import SUPERUSER, PostgresEngine
+from openami.app.settings import Home, Settings, real_now
+from openami.billing.correction.decision import CorrectionRefusedError
+from openami.billing.correction.effect import CorrectionLimits
+from openami.kernel.errors import MisuseError, OpenAmiError
+from openami.security.access.account import NewUser
+from openami.security.access.gate import AccessDeniedError
+from openami.security.access.order import OrderRefusedError
+from openami.security.access.role import Role
+from openami.security.adapters.row_security import row_secured_engine
+from openami.security.audit.entry import AuditEntry
+
+__all__ = ["billed"]
+pytestmark = pytest.mark.engines
+PEOPLE = {"anna": Role.ENGINEER, "ben": Role.OPERATOR, "vera": Role.VIEWER}
+WHY = ("--reason", "late readings came in")
+
+
+@dataclass
+class Office:
+    """Places with bills, people, and a command line."""
+
+    billed: Billed
+    home: Path
+    postgres: PostgresEngine
+
+    async def says(self, *words: str, by: str = "anna", app: typer.Typer = corrections.app) -> Any:
+        """Return the document that a command prints; raise what it is refused with."""
+        line = [*words, "--home", str(self.home), "--json", "--as", by]
+        result = await asyncio.to_thread(CliRunner().invoke, app, line, input=f"{by}-secret\n")
+        if isinstance(result.exception, OpenAmiError):
+            raise result.exception
+        assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+        lines = [one for one in result.stdout.splitlines() if one.startswith(("{", "["))]
+        return json.loads(lines[-1]) if lines else result.output
+
+    async def shows(self, *words: str, by: str = "anna", app: typer.Typer = corrections.app) -> str:
+        """Return what a command prints for people."""
+        line = [*words, "--home", str(self.home), "--as", by]
+        result = await asyncio.to_thread(CliRunner().invoke, app, line, input=f"{by}-secret\n")
+        assert result.exit_code == 0, result.output
+        return result.output
+
+    async def looks(self) -> list[tuple[str, str, bool, int]]:
+        """Return what the log holds, oldest first."""
+        engine = create_async_engine(self.postgres.url(SUPERUSER))
+        async with engine.connect() as connection:
+            bodies = (await connection.execute(text("select body from audit.entry order by at, entry_id"))).scalars()
+            entries = [AuditEntry.from_canonical(bytes(body)) for body in bodies]
+        await engine.dispose()
+        return [(e.query, e.action, e.allowed, len(e.subjects)) for e in entries]
+
+
+@pytest.fixture
+async def office(billed: Billed, postgres: PostgresEngine, short_tmp: Path, monkeypatch: pytest.MonkeyPatch) -> Office:
+    monkeypatch.setenv("OPENAMI_POSTGRES_URL", postgres.url(SUPERUSER))
+    Settings(home=Home(short_tmp), real_origin=real_now(), domain_origin=LATER).save()
+    store = billed.world.data.store
+
+    class Connected:
+        def __init__(self, _: Path) -> None:
+            pass
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(store, name)
+
+        async def close(self) -> None:
+            pass
+
+    monkeypatch.setattr(correction_room, "SocketStore", Connected)
+    access = row_secured_engine(postgres.url("openami_access"))
+    people = [NewUser(n, frozenset({role}), f"{n}-secret", display_name=n) for n, role in PEOPLE.items()]
+    await accounts_of(Settings.load(short_tmp), access, RealClock()).register_users(people)
+    await access.dispose()
+    for place in range(2):
+        await billed.change(900, place=place)
+    await billed.world.billing.find_corrections(LATER, first=OCTOBER, end=date(2026, 11, 1))
+    return Office(billed, short_tmp, postgres)
+
+
+async def test_one_person_lists_previews_and_corrects_and_the_ledger_is_sound(office: Office) -> None:
+    assert (await office.says("weigh")) == {"open": 2, "tolerated": 0, "unmakable": 0}
+    (case,) = await office.says("list")
+    assert (case["customers"], len(case["bills"]), case["by"]) == (2, 2, "15.79")
+    preview = await office.says("preview", case["cause"])
+    assert (preview["state"], preview["second_person"], preview["effect"]["bills"]) == ("preview", None, 2)
+    assert [len(await office.billed.bills(p)) for p in range(3)] == [1, 1, 1], "a preview changes nothing"
+    done = await office.says("decide", case["cause"], *WHY, "--yes")
+    assert done["state"] == "in_force"
+    assert [len(await office.billed.bills(p)) for p in range(3)] == [2, 2, 1]
+    place = str(office.billed.world.points[0])
+    (adjustment,) = await office.says("adjustments", place)
+    assert adjustment["by"] == "8.15"
+    assert adjustment["words"].startswith("Your bill for October 1 to October 31, 2026 was corrected, because better")
+    (decision,) = await office.says("decisions")
+    assert (decision["state"], decision["approved_by"], decision["reason"]) == ("in_force", None, WHY[1])
+    check = await office.says("check", app=ledger.app)
+    assert (check["is_sound"], check["faults"]) == (True, [])
+    shown = await office.says("show", place, app=ledger.app)
+    assert [e["kind"] for e in shown["entries"]] == ["bill", "bill", "reversal"]
+    logged = [(q, a) for q, a, allowed, _ in await office.looks() if allowed]
+    assert ("corrections.decide", "change") in logged
+    assert ("corrections.preview", "read") in logged
+
+
+async def test_beyond_the_limit_a_second_person_approves_and_the_first_cannot(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    strict = CorrectionLimits(customers=1)
+    plain = correction_desk.CorrectionDesk
+    monkeypatch.setattr(correction_desk, "CorrectionDesk", lambda settings: plain(settings, strict))
+    await office.says("weigh")
+    (case,) = await office.says("list", by="ben")
+    kept = await office.says("decide", case["cause"], *WHY, "--yes")
+    assert (kept["state"], kept["second_person"]) == (
+        "waiting", "bills of 2 customers change, the limit is 1",
+    )  # fmt: skip
+    assert len(await office.billed.bills()) == 1
+    with pytest.raises(OrderRefusedError):
+        await office.says("approve", kept["decision"])
+    with pytest.raises(CorrectionRefusedError, match="decision that waits"):
+        await office.says("decide", case["cause"], *WHY, "--yes", by="ben")
+    done = await office.says("approve", kept["decision"], by="ben")
+    assert (done["state"], done["approved_by"] not in {None, done["by"]}) == ("in_force", True)
+    assert len(await office.billed.bills()) == 2
+    with pytest.raises(CorrectionRefusedError, match="nothing of it waits"):
+        await office.says("withdraw", kept["decision"])
+
+
+async def test_what_cannot_be_is_refused_in_words_and_a_viewer_sees_nothing(office: Office) -> None:
+    await office.says("weigh")
+    for words in (("list",), ("preview", "readings:2026-11-10"), ("decisions",)):
+        with pytest.raises(AccessDeniedError):
+            await office.says(*words, by="vera")
+    with pytest.raises(AccessDeniedError):
+        await office.says("check", by="vera", app=ledger.app)
+    with pytest.raises(CorrectionRefusedError, match="nothing is open"):
+        await office.says("preview", "edit:none")
+    (case,) = await office.says("list")
+    with pytest.raises(CorrectionRefusedError, match="one customer's"):
+        await office.says("preview", case["cause"], "--tampering")
+    with pytest.raises(CorrectionRefusedError, match="5 to 500"):
+        await office.says("decide", case["cause"], "--reason", "no", "--yes")
+    with pytest.raises(MisuseError, match="not over yet"):
+        await office.says("accrue", "2026-11", app=ledger.app)
+
+
+async def test_the_tables_say_what_the_documents_say(office: Office) -> None:
+    await office.says("weigh")
+    (case,) = await office.says("list")
+    assert "2 bills of 2 customers: +148.8 kWh, +15.79" in await office.shows("list")
+    told = await office.shows("preview", case["cause"])
+    assert "2 bills of 2 customers are corrected: +15.79 and -0.00, at most 8.15 for one" in told
+    assert "Nothing is changed yet" in told
+    left = await office.shows("decide", case["cause"], *WHY, "--leave", "--yes")
+    assert "2 bills stay as they are." in left
+    assert "Nothing waits." in await office.shows("list")
+    assert "No bill of this place" in await office.shows("adjustments", str(office.billed.world.points[0]))
+    balance = await office.says("balance", "--cycle", "2026-10", "--group", "1", app=ledger.app)
+    assert [b["residual_wh"] for b in balance] == [0]
+    assert "Every Wh is accounted for." in await office.shows("balance", "--cycle", "2026-10", app=ledger.app)
+    journal = await office.shows("journal", "--from", "2026-11-01", "--to", "2026-11-30", app=ledger.app)
+    assert "receivable" in journal
+    assert "The ledger adds up" in await office.shows("check", app=ledger.app)
+    assert LATE.kind.value == case["cause"].split(":")[0]

@@ -1,0 +1,213 @@
+"""The ledger at work: bills booked by the job, energy balanced, months accrued, levels kept; on PostgreSQL."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from uuid import uuid4
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import create_async_engine
+from tests.integration.billing.test_billing import NOW, SCOPE, World, _day
+from tests.integration.billing.test_corrections import LATER, OCTOBER, REBILL, Billed, billed
+
+from openami.app.correction_causes import RegistryCauses
+from openami.app.correction_room import correction_room
+from openami.app.engines.postgres import PostgresEngine
+from openami.billing.correction.record import CauseKind, DecisionKind
+from openami.billing.correction.work import Wish
+from openami.billing.ledger.account import LedgerAccount as A
+from openami.billing.ledger.accrue import Accrual
+from openami.billing.ledger.budget import BudgetPlan, BudgetRefusedError
+from openami.billing.ledger.conservation import EnergyBalance
+from openami.billing.ledger.energy import EnergyCheck
+from openami.billing.ledger.job import LedgerJob
+from openami.billing.ledger.levels import Levels
+from openami.contracts.channel import Channel
+from openami.contracts.day import DayTable
+from openami.kernel.time import local_day, zone_named
+from openami.mdm.adapters.decision_postgres import PostgresDecisions
+from openami.mdm.adapters.registry_postgres import PostgresRegistry
+from openami.mdm.editing.decision import Decision, Target
+from openami.mdm.editing.decision import DecisionKind as EditKind
+from openami.mdm.editing.ports import Effect
+from openami.mdm.registry.facts import FactEntry, FactKind
+from openami.mdm.registry.records import Affected
+
+__all__ = ["billed"]
+pytestmark = pytest.mark.engines
+NOVEMBER = date(2026, 11, 1)
+ZONE = zone_named("America/Chicago")
+DAY_WH = 9_600
+"""What the first place uses on a day; the next ones half as much more each."""
+
+
+def job_of(billed: Billed) -> LedgerJob:
+    accrual = Accrual(billed.world.data, billed.book, billed.ledger)
+    return LedgerJob(billed.ledger, billed.book, billed.postings, accrual, ZONE)
+
+
+async def test_the_job_books_what_is_not_booked_and_accrues_the_month_once(
+    world: World, postgres: PostgresEngine
+) -> None:
+    engines = [create_async_engine(postgres.url(role)) for role in ("openami_billing", "openami_mdm")]
+    room = correction_room(world.data, billing=engines[0], mdm=engines[1], today=NOW.date())
+    await world.billing.assign_rate(world.points, "ameren-mo-anytime", first_day=OCTOBER, at=NOW)
+    await world.write_days(OCTOBER, date(2026, 11, 9))
+    await world.billing.close_due(NOW)
+    assert (await room.ledger.audit()).unposted == 3
+    job = LedgerJob(room.ledger, room.book, room.postings, room.accrual, ZONE)
+    await job.run_due(NOW)
+    await job.run_due(NOW + timedelta(minutes=2))
+    found = await room.ledger.audit()
+    assert (found.faults, found.unposted) == ([], 0)
+    assert found.owed == found.billed
+    bills = [b for p in world.points for b in await world.billing.bills(SCOPE, p)]
+    assert found.owed["USD"] == sum((b.total or Decimal(0) for b in bills), Decimal(0))
+    for engine in engines:
+        await engine.dispose()
+
+
+async def test_a_month_end_holds_what_is_not_billed_yet_and_the_next_day_gives_it_back(
+    billed: Billed,
+) -> None:
+    accrual = Accrual(billed.world.data, billed.book, billed.ledger)
+    await billed.world.write_days(date(2026, 11, 10), date(2026, 11, 30))
+    late = datetime(2026, 12, 2, 18, tzinfo=UTC)
+    assert await accrual.month_end(date(2026, 11, 30), at=late) == 3
+    assert await accrual.month_end(date(2026, 11, 30), at=late) == 0
+    first = [e for e in await billed.ledger.of_place(billed.world.points[0]) if e.kind.value.startswith("unbilled")]
+    assert [(e.kind.value, e.day) for e in first] == [
+        ("unbilled", date(2026, 11, 30)),
+        ("unbilled_back", date(2026, 12, 1)),
+    ]
+    # 30 days and the hour that November has more, at the price of October's bill: 10.62 cents, 9.19 dollars a month.
+    (bill,) = await billed.bills()
+    fixed = (bill.total or Decimal(0)) - Decimal("31.61")
+    usage = (30 * 96 + 4) * 100
+    expected = (Decimal(usage) * Decimal("31.60512") / (31 * DAY_WH) + 30 * fixed / 31).quantize(Decimal("0.01"))
+    assert first[0].amount_of(A.UNBILLED) == expected
+    at_month_end = await billed.ledger.standings(end=date(2026, 12, 1))
+    assert sum(s.balance for s in at_month_end if s.account is A.UNBILLED) > 0
+    assert sum(s.balance for s in await billed.ledger.standings() if s.account is A.UNBILLED) == 0
+
+
+async def test_energy_is_conserved_through_bills_changes_holds_and_corrections(billed: Billed) -> None:
+    world = billed.world
+    check = EnergyCheck(world.data, billed.book)
+    days = (31, 9)
+    one = [96 * (100 + 50 * n) for n in range(3)]
+    extra = sum(4 * (100 + 50 * n) for n in range(3))
+    begin, end = date(2026, 9, 25), date(2026, 11, 10)
+    before = await check.balance(world.points, begin, end)
+    unbilled = sum(one) * days[1] + extra
+    assert before == EnergyBalance(sum(one) * sum(days) + extra, sum(one) * days[0], unbilled_wh=unbilled)
+    await billed.change(900)
+    await billed.change(103, day=9)
+    await billed.change(155, place=1, day=9)
+    await billed.weigh()
+    changed = await check.balance(world.points, begin, end)
+    assert changed.residual_wh == 0
+    assert (changed.changed_open_wh, changed.changed_left_wh) == (96 * 803, 96 * 5)
+    await billed.decide(REBILL)
+    corrected = await check.balance(world.points, begin, end)
+    assert (corrected.residual_wh, corrected.changed_open_wh, corrected.changed_left_wh) == (0, 0, 96 * 5)
+    assert corrected.billed_wh == before.billed_wh + 96 * 803
+    inside = await check.balance(world.points, date(2026, 10, 10), date(2026, 10, 12))
+    assert inside.billed_wh == corrected.billed_wh, "a bill is taken whole"
+    assert inside.residual_wh == 0
+
+
+async def test_a_held_bill_and_a_day_without_a_rate_are_named_as_such(world: World, postgres: PostgresEngine) -> None:
+    engine = create_async_engine(postgres.url("openami_billing"))
+    room = correction_room(world.data, billing=engine, mdm=engine, today=NOW.date())
+    await world.billing.assign_rate(world.points[:2], "ameren-mo-anytime", first_day=OCTOBER, at=NOW)
+    await world.write_days(OCTOBER, date(2026, 10, 31))
+    hole = _day(world.points[1], date(2026, 10, 7), 2, wh=150, missing=4)
+    await world.data.store.write_days(DayTable.from_rows([hole]), token="hole")
+    await world.billing.close_due(NOW)
+    found = await room.energy.balance(world.points, OCTOBER, NOVEMBER)
+    assert found.residual_wh == 0
+    assert (found.billed_wh, found.held_wh) == (31 * 9_600, 31 * 14_400 - 4 * 150)
+    assert found.unassigned_wh == 31 * 19_200
+    await engine.dispose()
+
+
+async def test_a_level_is_charged_until_it_stops_and_what_was_deferred_is_settled_then(
+    billed: Billed,
+) -> None:
+    place = billed.world.points[0]
+    levels = Levels(billed.ledger, billed.book)
+    with pytest.raises(BudgetRefusedError, match="1 bills are there; a level needs 6"):
+        await levels.begin(place, today=NOVEMBER, at=NOW, by=uuid4(), reason="asked for it")
+    agreement = (await billed.ledger.of_place(place))[0].agreement_id
+    await billed.ledger.set_plan(BudgetPlan(agreement, place, NOVEMBER, Decimal(30), 6), at=NOW, by=None, reason="test")
+    await billed.world.write_days(date(2026, 11, 10), date(2026, 11, 30))
+    late = datetime(2026, 12, 2, 18, tzinfo=UTC)
+    await billed.world.billing.close_due(late)
+    await job_of(billed).run_due(late)
+    november, october = await billed.bills()
+    at = {s.account: s.balance for s in await billed.ledger.standings(agreement_id=agreement)}
+    assert at[A.RECEIVABLE] == (october.total or 0) + 30
+    assert at[A.BUDGET_DEFERRED] == (november.total or 0) - 30
+    with pytest.raises(BudgetRefusedError, match="in force"):
+        await levels.begin(place, today=date(2026, 12, 3), at=late, by=None, reason="again")
+    ended = await levels.stop(place, today=date(2026, 12, 3), at=late, by=None, reason="asked for it")
+    assert ended.settled == (november.total or 0) - 30
+    assert (await billed.ledger.audit()).faults == []
+    with pytest.raises(BudgetRefusedError, match="no budget plan"):
+        await levels.stop(place, today=date(2026, 12, 4), at=late, by=None, reason="again")
+    after = {s.account: s.balance for s in await billed.ledger.standings(agreement_id=agreement)}
+    assert after[A.RECEIVABLE] == (october.total or Decimal(0)) + (november.total or Decimal(0))
+    assert after[A.BUDGET_DEFERRED] == 0
+
+
+async def test_a_rate_entered_back_dated_comes_up_as_its_own_cause_and_prices_by_the_new_one(billed: Billed) -> None:
+    place = billed.world.points[2]
+    await billed.world.billing.assign_rate([billed.world.points[1]], "ameren-mo-smart", first_day=NOVEMBER, at=LATER)
+    assert await billed.book.note_rates(at=LATER) == 0, "a change from the next bill on touches none that is out"
+    # Put on another rate for all of October, as a correction of the registry does.
+    async with billed.engine.begin() as connection:
+        await connection.execute(
+            text(
+                "update billing.rate_assignment set rate_code = 'ameren-mo-smart', entered_at = :at "
+                "where service_point_id = :place"
+            ),
+            {"place": place, "at": LATER},
+        )
+    assert await billed.book.note_rates(at=LATER) == 1
+    assert await billed.book.note_rates(at=LATER) == 0
+    assert (await billed.weigh()).open == 1
+    (case,) = await billed.corrections.cases()
+    assert (case.cause.kind, case.cause.key) == (CauseKind.RATE, "ameren-mo-anytime>ameren-mo-smart")
+    await billed.decide(Wish(case.cause.name, DecisionKind.REBILL, "the form was entered late", place=place))
+    new, old = await billed.bills(2)
+    assert (new.rate_code, old.rate_code, new.usage_wh) == ("ameren-mo-smart", "ameren-mo-anytime", old.usage_wh)
+    assert await billed.book.note_rates(at=LATER) == 0
+
+
+async def test_causes_are_what_people_decided_then_what_the_registry_was_told_then_the_readings(
+    billed: Billed, postgres: PostgresEngine
+) -> None:
+    engine = create_async_engine(postgres.url("openami_mdm"))
+    registry, decisions = PostgresRegistry(engine), PostgresDecisions(engine)
+    points, day = billed.world.points, date(2026, 10, 7)
+    period = local_day(day, ZONE)
+    target = Target(points[0], Channel.DELIVERED, period)
+    edit = Decision(uuid4(), EditKind.ESTIMATE_AGAIN, (target,), "the display was wet", uuid4(), LATER)
+    await decisions.keep(edit, Effect(), [Affected(points[0], day, day)], order_id=None, real=LATER)
+    await registry.facts.enter(
+        [FactEntry(points[1], FactKind.SERVICE, "inactive", period.start, period.end)], at=LATER, by="anna",
+        reason="moved out early",
+    )  # fmt: skip
+    for place in range(3):
+        await billed.change(900, place=place)
+    await billed.world.billing.find_corrections(LATER, first=OCTOBER, end=NOVEMBER)
+    touched = await billed.book.touched(limit=10)
+    found = await RegistryCauses(registry, decisions).of(touched)
+    by_place = {t.service_point_id: next(iter(found[t.bill_id])) for t in touched}
+    assert [by_place[p].kind for p in points] == [CauseKind.EDIT, CauseKind.REGISTRY, CauseKind.READINGS]
+    assert by_place[points[0]].key == str(edit.id)
+    assert "moved out early" in by_place[points[1]].words
+    await engine.dispose()
