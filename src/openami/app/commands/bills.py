@@ -5,8 +5,10 @@ from __future__ import annotations
 import typer
 
 from openami.app.commands.bills_papers import explain, rebuild, statement
+from openami.app.commands.ledger import balance
 
 app = typer.Typer(help="See bills: why each figure is as it is, and the document that went out.", no_args_is_help=True)
 app.command("explain")(explain)
 app.command("rebuild")(rebuild)
 app.command("statement")(statement)
+app.command("balance")(balance)

@@ -31,6 +31,7 @@ from openami.billing.tariff.model import RateSchedule
 from openami.kernel.time import zone_named
 from openami.mdm.api import MeterData
 
+
 @dataclass(frozen=True, slots=True)
 class RoadRemaker:
     """Implements :class:`~openami.billing.correction.ports.Remaker`.
