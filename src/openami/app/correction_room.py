@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import date
@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from openami.app.correction_causes import RegistryCauses
 from openami.app.engines.rooms import room_database
+from openami.app.rate_files import home_rates
 from openami.app.settings import Settings
 from openami.billing.adapters.book_postgres import PostgresBillBook
 from openami.billing.adapters.correction_postgres import PostgresCorrections
@@ -25,6 +26,7 @@ from openami.billing.ledger.accrue import Accrual
 from openami.billing.ledger.energy import EnergyCheck
 from openami.billing.ledger.posting import LedgerPostings
 from openami.billing.rates import Rates
+from openami.billing.tariff.model import RateSchedule
 from openami.mdm.adapters.decision_postgres import PostgresDecisions
 from openami.mdm.adapters.registry_postgres import PostgresRegistry
 from openami.mdm.adapters.registry_validation import PostgresBook
@@ -65,6 +67,7 @@ def correction_room(
     today: date,
     limits: CorrectionLimits | None = None,
     jurisdiction: Jurisdiction | None = None,
+    rates: Mapping[str, RateSchedule] | None = None,
 ) -> CorrectionRoom:
     """Return what works on corrections.
 
@@ -75,10 +78,11 @@ def correction_room(
         today: the day whose rules hold.
         limits: what one person may decide alone.
         jurisdiction: its rules; the shipped ones by default.
+        rates: by code; the shipped ones by default.
     """
     law = jurisdiction or shipped_jurisdiction()
     book, ledger, bills = PostgresCorrections(billing), PostgresLedger(billing), PostgresBillBook(billing)
-    remaker = RoadRemaker(meters, bills, book, Rates(bills).known, law)
+    remaker = RoadRemaker(meters, bills, book, Rates(bills, rates).known, law)
     rules = rules_on(law, today)
     causes = RegistryCauses(PostgresRegistry(mdm), PostgresDecisions(mdm))
     return CorrectionRoom(
@@ -97,6 +101,8 @@ async def open_correction_room(
     try:
         async with room_database(settings, "openami_billing") as billing, room_database(settings, "openami_mdm") as mdm:
             meters = MeterData(registry=PostgresRegistry(mdm), store=store, book=PostgresBook(mdm))
-            yield correction_room(meters, billing=billing, mdm=mdm, today=today, limits=limits)
+            yield correction_room(
+                meters, billing=billing, mdm=mdm, today=today, limits=limits, rates=home_rates(settings.home)
+            )
     finally:
         await store.close()

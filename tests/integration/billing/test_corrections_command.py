@@ -13,6 +13,7 @@ import pytest
 import typer
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
+from tests.base_rates import base_rates
 from tests.integration.billing.test_corrections import LATE, LATER, OCTOBER, Billed, billed
 from typer.testing import CliRunner
 
@@ -89,6 +90,7 @@ async def office(billed: Billed, postgres: PostgresEngine, short_tmp: Path, monk
             pass
 
     monkeypatch.setattr(correction_room, "SocketStore", Connected)
+    monkeypatch.setattr(correction_room, "home_rates", lambda _: base_rates())
     access = row_secured_engine(postgres.url("openami_access"))
     people = [NewUser(n, frozenset({role}), f"{n}-secret", display_name=n) for n, role in PEOPLE.items()]
     await accounts_of(Settings.load(short_tmp), access, RealClock()).register_users(people)

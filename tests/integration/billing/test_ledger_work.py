@@ -9,6 +9,7 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
+from tests.base_rates import base_rates
 from tests.integration.billing.test_billing import NOW, SCOPE, World, _day
 from tests.integration.billing.test_corrections import LATER, OCTOBER, REBILL, Billed, billed
 
@@ -52,7 +53,7 @@ async def test_the_job_books_what_is_not_booked_and_accrues_the_month_once(
     world: World, postgres: PostgresEngine
 ) -> None:
     engines = [create_async_engine(postgres.url(role)) for role in ("openami_billing", "openami_mdm")]
-    room = correction_room(world.data, billing=engines[0], mdm=engines[1], today=NOW.date())
+    room = correction_room(world.data, billing=engines[0], mdm=engines[1], today=NOW.date(), rates=base_rates())
     await world.billing.assign_rate(world.points, "ameren-mo-anytime", first_day=OCTOBER, at=NOW)
     await world.write_days(OCTOBER, date(2026, 11, 9))
     await world.billing.close_due(NOW)
@@ -121,7 +122,7 @@ async def test_energy_is_conserved_through_bills_changes_holds_and_corrections(b
 
 async def test_a_held_bill_and_a_day_without_a_rate_are_named_as_such(world: World, postgres: PostgresEngine) -> None:
     engine = create_async_engine(postgres.url("openami_billing"))
-    room = correction_room(world.data, billing=engine, mdm=engine, today=NOW.date())
+    room = correction_room(world.data, billing=engine, mdm=engine, today=NOW.date(), rates=base_rates())
     await world.billing.assign_rate(world.points[:2], "ameren-mo-anytime", first_day=OCTOBER, at=NOW)
     await world.write_days(OCTOBER, date(2026, 10, 31))
     hole = _day(world.points[1], date(2026, 10, 7), 2, wh=150, missing=4)
