@@ -38,6 +38,8 @@ class FleetUsage:
         quality: (S, N) :class:`~openami.contracts.quality.QualityState`.
         received_wh: (S,) energy received in the span.
         versions: (S, D) version of each day; 0 where there is none.
+        received: (S, N) received energy by interval, for rates that credit it; None where no row has any.
+        received_lacks: (S,) how many of those intervals have no value, of rows that measure it.
     """
 
     service_points: tuple[UUID, ...]
@@ -47,12 +49,16 @@ class FleetUsage:
     quality: npt.NDArray[np.uint8]
     received_wh: I64
     versions: I64
+    received: I64 | None = None
+    received_lacks: I64 | None = None
 
     def part(self, rows: Sequence[int]) -> FleetUsage:
         """Return some rows, in that order."""
         return replace(
             self, service_points=tuple(self.service_points[r] for r in rows), wh=self.wh[rows],
             quality=self.quality[rows], received_wh=self.received_wh[rows], versions=self.versions[rows],
+            received=None if self.received is None else self.received[rows],
+            received_lacks=None if self.received_lacks is None else self.received_lacks[rows],
         )  # fmt: skip
 
 
@@ -75,9 +81,10 @@ def determinants_of(
     if not terms:
         terms = (NO_TERMS,) * len(usage.service_points)
     if not _in_columns(schedule, span, terms):
+        sent = (None,) * len(usage.wh) if usage.received is None else tuple(np.maximum(usage.received, 0))
         one_by_one = (
-            determinants(schedule, Usage(usage.start_s, wh, usage.interval_s, flags), [span], zone, own)[0]
-            for wh, flags, own in zip(np.maximum(usage.wh, 0), estimated, terms, strict=True)
+            determinants(schedule, Usage(usage.start_s, wh, usage.interval_s, flags, back), [span], zone, own)[0]
+            for wh, flags, back, own in zip(np.maximum(usage.wh, 0), estimated, sent, terms, strict=True)
         )
         return [replace(d, received_wh=int(r)) for d, r in zip(one_by_one, usage.received_wh, strict=True)]
     index = price_index(schedule, usage.start_s, usage.interval_s, [span], zone)
@@ -103,10 +110,10 @@ def determinants_of(
 def _in_columns(schedule: RateSchedule, span: BillSpan, terms: Sequence[BillTerms]) -> bool:
     """Tell whether all rows are priced by one index of days.
 
-    Not where demand, running blocks, events, price series or a rider that changes inside the bill ask for the
-    intervals, nor in another month than the usual.
+    Not where demand, running blocks, events, price series, energy sent out or a rider that changes inside the bill
+    ask for the intervals, nor in another month than the usual.
     """
-    if any(v.demand or v.events or v.scope is BlockScope.RUNNING for v in schedule.versions):
+    if any(v.demand or v.events or v.export or v.scope is BlockScope.RUNNING for v in schedule.versions):
         return False
     if any(p.signal for v in schedule.versions for p in v.periods):
         return False
@@ -131,3 +138,14 @@ def hold_reason(usage: FleetUsage, row: int, span: BillSpan) -> tuple[HoldCode, 
     if doubted:
         return HoldCode.OPEN_FINDING, f"{doubted} intervals are doubted by a rule and nobody has decided"
     return None
+
+
+def received_reason(schedule: RateSchedule, usage: FleetUsage, row: int) -> tuple[HoldCode, str] | None:
+    """Why a bill cannot credit energy sent out; None where the rate credits none, or all of it is there."""
+    if usage.received_lacks is None or not any(v.export for v in schedule.versions):
+        return None
+    lacks = int(usage.received_lacks[row])
+    if not lacks:
+        return None
+    words = f"{lacks} intervals of received energy have no value, and the rate credits what was sent out"
+    return HoldCode.MISSING_INTERVALS, words

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from openami.billing.bill.fleet_usage import FleetUsage, determinants_of, hold_reason
+from openami.billing.bill.fleet_usage import FleetUsage, determinants_of, hold_reason, received_reason
 from openami.billing.bill.hold import Hold, HoldCode
 from openami.billing.bill.order import BillOrder
 from openami.billing.bill.readings import printed_reads, reading_state
@@ -60,7 +60,7 @@ def make_bills(
     for row, point in enumerate(usage.service_points):
         order = orders[point]
         versions = usage.versions[row]
-        reason = hold_reason(usage, row, span)
+        reason = hold_reason(usage, row, span) or received_reason(schedule, usage, row)
         if reason is None:
             bills.append(_bill(making, order, all_found[row], versions.tolist(), pieces.get(point, ())))
         else:

@@ -7,7 +7,7 @@ service points of one span are laid out as a matrix; what is left by row is the 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -21,6 +21,7 @@ from openami.billing.bill.record import Bill
 from openami.billing.rating.usage import I64, BillSpan
 from openami.billing.tariff.errors import TariffError
 from openami.contracts.channel import Channel
+from openami.contracts.quality import QualityState
 from openami.mdm.api import MeterData, ReadPiece, UsageMatrix
 from openami.security.access.scope import Purpose, Scope, system_scope
 
@@ -112,21 +113,37 @@ async def fleet_usage(
     first, last = span.first, span.last
     delivered = await meters.matrix(scope, points, Channel.DELIVERED, first, last, as_known_at=known_at)
     received = await meters.matrix(scope, points, Channel.RECEIVED, first, last, as_known_at=known_at)
-    sums = _sums(received)
-    return [_fleet(matrix, sums) for matrix in delivered]
+    return [_fleet(matrix, received) for matrix in delivered]
 
 
-def _fleet(matrix: UsageMatrix, received: Mapping[UUID, int]) -> FleetUsage:
-    sums = np.array([received.get(p, 0) for p in matrix.service_points], dtype=np.int64)
-    versions = matrix.versions.astype(np.int64)
+def _fleet(matrix: UsageMatrix, received: Sequence[UsageMatrix]) -> FleetUsage:
+    points, versions = matrix.service_points, matrix.versions.astype(np.int64)
+    laid, lacks, sums = laid_received(matrix, received)
     return FleetUsage(
-        matrix.service_points, matrix.start_s, matrix.interval_s, matrix.values, matrix.quality, sums, versions
+        points, matrix.start_s, matrix.interval_s, matrix.values, matrix.quality, sums, versions, laid, lacks
     )
 
 
-def _sums(matrices: Sequence[UsageMatrix]) -> dict[UUID, int]:
-    found: dict[UUID, int] = {}
-    for matrix in matrices:
-        totals: I64 = matrix.values.sum(axis=1)
-        found |= {p: found.get(p, 0) + int(t) for p, t in zip(matrix.service_points, totals, strict=True)}
-    return found
+def laid_received(matrix: UsageMatrix, received: Sequence[UsageMatrix]) -> tuple[I64 | None, I64 | None, I64]:
+    """Lay received energy beside delivered energy, row by row and interval by interval.
+
+    Returns:
+        The intervals (S, N), None where no row measures any; how many of them have no value (S,), what lies on another
+        grid among them; and the energy of each row (S,).
+    """
+    row_of = {point: row for row, point in enumerate(matrix.service_points)}
+    sums, lacks = np.zeros(len(row_of), np.int64), np.zeros(len(row_of), np.int64)
+    laid = np.zeros(matrix.values.shape, np.int64) if received else None
+    for other in received:
+        rows = [n for n, point in enumerate(other.service_points) if point in row_of]
+        if not rows or laid is None:
+            continue
+        place = np.array([row_of[other.service_points[n]] for n in rows])
+        sums[place] += other.values[rows].sum(axis=1)
+        _, mine, theirs = np.intersect1d(matrix.start_s, other.start_s, assume_unique=True, return_indices=True)
+        if other.interval_s != matrix.interval_s or len(mine) < len(matrix.start_s):
+            lacks[place] += len(matrix.start_s)
+            continue
+        laid[place[:, None], mine] = other.values[rows][:, theirs]
+        lacks[place] += (other.quality[rows][:, theirs] == QualityState.MISSING).sum(axis=1)
+    return laid, lacks if laid is not None else None, sums

@@ -27,6 +27,7 @@ def terms_document(terms: BillTerms) -> dict[str, Any]:
         "prices": [[p.signal, p.start.isoformat(), p.interval_s, [format(x, "f") for x in p.prices]]
                    for p in terms.prices],
         "coincident": [i.isoformat() for i in terms.coincident],
+        "most_left_out": "" if terms.most_left_out == NO_TERMS.most_left_out else format(terms.most_left_out, "f"),
     }  # fmt: skip
     return {name: value for name, value in told.items() if value}
 
@@ -48,6 +49,7 @@ def parse_terms(document: Mapping[str, Any]) -> BillTerms:
             for s, a, length, prices in document.get("prices", ())
         ),
         tuple(_instant(i) for i in document.get("coincident", ())),
+        Decimal(document.get("most_left_out", NO_TERMS.most_left_out)),
     )
 
 
