@@ -55,6 +55,7 @@ _GROUPS = (
     ("zones", "app", "zones", PLATFORM),
     ("quarantine", "app", "quarantine", WORK),
     ("orders", "app", "orders", WORK),
+    ("rates", "app", "rates", TOOLS),
     ("registry_group", "app", "registry", WORK),
     ("rules", "app", "rules", WORK),
     ("thresholds", "app", "thresholds", WORK),

@@ -24,7 +24,7 @@ MONTH = ["--from", "2024-01-01", "--to", "2024-02-01", "--tz", "America/Chicago"
 def folder(tmp_path: Path) -> Path:
     (tmp_path / "i.csv").write_text(INTERVALS)
     (tmp_path / "r.json").write_text(json.dumps(RATE))
-    own = (files("openami.billing.rates") / "ameren-mo-anytime.json").read_text()
+    own = ((files("openami.billing") / "rates") / "ameren-mo-anytime.json").read_text()
     (tmp_path / "far.json").write_text(own.replace('"9.00"', '"1e99999"'))
     (tmp_path / "deep.json").write_text("[" * 100_000)
     (tmp_path / "deep.xml").write_text("<a>" * 100_000)
