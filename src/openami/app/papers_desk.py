@@ -9,26 +9,18 @@ from datetime import date
 from pathlib import Path
 from uuid import UUID
 
+from openami.app.bill_room import SCOPE, bill_room
 from openami.app.desk import Act, Actor, acting
-from openami.app.engines.rooms import room_database
-from openami.app.rate_files import home_rates
 from openami.app.sealed_frames import Search, find_frames
 from openami.app.settings import Settings
-from openami.billing.adapters.book_postgres import PostgresBillBook
 from openami.billing.api import Bill, Billing
 from openami.billing.proof.rebuild import Rebuilt
 from openami.billing.proof.record import ReadingProof
 from openami.billing.proof.trace import BillProof
 from openami.kernel.errors import OpenAmiError
 from openami.kernel.time import local_day, zone_named
-from openami.mdm.adapters.registry_postgres import PostgresRegistry
-from openami.mdm.adapters.registry_validation import PostgresBook
-from openami.mdm.adapters.store_socket import SocketStore
-from openami.mdm.api import MeterData
 from openami.security.access.policy import Action, Kind
-from openami.security.access.scope import Purpose, system_scope
-
-SCOPE = system_scope(process="desk", purpose=Purpose.BILLING)
+from openami.security.access.scope import Purpose
 
 
 class NoSuchBillError(OpenAmiError):
@@ -116,22 +108,13 @@ class PapersDesk:
         self, person: Actor, bill_id: UUID, query: str, day: date | None = None
     ) -> AsyncIterator[tuple[Billing, Bill]]:
         """Hold a decided and logged look at one bill."""
-        async with (
-            room_database(self._settings, "openami_mdm") as mdm,
-            room_database(self._settings, "openami_billing") as own,
-        ):
-            store = SocketStore(self._settings.home.store_socket)
-            try:
-                data = MeterData(registry=PostgresRegistry(mdm), store=store, book=PostgresBook(mdm))
-                billing = Billing(meters=data, book=PostgresBillBook(own), rates=home_rates(self._settings.home))
-                bill = await billing.bill(SCOPE, bill_id)
-                # Nobody learns by an error whether a number is a bill's: the look is written down first.
-                places = frozenset() if bill is None else frozenset({bill.service_point_id})
-                note = f"bill {bill_id}" + (f", {day}" if day else "")
-                act = Act(Kind.BILLING, query, note, Action.READ, Purpose.OPERATIONS, places)
-                async with acting(self._settings, person, act):
-                    if bill is None:
-                        raise NoSuchBillError(f"no bill has the number {bill_id}")
-                    yield billing, bill
-            finally:
-                await store.close()
+        async with bill_room(self._settings) as billing:
+            bill = await billing.bill(SCOPE, bill_id)
+            # Nobody learns by an error whether a number is a bill's: the look is written down first.
+            places = frozenset() if bill is None else frozenset({bill.service_point_id})
+            note = f"bill {bill_id}" + (f", {day}" if day else "")
+            act = Act(Kind.BILLING, query, note, Action.READ, Purpose.OPERATIONS, places)
+            async with acting(self._settings, person, act):
+                if bill is None:
+                    raise NoSuchBillError(f"no bill has the number {bill_id}")
+                yield billing, bill
