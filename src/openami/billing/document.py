@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from openami.billing.rating.carried_document import carried_document
 from openami.billing.rating.line import BillLine, RatedBill
 from openami.kernel.time import instant_from_epoch_s
 
@@ -63,8 +64,19 @@ def bill_document(bill: RatedBill, zone: ZoneInfo) -> dict[str, Any]:
         "estimated_intervals": found.estimated,
         "estimated_wh": found.estimated_wh,
         "demand_peaks": peaks,
+        "demand_left_out": [
+            {
+                "from": instant_from_epoch_s(row.start_s).astimezone(zone).isoformat(),
+                "to": instant_from_epoch_s(row.end_s).astimezone(zone).isoformat(),
+                "windows": row.windows,
+                "reason": "estimated" if row.is_estimated else "missing",
+            }
+            for row in found.left_out
+        ],
         "lines": [line_document(line) for line in bill.lines],
         "exact_total": plain(bill.exact_total),
         "total": money(bill.total),
         "stamps": [{"code": s.code.value, "clause": s.clause, "words": s.words} for s in bill.stamps],
+        "notices": [{"code": f.code.value, "words": f.words, "holds": f.holds} for f in bill.findings],
+        "carried": carried_document(bill.carried),
     }

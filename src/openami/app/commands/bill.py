@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.table import Table
+
+if TYPE_CHECKING:
+    from openami.billing.rating.line import RatedBill
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
 IntervalsOption = Annotated[Path, typer.Option("--intervals", help="Interval file: CSV, Parquet, Green Button, NEM12.")]
@@ -19,6 +22,12 @@ CycleOption = Annotated[Path | None, typer.Option("--cycle", help="CSV of from,t
 UnitOption = Annotated[str, typer.Option("--unit", help="Unit of the file's values: Wh, kWh or MWh.")]
 MeterOption = Annotated[str | None, typer.Option("--meter", help="Which meter, if the file holds several.")]
 
+TermsOption = Annotated[
+    Path | None, typer.Option("--terms", help="JSON of approvals, events, price series, system peaks, municipality.")
+]
+CarriedOption = Annotated[
+    Path | None, typer.Option("--carried", help="JSON of what an earlier bill carried: its bank, peaks, remainder.")
+]
 ExplainOption = Annotated[bool, typer.Option("--explain", help="Prove each line down to clause and intervals.")]
 
 
@@ -31,13 +40,15 @@ def bill(
     cycle: CycleOption = None,
     unit: UnitOption = "Wh",
     meter: MeterOption = None,
+    terms: TermsOption = None,
+    carried: CarriedOption = None,
     explain: ExplainOption = False,
     json_output: JsonOption = False,
 ) -> None:
     """Price interval energy by a rate, exactly. Exits 1 where intervals are missing or a clause is refused."""
     document = bill_intervals(
         tariff=tariff, intervals=intervals, first=first, end=end, tz=tz, cycle=cycle, unit=unit, meter=meter,
-        explain=explain,
+        terms=terms, carried=carried, explain=explain,
     )  # fmt: skip
     if json_output:
         print(json.dumps(document))
@@ -56,6 +67,8 @@ def bill_intervals(
     cycle: Path | None = None,
     unit: str = "Wh",
     meter: str | None = None,
+    terms: Path | None = None,
+    carried: Path | None = None,
     explain: bool = False,
 ) -> dict[str, Any]:
     """Return the document that ``openami bill --json`` prints.
@@ -66,30 +79,23 @@ def bill_intervals(
         FileRefusedError, UsageError: the intervals cannot be read or rated.
     """
     from openami.app.commands.bill_explain import explanation, sources
+    from openami.app.commands.bill_terms import load_carried, load_terms
     from openami.app.commands.intervals import day_of, load_rate, load_spans, load_usage, zone_of
     from openami.billing.document import bill_document, money
-    from openami.billing.rating import determinants, rate
+    from openami.billing.rating import determinants
+    from openami.billing.rating.turn import rate_in_turn
 
     zone = zone_of(tz)
     spans = load_spans(day_of(first, "--from"), day_of(end, "--to"), cycle)
     schedule, notes = load_rate(tariff)
     usage = load_usage(intervals, zone=zone, unit=unit, meter=meter)
-    bills = [rate(schedule, d) for d in determinants(schedule, usage, spans, zone)]
-    findings = [
-        {
-            "rule": "missing",
-            "severity": "fail",
-            "from": b.span.first.isoformat(),
-            "to": b.span.end.isoformat(),
-            "evidence": {"missing_intervals": b.determinants.missing, "expected_intervals": b.determinants.expected},
-        }
-        for b in bills
-        if b.determinants.missing
-    ]
+    own = load_terms(terms, spans)
+    bills = rate_in_turn(schedule, determinants(schedule, usage, spans, zone, own), own, load_carried(carried))
+    findings = [f for b in bills for f in _findings(b)]
     documents = [bill_document(b, zone) for b in bills]
     if explain:
-        for found, made in zip(documents, bills, strict=True):
-            found["explanation"] = explanation(schedule, made, usage, zone)
+        for found, made, term in zip(documents, bills, own, strict=True):
+            found["explanation"] = explanation(schedule, made, usage, zone, term)
     return {
         "tariff": schedule.name,
         "currency": schedule.currency,
@@ -99,6 +105,19 @@ def bill_intervals(
         "findings": findings,
         "notes": notes,
     } | ({"sources": sources(tariff, intervals)} if explain else {})
+
+
+def _findings(bill: RatedBill) -> list[dict[str, Any]]:
+    """Return why a bill is not whole: intervals that are missing, and what holds it."""
+    days = {"from": bill.span.first.isoformat(), "to": bill.span.end.isoformat()}
+    found = bill.determinants
+    missing = {"missing_intervals": found.missing, "expected_intervals": found.expected}
+    rows = [{"rule": "missing", "severity": "fail"} | days | {"evidence": missing}] if found.missing else []
+    return rows + [
+        {"rule": f.code.value, "severity": "fail"} | days | {"evidence": {"words": f.words}}
+        for f in bill.findings
+        if f.holds
+    ]
 
 
 def _show(document: dict[str, Any]) -> None:
@@ -119,16 +138,26 @@ def _show(document: dict[str, Any]) -> None:
             from openami.app.commands.bill_explain import show_explanation
 
             show_explanation(console, found["explanation"])
-    for finding in document["findings"]:
-        evidence = finding["evidence"]
-        console.print(
-            f"{finding['from']} to {finding['to']}: {evidence['missing_intervals']} of "
-            f"{evidence['expected_intervals']} intervals are missing; the bill holds what is there",
-            style="yellow",
-        )
+    _show_findings(console, document)
     for note in document["notes"]:
         console.print(note, style="dim")
     if "sources" in document:
         for name, file in document["sources"].items():
             console.print(file if name == "ends" else f"{file['name']} sha256 {file['sha256']}", style="dim")
     console.print(f"All bills: {document['total']} {document['currency']}", style="bold")
+
+
+def _show_findings(console: Console, document: dict[str, Any]) -> None:
+    """Print what was noticed, and the intervals that are missing."""
+    for found in document["bills"]:
+        for notice in found["notices"]:
+            console.print(f"{found['from']} to {found['to']}: {notice['words']}", style="yellow")
+    for finding in document["findings"]:
+        evidence = finding["evidence"]
+        if finding["rule"] != "missing":
+            continue
+        console.print(
+            f"{finding['from']} to {finding['to']}: {evidence['missing_intervals']} of "
+            f"{evidence['expected_intervals']} intervals are missing; the bill holds what is there",
+            style="yellow",
+        )
