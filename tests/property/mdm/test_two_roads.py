@@ -411,7 +411,7 @@ def test_the_road_of_the_fleet_is_the_one_that_is_taken(monkeypatch: pytest.Monk
 
     def counted(*args: Any, **more: Any) -> Settled:
         found = settled(*args, **more)
-        taken.append(len(found.days))
+        taken.append(len(found.whole.days) + len(found.odd.days))
         return found
 
     monkeypatch.setattr(fleet_run, "settled", counted)

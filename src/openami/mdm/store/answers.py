@@ -28,8 +28,12 @@ def joined_days(tables: Sequence[DayTable]) -> DayTable:
     if len(tables) == 1:
         return tables[0]
     columns: dict[str, Any] = {
-        name: np.concatenate([getattr(t, name) for t in tables]) for name in (*_DAY_COLUMNS, *_VALUE_COLUMNS)
+        name: np.concatenate([getattr(t, name) for t in tables]) for name in (*_DAY_COLUMNS, *_VALUE_COLUMNS[:3])
     }
+    for name in _VALUE_COLUMNS[3:]:
+        # Where the band is the values themselves it stays so, and is not copied.
+        same = all(getattr(t, name) is t.values for t in tables)
+        columns[name] = columns["values"] if same else np.concatenate([getattr(t, name) for t in tables])
     lengths = np.concatenate([np.diff(t.offsets) for t in tables])
     columns["offsets"] = np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths, dtype=np.int64)])
     return DayTable(**columns)

@@ -49,6 +49,10 @@ WRITTEN_DAY_SCHEMA = pa.schema(
     ]
 )
 """What a version is written with: its digests too."""
+NARROW_DAY_SCHEMA = pa.schema(
+    [pa.field("values", pa.list_(pa.int32())) if f.name == "values" else f for f in WRITTEN_DAY_SCHEMA]
+)
+"""The same with counts of 32 bits, as most are: half the octets on their way, and kept as any others."""
 _PLAIN = ("service_point_id", "channel", "local_day", "interval_s", "start_utc", "version", "known_at", "run_id")
 _Flat = npt.NDArray[Any]
 _Offsets = npt.NDArray[np.int64]
@@ -66,18 +70,27 @@ def sparse_days(days: DayTable, digests: DayDigests | None = None) -> pa.RecordB
     """
     lengths = _checked_lengths(days)
     arrays = [arrow_column(getattr(days, name), STORED_DAY_SCHEMA.field(name).type) for name in _PLAIN]
-    arrays.append(_list_array(days.values, days.offsets, pa.int64()))
+    narrow = None if digests is None else _narrowed(days.values)
+    arrays.append(
+        _list_array(days.values, days.offsets, pa.int64())
+        if narrow is None
+        else _list_array(narrow, days.offsets, pa.int32())
+    )
     arrays.append(_sparse(days.quality, days.offsets, lengths, pa.uint8()))
     arrays.append(_sparse(days.method, days.offsets, lengths, pa.uint8()))
-    arrays.append(_sparse(days.values - days.band_low, days.offsets, lengths, pa.int64()))
-    arrays.append(_sparse(days.band_high - days.values, days.offsets, lengths, pa.int64()))
+    # Bands that are the values themselves need no look.
+    none = np.zeros(0, np.int64)
+    below = none if days.band_low is days.values else days.values - days.band_low
+    above = none if days.band_high is days.values else days.band_high - days.values
+    arrays.append(_sparse(below, days.offsets, lengths, pa.int64()))
+    arrays.append(_sparse(above, days.offsets, lengths, pa.int64()))
     if digests is None:
         return pa.RecordBatch.from_arrays(arrays, schema=STORED_DAY_SCHEMA)
     names = ("state", "base", "digest")
     arrays += [arrow_column(getattr(digests, name), WRITTEN_DAY_SCHEMA.field(name).type) for name in names]
     every = PROFILE_HOURS * np.arange(len(days) + 1, dtype=np.int64)
     arrays.append(_sparse(digests.profile.reshape(-1), every, np.diff(every), pa.int32()))
-    return pa.RecordBatch.from_arrays(arrays, schema=WRITTEN_DAY_SCHEMA)
+    return pa.RecordBatch.from_arrays(arrays, schema=WRITTEN_DAY_SCHEMA if narrow is None else NARROW_DAY_SCHEMA)
 
 
 def full_days(batch: pa.RecordBatch) -> DayTable:
@@ -120,13 +133,19 @@ def _checked_lengths(days: DayTable) -> _Offsets:
     return lengths
 
 
+def _narrowed(values: npt.NDArray[np.int64]) -> npt.NDArray[np.int32] | None:
+    """Return the values in 32 bits; None where one does not fit."""
+    narrow = values.astype(np.int32)
+    return narrow if np.array_equal(narrow, values) else None
+
+
 def _list_array(flat: _Flat, offsets: _Offsets, kind: pa.DataType) -> pa.Array:
     return pa.ListArray.from_arrays(arrow_column(offsets, pa.int32()), arrow_column(flat, kind))
 
 
 def _sparse(flat: _Flat, offsets: _Offsets, lengths: _Offsets, kind: pa.DataType) -> pa.Array:
     """Return a list column in which rows of nothing but zeros are empty."""
-    positions = np.flatnonzero(flat)
+    positions = np.flatnonzero(flat) if flat.any() else np.zeros(0, np.int64)
     kept = np.zeros(len(lengths), dtype=bool)
     # side="right" finds the row that owns a position even when empty rows share its offset.
     kept[np.searchsorted(offsets, positions, side="right") - 1] = True

@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from openami.contracts.errors import ContractError
 from openami.contracts.reading import ReadingBatch, RegisterBatch, arrow_column
-from openami.mdm.store.day_columns import STORED_DAY_SCHEMA, WRITTEN_DAY_SCHEMA
+from openami.mdm.store.day_columns import NARROW_DAY_SCHEMA, STORED_DAY_SCHEMA, WRITTEN_DAY_SCHEMA
 from openami.mdm.store.order import in_places, key_order
 from openami.mdm.store.schema import KEEP_BASE
 
@@ -50,7 +50,7 @@ def require_storable_days(batch: pa.RecordBatch) -> None:
     Raises:
         ContractError: they have not.
     """
-    known = batch.schema.equals(WRITTEN_DAY_SCHEMA) or batch.schema.equals(STORED_DAY_SCHEMA)
+    known = any(batch.schema.equals(s) for s in (NARROW_DAY_SCHEMA, WRITTEN_DAY_SCHEMA, STORED_DAY_SCHEMA))
     if not known or any(c.null_count for c in batch.columns):
         raise ContractError(f"stored days: columns {batch.schema.names} are not {WRITTEN_DAY_SCHEMA.names}")
     day = batch.column("local_day").to_numpy()

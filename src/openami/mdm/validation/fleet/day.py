@@ -63,19 +63,27 @@ class Shard:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Kept:
+    """First versions to be written, and their digests."""
+
+    days: DayTable
+    digests: DayDigests
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Settled:
     """What a shard's channel came to.
 
     Args:
-        days: first versions, to be written.
-        digests: theirs.
+        whole: first versions of days that were measured from end to end and that nothing is to be said of.
+        odd: the other first versions.
         findings: about them.
         careful: (S,) the careful road must do these.
         gapped: what is to be filled from the weeks before; None where nothing is.
     """
 
-    days: DayTable
-    digests: DayDigests
+    whole: Kept
+    odd: Kept
     findings: list[DayFinding]
     careful: BOOLS
     gapped: Gapped | None = None
@@ -225,7 +233,7 @@ class _Rows:
 
 def _judged(
     one: _Rows, plain: BOOLS, history: History, today: History, is_written: BOOLS
-) -> tuple[BOOLS, BOOLS, BOOLS, tuple[DayTable, DayDigests, list[DayFinding]]]:
+) -> tuple[BOOLS, BOOLS, BOOLS, tuple[Kept, Kept, list[DayFinding]]]:
     """Run the kernel over all rows, for the plain ones among them.
 
     Returns:
@@ -293,12 +301,18 @@ def _has_statement(outcome: Outcome, rule: str) -> BOOLS:
 
 def _written(
     one: _Rows, outcome: Outcome, fresh: BOOLS, memory: History, hours: npt.NDArray[np.int32]
-) -> tuple[DayTable, DayDigests, list[DayFinding]]:
+) -> tuple[Kept, Kept, list[DayFinding]]:
     """Return the first versions of some rows, their digests, and what is said of them."""
-    grid, rows = one.grid, np.flatnonzero(fresh)
-    digests = digests_at(rows, np.zeros(len(rows), np.int64), memory, hours)
+    is_odd = (outcome.quality.max(axis=1, initial=0) | outcome.method.max(axis=1, initial=0)) > 0
+    whole, odd = (
+        Kept(
+            _days(one, outcome, rows, is_whole=is_whole),
+            digests_at(rows, np.zeros(len(rows), np.int64), memory, hours),
+        )
+        for is_whole, rows in ((True, np.flatnonzero(fresh & ~is_odd)), (False, np.flatnonzero(fresh & is_odd)))
+    )
     said = [s for s in outcome.statements if fresh[s.row]]
-    return _days(grid, one.roster, outcome, rows, one.stamp), digests, _findings(grid, one.roster, said, one.stamp)
+    return whole, odd, _findings(one.grid, one.roster, said, one.stamp)
 
 
 def _brackets(grid: Grid, shard: Shard, channel: Channel) -> tuple[Brackets, BOOLS]:
@@ -365,29 +379,31 @@ def _is_same(memory: History, today: History) -> BOOLS:
     return np.asarray(np.all([getattr(memory, n)[:, 0] == getattr(today, n)[:, 0] for n in names], axis=0))
 
 
-def _days(grid: Grid, roster: Roster, outcome: Outcome, rows: I64, stamp: Stamp) -> DayTable:
-    """Return the first versions of some rows."""
-    count = len(rows)
-    every = count == len(roster)
+def _days(one: _Rows, outcome: Outcome, rows: I64, *, is_whole: bool) -> DayTable:
+    """Return the first versions of some rows; whole ones share one column of values for the band too."""
+    grid, count = one.grid, len(rows)
+    every = count == len(one.roster)
 
     def flat(matrix: npt.NDArray[Any]) -> npt.NDArray[Any]:
         return np.asarray((matrix if every else matrix[rows]).reshape(-1))
 
+    values = flat(outcome.values)
+    zeros = np.zeros(len(values), np.uint8) if is_whole else values[:0].astype(np.uint8)
     return DayTable(
-        service_point_id=roster.point[rows],
-        channel=np.full(count, stamp.channel, np.uint8),
+        service_point_id=one.roster.point[rows],
+        channel=np.full(count, one.stamp.channel, np.uint8),
         local_day=np.full(count, day_number(grid.first), np.int32),
         interval_s=np.full(count, grid.interval_s, np.uint32),
         start_utc=np.full(count, int(grid.start_s[0]), np.int64),
         version=np.ones(count, np.uint64),
-        known_at=np.full(count, epoch_s(stamp.known_at), np.int64),
-        run_id=np.repeat(uuid_column([stamp.run_id]), count),
+        known_at=np.full(count, epoch_s(one.stamp.known_at), np.int64),
+        run_id=np.repeat(uuid_column([one.stamp.run_id]), count),
         offsets=np.arange(count + 1, dtype=np.int64) * grid.columns,
-        values=flat(outcome.values),
-        quality=flat(outcome.quality),
-        method=flat(outcome.method),
-        band_low=flat(outcome.low),
-        band_high=flat(outcome.high),
+        values=values,
+        quality=zeros if is_whole else flat(outcome.quality),
+        method=zeros if is_whole else flat(outcome.method),
+        band_low=values if is_whole else flat(outcome.low),
+        band_high=values if is_whole else flat(outcome.high),
     )
 
 

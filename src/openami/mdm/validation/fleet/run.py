@@ -24,7 +24,7 @@ from openami.kernel.time import Period, instant_from_epoch_s
 from openami.mdm.ports import IntervalStore, MeterSpan, Values
 from openami.mdm.store.answers import joined_days
 from openami.mdm.store.ids import IdIndex
-from openami.mdm.validation.fleet.day import Settled, Shard, days_before, laid, settled, settled_gaps, stopped
+from openami.mdm.validation.fleet.day import Kept, Settled, Shard, days_before, laid, settled, settled_gaps, stopped
 from openami.mdm.validation.fleet.gaps import Gapped, filled_day, has_weeks, inputs_over_weeks, joined, window_of
 from openami.mdm.validation.fleet.layout import around_of
 from openami.mdm.validation.fleet.ports import FleetHistory, FleetStore, IdRange
@@ -82,7 +82,9 @@ class FleetDay:
     scope: Scope
     references: ReferenceSource | None = None
     _gapped: dict[Channel, list[Gapped]] = field(default_factory=lambda: defaultdict(list))
-    _ready: list[Settled] = field(default_factory=list)
+    _whole: list[Kept] = field(default_factory=list)
+    _odd: list[Kept] = field(default_factory=list)
+    _findings: list[DayFinding] = field(default_factory=list)
     _writes: int = 0
 
     async def run(self, grid: Grid, roster: Roster, channels: Sequence[Channel], stamp: Stamp) -> FleetReport:
@@ -118,7 +120,8 @@ class FleetDay:
         await _all(one(slice(at, min(at + METERS_PER_SHARD, count))) for at in range(0, count, METERS_PER_SHARD))
         for channel, parts in self._gapped.items():
             await self._fill(grid, joined(parts), memory[channel], replace(stamp, channel=channel), report)
-        await self._write(report, stamp)
+        for ready in (self._whole, self._odd):
+            await self._write(ready, report, stamp)
         return report
 
     async def _fill(self, grid: Grid, gapped: Gapped, known: FleetHistory, stamp: Stamp, report: FleetReport) -> None:
@@ -179,24 +182,29 @@ class FleetDay:
             report.careful[channel] += careful
             if one.gapped is not None:
                 self._gapped[channel].append(one.gapped)
-            if len(one.days):
-                self._ready.append(one)
-        if sum(len(s.days) for s in self._ready) >= VERSIONS_PER_WRITE:
-            await self._write(report, stamp)
+            self._findings += one.findings
+            for kept, ready in ((one.whole, self._whole), (one.odd, self._odd)):
+                if len(kept.days):
+                    ready.append(kept)
+        for ready in (self._whole, self._odd):
+            if sum(len(k.days) for k in ready) >= VERSIONS_PER_WRITE:
+                await self._write(ready, report, stamp)
 
-    async def _write(self, report: FleetReport, stamp: Stamp) -> None:
-        ready, self._ready = self._ready, []
+    async def _write(self, ready: list[Kept], report: FleetReport, stamp: Stamp) -> None:
+        """Write what is ready, and before it every finding there is."""
         if not ready:
             return
-        findings: list[DayFinding] = [f for s in ready for f in s.findings]
+        findings, self._findings = self._findings, []
+        kept = ready[:]
+        ready.clear()
         # These days had neither version nor finding before, so there is nothing to close.
         await self.book.keep_findings([], findings, at=stamp.known_at)
-        days, digests = await asyncio.to_thread(_joined, ready)
+        report.findings += len(findings)
+        days, digests = await asyncio.to_thread(_joined, kept)
         self._writes += 1
         token = f"vee-{stamp.run_id}-fleet-{self._writes}-{len(days)}"
         await self.store.write_days(days, token=token, digests=digests, stamp=True)
         report.versions += len(days)
-        report.findings += len(findings)
 
 
 async def _all(tasks: Iterable[Coroutine[Any, Any, None]]) -> None:
@@ -240,9 +248,9 @@ def _settle(
     return found
 
 
-def _joined(ready: Sequence[Settled]) -> tuple[DayTable, DayDigests]:
-    digests = [s.digests for s in ready]
-    return joined_days([s.days for s in ready]), DayDigests(
+def _joined(ready: Sequence[Kept]) -> tuple[DayTable, DayDigests]:
+    digests = [k.digests for k in ready]
+    return joined_days([k.days for k in ready]), DayDigests(
         np.concatenate([d.base for d in digests]),
         np.concatenate([d.digest for d in digests]),
         np.concatenate([d.state for d in digests]),
