@@ -116,17 +116,16 @@ class EnergyCheck:
         """Put in place what was known of the days of bills when they were made."""
         first, last = min(b.span.first for b in bills), max(b.span.last for b in bills)
         points = [b.service_point_id for b in bills]
-        table = await self.meters.days(SCOPE, points, Channel.DELIVERED, first, last, as_known_at=made_at)
-        edges = np.concatenate([np.zeros(1, np.int64), np.cumsum(table.values, dtype=np.int64)])
-        sums = np.diff(edges[table.offsets]).tolist()
+        known = await self.meters.store.daily_totals(SCOPE, points, Channel.DELIVERED, first, last, as_known_at=made_at)
         spans = {b.service_point_id: b.span for b in bills}
         for bill in bills:
             at = (bill.span.first - low).days
             then[row_of[bill.service_point_id], at : at + bill.span.days] = 0
-        for point, number, total in zip(uuids_of(table.service_point_id), table.local_day.tolist(), sums, strict=True):
-            day = date.fromordinal(number + date(1970, 1, 1).toordinal())
-            if spans[point].first <= day < spans[point].end:
-                then[row_of[point], (day - low).days] = int(total)
+        owners = uuids_of(known.service_point_id)
+        for point, number, total in zip(owners, known.local_day.tolist(), known.total.tolist(), strict=True):
+            span, day = spans[point], number - day_number(low)
+            if (span.first - low).days <= day < (span.end - low).days:
+                then[row_of[point], day] = total
 
     async def _has_rate(
         self, points: Sequence[UUID], row_of: dict[UUID, int], low: date, days: int
