@@ -85,7 +85,7 @@ ACTIONS: Mapping[HoldCode, str] = {
 }
 """The one thing that frees a bill, by code."""
 RELEASABLE = frozenset({HoldCode.PERIOD_LENGTH, HoldCode.ESTIMATED_DEMAND, HoldCode.TOO_MANY_ESTIMATES,
-                        HoldCode.REGISTER_DISAGREES, HoldCode.ASKED_FOR})  # fmt: skip
+                        HoldCode.REGISTER_DISAGREES, HoldCode.LOW_COVERAGE, HoldCode.ASKED_FOR})  # fmt: skip
 """What a person may pass over with a reason; the others lack something that no reason replaces."""
 
 

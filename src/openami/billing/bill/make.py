@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -12,12 +12,14 @@ from openami.billing.bill.fleet_usage import FleetUsage, determinants_of, hold_r
 from openami.billing.bill.hold import Hold, HoldCode
 from openami.billing.bill.order import BillOrder
 from openami.billing.bill.readings import printed_reads, reading_state
-from openami.billing.bill.record import Bill, BillKind, BillState, KeptLine, ReadingState, bill_id_of
-from openami.billing.jurisdiction.model import BillRules, Jurisdiction
+from openami.billing.bill.record import Bill, BillState, KeptLine, ReadingState, bill_id_of
+from openami.billing.bill.review import estimate_cause, falls_back, review, review_rated
+from openami.billing.jurisdiction.model import Jurisdiction
 from openami.billing.rating.determinant import Determinants
 from openami.billing.rating.line import RatedBill
 from openami.billing.rating.rate import rate
 from openami.billing.rating.usage import BillSpan
+from openami.billing.tariff.coverage import Coverage, Fallback
 from openami.billing.tariff.model import RateSchedule
 from openami.contracts.channel import Channel
 from openami.kernel.time import local_date
@@ -33,12 +35,14 @@ class Making:
         zone: of the service points.
         now: domain time.
         rules: what the jurisdiction says of bills; it is asked for the rules of each bill's last day.
+        others: rates by code, for one that falls back to another.
     """
 
     schedule: RateSchedule
     zone: ZoneInfo
     now: datetime
     rules: Jurisdiction
+    others: Mapping[str, RateSchedule] = field(default_factory=dict)
 
 
 def make_bills(
@@ -61,11 +65,33 @@ def make_bills(
         order = orders[point]
         versions = usage.versions[row]
         reason = hold_reason(usage, row, span) or received_reason(schedule, usage, row)
-        if reason is None:
-            bills.append(_bill(making, order, all_found[row], versions.tolist(), pieces.get(point, ())))
-        else:
+        if reason is not None:
             bills.append(held_bill(making, order, *reason, versions=versions.tolist()))
+            continue
+        low = falls_back(schedule, all_found[row])
+        if low is not None and low[0].fallback is not Fallback.BILL_ANYWAY:
+            bills.append(_by_fallback(making, order, usage.part([row]), *low, pieces.get(point, ())))
+            continue
+        stamps = (f"estimated split: {low[1]}",) if low else ()
+        bills.append(_bill(making, order, all_found[row], versions.tolist(), pieces.get(point, ()), stamps))
     return bills
+
+
+def _by_fallback(
+    making: Making, order: BillOrder, usage: FleetUsage, rule: Coverage, words: str, pieces: Sequence[ReadPiece]
+) -> Bill:
+    """Do what a rate by time says of a bill of which too little was measured: wait, or bill by another rate's price."""
+    versions = usage.versions[0].tolist()
+    flat = making.others.get(rule.flat_rate)
+    if rule.fallback is Fallback.HOLD and not order.has_passed(HoldCode.LOW_COVERAGE):
+        return held_bill(making, order, HoldCode.LOW_COVERAGE, words, versions=versions)
+    if rule.fallback is Fallback.FLAT_PRICE and flat is None:
+        words = f"{words}; it falls back to the rate {rule.flat_rate}, which is not known"
+        return held_bill(making, order, HoldCode.UNKNOWN_RATE, words, versions=versions)
+    instead = making if flat is None else replace(making, schedule=flat)
+    (found,) = determinants_of(instead.schedule, usage, order.span, making.zone, [order.terms])
+    stamp = f"estimated split: {words}" if flat is None else f"billed by {flat.code}: {words}"
+    return _bill(instead, order, found, versions, pieces, (stamp,))
 
 
 def held_bill(
@@ -85,7 +111,12 @@ def held_bill(
 
 
 def _bill(
-    making: Making, order: BillOrder, found: Determinants, versions: Sequence[int], pieces: Sequence[ReadPiece]
+    making: Making,
+    order: BillOrder,
+    found: Determinants,
+    versions: Sequence[int],
+    pieces: Sequence[ReadPiece],
+    stamps: tuple[str, ...] = (),
 ) -> Bill:
     schedule, span = making.schedule, order.span
     rules = making.rules.on(span.last)
@@ -93,14 +124,16 @@ def _bill(
     reads = printed_reads(pieces, order, energy)
     state = reading_state(reads, found.estimated)
     in_a_row = order.estimates_before + 1 if state is ReadingState.ESTIMATED else 0
-    waits = review(order, rules, in_a_row)
+    waits = review(order, rules, found, reads, in_a_row)
     if waits is not None:
         return held_bill(making, order, *waits, versions=versions, reads=reads)
     rated = rate(schedule, found, order.terms, order.carried)
-    if rated.stamps:
-        words = rated.stamps[0].words
-        held = held_bill(making, order, HoldCode.UNPRICED_RIDER, words, versions=versions, reads=reads)
+    waits = review_rated(order, rated)
+    if waits is not None:
+        held = held_bill(making, order, *waits, versions=versions, reads=reads)
         return replace(held, stamps=tuple(s.code.value for s in rated.stamps))
+    if state is ReadingState.ESTIMATED:
+        stamps = (*stamps, f"estimated: {estimate_cause(reads).value}")
     return Bill(
         bill_id=bill_id_of(order.service_point_id, span.first, order.version),
         service_point_id=order.service_point_id,
@@ -134,20 +167,8 @@ def _bill(
         due_on=local_date(making.now, making.zone) + timedelta(days=rules.due_days),
         terms=order.terms,
         released=order.words,
+        stamps=stamps,
     )
-
-
-def review(order: BillOrder, rules: BillRules, in_a_row: int) -> tuple[HoldCode, str] | None:
-    """Why a bill that could be made waits for a person; None where it does not, or a person let it pass."""
-    days, period = order.period_days or order.span.days, rules.period
-    if order.kind is BillKind.REGULAR and order.cycle is not None and not period.allows(days):
-        words = f"{days} days from read to read; a regular bill has {period.least_days} to {period.most_days}"
-        if not order.has_passed(HoldCode.PERIOD_LENGTH):
-            return HoldCode.PERIOD_LENGTH, words
-    most = rules.estimate.most_in_a_row
-    if in_a_row > most and not order.has_passed(HoldCode.TOO_MANY_ESTIMATES):
-        return HoldCode.TOO_MANY_ESTIMATES, f"{in_a_row} estimated bills would follow each other; {most} may"
-    return None
 
 
 def _shown(reads: Sequence[ReadPiece], *, first: bool) -> int | None:

@@ -108,7 +108,7 @@ class _Closing:
     async def _chunk(self, code: str, zone: ZoneInfo, rows: Sequence[Planned], *, is_done: bool) -> CloseReport:
         run = self._run
         schedule = run.rates.get(code)
-        making = Making(schedule or nameless(code), zone, self._now, run.setting.rules)
+        making = Making(schedule or nameless(code), zone, self._now, run.setting.rules, run.rates)
         bills = await made(run, making, rows, is_known=schedule is not None, waits=self._open)
         ripe = [b for b in bills if self._is_ripe(b, is_done=is_done)]
         await run.book.keep(ripe)

@@ -1,0 +1,122 @@
+"""What keeps a bill that could be made from going out, and what a rate does where too little was measured. Pure.
+
+A person may let a bill pass some of these holds, with a reason; see :data:`~openami.billing.bill.hold.RELEASABLE`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+from openami.billing.bill.hold import HoldCode
+from openami.billing.bill.order import BillOrder
+from openami.billing.bill.record import BillKind
+from openami.billing.jurisdiction.model import BillRules, EstimateCause
+from openami.billing.rating.determinant import Determinants
+from openami.billing.rating.line import RatedBill
+from openami.billing.rating.usage import BillSpan
+from openami.billing.tariff.coverage import Coverage, Fallback
+from openami.billing.tariff.model import RateSchedule, Tariff
+from openami.contracts.channel import Channel
+from openami.mdm.api import ReadKind, ReadPiece
+
+Waits = tuple[HoldCode, str]
+USUAL = Coverage(Decimal("0.9"), Fallback.HOLD)
+"""What holds of a rate by time that does not say itself what it does."""
+DISPLAY_WH = 2_000
+"""A display of whole kWh cuts off up to one at each end; times the multiplier, so far register and intervals differ."""
+SHARE = 200
+"""Beyond that, one part in so many: the class of accuracy of a meter's register and its profile together (0.5 %)."""
+_AT_MIDNIGHT = frozenset({ReadKind.SCHEDULED, ReadKind.INSTALLER})
+
+
+def review(order: BillOrder, rules: BillRules, found: Determinants, reads: Sequence[ReadPiece], in_a_row: int) -> (
+    Waits | None
+):  # fmt: skip
+    """Why a bill waits before it is rated; None where it does not, or a person let it pass.
+
+    Args:
+        order: the bill.
+        rules: of its last day.
+        found: its energy.
+        reads: as it prints them.
+        in_a_row: how many estimated bills would follow each other with it.
+    """
+    for code, words in _doubts(order, rules, found, reads, in_a_row):
+        if words and not order.has_passed(code):
+            return code, words
+    return None
+
+
+def review_rated(order: BillOrder, rated: RatedBill) -> Waits | None:
+    """Why a rated bill waits: it lacks a price, or its demand is not sure."""
+    if rated.stamps:
+        return HoldCode.UNPRICED_RIDER, rated.stamps[0].words
+    unsure = next((f for f in rated.findings if f.holds), None)
+    if unsure is not None and not order.has_passed(HoldCode.ESTIMATED_DEMAND):
+        return HoldCode.ESTIMATED_DEMAND, unsure.words
+    return None
+
+
+def coverage_rule(schedule: RateSchedule, span: BillSpan) -> Coverage | None:
+    """Return what the rate says of too few actual intervals; None for one whose price does not ask for the time."""
+    tariff = schedule.versions[schedule.version_on(span.last)]
+    if tariff.coverage is not None:
+        return tariff.coverage
+    return USUAL if asks_for_times(tariff) else None
+
+
+def asks_for_times(tariff: Tariff) -> bool:
+    """Tell whether a price depends on the time of day or on the highest power."""
+    return bool(tariff.demand) or any(
+        len({w.period for plan in s.energy for w in plan}) > 1 for s in tariff.seasons
+    )  # fmt: skip
+
+
+def falls_back(schedule: RateSchedule, found: Determinants) -> tuple[Coverage, str] | None:
+    """Return the rule and words of a bill of which too few intervals are actual; None where enough are."""
+    rule = coverage_rule(schedule, found.span)
+    if rule is None or not found.intervals:
+        return None
+    share = Decimal(found.intervals - found.estimated) / found.intervals
+    if share >= rule.least_actual_share:
+        return None
+    words = f"{share:.1%} of the intervals are actual; the rate asks for {rule.least_actual_share:.1%}"
+    return rule, words
+
+
+def estimate_cause(reads: Sequence[ReadPiece]) -> EstimateCause:
+    """Return why a read is estimated: a meter in the network was not heard; another was not reached."""
+    by_hand = any(end.kind is ReadKind.MANUAL for p in reads for end in (p.begin, p.end))
+    return EstimateCause.NO_ACCESS if by_hand else EstimateCause.NO_COMMUNICATION
+
+
+def _doubts(
+    order: BillOrder, rules: BillRules, found: Determinants, reads: Sequence[ReadPiece], in_a_row: int
+) -> list[Waits]:
+    days, period = order.period_days or order.span.days, rules.period
+    doubts = []
+    if order.kind is BillKind.REGULAR and order.cycle is not None and not period.allows(days):
+        words = f"{days} days from read to read; a regular bill has {period.least_days} to {period.most_days}"
+        doubts.append((HoldCode.PERIOD_LENGTH, words))
+    if in_a_row > rules.estimate.most_in_a_row:
+        words = f"{in_a_row} estimated bills would follow each other; {rules.estimate.most_in_a_row} may"
+        doubts.append((HoldCode.TOO_MANY_ESTIMATES, words))
+    if in_a_row and (cause := estimate_cause(reads)) not in rules.estimate.causes:
+        doubts.append((HoldCode.NO_READ, f"a bill may not be estimated for this cause: {cause.value}"))
+    doubts.append((HoldCode.REGISTER_DISAGREES, _disagreement(found, reads)))
+    return doubts
+
+
+def _disagreement(found: Determinants, reads: Sequence[ReadPiece]) -> str:
+    """Say by how much register and intervals of a meter that hung there all the time differ; empty if little."""
+    own = [p for p in reads if p.channel is Channel.DELIVERED]
+    if len(own) != 1 or own[0].usage_wh is None:
+        return ""
+    piece, counted = own[0], own[0].usage_wh
+    if piece.begin.kind not in _AT_MIDNIGHT or piece.end.kind not in _AT_MIDNIGHT:
+        return ""
+    allowed = max(DISPLAY_WH * piece.multiplier, counted // SHARE)
+    if abs(counted - found.usage_wh) <= allowed:
+        return ""
+    return f"the register advanced by {counted / 1000:.1f} kWh, the intervals hold {found.usage_wh / 1000:.1f} kWh"
