@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from openami.app.billing_setting import bill_setting
 from openami.app.engines.rooms import room_database
 from openami.app.rate_files import home_rates
 from openami.app.settings import Settings
@@ -26,6 +27,8 @@ async def bill_room(settings: Settings) -> AsyncIterator[Billing]:
         store = SocketStore(settings.home.store_socket)
         try:
             data = MeterData(registry=PostgresRegistry(mdm), store=store, book=PostgresBook(mdm))
-            yield Billing(meters=data, book=PostgresBillBook(own), rates=home_rates(settings.home))
+            yield Billing(
+                meters=data, book=PostgresBillBook(own), rates=home_rates(settings.home), setting=bill_setting(settings)
+            )
         finally:
             await store.close()

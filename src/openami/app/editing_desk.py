@@ -13,6 +13,7 @@ from datetime import date, datetime, timedelta
 from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
 
+from openami.app.billing_setting import read_days_around
 from openami.app.desk import Act, Actor, acting
 from openami.app.engines.rooms import room_database
 from openami.app.order_desk import approve_order, make_order, withdraw_order
@@ -223,7 +224,8 @@ class EditingDesk:
             async with room_database(self._settings, "openami_mdm") as engine:
                 registry, book, decisions = PostgresRegistry(engine), PostgresBook(engine), PostgresDecisions(engine)
                 editor = Editor(registry, store, book, decisions, self._limits)
-                worklist, cases = PostgresWorklist(engine), PostgresCases(engine)
+                days = read_days_around(self._settings)
+                worklist, cases = PostgresWorklist(engine, days), PostgresCases(engine)
                 yield Rooms(registry, book, decisions, worklist, cases, store, editor)
         finally:
             await store.close()

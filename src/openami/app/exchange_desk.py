@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID, uuid4
 
+from openami.app.billing_setting import bill_setting
 from openami.app.desk import Act, Person, acting
 from openami.app.engines.rooms import room_database
 from openami.app.rate_files import home_rates
@@ -85,7 +86,8 @@ async def rooms_of(settings: Settings) -> AsyncIterator[Rooms]:
         store = SocketStore(settings.home.store_socket)
         stack.push_async_callback(store.close)
         data = MeterData(registry=PostgresRegistry(mdm), store=store, book=PostgresBook(mdm))
-        billing = Billing(meters=data, book=PostgresBillBook(own), rates=home_rates(settings.home))
+        rates, setting = home_rates(settings.home), bill_setting(settings)
+        billing = Billing(meters=data, book=PostgresBillBook(own), rates=rates, setting=setting)
         yield Rooms(data, billing, PostgresExchangeBook(mdm), PostgresSentBook(mdm), settings)
 
 

@@ -1,6 +1,6 @@
 """The roster of a head-end from the registry: who hangs where, in which cell and zone, and when bills close.
 
-Bill group n closes on the n-th working day of a month (groups 1 to 21); its read is the midnight that day begins with.
+Bill groups close on the read days of the billing calendar; a read is the midnight that its day begins with.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from uuid import UUID
 
 from sqlalchemy.exc import InterfaceError, OperationalError
 
+from openami.billing.calendar import BusinessDayCalendar, CycleCalendar
 from openami.headend.keeping.roster import Hung, Roster
 from openami.headend.ports import StateUnavailableError
 from openami.kernel.clock import Clock
@@ -26,8 +27,6 @@ NEAR = timedelta(days=7)
 """Read days this near are named: what lies further off needs nothing yet."""
 FRESH_S = 15.0
 """Real time for which a roster is good enough: an installation waits this long for its first questions."""
-MAX_BILL_GROUP = 21
-_FRIDAY = 4
 
 
 class RegistryRoster:
@@ -37,11 +36,15 @@ class RegistryRoster:
         registry: who hangs where.
         clock: domain time.
         monotonic: real time that never jumps [s].
+        calendar: read days of bill groups; by business days where none is given.
     """
 
-    def __init__(self, registry: Registry, clock: Clock, *, monotonic: Callable[[], float]) -> None:
+    def __init__(
+        self, registry: Registry, clock: Clock, *, monotonic: Callable[[], float], calendar: CycleCalendar | None = None
+    ) -> None:
         self._registry = registry
         self._clock = clock
+        self._calendar = calendar or BusinessDayCalendar()
         self._monotonic = monotonic
         self._lock = asyncio.Lock()
         self._read_at_s = float("-inf")
@@ -63,11 +66,17 @@ class RegistryRoster:
         except (OperationalError, InterfaceError) as error:
             raise StateUnavailableError(f"the registry does not answer: {type(error.orig).__name__}") from error
         # A large fleet takes seconds, and frames must not wait for them.
-        return await asyncio.to_thread(lambda: Roster(list(_hung(installed, points, now.date()))))
+        return await asyncio.to_thread(lambda: Roster(list(_hung(installed, points, self._calendar, now.date()))))
 
 
-def _hung(installed: Sequence[InstalledMeter], points: Mapping[UUID, ServicePoint], today: date) -> Iterator[Hung]:
-    near = {g: tuple(d for d in read_days(g, today) if abs(d - today) <= NEAR) for g in range(1, MAX_BILL_GROUP + 1)}
+def _hung(
+    installed: Sequence[InstalledMeter], points: Mapping[UUID, ServicePoint], calendar: CycleCalendar, today: date
+) -> Iterator[Hung]:
+    first, end = today - NEAR, today + NEAR + timedelta(days=1)
+    near = {
+        group: tuple(d.read_on for d in calendar.read_days(group, first, end))
+        for group in {p.bill_group for p in points.values()}
+    }
     for one in installed:
         point, i = points.get(one.installation.service_point_id), one.installation
         if one.meter.system_title is None or point is None:
@@ -75,18 +84,3 @@ def _hung(installed: Sequence[InstalledMeter], points: Mapping[UUID, ServicePoin
         removed_s = epoch_s(i.end) if i.end is not None else None
         title, days = SystemTitle(one.meter.system_title), near.get(point.bill_group, ())
         yield Hung(one.meter.id, title, epoch_s(i.start), removed_s, point.zone, point.cell, days)
-
-
-def read_days(bill_group: int, today: date) -> Iterator[date]:
-    """Yield the read days of a bill group in last, this and next month.
-
-    >>> [d.isoformat() for d in read_days(2, date(2026, 3, 15))]
-    ['2026-02-03', '2026-03-03', '2026-04-02']
-    """
-    first = today.replace(day=1)
-    for start in ((first - timedelta(days=1)).replace(day=1), first, (first + timedelta(days=32)).replace(day=1)):
-        left, day = bill_group, start - timedelta(days=1)
-        while left:
-            day += timedelta(days=1)
-            left -= day.weekday() <= _FRIDAY
-        yield day

@@ -13,6 +13,7 @@ from datetime import datetime
 from hashlib import sha256
 from uuid import UUID
 
+from openami.app.billing_setting import bill_setting
 from openami.app.engines.rooms import room_database
 from openami.app.rate_files import home_rates
 from openami.app.settings import Settings
@@ -222,7 +223,15 @@ async def registry_room(settings: Settings) -> AsyncIterator[RegistryRoom]:
             registry,
             data,
             RegistryDesk(registry, Store(store, store), scope),
-            RegistryWork(registry, Billing(meters=data, book=PostgresBillBook(own), rates=home_rates(settings.home))),
+            RegistryWork(
+                registry,
+                Billing(
+                    meters=data,
+                    book=PostgresBillBook(own),
+                    rates=home_rates(settings.home),
+                    setting=bill_setting(settings),
+                ),
+            ),
             PostgresHandReads(mdm),
         )
 

@@ -27,23 +27,28 @@ FormOption = Annotated[str, typer.Option("--form", help="flat or cim.")]
 def reads(
     receiver: Annotated[str, typer.Argument(help="The other system's name, as it signs its messages.")],
     bill_group: Annotated[int, typer.Option("--bill-group", min=1, max=99, help="Whose cycle.")],
-    first: Annotated[str, typer.Option("--from", help="First local day, YYYY-MM-DD.")],
-    end: Annotated[str, typer.Option("--to", help="The day after the last, YYYY-MM-DD.")],
     login: LoginOption,
+    month: Annotated[str, typer.Option("--month", help="Revenue month of the billing calendar, YYYY-MM.")] = "",
+    first: Annotated[str, typer.Option("--from", help="First local day, YYYY-MM-DD, instead of a month.")] = "",
+    end: Annotated[str, typer.Option("--to", help="The day after the last, YYYY-MM-DD.")] = "",
     form: FormOption = "flat",
     out: OutOption = None,
     home: HomeOption = DEFAULT_HOME,
     json_output: JsonOption = False,
 ) -> None:
     """Write the billing reads and determinants of a bill group's cycle. Exits 1 if a bill is held."""
+    from openami.app.billing_setting import cycle_days
     from openami.app.commands.intervals import day_of
     from openami.app.exchange_out import by_cycle, check_form
     from openami.app.settings import Settings
 
-    days = day_of(first, "--from"), day_of(end, "--to")
-    found = asyncio.run(
-        by_cycle(Settings.load(home), person_of(login), receiver, bill_group, *days, form=check_form(form))
-    )
+    settings = Settings.load(home)
+    if bool(month) == bool(first or end):
+        raise typer.BadParameter("give --month, or --from and --to", param_hint="--month")
+    days = cycle_days(settings, bill_group, day_of(f"{month}-01", "--month")) if month else (
+        day_of(first, "--from"), day_of(end, "--to")
+    )  # fmt: skip
+    found = asyncio.run(by_cycle(settings, person_of(login), receiver, bill_group, *days, form=check_form(form)))
     _show(found, out, json_output=json_output)
 
 

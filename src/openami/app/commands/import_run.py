@@ -42,6 +42,7 @@ async def bring_known_in(octets: bytes, found: Any, options: Options, home: Path
 
 async def attach_file(octets: bytes, found: Any, options: Options, home: Path) -> list[dict[str, Any]]:
     """Make a virtual meter of each meter of a file and return their part of the report."""
+    from openami.app.billing_setting import bill_setting
     from openami.app.engines.rooms import room_database
     from openami.app.rate_files import home_rates
     from openami.app.settings import Settings
@@ -63,7 +64,8 @@ async def attach_file(octets: bytes, found: Any, options: Options, home: Path) -
         store = SocketStore(settings.home.store_socket)
         stack.push_async_callback(store.close)
         data = MeterData(registry=PostgresRegistry(mdm), store=store, book=PostgresBook(mdm))
-        billing = Billing(meters=data, book=PostgresBillBook(own), rates=home_rates(settings.home))
+        rates, setting = home_rates(settings.home), bill_setting(settings)
+        billing = Billing(meters=data, book=PostgresBillBook(own), rates=rates, setting=setting)
         return [await attach(data, billing, p, options, settings=settings, now=now) for p in placed]
 
 

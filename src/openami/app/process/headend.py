@@ -22,6 +22,7 @@ from uuid import uuid4
 from nats.aio.client import Client
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
+from openami.app.billing_setting import billing_calendar
 from openami.app.engines.address import nats_url, postgres_url
 from openami.app.engines.nats import connect_until
 from openami.app.engines.rooms import room_engine
@@ -236,7 +237,9 @@ def _asking(settings: Settings, wired: _Wired) -> AskingEngines:
     )
     return AskingEngines(
         PostgresRequests(state),
-        RegistryRoster(PostgresRegistry(wired.registry), clock, monotonic=time.monotonic),
+        RegistryRoster(
+            PostgresRegistry(wired.registry), clock, monotonic=time.monotonic, calendar=billing_calendar(settings)
+        ),
         sessions,
         JetStreamOutbox(wired.core),
         SystemRandom().random,

@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from openami.app.accounts import RealClock as RealClock  # noqa: PLC0414 - taken from here by others
 from openami.app.accounts import accounts_of as accounts_of  # noqa: PLC0414 - likewise
+from openami.app.billing_setting import bill_setting
 from openami.app.case_desk import CaseDesk
 from openami.app.collector_reports import CollectorReports
 from openami.app.editing_desk import EditingDesk
@@ -156,7 +157,9 @@ async def wired(settings: Settings) -> AsyncIterator[Parts]:
             sessions=accounts_of(settings, secured("openami_access"), real),
             gate=Gate(audit, real, domain),
             usage=usage,
-            bills=PortalBills(Billing(meters=data, book=PostgresBillBook(portal), rates=rates), domain),
+            bills=PortalBills(
+                Billing(meters=data, book=PostgresBillBook(portal), rates=rates, setting=bill_setting(settings)), domain
+            ),
             rates=portal_rates(data, portal, domain, rates),
             customers=PortalCustomers(PostgresCustomers(portal), usage.has_received),
             access_log=audit,

@@ -24,6 +24,7 @@ from nats.js.api import AckPolicy, ConsumerConfig
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from openami.app.billing_setting import bill_setting
 from openami.app.engines.address import nats_url
 from openami.app.engines.bus_address import BusError
 from openami.app.engines.nats import connect
@@ -99,7 +100,8 @@ def jobs_of(wiring: Wiring) -> Sequence[Job]:
     book = PostgresBillBook(wiring.engine_for("openami_billing"))
     rates = home_rates(wiring.settings.home)
     cases = PostgresCases(wiring.engine_for("openami_mdm"))
-    billing = BillingJob(Billing(meters=wiring.meter_data, book=book, rates=rates))
+    setting = bill_setting(wiring.settings)
+    billing = BillingJob(Billing(meters=wiring.meter_data, book=book, rates=rates, setting=setting))
     return (
         billing,
         rate_work(wiring.meter_data, wiring.engine_for("openami_billing"), rates),

@@ -5,7 +5,7 @@ A bill goes out on the first day of the month after its last day.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import date
 from typing import Any
 from uuid import UUID
@@ -23,7 +23,9 @@ _ITEMS = (
     "with item as ("  # noqa: S608
     "select f.service_point_id, f.channel, f.rule, f.severity, min(f.local_day) as first_day, "
     "max(f.local_day) as last_day, count(*) as findings, min(f.known_at) as since, "
-    "cast(date_trunc('month', max(f.local_day)) + interval '1 month' as date) as bill_on, "
+    "coalesce((select min(d.read_on) from unnest(cast(:groups as int[]), cast(:read_days as date[])) "
+    "as d(bill_group, read_on) where d.bill_group = p.bill_group and d.read_on > max(f.local_day)), "
+    "cast(date_trunc('month', max(f.local_day)) + interval '1 month' as date)) as bill_on, "
     f"cast(round(sum({_STAKE})) as bigint) as stake_wh, "
     "(array_agg(f.evidence order by f.local_day desc, f.ordinal))[1] as evidence, p.cell, p.transformer, "
     "max(cast(c.case_id as text)) as case_id "
@@ -38,7 +40,7 @@ _ITEMS = (
     "and (:transformer = '' or p.transformer = :transformer) "
     "and (cast(:case_id as uuid) is null or c.case_id = cast(:case_id as uuid)) "
     "and (cast(:case_id as uuid) is not null or :with_cases or c.case_id is null) "
-    "group by f.service_point_id, f.channel, f.rule, f.severity, p.cell, p.transformer"
+    "group by f.service_point_id, f.channel, f.rule, f.severity, p.cell, p.transformer, p.bill_group"
     "), chosen as ("
     "select * from item where (cast(:bill_before as date) is null or bill_on < cast(:bill_before as date)) "
     "and stake_wh >= :min_wh) "
@@ -60,17 +62,22 @@ class PostgresWorklist:
 
     Args:
         engine: connections of role ``openami_mdm``.
+        read_days: (bill group, read day) around a day, as billing's calendar has them; a finding's bill goes out on
+            the first one after its last day. Where it has none, on the first of the next month.
     """
 
-    def __init__(self, engine: AsyncEngine) -> None:
+    def __init__(
+        self, engine: AsyncEngine, read_days: Callable[[date], Sequence[tuple[int, date]]] = lambda _: ()
+    ) -> None:
         self._engine = engine
+        self._read_days = read_days
 
     async def page(self, wanted: WorkFilter, *, today: date, limit: int, offset: int = 0) -> WorkPage:
         """See the port."""
         order = _FIRST[wanted.order] + _TIE
         query = f"{_ITEMS} select * from chosen order by {order} limit :limit offset :offset"  # noqa: S608 - constants
         count = f"{_ITEMS} select count(*) as total, coalesce(sum(findings), 0) as findings from chosen"  # noqa: S608
-        values = _values(wanted) | {"today": today}
+        values = self._values(wanted, today) | {"today": today}
         paged = values | {"limit": min(max(limit, 1), MAX_LIMIT), "offset": max(offset, 0)}
         async with self._engine.connect() as connection:
             rows = (await connection.execute(text(query), paged)).mappings().all()
@@ -81,7 +88,7 @@ class PostgresWorklist:
         """See the port."""
         query = text(f"{_ITEMS} select distinct service_point_id from chosen order by 1")  # noqa: S608 - constants
         async with self._engine.connect() as connection:
-            found = await connection.execute(query, _values(wanted) | {"today": today})
+            found = await connection.execute(query, self._values(wanted, today) | {"today": today})
             return list(found.scalars())
 
     async def rules(self, service_points: Collection[UUID] | None = None) -> Mapping[str, int]:
@@ -89,6 +96,10 @@ class PostgresWorklist:
         points = None if service_points is None else list(service_points)
         async with self._engine.connect() as connection:
             return {row.rule: row.n for row in await connection.execute(_RULES, {"points": points})}
+
+    def _values(self, wanted: WorkFilter, today: date) -> dict[str, Any]:
+        days = self._read_days(today)
+        return _values(wanted) | {"groups": [g for g, _ in days], "read_days": [d for _, d in days]}
 
 
 def _values(wanted: WorkFilter) -> dict[str, Any]:
