@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime, timedelta
 from uuid import UUID
 
@@ -11,7 +11,10 @@ from openami.billing.bill.record import Bill, Correction
 from openami.billing.ports import BillBook
 from openami.contracts.changed import DaysChanged
 from openami.contracts.channel import Channel
-from openami.mdm.api import MeterData
+from openami.kernel.time import epoch_s
+from openami.mdm.api import DailyTotals, MeterData
+
+_BILLED = frozenset({Channel.DELIVERED, Channel.RECEIVED})
 
 
 async def find_corrections(
@@ -42,7 +45,7 @@ async def find_corrections(
 
 async def days_changed(meters: MeterData, book: BillBook, news: DaysChanged, now: datetime) -> int:
     """Queue the days of issued bills that validation has just given another version; return how many."""
-    touched = [d.local_day for d in news.days if d.channel is Channel.DELIVERED]
+    touched = [d.local_day for d in news.days if d.channel in _BILLED]
     if news.many:
         touched = [news.first, news.last]
     if not touched:
@@ -55,21 +58,40 @@ async def days_changed(meters: MeterData, book: BillBook, news: DaysChanged, now
 
 
 async def _changed(meters: MeterData, part: Sequence[Bill]) -> list[Correction]:
+    """Return changed days: delivered energy by the version billed, received energy by when it became known.
+
+    A bill keeps no version of what was received. A day of it that became known after the bill was made is noted with
+    its version below zero, so that it is never taken for one of delivered energy.
+    """
     low, high = min(b.span.first for b in part), max(b.span.last for b in part)
-    table = await meters.days(SCOPE, [b.service_point_id for b in part], Channel.DELIVERED, low, high)
-    seen = {
-        (bytes(p), int(d)): int(v)
-        for p, d, v in zip(table.service_point_id, table.local_day, table.version, strict=True)
-    }
+    points = [b.service_point_id for b in part]
+    delivered = await meters.daily_totals(SCOPE, points, Channel.DELIVERED, low, high)
+    received = await meters.daily_totals(SCOPE, points, Channel.RECEIVED, low, high)
+    seen = {key: version for key, version, _ in _versions(delivered)}
+    known: dict[_Day, tuple[int, int]] = {key: (version, at) for key, version, at in _versions(received)}
     base = date(1970, 1, 1).toordinal()
     found = []
     for bill in part:
+        made_at = epoch_s(bill.made_at)
         for number, billed in enumerate(bill.day_versions):
             day = bill.span.first + timedelta(days=number)
-            version = seen.get((bill.service_point_id.bytes, day.toordinal() - base), billed)
+            key = bill.service_point_id.bytes, day.toordinal() - base
+            version = seen.get(key, billed)
             if version > billed:
                 found.append(Correction(bill.bill_id, bill.service_point_id, day, billed, version))
+            other, at = known.get(key, (0, 0))
+            if at > made_at:
+                found.append(Correction(bill.bill_id, bill.service_point_id, day, 0, -other))
     return found
+
+
+_Day = tuple[bytes, int]
+
+
+def _versions(totals: DailyTotals) -> Iterator[tuple[_Day, int, int]]:
+    columns = (totals.service_point_id, totals.local_day, totals.version, totals.known_at)
+    for point, day, version, known_at in zip(*columns, strict=True):
+        yield (bytes(point), int(day)), int(version), int(known_at)
 
 
 def month_before(day: date) -> tuple[date, date]:

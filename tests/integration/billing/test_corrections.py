@@ -32,6 +32,7 @@ from openami.billing.ledger.entry import EntryKind
 from openami.billing.ledger.posting import LedgerPostings
 from openami.billing.ledger.trial import out_of_balance
 from openami.billing.rates import Rates
+from openami.contracts.channel import Channel
 from openami.contracts.day import DayTable
 
 pytestmark = pytest.mark.engines
@@ -162,6 +163,16 @@ async def test_a_correction_is_made_once_and_a_second_change_corrects_the_correc
     every = [b for p in range(3) for b in await billed.bills(p)]
     in_force = sum((b.total or Decimal(0) for b in every if b.state is BillState.ISSUED), Decimal(0))
     assert (await billed.at())[A.RECEIVABLE] == in_force
+
+
+async def test_received_energy_that_becomes_known_after_the_bill_comes_up_too(billed: Billed) -> None:
+    row = _day(billed.world.points[0], date(2026, 10, 9), 1, wh=10)
+    early = replace(row, channel=Channel.RECEIVED)
+    await billed.world.data.store.write_days(DayTable.from_rows([early]), token="early")
+    assert await billed.weigh() == Weighed(), "what was known when the bill was made is in it"
+    late = replace(early, version=2, known_at=LATER)
+    await billed.world.data.store.write_days(DayTable.from_rows([late]), token="late")
+    assert await billed.weigh() == Weighed(tolerated=1), "on this rate received energy changes nothing"
 
 
 async def test_too_little_is_left_and_listed_and_grows_until_it_counts(billed: Billed) -> None:
