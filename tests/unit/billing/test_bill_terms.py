@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import date, timedelta
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -35,9 +36,8 @@ def _json(folder: Path, name: str, document: Any) -> Path:
 
 
 def _bill(intervals: Path, **more: Any) -> dict[str, Any]:
-    return bill_intervals(
-        tariff=RATE, intervals=intervals, tz="America/Chicago", **({"first": "2025-06-01", "end": "2025-08-01"} | more)
-    )
+    usual: dict[str, Any] = {"tariff": RATE, "first": "2025-06-01", "end": "2025-08-01"}
+    return bill_intervals(intervals=intervals, tz="America/Chicago", **(usual | more))
 
 
 APPROVED = {"approved_w": [["2025-01-01", None, 7600]]}
@@ -85,3 +85,23 @@ def test_a_file_of_terms_that_is_no_json_is_refused(tmp_path: Path) -> None:
     (tmp_path / "terms.json").write_text("approved = 1")
     with pytest.raises(MisuseError, match=r"terms\.json: not JSON"):
         _bill(_file(tmp_path), terms=tmp_path / "terms.json")
+
+
+RATES = Path(str(files("openami.billing") / "rates"))
+
+
+def test_a_file_of_values_prices_what_the_rate_does_not_know(tmp_path: Path) -> None:
+    intervals, terms = _file(tmp_path), _json(tmp_path, "terms.json", APPROVED)
+    plain = _bill(intervals, terms=terms, tariff=RATES / "ameren-mo-anytime.json")["bills"][0]
+    assert {s["code"] for s in plain["stamps"]} == {"base_charges_only", "tax_not_known", "export_price_not_known"}
+    values = RATES / "assumed" / "ameren-mo.toml"
+    priced = _bill(intervals, terms=terms, tariff=RATES / "ameren-mo-anytime.json", values=values)["bills"][0]
+    assert priced["stamps"] == []
+    # 300 kWh beyond use at the assumed 0.025: 7.50 for later bills.
+    assert [c["amount"] for c in priced["carried"]["bank"]] == ["7.50"]
+
+
+def test_a_broken_file_of_values_is_refused_by_its_clause(tmp_path: Path) -> None:
+    values = _json(tmp_path, "values.json", {"format": "openami-rate-values/1", "charges": [{"code": "FAC"}]})
+    with pytest.raises(OpenAmiError, match=r"values\.json: charges\[FAC\]"):
+        _bill(_file(tmp_path), values=values)

@@ -66,7 +66,7 @@ ANYTIME_ALWAYS = replace(ANYTIME, versions=(replace(ANYTIME.versions[0], effecti
 
 
 def test_a_block_edge_inside_an_interval_splits_it() -> None:
-    running = replace(ANYTIME, versions=(replace(ANYTIME.versions[0], scope=BlockScope.RUNNING),))
+    running = replace(ANYTIME, versions=(replace(ANYTIME.versions[0], scope=BlockScope.RUNNING, export=None),))
     span = BillSpan(date(2026, 1, 1), date(2026, 2, 1))
     hours = _flat(span, 1013, interval_s=3600)
     bill = _bill(running, hours, span)

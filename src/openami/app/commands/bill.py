@@ -28,11 +28,14 @@ TermsOption = Annotated[
 CarriedOption = Annotated[
     Path | None, typer.Option("--carried", help="JSON of what an earlier bill carried: its bank, peaks, remainder.")
 ]
+ValuesOption = Annotated[
+    Path | None, typer.Option("--values", help="Values of riders, taxes and energy sent out: openami-rate-values/1.")
+]
 ExplainOption = Annotated[bool, typer.Option("--explain", help="Prove each line down to clause and intervals.")]
 
 
 def bill(
-    tariff: Annotated[Path, typer.Option("--tariff", help="Rate file: URDB v8 JSON or openami-rate/1.")],
+    tariff: Annotated[Path, typer.Option("--tariff", help="Rate file: openami-rate JSON or TOML, or URDB JSON.")],
     intervals: IntervalsOption,
     first: FromOption,
     end: ToOption,
@@ -42,13 +45,14 @@ def bill(
     meter: MeterOption = None,
     terms: TermsOption = None,
     carried: CarriedOption = None,
+    values: ValuesOption = None,
     explain: ExplainOption = False,
     json_output: JsonOption = False,
 ) -> None:
     """Price interval energy by a rate, exactly. Exits 1 where intervals are missing or a clause is refused."""
     document = bill_intervals(
         tariff=tariff, intervals=intervals, first=first, end=end, tz=tz, cycle=cycle, unit=unit, meter=meter,
-        terms=terms, carried=carried, explain=explain,
+        terms=terms, carried=carried, values=values, explain=explain,
     )  # fmt: skip
     if json_output:
         print(json.dumps(document))
@@ -69,6 +73,7 @@ def bill_intervals(
     meter: str | None = None,
     terms: Path | None = None,
     carried: Path | None = None,
+    values: Path | None = None,
     explain: bool = False,
 ) -> dict[str, Any]:
     """Return the document that ``openami bill --json`` prints.
@@ -79,7 +84,7 @@ def bill_intervals(
         FileRefusedError, UsageError: the intervals cannot be read or rated.
     """
     from openami.app.commands.bill_explain import explanation, sources
-    from openami.app.commands.bill_terms import load_carried, load_terms
+    from openami.app.commands.bill_terms import load_carried, load_terms, load_values
     from openami.app.commands.intervals import day_of, load_rate, load_spans, load_usage, zone_of
     from openami.billing.document import bill_document, money
     from openami.billing.rating import determinants
@@ -88,6 +93,7 @@ def bill_intervals(
     zone = zone_of(tz)
     spans = load_spans(day_of(first, "--from"), day_of(end, "--to"), cycle)
     schedule, notes = load_rate(tariff)
+    schedule = load_values(values, schedule)
     usage = load_usage(intervals, zone=zone, unit=unit, meter=meter)
     own = load_terms(terms, spans)
     bills = rate_in_turn(schedule, determinants(schedule, usage, spans, zone, own), own, load_carried(carried))
@@ -148,8 +154,10 @@ def _show(document: dict[str, Any]) -> None:
 
 
 def _show_findings(console: Console, document: dict[str, Any]) -> None:
-    """Print what was noticed, and the intervals that are missing."""
+    """Print why a bill cannot be issued, what was noticed, and the intervals that are missing."""
     for found in document["bills"]:
+        for stamp in found["stamps"]:
+            console.print(f"{found['from']} to {found['to']}: cannot be issued: {stamp['words']}", style="yellow")
         for notice in found["notices"]:
             console.print(f"{found['from']} to {found['to']}: {notice['words']}", style="yellow")
     for finding in document["findings"]:

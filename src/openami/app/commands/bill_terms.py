@@ -1,4 +1,4 @@
-"""What ``openami bill`` takes in beside rate and intervals: the terms of the bills and what an earlier bill carried."""
+"""What ``openami bill`` takes in beside rate and intervals: terms, carried state, rider values."""
 
 from __future__ import annotations
 
@@ -15,6 +15,9 @@ from openami.billing.rating.carried import Carried
 from openami.billing.rating.carried_document import parse_carried
 from openami.billing.rating.terms import NO_TERMS, BillTerms
 from openami.billing.rating.usage import BillSpan
+from openami.billing.tariff.errors import TariffError
+from openami.billing.tariff.model import RateSchedule
+from openami.billing.tariff.values import parse_values, with_values
 from openami.kernel.errors import MisuseError
 
 _KEYS = frozenset(
@@ -57,6 +60,22 @@ def load_carried(path: Path | None) -> Carried:
         return Carried()
     document = _object(path)
     return parse_carried(document.get("carried", document))
+
+
+def load_values(path: Path | None, schedule: RateSchedule) -> RateSchedule:
+    """Return the rate with the values of a file for it; the file may hold other rates' too.
+
+    Raises:
+        TariffError: a clause of the file cannot be read, or the rate has no such charge.
+    """
+    if path is None:
+        return schedule
+    try:
+        rows = parse_values(octets_of(path))
+        mine = [replace(row, rates=frozenset({schedule.code})) for row in rows if schedule.code in row.rates]
+        return with_values({schedule.code: schedule}, mine)[schedule.code]
+    except TariffError as error:
+        raise TariffError(f"{path.name}: {error.clause}", error.reason) from error
 
 
 def _object(path: Path) -> dict[str, Any]:

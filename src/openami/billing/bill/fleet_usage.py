@@ -80,7 +80,10 @@ def determinants_of(
     estimated = usage.quality == QualityState.ESTIMATED
     if not terms:
         terms = (NO_TERMS,) * len(usage.service_points)
-    if not _in_columns(schedule, span, terms):
+    sends = _sends_out(schedule, usage)
+    if sends.any() and not sends.all():
+        return _by_parts(schedule, usage, span, zone, terms, sends)
+    if sends.any() or not _in_columns(schedule, span, terms):
         sent = (None,) * len(usage.wh) if usage.received is None else tuple(np.maximum(usage.received, 0))
         one_by_one = (
             determinants(schedule, Usage(usage.start_s, wh, usage.interval_s, flags, back), [span], zone, own)[0]
@@ -107,13 +110,37 @@ def determinants_of(
     ]
 
 
+def _sends_out(schedule: RateSchedule, usage: FleetUsage) -> npt.NDArray[np.bool_]:
+    """Tell which rows sent energy out that the rate may credit: those are looked at interval by interval."""
+    if not any(v.export for v in schedule.versions):
+        return np.zeros(len(usage.service_points), np.bool_)
+    return np.asarray(usage.received_wh > 0, np.bool_)
+
+
+def _by_parts(
+    schedule: RateSchedule,
+    usage: FleetUsage,
+    span: BillSpan,
+    zone: ZoneInfo,
+    terms: Sequence[BillTerms],
+    sends: npt.NDArray[np.bool_],
+) -> list[Determinants]:
+    """Return the determinants of rows that send energy out and of those that do not, each by its own road."""
+    found: dict[int, Determinants] = {}
+    for mask in (sends, ~sends):
+        rows = np.flatnonzero(mask).tolist()
+        part = determinants_of(schedule, usage.part(rows), span, zone, [terms[r] for r in rows])
+        found |= dict(zip(rows, part, strict=True))
+    return [found[row] for row in range(len(usage.service_points))]
+
+
 def _in_columns(schedule: RateSchedule, span: BillSpan, terms: Sequence[BillTerms]) -> bool:
     """Tell whether all rows are priced by one index of days.
 
-    Not where demand, running blocks, events, price series, energy sent out or a rider that changes inside the bill
-    ask for the intervals, nor in another month than the usual.
+    Not where demand, running blocks, events, price series or a rider that changes inside the bill ask for the
+    intervals, nor in another month than the usual.
     """
-    if any(v.demand or v.events or v.export or v.scope is BlockScope.RUNNING for v in schedule.versions):
+    if any(v.demand or v.events or v.scope is BlockScope.RUNNING for v in schedule.versions):
         return False
     if any(p.signal for v in schedule.versions for p in v.periods):
         return False

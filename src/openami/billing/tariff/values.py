@@ -15,11 +15,14 @@ from typing import TypeVar
 from openami.billing.tariff.charge import DatedCharge, DatedValue, Tax
 from openami.billing.tariff.clause import Clause
 from openami.billing.tariff.errors import TariffError
+from openami.billing.tariff.export import ExportPrice, ExportTerms
 from openami.billing.tariff.load import parse_document, shipped_rates
 from openami.billing.tariff.model import RateSchedule, Tariff
 from openami.billing.tariff.native_charge import read_value
 
 FORMAT = "openami-rate-values/1"
+EXPORT = "EXPORT"
+"""The code by which a file gives prices of energy sent out, for every price period alike."""
 _Charge = TypeVar("_Charge", bound=DatedCharge)
 
 
@@ -29,7 +32,7 @@ class ChargeValues:
 
     Args:
         rates: codes of the rates.
-        code: of the rider, tax or credit.
+        code: of the rider, tax or credit, or ``EXPORT`` for the price of energy sent out.
         municipality: of a tax; empty is everywhere.
         values: rising by date.
     """
@@ -88,11 +91,15 @@ def assumed_values() -> bytes:
 def _schedule_with(schedule: RateSchedule, row: ChargeValues) -> RateSchedule:
     versions = tuple(_version_with(v, row) for v in schedule.versions)
     if versions == schedule.versions and not _has(schedule, row):
-        raise TariffError(f"charges[{row.code}]", f"{schedule.code} has no rider, tax or credit of that code there")
+        raise TariffError(
+            f"charges[{row.code}]", f"{schedule.code} has no rider, tax, credit or export terms of that code there"
+        )
     return replace(schedule, versions=versions)
 
 
 def _has(schedule: RateSchedule, row: ChargeValues) -> bool:
+    if row.code == EXPORT:
+        return any(v.export is not None for v in schedule.versions)
     return any(_is(c, row) for v in schedule.versions for c in (*v.riders, *v.taxes, *v.credits))
 
 
@@ -107,7 +114,17 @@ def _version_with(version: Tariff, row: ChargeValues) -> Tariff:
         riders=tuple(_charge_with(c, row) for c in version.riders),
         taxes=tuple(_charge_with(c, row) for c in version.taxes),
         credits=tuple(_charge_with(c, row) for c in version.credits),
+        export=_export_with(version.export, row),
     )
+
+
+def _export_with(export: ExportTerms | None, row: ChargeValues) -> ExportTerms | None:
+    if export is None or row.code != EXPORT:
+        return export
+    own = {p.first: p for p in export.prices if not p.period}
+    given = {v.effective_from: ExportPrice(v.value, v.effective_from, "", v.confidence) for v in row.values}
+    by_day = sorted((own | given).values(), key=lambda p: p.first or date.min)
+    return replace(export, prices=(*by_day, *(p for p in export.prices if p.period)))
 
 
 def _charge_with(charge: _Charge, row: ChargeValues) -> _Charge:
