@@ -10,6 +10,7 @@ from openami.portal.config import PortalConfig, Ports
 from openami.portal.edge import EdgeMiddleware
 from openami.portal.problem import install_problem_handlers
 from openami.portal.routes import (
+    billing,
     collectors,
     customer,
     events,
@@ -72,6 +73,7 @@ def _bare_app() -> FastAPI:
         keys,
         switching,
         readings,
+        billing,
     ):
         api.include_router(part.router)
     app.include_router(api)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from openami.kernel.clock import Clock
+from openami.portal.billing_ports import BillingDesk
 from openami.portal.console_ports import CollectorDesk, GatewayDesk, KeyDesk, ReadingsDesk, SwitchingDesk
 from openami.portal.live import LiveHub
 from openami.portal.ports import AccessLog, Bills, Customers, FleetView, OperationsView, Radios, Sessions, UsageData
@@ -55,6 +56,7 @@ class Ports:
     switching: SwitchingDesk
     keys: KeyDesk
     readings: ReadingsDesk
+    billing: BillingDesk
     live: LiveHub
     real: Clock
     domain: Clock

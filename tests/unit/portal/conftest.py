@@ -26,6 +26,16 @@ from openami.portal.console_ports import WorklistQuery
 from openami.portal.live import LiveHub
 from openami.portal.ports import MeterFacts, Place, PricedIntervals, RefusedError, Series
 from openami.portal.views.bill import BillSummaryView, BillView, MadeAgainView
+from openami.portal.views.billing import (
+    BlockedView,
+    CorrectionKeptView,
+    CorrectionPreviewView,
+    CorrectionsView,
+    CorrectionWish,
+    DecideCorrection,
+    HeldBillsView,
+    HeldBillView,
+)
 from openami.portal.views.collector import CollectorReportView, CollectorsView, Whereabouts
 from openami.portal.views.fleet import MeterReadView, MissingReadsView, ReadKind, ReadState, ServiceLevelsView
 from openami.portal.views.gateway import GatewayView
@@ -165,6 +175,42 @@ class FakeBills:
         return PricedIntervals("USD", ("off-peak", "on-peak"), period, value_wh * 0.0001)
 
 
+class FakeBilling:
+    """One bill that waits, one place that is not billed, one cause."""
+
+    async def held(self, principal: Principal, owner: str, bill_group: int | None) -> HeldBillsView:
+        return HeldBillsView(bills=[HELD_BILL], counts=[], is_cut=False)
+
+    async def place_of(self, bill_id: UUID) -> UUID | None:
+        return OTHER
+
+    async def release(self, principal: Principal, bill_id: UUID, reason: str) -> HeldBillView:
+        return HELD_BILL
+
+    async def not_billed(self, principal: Principal, service_point_id: UUID) -> BlockedView:
+        return BlockedView(
+            service_point_id=service_point_id, headline="Nothing waits.", since=None, owner="", action="",
+            act="nothing", href=None, bill_id=None, can_release=False, waiting_days=0, waiting_amount=None, chain=[],
+        )  # fmt: skip
+
+    async def corrections(self, principal: Principal) -> CorrectionsView:
+        return CorrectionsView(cases=[], decisions=[])
+
+    async def preview(self, principal: Principal, wish: CorrectionWish) -> CorrectionPreviewView:
+        return CorrectionPreviewView(words="", effect="", second=None, token="ab" * 32, places=[OTHER])
+
+    async def decide(self, principal: Principal, wish: DecideCorrection) -> CorrectionKeptView:
+        return CorrectionKeptView(decision_id=BILL, state="in_force", words="")
+
+    async def approve(self, principal: Principal, decision_id: UUID) -> CorrectionKeptView:
+        return CorrectionKeptView(decision_id=decision_id, state="in_force", words="")
+
+
+HELD_BILL = HeldBillView(
+    bill_id=UUID(int=77), service_point_id=OTHER, first_day=date(2026, 10, 1), last_day=date(2026, 10, 31),
+    bill_group=1, code="no_read", reason="no read", owner="field", since=1, age_days=3,
+    action="take a read", can_release=False,
+)  # fmt: skip
 WISH = WishView(
     wish_id=BILL, rate_code="smart", rate_name="Smart", first_day=date(2026, 12, 1), asked_at=1, state="open", note=""
 )
@@ -580,6 +626,7 @@ def portal() -> Portal:
         gate=Gate(log, clock, clock),
         usage=usage,
         bills=FakeBills(),
+        billing=FakeBilling(),
         rates=FakeRates(),
         customers=FakeCustomers(),
         access_log=log,

@@ -40,6 +40,11 @@ BODIES = {
     "/api/v1/staff/gateway/thresholds": {"document": "{}", "reason": "a new forecast"},
     "/api/v1/staff/gateway/orders/{order_id}/approvals": {"digest": "ab" * 32},
     "/api/v1/staff/gateway/orders/{order_id}/withdrawal": {"reason": "no more needed"},
+    "/api/v1/staff/bills/{bill_id}/release": {"reason": "looked at the dates"},
+    "/api/v1/staff/corrections/preview": {"cause": "readings:2026-11-10", "reason": "late readings came"},
+    "/api/v1/staff/corrections/decisions": {
+        "cause": "readings:2026-11-10", "reason": "late readings came", "token": "ab" * 32,
+    },
     "/api/v1/staff/decisions": {
         "kind": "accept", "reason": "looked at the meter", "token": "ab" * 32,
         "places": [{"service_point_id": OTHER, "first": "2026-11-01", "last": "2026-11-01"}],

@@ -20,10 +20,12 @@ from openami.app.accounts import accounts_of as accounts_of  # noqa: PLC0414 - l
 from openami.app.billing_setting import bill_setting
 from openami.app.case_desk import CaseDesk
 from openami.app.collector_reports import CollectorReports
+from openami.app.correction_desk import CorrectionDesk
 from openami.app.editing_desk import EditingDesk
 from openami.app.engines.address import nats_url, postgres_url
 from openami.app.engines.bus_address import BusError
 from openami.app.engines.nats import connect
+from openami.app.hold_desk import HoldDesk
 from openami.app.key_desk import KeyDesk
 from openami.app.process import ready
 from openami.app.rate_files import home_rates
@@ -32,6 +34,7 @@ from openami.app.rekey_desk import RekeyDesk
 from openami.app.settings import Settings
 from openami.app.switch_desk import SwitchDesk
 from openami.app.threshold_desk import ThresholdDesk
+from openami.app.web.billing import BillingPages
 from openami.app.web.bills import PortalBills
 from openami.app.web.collectors import WatchedCollectors
 from openami.app.web.fleet import FleetDesk
@@ -169,6 +172,7 @@ async def wired(settings: Settings) -> AsyncIterator[Parts]:
             collectors=WatchedCollectors(PostgresCollectors(portal), CollectorReports(settings), real, domain),
             switching=SwitchingPages(SwitchDesk(settings), real),
             gateway=GatewayPages(ThresholdDesk(settings), real),
+            billing=BillingPages(settings, HoldDesk(settings), CorrectionDesk(settings)),
             readings=ReadingPages(EditingDesk(settings), CaseDesk(settings), WhyDesk(domain), real),
             keys=KeyPages(portal, RekeyDesk(settings), KeyDesk(settings), real),
             live=hub,
