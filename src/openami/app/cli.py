@@ -69,8 +69,15 @@ _GROUPS = (
 )
 
 
+_BELOW = {"bill parallel": ("bill_parallel", "app")}
+"""Commands below a command that is no group: its own options are asked for first otherwise."""
+
+
 def _register(arguments: list[str]) -> None:
     """Attach the command that is called, or all of them where none is: a tool starts without the others' engines."""
+    if place := _BELOW.get(" ".join(arguments[:2])):
+        app.add_typer(getattr(importlib.import_module(f"openami.app.commands.{place[0]}"), place[1]), name=arguments[0])
+        return
     called = {name for _, _, name, _ in (*_COMMANDS, *_GROUPS)} & set(arguments[:1])
     for module, function, name, panel in _COMMANDS:
         if called and name not in called:

@@ -49,7 +49,10 @@ def bill(
     explain: ExplainOption = False,
     json_output: JsonOption = False,
 ) -> None:
-    """Price interval energy by a rate, exactly. Exits 1 where intervals are missing or a clause is refused."""
+    """Price interval energy by a rate, exactly. Exits 1 where intervals are missing or a clause is refused.
+
+    `openami bill parallel --help`: another system's bills against ours, every difference with its cause and dollars.
+    """
     document = bill_intervals(
         tariff=tariff, intervals=intervals, first=first, end=end, tz=tz, cycle=cycle, unit=unit, meter=meter,
         terms=terms, carried=carried, values=values, explain=explain,

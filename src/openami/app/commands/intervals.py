@@ -96,6 +96,26 @@ def load_usage(path: Path, *, zone: ZoneInfo, unit: str, meter: str | None) -> U
     return _usage(delivered[0], received[0] if received else None)
 
 
+def load_usages(path: Path, *, zone: ZoneInfo) -> dict[str, Usage]:
+    """Return delivered (and received) energy of every meter of an interval file, by its name.
+
+    Raises:
+        FileRefusedError: the file cannot be read.
+        UsageError: a meter has delivered energy twice, or no meter has any.
+    """
+    found = parse_file(octets_of(path), zone=zone, unit="Wh").series
+    received = {s.name: s for s in found if s.channel is Channel.RECEIVED}
+    usage: dict[str, Usage] = {}
+    for series in found:
+        if series.channel is Channel.DELIVERED:
+            if series.name in usage:
+                raise UsageError(f"{path.name} holds delivered energy of {series.name[:40]!r} twice")
+            usage[series.name] = _usage(series, received.get(series.name))
+    if not usage:
+        raise UsageError(f"{path.name} holds no delivered energy; net intervals alone cannot be billed")
+    return usage
+
+
 def _usage(delivered: ImportedSeries, received: ImportedSeries | None) -> Usage:
     estimated = (delivered.quality & _ESTIMATED) != 0
     other = None
