@@ -105,3 +105,18 @@ def test_a_broken_file_of_values_is_refused_by_its_clause(tmp_path: Path) -> Non
     values = _json(tmp_path, "values.json", {"format": "openami-rate-values/1", "charges": [{"code": "FAC"}]})
     with pytest.raises(OpenAmiError, match=r"values\.json: charges\[FAC\]"):
         _bill(_file(tmp_path), values=values)
+
+
+def test_lines_of_energy_sent_out_are_proved_by_what_was_received(tmp_path: Path) -> None:
+    intervals, terms = _file(tmp_path), _json(tmp_path, "terms.json", APPROVED)
+    june = _bill(intervals, terms=terms, explain=True)["bills"][0]
+    sent = {line["name"]: line for line in june["explanation"] if "sent out" in line["name"]}
+    assert [(n, x["metered_wh"], x["note"]) for n, x in sent.items()] == [
+        ("Energy you sent out, set against your use", 900_000, "600.00 kWh of what came in"),
+        (
+            "Energy you sent out beyond your use (Off-peak), kept as energy credit",
+            900_000,
+            "300.00 kWh of what came in",
+        ),
+    ]
+    assert {x["clause"]["path"] for x in sent.values()} == {"versions[0].export.netting"}

@@ -63,7 +63,8 @@ def priced(schedule: RateSchedule, usage: Usage, span: BillSpan, zone: ZoneInfo,
     bills, keys = price_keys(schedule, usage.start_s, usage.interval_s, [span], zone, terms)
     rows = np.flatnonzero(bills == 0)
     estimated = None if usage.estimated is None else usage.estimated[rows]
-    own = Usage(usage.start_s[rows], usage.wh[rows], usage.interval_s, estimated)
+    received = None if usage.received_wh is None else usage.received_wh[rows]
+    own = Usage(usage.start_s[rows], usage.wh[rows], usage.interval_s, estimated, received)
     return Priced(own, keys[rows], local_times(own.start_s, zone).day + _EPOCH_ORDINAL, zone, span)
 
 
@@ -99,6 +100,8 @@ def _line(
         note = _energy_note(line, lines, metered)
     elif line.kind is LineKind.DEMAND:
         window, note = _window(schedule, line, found, intervals)
+    elif line.kind is LineKind.CREDIT and line.unit == "kWh":
+        metered, days, note = _sent_out(schedule, line, intervals)
     elif line.unit == "kWh":
         everything = np.ones(len(intervals.keys), np.bool_)
         metered, days = int(intervals.usage.wh.sum()), _shares(intervals, everything)
@@ -141,9 +144,26 @@ def _rows_of(schedule: RateSchedule, line: BillLine, intervals: Priced) -> Mask:
     return np.isin(intervals.keys, np.array(keys, np.int64))
 
 
-def _shares(intervals: Priced, rows: Mask) -> tuple[DayShare, ...]:
+def _sent_out(
+    schedule: RateSchedule, line: BillLine, intervals: Priced
+) -> tuple[int | None, tuple[DayShare, ...], str]:
+    """Return the received energy behind a line of energy sent out; a line of the credit bank has none of its own."""
+    received = intervals.usage.received_wh
+    if line.clause.endswith(".export.credit"):
+        return None, (), "a credit of an earlier bill: what that bill carried holds it"
+    if received is None:
+        return None, (), "received energy is at hand as one sum, not by interval"
+    priced_apart = ".export.prices[" in line.clause and line.period is not None
+    rows = _rows_of(schedule, line, intervals) if priced_apart else np.ones(len(intervals.keys), np.bool_)
+    metered = int(received[rows].sum())
+    whole = line.quantity * 1000 == metered
+    return metered, _shares(intervals, rows, received), "" if whole else f"{plain(line.quantity)} kWh of what came in"
+
+
+def _shares(intervals: Priced, rows: Mask, energy_wh: I64 | None = None) -> tuple[DayShare, ...]:
+    """Return delivered energy by day, or that of another column of the intervals."""
     days, flags = intervals.day[rows], intervals.flags[rows]
-    wh = intervals.usage.wh[rows]
+    wh = (intervals.usage.wh if energy_wh is None else energy_wh)[rows]
     first = intervals.span.first.toordinal()
     shares = []
     for ordinal in np.unique(days).tolist():

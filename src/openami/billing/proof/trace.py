@@ -58,9 +58,10 @@ async def proof_of(meters: MeterData, schedule: RateSchedule, scope: Scope, bill
     lines: tuple[LineProof, ...] = ()
     ends = []
     if usages and bill.lines:
+        received = usages[0].received
         usage = Usage(
             usages[0].start_s, np.maximum(usages[0].wh[0], 0), usages[0].interval_s,
-            usages[0].quality[0] == QualityState.ESTIMATED,
+            usages[0].quality[0] == QualityState.ESTIMATED, None if received is None else np.maximum(received[0], 0),
         )  # fmt: skip
         found = determinants(schedule, usage, [span], zone, bill.terms)[0]
         intervals = priced(schedule, usage, span, zone, bill.terms)

@@ -25,6 +25,8 @@ from openami.billing.tariff.rounding import TotalRule
 from openami.kernel.money import rounded_to_cent
 
 NOTHING = Decimal(0)
+NETTING, BANK = "netting", "credit"
+"""Parts of the export clause that lines name: received energy, and what is kept of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +64,10 @@ def export_lines(
     findings = _findings(found, settled)
     if settled.terms is None:
         gone = [_lost(schedule, settled, m) for m in settled.gone]
-        return Exported((*gone, *_listed(found)), (), (), findings)
-    lines = [*_metered(settled), *_unapproved(found)]
-    priced = sent_out(schedule, found) if settled.terms.kind is not ExportKind.NET_METERING else PricedExport()
+        return Exported((*gone, *_listed(found, settled)), (), (), findings)
     worth = excess_worth(schedule, found, settled)
+    lines = [*_metered(settled, worth, schedule.currency), *_unapproved(found, settled)]
+    priced = sent_out(schedule, found) if settled.terms.kind is not ExportKind.NET_METERING else PricedExport()
     bank, money = _pay(schedule, settled, settled.terms, priced, before)
     lines += money
     bank = in_order((*bank, *(c for c in worth.earned if c.wh or c.amount)))
@@ -116,29 +118,35 @@ def _payable(schedule: RateSchedule, settled: Settled, terms: ExportTerms, befor
     return printed_sum(reach)
 
 
-def _metered(settled: Settled) -> list[BillLine]:
+def _metered(settled: Settled, worth: PricedExport, currency: str) -> list[BillLine]:
     """Energy lines of net metering: what was netted, used and kept; they cost nothing."""
     lines = []
     if settled.netted_wh:
-        lines.append(_energy("Energy you sent out, set against your use", settled.netted_wh))
-    lines += [_energy(f"Energy credit of {_of(move)} used", move.credit.wh) for move in settled.used]
-    is_energy = settled.terms is not None and settled.terms.credit is CreditUnit.KWH
-    for bucket, wh in settled.excess_wh.items():
-        kept = "kept as energy credit" if is_energy else "credited on later bills"
-        lines.append(_energy(f"Energy you sent out beyond your use{f' ({bucket})' if bucket else ''}, {kept}", wh))
+        lines.append(_energy(settled, "Energy you sent out, set against your use", settled.netted_wh, NETTING))
+    lines += [_energy(settled, f"Energy credit of {_of(m)} used", m.credit.wh, BANK) for m in settled.used]
+    amounts = [c.amount for c in worth.earned if not c.wh]
+    for number, (bucket, wh) in enumerate(settled.excess_wh.items()):
+        kept = "kept as energy credit"
+        if settled.terms is not None and settled.terms.credit is not CreditUnit.KWH:
+            known = number < len(amounts)
+            kept = f"{currency} {amounts[number]} on later bills" if known else "credited on later bills"
+        name = f"Energy you sent out beyond your use{f' ({bucket})' if bucket else ''}, {kept}"
+        lines.append(_energy(settled, name, wh, NETTING))
     return lines
 
 
-def _listed(found: Determinants) -> list[BillLine]:
+def _listed(found: Determinants, settled: Settled) -> list[BillLine]:
     if not found.received_wh:
         return []
-    return [_energy("Energy received from you (listed, not credited on this rate)", found.received_wh)]
+    name = "Energy received from you (listed, not credited on this rate)"
+    return [_energy(settled, name, found.received_wh, NETTING)]
 
 
-def _unapproved(found: Determinants) -> list[BillLine]:
+def _unapproved(found: Determinants, settled: Settled) -> list[BillLine]:
     if not found.uncredited_wh:
         return []
-    return [_energy("Energy received from you without an approved interconnection (not credited)", found.uncredited_wh)]
+    name = "Energy received from you without an approved interconnection (not credited)"
+    return [_energy(settled, name, found.uncredited_wh, "needs_interconnection")]
 
 
 def _end(schedule: RateSchedule, found: Determinants, settled: Settled, move: BankMove) -> tuple[BillLine, list[Stamp]]:
@@ -155,7 +163,7 @@ def _end(schedule: RateSchedule, found: Determinants, settled: Settled, move: Ba
 def _lost(schedule: RateSchedule, settled: Settled, move: BankMove) -> BillLine:
     why = "ended by its age" if move.kind is MoveKind.EXPIRED else "ended with your service on this rate"
     if move.credit.wh:
-        return _energy(f"Energy credit of {_of(move)} {why}", move.credit.wh)
+        return _energy(settled, f"Energy credit of {_of(move)} {why}", move.credit.wh, BANK)
     line = _amount(schedule, settled, f"Credit of {_of(move)} {why}", move.credit.amount)
     return replace(line, price=NOTHING, exact_amount=NOTHING)
 
@@ -164,8 +172,11 @@ def _earlier(schedule: RateSchedule, settled: Settled, move: BankMove) -> BillLi
     return _amount(schedule, settled, f"Credit of {_of(move)}", -move.credit.amount)
 
 
-def _energy(name: str, wh: int) -> BillLine:
-    return BillLine(LineKind.CREDIT, name, None, None, Decimal(wh) / 1000, "kWh", NOTHING, NOTHING)
+def _energy(settled: Settled, name: str, wh: int, part: str) -> BillLine:
+    """A line of energy that costs nothing, with the part of the export clause that made it."""
+    clause = f"versions[{settled.version}].export.{part}" if settled.terms is not None else ""
+    quantity = Decimal(wh) / 1000
+    return BillLine(LineKind.CREDIT, name, None, None, quantity, "kWh", NOTHING, NOTHING, settled.version, clause)
 
 
 def _amount(schedule: RateSchedule, settled: Settled, name: str, amount: Decimal) -> BillLine:
