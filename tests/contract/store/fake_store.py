@@ -5,7 +5,7 @@ It keeps every row in a dictionary by its key and sorts when asked. Slow on purp
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from uuid import UUID
@@ -217,6 +217,11 @@ class FakeStore:
         )
 
     async def fleet_history(
+        self, scope: Scope, points: UUIDS, day: date, days: Mapping[Channel, int]
+    ) -> dict[Channel, FakeFleetHistory]:
+        return {c: await self._fleet_history(scope, points, c, day, before) for c, before in days.items()}
+
+    async def _fleet_history(
         self, scope: Scope, points: UUIDS, channel: Channel, day: date, days: int
     ) -> FakeFleetHistory:
         if scope.service_points is not None:

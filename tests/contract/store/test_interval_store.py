@@ -486,7 +486,10 @@ async def test_the_history_of_a_fleet_tells_which_days_have_a_version(store: Sto
     ]
     await store.write_days(DayTable.from_rows(rows), token=token())
     fleet = fleet_of(store)
-    got = await fleet.fleet_history(SYSTEM, uuid_column(points), Channel.DELIVERED, date(2026, 3, 8), 2)
+    days = {Channel.DELIVERED: 2, Channel.VOLTAGE: 1}
+    of_channel = await fleet.fleet_history(SYSTEM, uuid_column(points), date(2026, 3, 8), days)
+    assert not of_channel[Channel.VOLTAGE].has_version(slice(None), 0).any()
+    got = of_channel[Channel.DELIVERED]
     assert got.has_version(slice(None), 2).tolist() == [True, False, False]
     assert got.has_version(slice(None), 0, 2).tolist() == [True, False, True]
     assert got.history(slice(None), 0, 2).total.tolist() == [[96 * 2**33, 0], [0, 0], [0, 95 * 48]]
@@ -506,7 +509,7 @@ async def test_a_fleet_is_for_a_processs_scope_alone(store: Store, home: Home) -
         with pytest.raises(ScopeError):
             await ask(one, meters, WHOLE)
     with pytest.raises(ScopeError):
-        await fleet.fleet_history(one, uuid_column([home.point]), Channel.DELIVERED, date(2026, 3, 8), 2)
+        await fleet.fleet_history(one, uuid_column([home.point]), date(2026, 3, 8), {Channel.DELIVERED: 2})
 
 
 async def test_completeness_counts_each_interval_once_by_the_hour_it_starts_in(store: Store, home: Home) -> None:

@@ -33,8 +33,8 @@ class Store:
     most: int = 0
     shards: int = 0
 
-    async def fleet_history(self, *_asked: Any) -> None:
-        return None
+    async def fleet_history(self, *_asked: Any) -> dict[Channel, Any]:
+        return {}
 
     async def fleet_block(self, *_asked: Any) -> Block:
         self.now, self.shards = self.now + 1, self.shards + 1

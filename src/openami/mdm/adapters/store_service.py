@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from openami.contracts.errors import ContractError
-from openami.contracts.reading import ReadingBatch, RegisterBatch
+from openami.contracts.reading import ReadingBatch, RegisterBatch, arrow_column
 from openami.kernel.clock import Clock
 from openami.kernel.time import EPOCH
 from openami.mdm.adapters.store_engine import StoreEngine
@@ -65,6 +65,8 @@ class StoreService:
             "daily_totals": self._totals,
             "history": self._history,
             "profiles": self._profiles,
+            "fleet_history": self._fleet_history,
+            "fleet_profiles": self._fleet_profiles,
             "fleet_block": self._fleet_block,
             "fleet_reads": self._fleet_reads,
             "completeness": self._completeness,
@@ -188,6 +190,31 @@ class StoreService:
         for places in _places(scope, parameters, columns):
             statement = history_queries.select_profiles(channel, places, day)
             yield queries.one_batch(self._fetch(statement), history_queries.PROFILE_SCHEMA)
+
+    def _fleet_history(self, scope: Scope, parameters: dict[str, Any], _columns: pa.RecordBatch | None) -> _Parts:
+        _require_fleet(scope)
+        last, places = int(parameters["last"]), Places(range=_range(parameters))
+        firsts = {_channel({"channel": c}): int(first) for c, first in dict(parameters["firsts"]).items()}
+        statement = history_queries.select_fleet_history(places, firsts, last)
+        part = queries.one_batch(self._fetch(statement), history_queries.FLEET_HISTORY_SCHEMA)
+        repeated = history_queries.rows_with_repeated_days(part)
+        if repeated.any():
+            theirs = queries.picked(part, repeated)
+            of = theirs.column("channel").to_numpy()
+            for channel in np.unique(of).tolist():
+                ids = queries.picked(theirs, of == channel).column("service_point_id").to_pylist()
+                again = history_queries.select_latest_history(channel, ids, firsts[channel], last)
+                one = queries.one_batch(self._fetch(again), history_queries.HISTORY_SCHEMA)
+                yield one.append_column("channel", arrow_column(np.full(one.num_rows, channel), pa.uint8()))
+            part = queries.picked(part, ~repeated)
+        yield part
+
+    def _fleet_profiles(self, scope: Scope, parameters: dict[str, Any], _columns: pa.RecordBatch | None) -> _Parts:
+        _require_fleet(scope)
+        channels = [_channel({"channel": c}) for c in parameters["channels"]]
+        places = Places(range=_range(parameters))
+        statement = history_queries.select_fleet_profiles(places, channels, int(parameters["last"]))
+        yield queries.one_batch(self._fetch(statement), history_queries.FLEET_PROFILE_SCHEMA)
 
     def _fleet_block(self, scope: Scope, parameters: dict[str, Any], _columns: pa.RecordBatch | None) -> _Parts:
         _require_fleet(scope)

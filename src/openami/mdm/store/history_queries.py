@@ -8,7 +8,7 @@ versions occurs several times in such a row; those few service points are asked 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,6 +31,8 @@ HISTORY_SCHEMA = pa.schema(
     ]
 )
 PROFILE_SCHEMA = pa.schema([("service_point_id", pa.binary(16)), ("profile", pa.list_(pa.int32()))])
+FLEET_HISTORY_SCHEMA = pa.schema([*HISTORY_SCHEMA, ("channel", pa.uint8())])
+FLEET_PROFILE_SCHEMA = pa.schema([*PROFILE_SCHEMA, ("channel", pa.uint8())])
 _GROUPED = (
     "groupArray(toUInt16(local_day)) AS days, groupArray(total) AS totals, groupArray(maximum) AS maxima, "
     "groupArray(base) AS bases, groupArray(digest) AS digests, groupArray(state) AS states"
@@ -95,6 +97,42 @@ def select_profiles(channel: int, places: Places, day: int) -> Statement:
         f"FROM {Table.READING_DAY} WHERE {places.where} AND {_DAYS} GROUP BY service_point_id {_IN_ORDER}",
         {"channel": channel, "first": day, "last": day, **places.parameters},
     )
+
+
+def select_fleet_history(places: Places, firsts: Mapping[int, int], last: int) -> Statement:
+    """Return what :func:`select_history` does of several channels, each from a first day of its own.
+
+    The key is walked once for all of them: it costs as much as what is read from it.
+    """
+    return Statement(
+        f"SELECT service_point_id, {_GROUPED}, channel FROM {Table.READING_DAY} WHERE {places.where} "
+        f"AND local_day <= toDate({{last:UInt16}}) AND ({_since(firsts)}) "
+        f"GROUP BY service_point_id, channel {_IN_ORDER}",
+        {"last": last, **_since_parameters(firsts), **places.parameters},
+    )
+
+
+def select_fleet_profiles(places: Places, channels: Sequence[int], day: int) -> Statement:
+    """Return what :func:`select_profiles` does of several channels."""
+    firsts = dict.fromkeys(channels, day)
+    return Statement(
+        "SELECT service_point_id, argMax(profile, (version, known_at, run_id)) AS latest, channel "
+        f"FROM {Table.READING_DAY} WHERE {places.where} AND local_day <= toDate({{last:UInt16}}) "
+        f"AND ({_since(firsts)}) GROUP BY service_point_id, channel {_IN_ORDER}",
+        {"last": day, **_since_parameters(firsts), **places.parameters},
+    )
+
+
+def _since(firsts: Mapping[int, int]) -> str:
+    each = (f"(channel = {{c{n}:UInt8}} AND local_day >= toDate({{f{n}:UInt16}}))" for n in range(len(firsts)))
+    return " OR ".join(each)
+
+
+def _since_parameters(firsts: Mapping[int, int]) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for n, (channel, first) in enumerate(sorted(firsts.items())):
+        found |= {f"c{n}": channel, f"f{n}": first}
+    return found
 
 
 def rows_with_repeated_days(batch: pa.RecordBatch) -> npt.NDArray[np.bool_]:

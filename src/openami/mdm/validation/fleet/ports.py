@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Protocol
@@ -92,15 +93,16 @@ class FleetStore(Protocol):
         """Return every register read of the meters in the period, its end included, on all channels."""
         ...
 
-    async def fleet_history(self, scope: Scope, points: UUIDS, channel: Channel, day: date, days: int) -> FleetHistory:
+    async def fleet_history(
+        self, scope: Scope, points: UUIDS, day: date, days: Mapping[Channel, int]
+    ) -> Mapping[Channel, FleetHistory]:
         """Return what is remembered of the days before a day and of that day, of any number of service points.
 
         Args:
             scope: a process's.
-            points: (S,) V16, whose order the answer keeps.
-            channel: what.
+            points: (S,) V16, whose order the answers keep.
             day: the day.
-            days: how many days before it; the profile of energy is the one kept with the last of them.
+            days: how many days before it, by channel; the profile of energy is the one kept with the last of them.
         """
         ...
 

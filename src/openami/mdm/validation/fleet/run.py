@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from typing import Any
 from uuid import UUID
 
 import numpy as np
@@ -29,6 +28,7 @@ from openami.mdm.validation.fleet.gaps import Gapped, filled_day, has_weeks, inp
 from openami.mdm.validation.fleet.layout import around_of
 from openami.mdm.validation.fleet.ports import FleetHistory, FleetStore, IdRange
 from openami.mdm.validation.fleet.roster import Roster
+from openami.mdm.validation.fleet.together import all_of
 from openami.mdm.validation.load import Inputs
 from openami.mdm.validation.ports import DayFinding, ValidationBook
 from openami.mdm.validation.references import ReferenceSource
@@ -102,7 +102,8 @@ class FleetDay:
         report = FleetReport()
         if self.references is None:
             roster = replace(roster, is_long=None)
-        memory = {c: await self._remembered(grid, roster, c) for c in channels}
+        days = {c: days_before(c) for c in channels}
+        memory = await self._remembered(grid, roster, days)
         free, threads, writing = asyncio.Semaphore(SHARDS_AT_ONCE), asyncio.Semaphore(THREADS), asyncio.Lock()
         reading = asyncio.Semaphore(READS_AT_ONCE)
 
@@ -117,7 +118,7 @@ class FleetDay:
                     await self._keep(found, report, stamp)
 
         count = len(roster)
-        await _all(one(slice(at, min(at + METERS_PER_SHARD, count))) for at in range(0, count, METERS_PER_SHARD))
+        await all_of(one(slice(at, min(at + METERS_PER_SHARD, count))) for at in range(0, count, METERS_PER_SHARD))
         for channel, parts in self._gapped.items():
             await self._fill(grid, joined(parts), memory[channel], replace(stamp, channel=channel), report)
         for ready in (self._whole, self._odd):
@@ -148,7 +149,9 @@ class FleetDay:
                 await self._keep({stamp.channel: found}, report, stamp)
 
         count = len(gapped.place)
-        await _all(one(gapped.at(np.arange(at, min(at + GAPS_AT_ONCE, count)))) for at in range(0, count, GAPS_AT_ONCE))
+        await all_of(
+            one(gapped.at(np.arange(at, min(at + GAPS_AT_ONCE, count)))) for at in range(0, count, GAPS_AT_ONCE)
+        )
 
     async def _came_after(self, grid: Grid, roster: Roster, channel: Channel) -> Values:
         """Return what has come of the day after: it tells how a home lives around a gap that ends at midnight."""
@@ -157,8 +160,10 @@ class FleetDay:
         pairs = zip(uuids_of(roster.point), uuids_of(roster.meter), strict=True)
         return await self.store.values(self.scope, [MeterSpan(p, m, period) for p, m in pairs], channel, period)
 
-    async def _remembered(self, grid: Grid, roster: Roster, channel: Channel) -> FleetHistory:
-        return await self.fleet.fleet_history(self.scope, roster.point, channel, grid.first, days_before(channel))
+    async def _remembered(
+        self, grid: Grid, roster: Roster, days: Mapping[Channel, int]
+    ) -> Mapping[Channel, FleetHistory]:
+        return await self.fleet.fleet_history(self.scope, roster.point, grid.first, days)
 
     async def _fetched(self, grid: Grid, roster: Roster, first: int) -> Shard:
         """Fetch readings and register reads of a shard together."""
@@ -207,16 +212,6 @@ class FleetDay:
         report.versions += len(days)
 
 
-async def _all(tasks: Iterable[Coroutine[Any, Any, None]]) -> None:
-    """Run tasks together; the first error calls the others off."""
-    try:
-        async with asyncio.TaskGroup() as group:
-            for task in tasks:
-                group.create_task(task)
-    except BaseExceptionGroup as error:
-        raise _first(error) from None
-
-
 def _fill_part(
     grid: Grid, gapped: Gapped, inputs: Inputs, references: References, known: FleetHistory, stamp: Stamp
 ) -> tuple[Settled, list[UUID]]:
@@ -224,13 +219,6 @@ def _fill_part(
     outcome, brackets = filled_day(grid, inputs, references, stamp)
     one = settled_gaps(grid, gapped, outcome, brackets, known, stamp)
     return one, uuids_of(gapped.roster.point[one.careful])
-
-
-def _first(error: BaseException) -> BaseException:
-    """Return the first error of a group: the others are of tasks that stood in the same trouble or were called off."""
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error
 
 
 def _settle(
