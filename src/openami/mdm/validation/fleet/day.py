@@ -15,6 +15,7 @@ from openami.contracts.quality import Method
 from openami.contracts.reading import I64, uuid_column, uuids_of
 from openami.kernel.time import epoch_s
 from openami.mdm.validation.fleet.gaps import Gapped, are_fillable, may_be_dark
+from openami.mdm.validation.fleet.kept import Kept
 from openami.mdm.validation.fleet.layout import all_laid_out, around_of, chains_of, reads_of
 from openami.mdm.validation.fleet.ports import Block, FleetHistory, ReadBlock
 from openami.mdm.validation.fleet.roster import Roster
@@ -27,7 +28,7 @@ from openami.mdm.vee.history import DIGEST_DAYS, PROFILE_HOURS, History, with_st
 from openami.mdm.vee.kernel import filled, judged
 from openami.mdm.vee.matrix import Matrix
 from openami.mdm.vee.outcome import Coverage, Outcome, Statement
-from openami.mdm.vee.profile import DayDigests, digests_at, profiles
+from openami.mdm.vee.profile import digests_at, profiles
 from openami.mdm.vee.rules.rule import group_of
 from openami.mdm.vee.rules.seen import Places, Surroundings
 
@@ -60,14 +61,6 @@ class Shard:
     reads: ReadBlock
     row: I64
     read_row: I64
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Kept:
-    """First versions to be written, and their digests."""
-
-    days: DayTable
-    digests: DayDigests
 
 
 @dataclass(frozen=True, slots=True, eq=False)

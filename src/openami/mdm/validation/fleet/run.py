@@ -17,14 +17,13 @@ from uuid import UUID
 import numpy as np
 
 from openami.contracts.channel import Channel
-from openami.contracts.day import DayTable
 from openami.contracts.reading import uuids_of
 from openami.kernel.time import Period, instant_from_epoch_s
 from openami.mdm.ports import IntervalStore, MeterSpan, Values
-from openami.mdm.store.answers import joined_days
 from openami.mdm.store.ids import IdIndex
-from openami.mdm.validation.fleet.day import Kept, Settled, Shard, days_before, laid, settled, settled_gaps, stopped
+from openami.mdm.validation.fleet.day import Settled, Shard, days_before, laid, settled, settled_gaps, stopped
 from openami.mdm.validation.fleet.gaps import Gapped, filled_day, has_weeks, inputs_over_weeks, joined, window_of
+from openami.mdm.validation.fleet.kept import Kept, joined_by_key
 from openami.mdm.validation.fleet.layout import around_of
 from openami.mdm.validation.fleet.ports import FleetHistory, FleetStore, IdRange
 from openami.mdm.validation.fleet.roster import Roster
@@ -35,7 +34,6 @@ from openami.mdm.validation.references import ReferenceSource
 from openami.mdm.validation.table import Stamp
 from openami.mdm.vee.estimate import LOOK_BACK_DAYS, References
 from openami.mdm.vee.grid import Grid
-from openami.mdm.vee.profile import DayDigests
 from openami.security.access.scope import Scope
 
 METERS_PER_SHARD = 8_192
@@ -205,11 +203,12 @@ class FleetDay:
         # These days had neither version nor finding before, so there is nothing to close.
         await self.book.keep_findings([], findings, at=stamp.known_at)
         report.findings += len(findings)
-        days, digests = await asyncio.to_thread(_joined, kept)
+        columns = int(kept[0].days.offsets[1])
+        whole = await asyncio.to_thread(joined_by_key, kept, columns)
         self._writes += 1
-        token = f"vee-{stamp.run_id}-fleet-{self._writes}-{len(days)}"
-        await self.store.write_days(days, token=token, digests=digests, stamp=True)
-        report.versions += len(days)
+        token = f"vee-{stamp.run_id}-fleet-{self._writes}-{len(whole.days)}"
+        await self.store.write_days(whole.days, token=token, digests=whole.digests, stamp=True)
+        report.versions += len(whole.days)
 
 
 def _fill_part(
@@ -234,13 +233,3 @@ def _settle(
         one = settled(grid, shard, channel, known, replace(stamp, channel=channel), channels=channels)
         found[channel] = one, uuids_of(shard.roster.point[one.careful])
     return found
-
-
-def _joined(ready: Sequence[Kept]) -> tuple[DayTable, DayDigests]:
-    digests = [k.digests for k in ready]
-    return joined_days([k.days for k in ready]), DayDigests(
-        np.concatenate([d.base for d in digests]),
-        np.concatenate([d.digest for d in digests]),
-        np.concatenate([d.state for d in digests]),
-        np.concatenate([d.profile for d in digests]),
-    )
