@@ -11,7 +11,7 @@ from openami.billing.adapters.book_postgres import PostgresBillBook
 from openami.billing.adapters.shadows_postgres import PostgresShadows
 from openami.billing.adapters.wishes_postgres import PostgresWishes
 from openami.billing.api import Billing
-from openami.billing.compare.facts import MonthlyReads
+from openami.billing.compare.facts import BilledFacts
 from openami.billing.compare.service import RateQuestions
 from openami.billing.compare.shadow import ShadowMaker
 from openami.billing.compare.work import RateWork
@@ -35,7 +35,7 @@ def portal_rates(
     questions = RateQuestions(
         meters=meters,
         rates=billing,
-        facts=MonthlyReads(),
+        facts=BilledFacts(billing.run),
         wishes=PostgresWishes(portal),
         shadows=PostgresShadows(portal),
     )
@@ -50,7 +50,9 @@ def rate_work(meters: MeterData, own: AsyncEngine, rates: Mapping[str, RateSched
         own: connections of role ``openami_billing``.
         rates: those of the home.
     """
-    book, facts = PostgresBillBook(own), MonthlyReads()
+    book = PostgresBillBook(own)
     billing = Billing(meters=meters, book=book, rates=rates)
-    maker = ShadowMaker(meters=meters, rates=billing.rates, facts=facts, rules=billing.rules)
+    maker = ShadowMaker(
+        meters=meters, rates=billing.rates, facts=BilledFacts(billing.run), rules=billing.run.setting.rules
+    )
     return RateWork(wishes=PostgresWishes(own), shadows=PostgresShadows(own), bills=book, assigns=billing, maker=maker)

@@ -18,7 +18,7 @@ from openami.app.engines.postgres import PostgresEngine
 from openami.app.rate_wiring import rate_work
 from openami.billing.adapters.shadows_postgres import PostgresShadows
 from openami.billing.adapters.wishes_postgres import PostgresWishes
-from openami.billing.compare.facts import MonthlyReads
+from openami.billing.compare.facts import BilledFacts
 from openami.billing.compare.protection import standing_of
 from openami.billing.compare.service import RateQuestions
 from openami.billing.compare.wish import WishRefusedError, WishStep
@@ -38,7 +38,7 @@ def own_scope(world: World, row: int) -> Scope:
 
 def questions(world: World, engine: AsyncEngine) -> RateQuestions:
     return RateQuestions(
-        meters=world.data, rates=world.billing, facts=MonthlyReads(), wishes=PostgresWishes(engine),
+        meters=world.data, rates=world.billing, facts=BilledFacts(world.billing.run), wishes=PostgresWishes(engine),
         shadows=PostgresShadows(engine),
     )  # fmt: skip
 

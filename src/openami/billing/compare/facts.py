@@ -1,4 +1,4 @@
-"""What bills of a place are made with, as far as nothing better is wired: calendar months, and no attributes."""
+"""What bills of a place are made with, as the closing of bills takes it: standing facts, approvals, the calendar."""
 
 from __future__ import annotations
 
@@ -7,16 +7,35 @@ from datetime import date, timedelta
 from uuid import UUID
 
 from openami.billing.compare.ports import PlaceFacts
+from openami.billing.cycle.open import next_read_day
+from openami.billing.cycle.run import BillRun
+from openami.billing.cycle.terms import approvals_of
+from openami.billing.rating.terms import BillTerms
 from openami.billing.rating.usage import BillSpan
+from openami.kernel.time import zone_named
 
 
-class MonthlyReads:
-    """Implements :class:`~openami.billing.compare.ports.FactsOfPlaces`: reads on the first of each month."""
+class BilledFacts:
+    """Implements :class:`~openami.billing.compare.ports.FactsOfPlaces`.
 
-    async def facts(self, service_point_id: UUID, spans: Sequence[BillSpan]) -> PlaceFacts:  # noqa: ARG002 - the port
-        """Return neutral facts: what is not known stands against no rate."""
-        return PlaceFacts()
+    Args:
+        run: what bills are closed with.
+    """
 
-    async def next_read_day(self, service_point_id: UUID, after: date) -> date:  # noqa: ARG002 - the port
-        """Return the first day of the month after."""
-        return (after.replace(day=28) + timedelta(days=4)).replace(day=1)
+    def __init__(self, run: BillRun) -> None:
+        self._run = run
+
+    async def facts(self, service_point_id: UUID, spans: Sequence[BillSpan]) -> PlaceFacts:
+        """See the port. Spans of a comparison are calendar months, each its own revenue month."""
+        (point,) = await self._run.meters.registry.service_points({service_point_id})
+        whole = BillSpan(min(s.first for s in spans), max(s.end for s in spans))
+        approved = await approvals_of(self._run.meters, [service_point_id], whole, zone_named(point.zone))
+        own = approved.get(service_point_id, ())
+        standing = self._run.setting.standing
+        terms = BillTerms(municipality=standing.municipality, attributes=standing.attributes, approved_w=own)
+        return PlaceFacts(dict.fromkeys(spans, terms), standing.attributes, is_interconnected=bool(own))
+
+    async def next_read_day(self, service_point_id: UUID, after: date) -> date:
+        """See the port; the first of the next month where the calendar knows no read."""
+        found = await next_read_day(self._run, service_point_id, after)
+        return found or (after.replace(day=28) + timedelta(days=4)).replace(day=1)
