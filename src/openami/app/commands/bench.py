@@ -28,6 +28,7 @@ NAMES = (
     "findings",
     "gaps",
     "bill",
+    "compare",
     "cycle",
     "week",
 )

@@ -90,6 +90,11 @@ class RateQuestions:
         self._wishes = wishes
         self._shadows = shadows
 
+    @property
+    def rates(self) -> Mapping[str, RateSchedule]:
+        """Every rate that can be chosen, by code."""
+        return self._rates.rates
+
     async def compare(
         self, scope: Scope, service_point_id: UUID, now: datetime, *, assumptions: Sequence[Assumption] = ()
     ) -> RatesOfPlace:
