@@ -37,6 +37,7 @@ class RateOutcome:
     Args:
         schedule: the rate.
         bills: of the days compared.
+        total: sum of the bills.
         refused: why it cannot be told; empty where it can.
         ineligible: why this customer cannot be on it though it has a price; empty where they can.
         year: of twelve months; None where it cannot be told.
@@ -44,14 +45,10 @@ class RateOutcome:
 
     schedule: RateSchedule
     bills: tuple[RatedBill, ...] = ()
+    total: Decimal = Decimal(0)
     refused: str = ""
     ineligible: str = ""
     year: YearRange | None = None
-
-    @property
-    def total(self) -> Decimal:
-        """Sum of the bills."""
-        return sum((b.total for b in self.bills), Decimal(0))
 
     @property
     def usage_wh(self) -> int:
@@ -102,6 +99,7 @@ def outcome_of(
 ) -> RateOutcome:
     """Return what a rate would have cost, or its reason for refusing."""
     try:
-        return RateOutcome(schedule, priced(schedule, usage, spans, zone, terms), ineligible=ineligible)
+        bills = priced(schedule, usage, spans, zone, terms)
+        return RateOutcome(schedule, bills, sum((b.total for b in bills), Decimal(0)), ineligible=ineligible)
     except TariffError as error:
         return RateOutcome(schedule, refused=str(error), ineligible=ineligible)

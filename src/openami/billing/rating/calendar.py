@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 import numpy as np
 import numpy.typing as npt
 
 from openami.billing.rating.event import KEY_STRIDE, during_events
+from openami.billing.rating.memo import Memo
 from openami.billing.rating.terms import NO_TERMS, BillTerms, terms_of_each
 from openami.billing.rating.usage import I64, BillSpan
 from openami.billing.tariff.errors import TariffError
@@ -47,6 +49,7 @@ def local_times(start_s: I64, zone: ZoneInfo) -> LocalTimes:
     return LocalTimes(local // DAY_S, local % DAY_S // 60, offset)
 
 
+@lru_cache(maxsize=1 << 16)
 def _offset_at(second: int, zone: ZoneInfo) -> int:
     shift = datetime.astimezone(instant_from_epoch_s(second), zone).utcoffset()
     return 0 if shift is None else int(shift.total_seconds())
@@ -75,6 +78,15 @@ def _offsets(start_s: I64, zone: ZoneInfo) -> I64:
     return np.array(values, dtype=np.int64)[found]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Keyed:
+    """Price keys of some intervals, and the intervals' starts."""
+
+    start_s: I64
+    bill: I64
+    key: I64
+
+
 @dataclass(frozen=True, slots=True)
 class DayRate:
     """How one local day is priced: which version, which of its seasons, and which of a week's eight plans."""
@@ -96,12 +108,23 @@ def version_for(schedule: RateSchedule, span: BillSpan, day: date) -> int:
     return schedule.version_on(day)
 
 
+_RATES: Memo[tuple[DayRate, ...]] = Memo(4096)
+_TABLES: Memo[I32] = Memo(64)
+_KEYS: Memo[_Keyed] = Memo(16)
+"""Months of twelve rates and 21 bill groups; tables of 0.2 MB, and a year's keys of 0.8 MB, for a few rates at work."""
+
+
 def day_rates(schedule: RateSchedule, span: BillSpan, terms: BillTerms = NO_TERMS) -> list[DayRate]:
     """Return how each day of a bill is priced.
 
     Raises:
         TariffError: a day has no version in force.
     """
+    month = terms.month_of(span)
+    return list(_RATES.of(schedule, (span, month), lambda: tuple(_day_rates(schedule, span, month))))
+
+
+def _day_rates(schedule: RateSchedule, span: BillSpan, month: int) -> list[DayRate]:
     found = []
     holidays = [v.holidays.between(span.first, span.last) for v in schedule.versions]
     for ordinal in range(span.first.toordinal(), span.end.toordinal()):
@@ -109,7 +132,7 @@ def day_rates(schedule: RateSchedule, span: BillSpan, terms: BillTerms = NO_TERM
         index = version_for(schedule, span, day)
         tariff = schedule.versions[index]
         if tariff.season_rule is SeasonRule.BILLING_MONTH:
-            season = tariff.season_index(terms.month_of(span))
+            season = tariff.season_index(month)
         else:
             season = tariff.season_index(day.month, day.day)
         found.append(DayRate(index, season, HOLIDAY if day in holidays[index] else day.weekday()))
@@ -124,6 +147,10 @@ def week_of(tariff: Tariff, season_index: int, charge: int | None) -> WeekPlan:
 
 def minute_keys(schedule: RateSchedule, rates: list[DayRate], charge: int | None) -> I32:
     """Return the price key of every minute of every day: (days, 1440) int32; -1 where a version lacks the charge."""
+    return _TABLES.of(schedule, (tuple(rates), charge), lambda: _minute_keys(schedule, rates, charge))
+
+
+def _minute_keys(schedule: RateSchedule, rates: list[DayRate], charge: int | None) -> I32:
     cache: dict[DayRate, I32] = {}
     for rate in set(rates):
         row = np.full(MINUTES_PER_DAY, -1, np.int32)
@@ -132,7 +159,9 @@ def minute_keys(schedule: RateSchedule, rates: list[DayRate], charge: int | None
             for window in week_of(tariff, rate.season, charge)[rate.kind]:
                 row[window.start_minute : window.end_minute] = rate.version * KEY_STRIDE + window.period
         cache[rate] = row
-    return np.stack([cache[r] for r in rates])
+    table = np.stack([cache[r] for r in rates])
+    table.flags.writeable = False
+    return table
 
 
 def price_keys(
@@ -148,11 +177,31 @@ def price_keys(
     Raises:
         TariffError: an interval crosses the edge of a price period, so its energy cannot be split exactly.
     """
+    each = terms_of_each(terms, spans)
+    months = tuple((own.month_of(span), own.events) for span, own in zip(spans, each, strict=True))
+    edges = (int(start_s[0]), int(start_s[-1])) if len(start_s) else (0, 0)
+    key = (len(start_s), edges, interval_s, tuple(spans), zone.key, months)
+    # Whoever's intervals they are: two homes of one grid and calendar have the same keys.
+    found = _KEYS.of(
+        schedule, key, lambda: _price_keys(schedule, start_s, interval_s, spans, zone, each),
+        holds=lambda kept: np.array_equal(kept.start_s, start_s),
+    )  # fmt: skip
+    return found.bill, found.key
+
+
+def _price_keys(
+    schedule: RateSchedule,
+    start_s: I64,
+    interval_s: int,
+    spans: list[BillSpan],
+    zone: ZoneInfo,
+    terms: Sequence[BillTerms],
+) -> _Keyed:
     bill = np.full(len(start_s), -1, np.int64)
     key = np.full(len(start_s), -1, np.int64)
     times = local_times(start_s, zone)
     ends = local_times(start_s + (interval_s - 1), zone)
-    for index, (span, own) in enumerate(zip(spans, terms_of_each(terms, spans), strict=True)):
+    for index, (span, own) in enumerate(zip(spans, terms, strict=True)):
         first = span.first.toordinal() - _EPOCH_ORDINAL
         table = minute_keys(schedule, day_rates(schedule, span, own), None)
         inside = np.flatnonzero((times.day >= first) & (times.day < first + span.days))
@@ -170,4 +219,5 @@ def price_keys(
             )
         bill[inside] = index
         key[inside] = during_events(schedule, own.events, start_s[inside], interval_s, found)
-    return bill, key
+    bill.flags.writeable = key.flags.writeable = False
+    return _Keyed(start_s.copy(), bill, key)

@@ -7,6 +7,7 @@ from datetime import date, timedelta
 from fractions import Fraction
 
 from openami.billing.rating.calendar import DayRate
+from openami.billing.rating.memo import Memo
 from openami.billing.rating.usage import BillSpan
 from openami.billing.tariff.model import RateSchedule
 from openami.billing.tariff.proration import Proration, ProrationRule
@@ -49,10 +50,19 @@ def version_dates(span: BillSpan, rates: Sequence[DayRate]) -> Mapping[int, list
     return dict(sorted(found.items()))
 
 
+_SEASONS: Memo[Mapping[int, Mapping[str, list[date]]]] = Memo(4096)
+
+
 def season_dates(
     schedule: RateSchedule, span: BillSpan, rates: Sequence[DayRate]
 ) -> Mapping[int, Mapping[str, list[date]]]:
     """Return a bill's days by version and season name, in order of version and name."""
+    return _SEASONS.of(schedule, (span, tuple(rates)), lambda: _season_dates(schedule, span, rates))
+
+
+def _season_dates(
+    schedule: RateSchedule, span: BillSpan, rates: Sequence[DayRate]
+) -> Mapping[int, Mapping[str, list[date]]]:
     found: dict[tuple[int, str], list[date]] = {}
     for number, rate in enumerate(rates):
         name = schedule.versions[rate.version].seasons[rate.season].name

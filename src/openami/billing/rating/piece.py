@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
+from functools import lru_cache
 
 from openami.billing.rating.calendar import DayRate
 from openami.billing.rating.usage import BillSpan
@@ -52,8 +53,11 @@ def pieces_of(charges: Sequence[DatedCharge | None], span: BillSpan, rates: Sequ
     last = charges[rates[-1].version]
     if last is not None and last.change is ValueChange.BILL:
         index = last.index_on(span.last)
-        days = tuple(span.first + timedelta(days=n) for n in range(span.days))
-        return [] if index is None else [Piece(rates[-1].version, last, index, days)]
+        return [] if index is None else [Piece(rates[-1].version, last, index, _days_of(span))]
+    if _is_of_one_version(rates) and (last is None or last.index_on(span.first) == last.index_on(span.last)):
+        # Values rise by date, so one that holds at both ends holds between them.
+        index = None if last is None else last.index_on(span.last)
+        return [] if last is None or index is None else [Piece(rates[-1].version, last, index, _days_of(span))]
     found: list[Piece] = []
     for number, rate in enumerate(rates):
         day = span.first + timedelta(days=number)
@@ -69,6 +73,15 @@ def pieces_of(charges: Sequence[DatedCharge | None], span: BillSpan, rates: Sequ
     return found
 
 
+def _is_of_one_version(rates: Sequence[DayRate]) -> bool:
+    return len({r.version for r in rates}) == 1
+
+
+@lru_cache(maxsize=1024)
+def _days_of(span: BillSpan) -> tuple[date, ...]:
+    return tuple(span.first + timedelta(days=n) for n in range(span.days))
+
+
 def piece_edges(schedule: RateSchedule, span: BillSpan, rates: Sequence[DayRate]) -> tuple[date, ...]:
     """Return the first days of the parts into which a bill's energy is metered: one where nothing changes inside.
 
@@ -82,6 +95,8 @@ def piece_edges(schedule: RateSchedule, span: BillSpan, rates: Sequence[DayRate]
         for charge in charges_of(schedule.versions[version])
         if charge.change is ValueChange.METERED
     ]
+    if _is_of_one_version(rates) and all(c.index_on(span.first) == c.index_on(span.last) for _, c in metered):
+        return (span.first,)
     for version, charge in metered:
         mine = [span.first + timedelta(days=n) for n, r in enumerate(rates) if r.version == version]
         edges |= {b for a, b in itertools.pairwise(mine) if charge.index_on(a) != charge.index_on(b)}
