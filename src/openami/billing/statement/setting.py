@@ -17,6 +17,7 @@ import orjson
 from openami.billing.statement.dates import day
 from openami.billing.statement.record import Statement
 from openami.kernel.errors import OpenAmiError
+from openami.kernel.time import epoch_s
 
 STANDARDS: Any = ("ua-1", "a-2a")
 MOST_OCTETS = 1_000_000
@@ -85,7 +86,7 @@ def _set(statement: Statement, form: Any, *, dots_per_inch: float | None = None)
             format=form,
             sys_inputs={"statement": text},
             pdf_standards=list(STANDARDS) if form == "pdf" else [],
-            timestamp=statement.made_at,
+            timestamp=epoch_s(statement.made_at),
             ppi=dots_per_inch,
         )
     except typst.TypstError as error:

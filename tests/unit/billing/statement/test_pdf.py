@@ -11,6 +11,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from pypdf import PdfReader
@@ -105,6 +106,13 @@ def test_the_bytes_do_not_depend_on_machine_zone_language_or_folder(tmp_path: Pa
     )  # fmt: skip
     assert ran.stdout.strip() == hashlib.sha256(OCTETS).hexdigest()
     assert pdf_of(STATEMENT) == OCTETS
+
+
+def test_an_instant_that_a_database_gives_in_a_named_zone_is_the_same_instant() -> None:
+    for zone in ("UTC", "America/Chicago"):
+        assert pdf_of(replace(STATEMENT, made_at=STATEMENT.made_at.astimezone(ZoneInfo(zone)))) is not None
+    named = replace(STATEMENT, made_at=STATEMENT.made_at.astimezone(ZoneInfo("UTC")).replace(microsecond=4711))
+    assert pdf_of(replace(named, made_at=named.made_at.replace(microsecond=0))) == OCTETS
 
 
 def test_another_cent_is_another_document() -> None:
