@@ -115,6 +115,7 @@ async def test_a_corrected_reading_goes_all_the_way_to_a_corrected_bill(
         assert (case.cause.kind, case.cause.key) == (CauseKind.EDIT, str(edit.id))
         by_wh = 96 * 2_000 - int(desk.truth[0][lo : lo + 96].sum())
         assert [c.by_wh for c in case.changes] == [by_wh]
+        assert "register" in case.changes[0].reason, "whoever decides is told that the register says otherwise"
 
         at = later + timedelta(hours=1)
         wish = Wish(case.cause.name, DecisionKind.REBILL, "the display was read")

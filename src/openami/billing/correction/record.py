@@ -76,7 +76,7 @@ class Change:
         before_wh, after_wh: billed energy.
         before, after: totals; ``after`` is None where it cannot be made.
         found: how it was weighed.
-        reason: why it cannot be made.
+        reason: why it cannot be made, or why it would be held if nobody decided.
         found_at: when the change was noted.
     """
 

@@ -3,19 +3,19 @@
 A bill's credits, peaks and remainders come from the bill before. Where that one is made again too, its new hand-over
 counts: bills of one agreement are made in the order of their days, those of different agreements together. It opens on
 the read on which the bill before closed, and closes on the one on which the bill after opened, unless that bill is made
-again as well.
+again as well. What would only be held for a person to look at is made all the same, and says why: a person decides.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from itertools import zip_longest
 from uuid import UUID
 
-from openami.billing.bill.hold import HoldCode
+from openami.billing.bill.hold import RELEASABLE, HoldCode
 from openami.billing.bill.make import Making, held_bill
 from openami.billing.bill.making import bills_of
 from openami.billing.bill.order import BillOrder
@@ -91,9 +91,29 @@ class RoadRemaker:
                 groups[schedule.code, bill.zone].append(bill)
         for (code, zone), group in groups.items():
             making = Making(self.rates[code], zone_named(zone), now, self.rules)
-            found = await bills_of(self.meters, making, [orders[b.bill_id] for b in group])
+            mine = [orders[b.bill_id] for b in group]
+            found = await bills_of(self.meters, making, mine)
             made |= {b.bill_id: new for b, new in zip(group, found, strict=True)}
+            made |= await self._passed(making, group, mine, found)
         return made
+
+    async def _passed(
+        self, making: Making, group: Sequence[Bill], orders: Sequence[BillOrder], found: Sequence[Bill]
+    ) -> dict[UUID, Bill]:
+        """Make bills that a person may let pass, saying why they would be held: whoever decides has seen it."""
+        done: dict[UUID, Bill] = {}
+        waiting = list(zip(group, orders, found, strict=True))
+        while waiting:
+            held = [
+                (bill, replace(order, passes={**order.passes, new.hold.code: new.hold.reason}))
+                for bill, order, new in waiting
+                if new.hold is not None and new.hold.code in RELEASABLE and not order.has_passed(new.hold.code)
+            ]
+            # Behind one reason there may be another; each is passed once.
+            made = await bills_of(self.meters, making, [order for _, order in held]) if held else []
+            waiting = [(bill, order, new) for (bill, order), new in zip(held, made, strict=True)]
+            done |= {bill.bill_id: new for bill, _, new in waiting}
+        return done
 
     async def _terms(self, bills: Sequence[Bill]) -> dict[UUID, BillTerms]:
         """Return what rates ask beside intervals, as it is known now, by bill."""

@@ -154,5 +154,5 @@ def change_of(
     return Change(
         old.bill_id, old.service_point_id, agreement_id, old.rate_code, old.span, touched.issued_at, cause, also,
         len(touched.days), versions_digest(made), before_wh, after_wh, before, made.total if is_made else None, found,
-        "" if is_made else made.hold_reason or "it cannot be made", touched.found_at, old.currency,
+        made.released if is_made else made.hold_reason or "it cannot be made", touched.found_at, old.currency,
     )  # fmt: skip

@@ -54,6 +54,10 @@ def proposal_words(proposal: Proposal) -> list[str]:
         limits = sorted({r.limit for r in proposal.reaches.values() if r.beyond and r.limit is not None})
         periods = " or ".join(map(str, limits))
         told.append(f"{effect.beyond:,} bills lie further back than {periods} billing periods and stay as they are.")
+    doubted = sorted({c.reason for r in proposal.reaches.values() for c in r.rebilled if c.reason})
+    if doubted:
+        more = f", and {len(doubted) - 1:,} like it" if len(doubted) > 1 else ""
+        told.append(f"Look first, it would be held: {doubted[0]}{more}.")
     if effect.unmakable:
         told.append(f"{effect.unmakable:,} bills cannot be made again now and stay on the list.")
     if effect.in_parts:
