@@ -122,6 +122,20 @@ def test_a_rider_that_keeps_its_value_over_a_price_change_is_one_line() -> None:
     assert [(line.quantity, line.days) for line in lines] == [(D(720), None)]
 
 
+@pytest.mark.parametrize("ends", [False, True], ids=["another value", "no such rider any more"])
+def test_a_rider_of_one_version_takes_the_energy_of_that_versions_days(ends: bool) -> None:
+    metered = _rider("0.01", change=ValueChange.METERED)
+    old = replace(PLAIN, riders=(metered,), effective_to=date(2026, 6, 11))
+    later = () if ends else (_rider("0.02", change=ValueChange.METERED),)
+    new = replace(PLAIN, riders=later, effective_from=date(2026, 6, 11))
+    schedule, period = _rate(old, new), JUNE.period(CHICAGO)
+    starts = np.arange(period.start_s, period.end_s, 3600, dtype=np.int64)
+    wh = np.where(np.arange(len(starts)) < 240, 500, 1000).astype(np.int64)
+    bill = rate(schedule, determinants(schedule, Usage(starts, wh, 3600), [JUNE], CHICAGO)[0])
+    expected = [(D(120), D("1.20")), (D(480), D("9.60"))][: 1 if ends else 2]
+    assert [(line.quantity, line.exact_amount) for line in _of(bill, LineKind.RIDER)] == expected
+
+
 def test_before_its_first_value_a_rider_charges_nothing_and_nothing_is_missing() -> None:
     begins = Rider("FAC", "Fuel", RiderUnit.KWH, (DatedValue(D("0.01"), date(2026, 6, 21)),))
     bill = _bill(_rate(replace(PLAIN, riders=(begins,))))

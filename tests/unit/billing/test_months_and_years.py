@@ -70,6 +70,8 @@ def _amounts(bill: RatedBill, kind: LineKind) -> list[Decimal]:
         (Proration(ProrationRule.THIRTIETHS), APRIL, Fraction(1)),
         (Proration(ProrationRule.THIRTIETHS), BillSpan(date(2026, 4, 1), date(2026, 5, 2)), Fraction(31, 30)),
         (Proration(ProrationRule.OUTSIDE_RANGE), BillSpan(date(2026, 4, 1), date(2026, 5, 2)), Fraction(1)),
+        (Proration(ProrationRule.OUTSIDE_RANGE), BillSpan(date(2026, 4, 1), date(2026, 4, 27)), Fraction(1)),
+        (Proration(ProrationRule.OUTSIDE_RANGE), BillSpan(date(2026, 4, 1), date(2026, 5, 6)), Fraction(1)),
         (Proration(ProrationRule.OUTSIDE_RANGE), BillSpan(date(2026, 4, 1), date(2026, 4, 26)), Fraction(25, 30)),
         (Proration(ProrationRule.OUTSIDE_RANGE), BillSpan(date(2026, 4, 1), date(2026, 5, 7)), Fraction(36, 30)),
         (Proration(ProrationRule.CALENDAR), TWO_MONTHS, Fraction(10, 30) + Fraction(20, 31)),
@@ -77,7 +79,8 @@ def _amounts(bill: RatedBill, kind: LineKind) -> list[Decimal]:
         (Proration(ProrationRule.YEARLY), APRIL, Fraction(360, 365)),
     ],
     ids=[
-        "ten days once a bill", "thirty thirtieths", "31 thirtieths", "a usual bill", "25 days are short",
+        "ten days once a bill", "thirty thirtieths", "31 thirtieths", "a usual bill", "26 days are usual",
+        "35 days are usual", "25 days are short",
         "36 days are long", "days of two months", "a leap February", "twelve 365ths a day",
     ],
 )  # fmt: skip

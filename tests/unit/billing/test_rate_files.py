@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 import tomllib
 from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 import jsonschema
@@ -25,6 +27,7 @@ from openami.billing.tariff.proration import PriceChange, ProrationRule
 from openami.billing.tariff.ratchet import Ratchet
 from openami.billing.tariff.rounding import EnergyRounding, TotalRule
 from openami.billing.tariff.season import SeasonRule
+from openami.billing.tariff.values import parse_values
 from openami.kernel.holiday import Observance
 
 RATES = files("openami.billing") / "rates"
@@ -301,3 +304,10 @@ def test_a_file_of_the_first_format_reads_as_it_did_and_keeps_keys_that_it_may_h
 def test_what_is_no_rate_is_one_declared_error(octets: bytes) -> None:
     with pytest.raises(TariffError):
         parse_rate(octets, code="x")
+
+
+def test_the_examples_of_the_page_on_rate_files_are_read() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "billing" / "rate-files.md").read_text()
+    rate, values = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
+    assert parse_rate(rate.encode(), code="x").code == "example-smart"
+    assert [row.code for row in parse_values(values.encode())] == ["FAC"]
