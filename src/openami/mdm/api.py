@@ -46,7 +46,9 @@ from openami.mdm.registry.records import (
 )
 from openami.mdm.registry.segments import Factors
 from openami.mdm.usage.end_reads import WINDOW_AFTER as READ_WINDOW_AFTER
+from openami.mdm.usage.end_reads import WINDOW_BEFORE as READ_WINDOW_BEFORE
 from openami.mdm.usage.end_reads import EndOfRead, ReadKind, ReadPiece, end_reads
+from openami.mdm.usage.estimated_end import with_estimated_end
 from openami.mdm.usage.origin import RawOrigin, origins_of
 from openami.mdm.usage.series import (
     IntervalSeries,
@@ -67,6 +69,7 @@ from openami.security.access.scope import Scope
 
 __all__ = [
     "READ_WINDOW_AFTER",
+    "READ_WINDOW_BEFORE",
     "Affected",
     "Completeness",
     "DailyTotals",
@@ -296,6 +299,18 @@ class MeterData:
         if not spans:
             return []
         return await origins_of(self.store, scope, installed, spans, channel, period, as_known_at)
+
+    async def with_estimated_end(
+        self, scope: Scope, piece: ReadPiece, *, as_known_at: datetime | None = None
+    ) -> ReadPiece:
+        """Return a piece whose unread end is estimated from the reads before it, where they tell enough.
+
+        Raises:
+            ScopeError: outside the scope.
+            StoreError: the store did not answer.
+        """
+        scope.require(frozenset({piece.service_point_id}))
+        return await with_estimated_end(self.registry, self.store, scope, piece, as_known_at=as_known_at)
 
     async def matrix(
         self,

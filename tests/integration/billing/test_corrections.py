@@ -100,7 +100,7 @@ REBILL = Wish(LATE.name, DecisionKind.REBILL, "late readings came in")
 async def billed(world: World, postgres: PostgresEngine) -> AsyncIterator[Billed]:
     engine = create_async_engine(postgres.url("openami_billing"))
     await world.billing.assign_rate(world.points, "ameren-mo-anytime", first_day=OCTOBER, at=NOW)
-    await world.write_days(OCTOBER, date(2026, 11, 9))
+    await world.write_days(OCTOBER, date(2026, 11, 9), is_read=False)
     await world.billing.close_due(NOW)
     book, ledger = PostgresCorrections(engine), PostgresLedger(engine)
     known = Rates(world.billing.book, world.billing.rates).known
@@ -247,7 +247,7 @@ async def test_an_undercharge_is_repaid_in_twice_the_periods_with_the_bills_that
     billing = billed.world.billing
     for month in (11, 12):
         last = date(2026, month, 30 if month == 11 else 31)
-        await billed.world.write_days(date(2026, month, 1), last)
+        await billed.world.write_days(date(2026, month, 1), last, is_read=False)
         now = datetime(2026 + month // 12, month % 12 + 1, 2, 18, tzinfo=UTC)
         await billing.close_due(now)
         newest = (await billed.bills())[0]

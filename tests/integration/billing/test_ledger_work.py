@@ -55,7 +55,7 @@ async def test_the_job_books_what_is_not_booked_and_accrues_the_month_once(
     engines = [create_async_engine(postgres.url(role)) for role in ("openami_billing", "openami_mdm")]
     room = correction_room(world.data, billing=engines[0], mdm=engines[1], today=NOW.date(), rates=base_rates())
     await world.billing.assign_rate(world.points, "ameren-mo-anytime", first_day=OCTOBER, at=NOW)
-    await world.write_days(OCTOBER, date(2026, 11, 9))
+    await world.write_days(OCTOBER, date(2026, 11, 9), is_read=False)
     await world.billing.close_due(NOW)
     assert (await room.ledger.audit()).unposted == 3
     job = LedgerJob(room.ledger, room.book, room.postings, room.accrual, ZONE)
@@ -124,7 +124,7 @@ async def test_a_held_bill_and_a_day_without_a_rate_are_named_as_such(world: Wor
     engine = create_async_engine(postgres.url("openami_billing"))
     room = correction_room(world.data, billing=engine, mdm=engine, today=NOW.date(), rates=base_rates())
     await world.billing.assign_rate(world.points[:2], "ameren-mo-anytime", first_day=OCTOBER, at=NOW)
-    await world.write_days(OCTOBER, date(2026, 10, 31))
+    await world.write_days(OCTOBER, date(2026, 10, 31), is_read=False)
     hole = _day(world.points[1], date(2026, 10, 7), 2, wh=150, missing=4)
     await world.data.store.write_days(DayTable.from_rows([hole]), token="hole")
     await world.billing.close_due(NOW)

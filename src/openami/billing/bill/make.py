@@ -73,7 +73,7 @@ def make_bills(
             bills.append(_by_fallback(making, order, usage.part([row]), *low, pieces.get(point, ())))
             continue
         stamps = (f"estimated split: {low[1]}",) if low else ()
-        bills.append(_bill(making, order, all_found[row], versions.tolist(), pieces.get(point, ()), stamps))
+        bills.append(_metered(making, order, all_found[row], versions.tolist(), pieces.get(point, ()), stamps))
     return bills
 
 
@@ -91,7 +91,7 @@ def _by_fallback(
     instead = making if flat is None else replace(making, schedule=flat)
     (found,) = determinants_of(instead.schedule, usage, order.span, making.zone, [order.terms])
     stamp = f"estimated split: {words}" if flat is None else f"billed by {flat.code}: {words}"
-    return _bill(instead, order, found, versions, pieces, (stamp,))
+    return _metered(instead, order, found, versions, pieces, (stamp,))
 
 
 def held_bill(
@@ -110,7 +110,7 @@ def held_bill(
     )  # fmt: skip
 
 
-def _bill(
+def _metered(
     making: Making,
     order: BillOrder,
     found: Determinants,
@@ -118,10 +118,23 @@ def _bill(
     pieces: Sequence[ReadPiece],
     stamps: tuple[str, ...] = (),
 ) -> Bill:
+    """Return the bill of a place with intervals."""
+    energy = {Channel.DELIVERED: found.usage_wh, Channel.RECEIVED: found.received_wh}
+    reads = printed_reads(pieces, order, energy, order.span.period(making.zone))
+    return rated_bill(making, order, found, versions, reads, stamps)
+
+
+def rated_bill(
+    making: Making,
+    order: BillOrder,
+    found: Determinants,
+    versions: Sequence[int],
+    reads: tuple[ReadPiece, ...],
+    stamps: tuple[str, ...] = (),
+) -> Bill:
+    """Return the bill of determinants and reads: issued, or held by what is reviewed."""
     schedule, span = making.schedule, order.span
     rules = making.rules.on(span.last)
-    energy = {Channel.DELIVERED: found.usage_wh, Channel.RECEIVED: found.received_wh}
-    reads = printed_reads(pieces, order, energy)
     state = reading_state(reads, found.estimated)
     in_a_row = order.estimates_before + 1 if state is ReadingState.ESTIMATED else 0
     waits = review(order, rules, found, reads, in_a_row)

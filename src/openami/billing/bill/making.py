@@ -7,9 +7,11 @@ service points of one span are laid out as a matrix; what is left by row is the 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import numpy as np
 
@@ -18,15 +20,19 @@ from openami.billing.bill.hold import HoldCode
 from openami.billing.bill.make import Making, held_bill, make_bills
 from openami.billing.bill.order import BillOrder
 from openami.billing.bill.record import Bill
+from openami.billing.bill.register_bill import register_bill
 from openami.billing.rating.usage import I64, BillSpan
 from openami.billing.tariff.errors import TariffError
 from openami.contracts.channel import Channel
 from openami.contracts.quality import QualityState
-from openami.mdm.api import MeterData, ReadPiece, UsageMatrix
+from openami.kernel.time import local_day
+from openami.mdm.api import FactKind, MeterData, ReadPiece, UsageMatrix
 from openami.security.access.scope import Purpose, Scope, system_scope
 
 CHUNK = 500
 """Service points in one matrix: 1.5 million quarter-hours of a month."""
+INTERVAL = "interval"
+"""What the registry calls a service point whose intervals the network reads."""
 SCOPE = system_scope(process="billing", purpose=Purpose.BILLING)
 
 
@@ -57,47 +63,97 @@ async def bills_of(
     found: dict[tuple[UUID, BillSpan], Bill] = {}
     for span, group in spans.items():
         for at in range(0, len(group), CHUNK):
-            for bill in await _chunk(meters, making, group[at : at + CHUNK], span, known_at, scope):
+            part = group[at : at + CHUNK]
+            points = [o.service_point_id for o in part]
+            data = await span_data(meters, points, span, making.zone, known_at=known_at, scope=scope)
+            for bill in bills_from(making, part, data):
                 found[bill.service_point_id, span] = bill
     return [found[o.service_point_id, o.span] for o in orders]
 
 
-async def _chunk(
+@dataclass(frozen=True, slots=True, eq=False)
+class SpanData:
+    """All that bills of one span are made from, whatever the rate.
+
+    Args:
+        usages: validated days as matrices.
+        pieces: register reads at both ends, by service point.
+        by_register: service points that are read by register alone, so that no intervals are expected.
+    """
+
+    usages: Sequence[FleetUsage]
+    pieces: Mapping[UUID, Sequence[ReadPiece]]
+    by_register: frozenset[UUID] = frozenset()
+
+
+async def span_data(
     meters: MeterData,
-    making: Making,
-    orders: Sequence[BillOrder],
+    points: Sequence[UUID],
     span: BillSpan,
-    known_at: datetime | None,
-    scope: Scope,
-) -> list[Bill]:
-    points = [o.service_point_id for o in orders]
+    zone: ZoneInfo,
+    *,
+    known_at: datetime | None = None,
+    scope: Scope = SCOPE,
+) -> SpanData:
+    """Read what the bills of service points over a span are made from: a few questions however many points.
+
+    Raises:
+        ScopeError, StoreError: as :func:`bills_of`.
+    """
+    by_register = await register_only(meters, points, span, zone, known_at)
+    metered = [p for p in points if p not in by_register]
+    pieces = await reads_of(meters, points, span, zone, known_at, scope)
+    for point in by_register:
+        pieces[point] = [await meters.with_estimated_end(scope, p, as_known_at=known_at) for p in pieces[point]]
+    usages = await fleet_usage(meters, scope, metered, span, known_at=known_at) if metered else []
+    return SpanData(usages, pieces, by_register)
+
+
+def bills_from(making: Making, orders: Sequence[BillOrder], data: SpanData) -> list[Bill]:
+    """Return the bills of orders of one span and rate from what was read of it; the data may hold others too."""
     by_point = {o.service_point_id: o for o in orders}
-    pieces = await reads_of(meters, making, points, span, known_at, scope)
-    found: list[Bill] = []
-    for usage in await fleet_usage(meters, scope, points, span, known_at=known_at):
+    found = [
+        register_bill(making, o, data.pieces.get(o.service_point_id, ()))
+        for o in orders
+        if o.service_point_id in data.by_register
+    ]
+    for whole in data.usages:
+        rows = [n for n, p in enumerate(whole.service_points) if p in by_point]
+        if not rows:
+            continue
+        usage = whole if len(rows) == len(whole.service_points) else whole.part(rows)
         try:
-            found += make_bills(making, usage, span, by_point, pieces)
+            found += make_bills(making, usage, orders[0].span, by_point, data.pieces)
         except TariffError as error:
             code, reason = HoldCode.RATE_REFUSED, str(error)
             found += [held_bill(making, by_point[p], code, reason) for p in usage.service_points]
     there = {b.service_point_id for b in found}
-    reason = f"none of {span.days} days has validated readings"
     absent = [o for o in orders if o.service_point_id not in there]
+    reason = f"none of {orders[0].span.days} days has validated readings" if orders else ""
     return found + [held_bill(making, o, HoldCode.MISSING_DAYS, reason) for o in absent]
+
+
+async def register_only(
+    meters: MeterData, points: Collection[UUID], span: BillSpan, zone: ZoneInfo, known_at: datetime | None
+) -> frozenset[UUID]:
+    """Return the service points that are read by register alone on the last day of a span."""
+    last_day = local_day(span.last, zone)
+    facts = await meters.registry.facts.of(points, last_day, kinds=[FactKind.READING], as_known_at=known_at)
+    return frozenset(f.service_point_id for f in facts if f.value != INTERVAL)
 
 
 async def reads_of(
     meters: MeterData,
-    making: Making,
     points: Collection[UUID],
     span: BillSpan,
+    zone: ZoneInfo,
     known_at: datetime | None,
     scope: Scope,
 ) -> dict[UUID, list[ReadPiece]]:
     """Return the register reads at both ends of a span, delivered before received, by service point."""
     found: dict[UUID, list[ReadPiece]] = {p: [] for p in points}
     for channel in (Channel.DELIVERED, Channel.RECEIVED):
-        period = span.period(making.zone)
+        period = span.period(zone)
         for point, pieces in (await meters.end_reads(scope, points, period, channel, as_known_at=known_at)).items():
             found[point] += pieces
     return found

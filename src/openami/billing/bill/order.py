@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from uuid import UUID
 
 from openami.billing.bill.hold import HoldCode
@@ -32,6 +33,7 @@ class BillOrder:
         carried: what the bill before it handed over.
         opens_on: reads that the bill before it closed on: this one opens on exactly those.
         closes_on: reads that the bill after it opened on, where that one went out first.
+        ends_from: earliest day on which it may end where its last midnight was not read; None where that stands.
         period_days: days from read to read; None where they are the span's.
         estimates_before: how many estimated bills end where this one begins.
         version, supersedes: of a corrected bill.
@@ -48,6 +50,7 @@ class BillOrder:
     carried: Carried = field(default_factory=Carried)
     opens_on: MeterReads = field(default_factory=dict)
     closes_on: MeterReads = field(default_factory=dict)
+    ends_from: date | None = None
     period_days: int | None = None
     estimates_before: int = 0
     version: int = 1

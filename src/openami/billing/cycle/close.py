@@ -12,18 +12,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
-from openami.billing.bill.make import Making
 from openami.billing.bill.making import CHUNK, SCOPE
 from openami.billing.bill.record import Bill, BillState
 from openami.billing.cycle.due import due_bills
-from openami.billing.cycle.orders import made, nameless
+from openami.billing.cycle.orders import made
 from openami.billing.cycle.place import Planned
 from openami.billing.cycle.run import BillRun
-from openami.billing.cycle.waiting import waits_for_a_read
+from openami.billing.cycle.waiting import ended_early, waits_for_a_read
 from openami.billing.rating.usage import BillSpan
-from openami.kernel.time import zone_named
 
 __all__ = ["SCOPE", "BillRun", "CloseReport", "close_due"]
 FEW = 50
@@ -55,9 +52,6 @@ class CloseReport:
         )  # fmt: skip
 
 
-_Group = tuple[BillSpan, str, str]
-
-
 async def close_due(run: BillRun, now: datetime, *, retry_held: bool = True) -> CloseReport:
     """Issue every bill that can be, and hold the rest with their reasons.
 
@@ -69,12 +63,12 @@ async def close_due(run: BillRun, now: datetime, *, retry_held: bool = True) -> 
     due = await due_bills(run.meters, run.book, run.setting.calendar, run.setting.rules, now)
     withdrawn = await run.book.cycle.withdraw(due.firsts)
     done = CloseReport(withdrawn=withdrawn, unplanned=len(due.unplanned))
-    groups: dict[_Group, list[Planned]] = defaultdict(list)
+    groups: dict[tuple[BillSpan, str], list[Planned]] = defaultdict(list)
     for planned in due.planned:
-        groups[planned.span, planned.rate_code, planned.zone].append(planned)
+        groups[planned.span, planned.zone].append(planned)
     closing = _Closing(run, now, due.held, retry_held=retry_held)
-    for (_, code, zone), rows in sorted(groups.items()):
-        done += await closing.group(code, zone, rows)
+    for _, rows in sorted(groups.items()):
+        done += await closing.group(rows)
     return done
 
 
@@ -89,27 +83,25 @@ class _Closing:
         self._open: set[UUID] = set()
         self._done: dict[tuple[str, BillSpan], bool] = {}
 
-    async def group(self, code: str, zone_name: str, rows: Sequence[Planned]) -> CloseReport:
-        """Close the bills of one span and rate."""
-        span, zone = rows[0].span, zone_named(zone_name)
+    async def group(self, rows: Sequence[Planned]) -> CloseReport:
+        """Close the bills of one span and zone."""
+        span, zone = rows[0].span, rows[0].zone
         if not self._retry_held:
-            known = [r for r in rows if span.first in self._held.get(r.service_point_id, ())]
-            self._open |= {r.service_point_id for r in known}
-            rows = [r for r in rows if span.first not in self._held.get(r.service_point_id, ())]
-        is_done = await self._is_done(zone_name, span)
+            known = {r.service_point_id for r in rows if span.first in self._held.get(r.service_point_id, ())}
+            self._open |= known
+            rows = [r for r in rows if r.service_point_id not in known]
+        is_done = await self._is_done(zone, span)
         if not is_done and len(rows) > FEW:
             self._open |= {r.service_point_id for r in rows}
             return CloseReport(waiting=len(rows))
         done = CloseReport()
         for at in range(0, len(rows), CHUNK):
-            done += await self._chunk(code, zone, rows[at : at + CHUNK], is_done=is_done)
+            done += await self._chunk(rows[at : at + CHUNK], is_done=is_done)
         return done
 
-    async def _chunk(self, code: str, zone: ZoneInfo, rows: Sequence[Planned], *, is_done: bool) -> CloseReport:
+    async def _chunk(self, rows: Sequence[Planned], *, is_done: bool) -> CloseReport:
         run = self._run
-        schedule = run.rates.get(code)
-        making = Making(schedule or nameless(code), zone, self._now, run.setting.rules, run.rates)
-        bills = await made(run, making, rows, is_known=schedule is not None, waits=self._open)
+        bills = await made(run, rows, self._now, waits=self._open)
         ripe = [b for b in bills if self._is_ripe(b, is_done=is_done)]
         await run.book.keep(ripe)
         issued = [b for b in ripe if b.state is BillState.ISSUED]
@@ -119,7 +111,8 @@ class _Closing:
         return CloseReport(issued=len(issued), held=len(ripe) - len(issued), waiting=len(bills) - len(ripe))
 
     def _is_ripe(self, bill: Bill, *, is_done: bool) -> bool:
-        if not (is_done or all(bill.day_versions)):
+        # One that would end before its read day is made only when that day had its chance.
+        if not is_done and (not all(bill.day_versions) or ended_early(bill)):
             return False
         return not waits_for_a_read(bill, self._now)
 

@@ -2,63 +2,95 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Sequence
+from dataclasses import replace
+from datetime import date, datetime, timedelta
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from openami.billing.bill.hold import HoldCode
 from openami.billing.bill.make import Making, held_bill
-from openami.billing.bill.making import bills_of
+from openami.billing.bill.making import SpanData, bills_from, bills_of, span_data
 from openami.billing.bill.order import BillOrder
-from openami.billing.bill.readings import closing_reads, opening_reads
-from openami.billing.bill.record import Bill
+from openami.billing.bill.readings import closing_reads, end_of_nearest, opening_reads
+from openami.billing.bill.record import Bill, BillKind
+from openami.billing.calendar.cycle import next_read_day
 from openami.billing.cycle.place import Planned
 from openami.billing.cycle.run import BillRun
 from openami.billing.cycle.terms import approvals_of, terms_of
 from openami.billing.rating.carried import Carried
+from openami.billing.rating.usage import BillSpan
 from openami.billing.tariff.charge import ChargeUnit
 from openami.billing.tariff.model import RateSchedule
 from openami.billing.tariff.price import BlockUnit
 from openami.billing.tariff.rounding import EnergyRounding
+from openami.kernel.time import zone_named
 
 _Hold = tuple[HoldCode, str]
 
 
-async def made(
-    run: BillRun, making: Making, rows: Sequence[Planned], *, is_known: bool, waits: Collection[UUID]
-) -> list[Bill]:
-    """Return the bills of planned ones of one span and rate, in their order; nothing is written.
+async def made(run: BillRun, rows: Sequence[Planned], now: datetime, *, waits: Collection[UUID]) -> list[Bill]:
+    """Return the bills of planned ones of one span and zone, of any rates, in their order; nothing is written.
 
     Args:
         run: what they are made with.
-        making: rate, zone, instant, rules.
-        rows: of one span.
-        is_known: whether the rate of the code is.
+        rows: of one span and zone.
+        now: domain time.
         waits: places of which an earlier bill waits.
     """
-    orders = await orders_of(run, making, rows)
+    zone, span = zone_named(rows[0].zone), rows[0].span
     asked = await run.book.cycle.place_holds([r.service_point_id for r in rows])
+    orders = await orders_of(run, rows, zone)
     found: dict[UUID, Bill] = {}
-    free: list[BillOrder] = []
+    free: list[tuple[Making, BillOrder]] = []
     for planned, order in zip(rows, orders, strict=True):
-        hold = _known_hold(planned, making.schedule, is_known=is_known, waits=waits)
+        making = making_of(run, planned.rate_code, zone, now)
+        hold = _known_hold(planned, making.schedule, is_known=planned.rate_code in run.rates, waits=waits)
         point = planned.service_point_id
         if hold is None and point in asked:
             hold = HoldCode.ASKED_FOR, asked[point].reason
         if hold is None:
-            free.append(order)
+            free.append((making, order))
         else:
             found[point] = held_bill(making, order, *hold)
-    found |= {b.service_point_id: b for b in await bills_of(run.meters, making, free)}
+    if free:
+        data = await span_data(run.meters, [o.service_point_id for _, o in free], span, zone)
+        for bill in await _made(run, free, data):
+            found[bill.service_point_id] = bill
     return [found[r.service_point_id] for r in rows]
 
 
-async def orders_of(run: BillRun, making: Making, rows: Sequence[Planned]) -> list[BillOrder]:
+async def _made(run: BillRun, free: Sequence[tuple[Making, BillOrder]], data: SpanData) -> list[Bill]:
+    """Make bills rate by rate; one whose read day was not read ends where its nearest read is."""
+    by_rate: dict[str, list[BillOrder]] = defaultdict(list)
+    makings = {m.schedule.code: m for m, _ in free}
+    found: list[Bill] = []
+    for making, order in free:
+        day = end_of_nearest(order, data.pieces.get(order.service_point_id, ()), making.zone)
+        if day is None or order.service_point_id in data.by_register:
+            by_rate[making.schedule.code].append(order)
+            continue
+        moved = replace(order, span=BillSpan(order.span.first, day), period_days=None, closes_on={})
+        found += await bills_of(run.meters, making, [moved])
+    for code, orders in by_rate.items():
+        found += bills_from(makings[code], orders, data)
+    return found
+
+
+def making_of(run: BillRun, code: str, zone: ZoneInfo, now: datetime) -> Making:
+    """Return what the bills of a rate are made under; a code that nobody knows has no prices."""
+    schedule = run.rates.get(code) or RateSchedule(code, code, "", "USD", ())
+    return Making(schedule, zone, now, run.setting.rules, run.rates)
+
+
+async def orders_of(run: BillRun, rows: Sequence[Planned], zone: ZoneInfo) -> list[BillOrder]:
     """Return the orders of planned bills of one span."""
     span, points = rows[0].span, [r.service_point_id for r in rows]
     book = run.book.cycle
     before, after = await book.ending_at(points, span.first), await book.beginning_at(points, span.end)
     releases = await book.releases(points, span.first)
-    approved = await approvals_of(run.meters, points, span, making.zone)
+    approved = await approvals_of(run.meters, points, span, zone)
     orders = []
     for planned in rows:
         point = planned.service_point_id
@@ -72,6 +104,7 @@ async def orders_of(run: BillRun, making: Making, rows: Sequence[Planned]) -> li
                 opens_on={} if last is None else closing_reads(last.reads),
                 closes_on={} if following is None else opening_reads(following.reads),
                 period_days=planned.period_days,
+                ends_from=_ends_from(run, planned, has_next=following is not None),
                 estimates_before=last.estimates_in_a_row if last is not None and is_same else 0,
                 passes={r.code: f"{r.reason} ({r.by})" for r in releases.get(point, ())},
             )
@@ -103,6 +136,20 @@ def carries(schedule: RateSchedule) -> bool:
     )
 
 
-def nameless(code: str) -> RateSchedule:
-    """Return a rate without prices, to hold bills of a code that nobody knows."""
-    return RateSchedule(code, code, "", "USD", ())
+def _ends_from(run: BillRun, planned: Planned, *, has_next: bool) -> date | None:
+    """Return the earliest day on which a bill may end where its read day was not read; None where it may not move.
+
+    Both it and the bill after it keep a regular number of days; a move, a change of rate and a bill that went out
+    after it stand where they are.
+    """
+    cycle, span = planned.cycle, planned.span
+    if has_next or cycle is None or planned.kind is BillKind.FINAL or span.end != cycle.read_on:
+        return None
+    following = next_read_day(run.setting.calendar, cycle.bill_group, cycle.read_on)
+    if following is None or planned.period_days != span.days:
+        return None
+    period = run.setting.rules.on(span.last).period
+    earliest = following.read_on - timedelta(days=period.most_days)
+    if planned.kind is BillKind.REGULAR:
+        earliest = max(earliest, span.first + timedelta(days=period.least_days))
+    return max(earliest, span.first + timedelta(days=1))

@@ -1,0 +1,77 @@
+"""A bill of a service point that is read by register alone: by a drive, by hand, by the customer. Pure.
+
+Its energy is what the register advanced between the two reads, spread evenly over the hours of the bill, so that a
+change of season or price within it takes its share of days. A price that asks for the time of day cannot be told so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from openami.billing.bill.hold import HoldCode
+from openami.billing.bill.make import Making, held_bill, rated_bill
+from openami.billing.bill.order import BillOrder
+from openami.billing.bill.readings import joined_reads
+from openami.billing.bill.record import Bill
+from openami.billing.bill.review import asks_for_times
+from openami.billing.rating.determinant import determinants
+from openami.billing.rating.usage import I64, Usage
+from openami.billing.tariff.errors import TariffError
+from openami.contracts.channel import Channel
+from openami.kernel.time import HOUR_S
+from openami.mdm.api import ReadKind, ReadPiece
+
+
+def register_bill(making: Making, order: BillOrder, pieces: Sequence[ReadPiece]) -> Bill:
+    """Return the bill of one place from its reads: issued, or held with the reason."""
+    schedule, span = making.schedule, order.span
+    reads = joined_reads(pieces, order)
+    delivered = [p for p in reads if p.channel is Channel.DELIVERED]
+    energy = register_energy(delivered)
+    if isinstance(energy, str):
+        return held_bill(making, order, HoldCode.NO_READ, energy, reads=reads)
+    try:
+        if asks_for_times(schedule.versions[schedule.version_on(span.last)]):
+            words = f"the rate {schedule.code} asks for times of day; this place is read by register alone"
+            return held_bill(making, order, HoldCode.NEEDS_INTERVALS, words, reads=reads)
+        period = span.period(making.zone)
+        start = np.arange(period.start_s, period.end_s, HOUR_S, dtype=np.int64)
+        usage = Usage(start, spread(energy, len(start)), HOUR_S)
+        (found,) = determinants(schedule, usage, [span], making.zone, order.terms)
+    except TariffError as error:
+        return held_bill(making, order, HoldCode.RATE_REFUSED, str(error), reads=reads)
+    return rated_bill(making, order, found, (0,) * span.days, reads)
+
+
+def register_energy(delivered: Sequence[ReadPiece]) -> int | str:
+    """Return the energy between the reads of all meters that hung there [Wh], or why it cannot be told.
+
+    A register that shows less than its estimate before did not roll over: the estimate was too high.
+    """
+    if not delivered:
+        return "no meter with a register hung there"
+    total = 0
+    for piece in delivered:
+        begin, end = piece.begin, piece.end
+        if begin.value is None or end.value is None:
+            at = begin.at if begin.value is None else end.at
+            return f"meter {piece.meter} was not read around {at.date()}, and nothing is known to estimate it from"
+        if end.value < begin.value and begin.kind is ReadKind.ESTIMATED:
+            too_high = (begin.value - end.value) * piece.multiplier / 1000
+            return f"the estimate before was too high by {too_high:.0f} kWh: the estimated bills have to be corrected"
+        if piece.usage_wh is None:
+            return f"the register of meter {piece.meter} went back from {begin.value} to {end.value}"
+        total += piece.usage_wh
+    return total
+
+
+def spread(energy_wh: int, parts: int) -> I64:
+    """Spread energy evenly over so many intervals, whole Wh, the odd ones evenly too.
+
+    >>> spread(7, 4).tolist()
+    [1, 2, 2, 2]
+    """
+    edges = np.arange(parts + 1, dtype=np.int64) * energy_wh // parts
+    return np.diff(edges)
