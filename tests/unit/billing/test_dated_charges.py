@@ -122,6 +122,28 @@ def test_a_rider_that_keeps_its_value_over_a_price_change_is_one_line() -> None:
     assert [(line.quantity, line.days) for line in lines] == [(D(720), None)]
 
 
+@pytest.mark.parametrize(
+    ("unit", "expected"),
+    [
+        # A third and two thirds of the days: of 81.00, of a month, and ten and twenty days.
+        (RiderUnit.PERCENT, [("81.00", "0.27"), ("81.00", "1.08")]),
+        (RiderUnit.DAY, [("10", "0.10"), ("20", "0.40")]),
+    ],
+    ids=["a percentage", "a charge per day"],
+)
+def test_what_is_not_per_kilowatt_hour_changes_by_days(unit: RiderUnit, expected: list[tuple[str, str]]) -> None:
+    schedule = _rate(replace(PLAIN, riders=(Rider("R", "R", unit, _by_unit(unit)),)))
+    lines = _of(_bill(schedule), LineKind.RIDER)
+    assert [(line.quantity, line.exact_amount, line.days) for line in lines] == [
+        (D(q), D(a), days) for (q, a), days in zip(expected, (10, 20), strict=True)
+    ]
+
+
+def _by_unit(unit: RiderUnit) -> tuple[DatedValue, ...]:
+    first, second = ("1", "2") if unit is RiderUnit.PERCENT else ("0.01", "0.02")
+    return (DatedValue(D(first)), DatedValue(D(second), date(2026, 6, 11)))
+
+
 @pytest.mark.parametrize("ends", [False, True], ids=["another value", "no such rider any more"])
 def test_a_rider_of_one_version_takes_the_energy_of_that_versions_days(ends: bool) -> None:
     metered = _rider("0.01", change=ValueChange.METERED)

@@ -63,6 +63,16 @@ def test_an_event_takes_the_place_of_the_price_it_names_and_of_no_other() -> Non
     ]  # fmt: skip
 
 
+def test_of_two_events_at_once_the_first_of_the_rate_has_the_hour() -> None:
+    dearer = PricePeriod("Dearer", (Block(D(2)),))
+    events = (*CRITICAL.events, EventPrice("Emergency", "EMG", {1: 3}))
+    both = replace(CRITICAL, periods=(*CRITICAL.periods, dearer), events=events)
+    terms = BillTerms(events=(EventPeriod("EMG", _at(15), _at(17)), EventPeriod("CPP", _at(16), _at(18))))
+    assert {period: kwh for period, kwh, _ in _lines(both, terms)} == {
+        "Off": D(72), "On": D("3.6"), "Event": D("7.2"), "Dearer": D("3.6"),
+    }  # fmt: skip
+
+
 def test_without_an_event_its_price_is_no_line() -> None:
     assert [period for period, _, _ in _lines(CRITICAL, BillTerms())] == ["Off", "On"]
 
