@@ -145,6 +145,27 @@ def test_above_the_threshold_the_bill_is_held(lost_days: int, holds: bool) -> No
     assert sum(r.windows for r in bill.determinants.left_out if r.period == 0) == 16 * lost_days
 
 
+def test_at_the_threshold_itself_the_bill_goes_out() -> None:
+    # April has 30 x 16 = 480 day windows; 24 of them are 5 %.
+    april = BillSpan(date(2026, 4, 1), date(2026, 5, 1))
+    schedule, usage = _rate(DemandCharge("D", 60, DAY)), _usage({}, span=april)
+    midnight = int(datetime(2026, 4, 10, 5, tzinfo=UTC).timestamp())
+    for hours, holds in ((24 + 14, False), (24 + 15, True)):
+        lost = (usage.start_s >= midnight) & (usage.start_s < midnight + hours * 3600)
+        left = Usage(usage.start_s[~lost], usage.wh[~lost], 900)
+        bill = rate(schedule, determinants(schedule, left, [april], CHICAGO)[0])
+        assert [f.holds for f in bill.findings] == [holds]
+
+
+def test_a_ratchet_bills_also_where_no_window_is_left_and_the_bill_is_held() -> None:
+    usage = _usage({})
+    none = Usage(usage.start_s, usage.wh, 900, np.ones(len(usage.wh), np.bool_))
+    carried = Carried(peaks=(_peak(date(2025, 7, 1), 8000),))
+    bill = _bill(DemandCharge("D", 60, DAY, ratchet=SUMMER), none, carried=carried)
+    assert _kw(bill) == [Decimal(6)]
+    assert [f.code for f in bill.findings if f.holds] == [RatingCode.DEMAND_NOT_SURE]
+
+
 def test_a_demand_period_without_one_actual_window_holds_the_bill() -> None:
     usage = _usage({})
     bill = _bill(DemandCharge("D", 60, DAY), Usage(usage.start_s, usage.wh, 900, np.ones(len(usage.wh), np.bool_)))

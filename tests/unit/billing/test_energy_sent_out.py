@@ -179,6 +179,13 @@ def test_what_is_above_the_charges_is_kept_lost_or_paid(surplus: Unused, total: 
     assert sum((c.amount for c in bill.carried.bank), Decimal(0)) == Decimal(kept)
 
 
+def test_a_rate_that_pays_beyond_the_bill_keeps_what_it_need_not_use_of_earlier_credits() -> None:
+    # 30 x 5 x 0.04 = 6.00 of 9.00 are paid by this bill's own energy, so 3.00 of the 4.00 are used.
+    bill = _bill(_rate(replace(REGISTER, surplus=Unused.PAY)), _usage(0, 5), bank=(_money(3, "4.00"),))
+    assert bill.total == Decimal("0.00")
+    assert [c.amount for c in bill.carried.bank] == [Decimal("1.00")]
+
+
 def test_earlier_credits_go_before_this_bills_own() -> None:
     bill = _bill(_rate(REGISTER), _usage(0, 20), bank=(_money(3, "4.00"),))
     assert _credits(bill) == [
@@ -216,6 +223,8 @@ def test_without_an_approved_interconnection_nothing_is_lowered_and_it_is_said()
         (finding,) = bill.findings
         assert finding.code is RatingCode.RECEIVED_WITHOUT_APPROVAL
         assert "600 kWh were received on 30 days from 2026-04-01 to 2026-04-30" in finding.words
+    until_16 = BillTerms(approved_w=(Approval(date(2026, 1, 1), date(2026, 4, 16), 7_600),))
+    assert _bill(_rate(MISSOURI), _usage(12, 20), until_16).determinants.uncredited_days[0] == date(2026, 4, 16)
     # Half the month counts: 360 delivered, 15 x 20 = 300 received.
     assert _bill(_rate(MISSOURI), _usage(12, 20), from_16).total == Decimal("15.00")
 
