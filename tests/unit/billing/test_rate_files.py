@@ -264,7 +264,7 @@ def test_what_a_file_says_wrong_is_refused_by_its_path(
 
 @pytest.fixture(scope="module")
 def schema() -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((RATES / "openami-rate-2.schema.json").read_text())
+    found: dict[str, Any] = json.loads((RATES / "schema" / "openami-rate-2.schema.json").read_text())
     jsonschema.Draft202012Validator.check_schema(found)
     return found
 

@@ -31,7 +31,7 @@ def test_a_shipped_rate_survives_being_written(code: str) -> None:
 
 
 def test_every_rate_of_another_format_can_be_written_as_ours_and_the_schema_accepts_it(shared_data: Path) -> None:
-    text = (files("openami.billing") / "rates" / "openami-rate-2.schema.json").read_text()
+    text = (files("openami.billing") / "rates" / "schema" / "openami-rate-2.schema.json").read_text()
     schema: dict[str, Any] = json.loads(text)
     written = 0
     for place in sorted((shared_data / "tariffs" / "urdb").glob("*.json")):

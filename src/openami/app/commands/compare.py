@@ -74,9 +74,9 @@ def compare_intervals(
 
     zone = zone_of(tz)
     spans = load_spans(day_of(first, "--from"), day_of(end, "--to"), cycle)
-    files = sorted(tariffs.glob("*.json"))
+    files = sorted(p for p in tariffs.glob("*") if p.suffix in {".json", ".toml"})
     if not files:
-        raise MisuseError(f"{tariffs} holds no rate file (*.json)")
+        raise MisuseError(f"{tariffs} holds no rate file (*.json, *.toml)")
     schedules: list[RateSchedule] = []
     refused: list[dict[str, Any]] = []
     names: dict[str, str] = {}
@@ -123,7 +123,8 @@ def _show(document: dict[str, Any]) -> None:
     table.add_column(f"total {document['currency']}", justify="right")
     table.add_column("note")
     for row in document["rates"]:
-        table.add_row(row.get("name", row["tariff"]), row["total"] or "", row["refused"] or "")
+        stamps = sorted({s["code"].replace("_", " ") for b in row["bills"] for s in b["stamps"]})
+        table.add_row(row.get("name", row["tariff"]), row["total"] or "", row["refused"] or ", ".join(stamps))
     console.print(table)
     advice = document["advice"]
     console.print(f"{document['coverage']:.1%} of the intervals are there. {advice['tariff'] or 'No advice'}: ", end="")

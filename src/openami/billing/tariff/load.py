@@ -79,7 +79,7 @@ def shipped_rates() -> dict[str, RateSchedule]:
     found = [
         parse_rate(f.read_bytes(), code=f.name.rpartition(".")[0])
         for f in sorted(folder.iterdir(), key=lambda f: f.name)
-        if f.name.endswith((".json", ".toml")) and not f.name.endswith(".schema.json")
+        if f.name.endswith((".json", ".toml"))
     ]
     return {r.code: r for r in found}
 

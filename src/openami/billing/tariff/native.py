@@ -1,6 +1,6 @@
 """Read a rate from our own file format, which can say what URDB cannot: minutes, holidays, versions, riders, taxes.
 
-``openami-rate/2`` is described by ``openami/billing/rates/openami-rate-2.schema.json`` and by
+``openami-rate/2`` is described by ``openami/billing/rates/schema/openami-rate-2.schema.json`` and by
 ``docs/billing/rate-files.md``, and may be JSON or TOML.
 ``openami-rate/1`` is the same format before riders; its files read as they did.
 """
