@@ -17,6 +17,7 @@ from openami.billing.adapters.book_postgres import PostgresBillBook
 from openami.billing.adapters.correction_postgres import PostgresCorrections
 from openami.billing.adapters.ledger_postgres import PostgresLedger
 from openami.billing.correction.effect import CorrectionLimits
+from openami.billing.correction.moves import LateStops
 from openami.billing.correction.remake import RoadRemaker
 from openami.billing.correction.rules import rules_on
 from openami.billing.correction.weigh import Weigher
@@ -45,6 +46,7 @@ class CorrectionRoom:
         postings: books bills.
         corrections: cases and decisions.
         weigher: of the queue.
+        stops: finds stops entered back-dated.
         accrual: of month ends.
         energy: balances cycles.
     """
@@ -55,6 +57,7 @@ class CorrectionRoom:
     postings: LedgerPostings
     corrections: Corrections
     weigher: Weigher
+    stops: LateStops
     accrual: Accrual
     energy: EnergyCheck
 
@@ -85,11 +88,10 @@ def correction_room(
     remaker = RoadRemaker(meters, bills, book, Rates(bills, rates).known, law)
     rules = rules_on(law, today)
     causes = RegistryCauses(PostgresRegistry(mdm), PostgresDecisions(mdm))
-    return CorrectionRoom(
-        meters, book, ledger, LedgerPostings(ledger),
-        Corrections(book, ledger, remaker, rules, limits or CorrectionLimits()),
-        Weigher(book, remaker, causes, rules), Accrual(meters, book, ledger), EnergyCheck(meters, book),
-    )  # fmt: skip
+    corrections = Corrections(book, ledger, remaker, rules, limits or CorrectionLimits())
+    weigher, stops = Weigher(book, remaker, causes, rules), LateStops(meters, book, bills)
+    accrual, energy = Accrual(meters, book, ledger), EnergyCheck(meters, book)
+    return CorrectionRoom(meters, book, ledger, LedgerPostings(ledger), corrections, weigher, stops, accrual, energy)
 
 
 @asynccontextmanager

@@ -28,4 +28,4 @@ def ledger_jobs(
         meters, billing=engine_for("openami_billing"), mdm=engine_for("openami_mdm"), today=today, rates=rates
     )
     ledger = LedgerJob(room.ledger, room.book, room.postings, room.accrual, zone)
-    return ledger, CorrectionJob(room.weigher, room.book)
+    return ledger, CorrectionJob(room.weigher, room.book, room.stops)

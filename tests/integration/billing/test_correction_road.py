@@ -78,7 +78,7 @@ async def test_a_corrected_reading_goes_all_the_way_to_a_corrected_bill(
     jobs = (
         BillingJob(billing),
         LedgerJob(room.ledger, room.book, room.postings, room.accrual, ZONE),
-        CorrectionJob(room.weigher, room.book),
+        CorrectionJob(room.weigher, room.book, room.stops),
     )
 
     async def turn(at: datetime) -> None:

@@ -27,7 +27,7 @@ from openami.billing.ledger.job import LedgerJob
 from openami.billing.ledger.levels import Levels
 from openami.contracts.channel import Channel
 from openami.contracts.day import DayTable
-from openami.kernel.time import local_day, zone_named
+from openami.kernel.time import local_day, local_midnight, zone_named
 from openami.mdm.adapters.decision_postgres import PostgresDecisions
 from openami.mdm.adapters.registry_postgres import PostgresRegistry
 from openami.mdm.editing.decision import Decision, Target
@@ -212,3 +212,44 @@ async def test_causes_are_what_people_decided_then_what_the_registry_was_told_th
     assert by_place[points[0]].key == str(edit.id)
     assert "moved out early" in by_place[points[1]].words
     await engine.dispose()
+
+
+async def test_a_stop_entered_late_ends_the_bill_there_and_bills_the_rest_to_whoever_came(
+    world: World, postgres: PostgresEngine
+) -> None:
+    engines = [create_async_engine(postgres.url(role)) for role in ("openami_billing", "openami_mdm")]
+    room = correction_room(world.data, billing=engines[0], mdm=engines[1], today=NOW.date(), rates=base_rates())
+    place, gone, came = world.points[0], uuid4(), uuid4()
+    facts, moved = world.data.registry.facts, date(2026, 10, 20)
+    begin, stop = (local_midnight(d, ZONE) for d in (OCTOBER, moved))
+    await facts.enter([FactEntry(place, FactKind.ACCOUNT, str(gone), begin)], at=NOW, by="anna")
+    await world.billing.assign_rate([place], "ameren-mo-anytime", first_day=OCTOBER, at=NOW)
+    await world.write_days(OCTOBER, date(2026, 11, 9))
+    await world.billing.close_due(NOW)
+    (old,) = await world.billing.bills(SCOPE, place)
+    assert (old.account_id, old.span.end) == (gone, NOVEMBER)
+    await room.postings.post(await room.book.bills([old.bill_id]), at=NOW)
+    assert await room.stops.note(LATER) == 0
+    await facts.enter([FactEntry(place, FactKind.ACCOUNT, str(came), stop)], at=LATER, by="anna")
+    assert await room.stops.note(LATER) == 1
+    assert await room.stops.note(LATER) == 0
+    assert (await room.weigher.weigh(LATER)).open == 1
+    (case,) = await room.corrections.cases()
+    assert case.cause.name == "registry:stop/2026-10-20"
+    wish = Wish(case.cause.name, DecisionKind.REBILL, "moved out on the 20th")
+    proposal = await room.corrections.propose(wish, by=uuid4(), at=LATER)
+    assert await room.corrections.carry_out(proposal.decision, proposal.effect, by=uuid4(), at=LATER, real=LATER)
+    await world.billing.close_due(LATER + timedelta(minutes=5))
+    bills = [b for b in await world.billing.bills(SCOPE, place) if b.state.value == "issued"]
+    assert {(b.account_id, b.span.first, b.span.end, b.version) for b in bills} == {
+        (gone, OCTOBER, moved, 2), (came, moved, NOVEMBER, 1),
+    }  # fmt: skip
+    assert sum(b.usage_wh or 0 for b in bills) == old.usage_wh
+    for bill in bills:
+        await room.postings.post(await room.book.bills([bill.bill_id]), at=LATER)
+    assert (await room.ledger.audit()).faults == []
+    assert (await room.energy.balance([place], OCTOBER, NOVEMBER)).residual_wh == 0
+    assert len({e.agreement_id for e in await room.ledger.of_place(place)}) == 2
+    assert await room.stops.note(LATER) == 0
+    for engine in engines:
+        await engine.dispose()

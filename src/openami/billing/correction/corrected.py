@@ -27,13 +27,14 @@ def superseding(old: Bill, made: Bill, *, at: datetime) -> Bill:
 
     Args:
         old: issued and in force.
-        made: the same place and days, made from what is known now.
+        made: the same place and days, made from what is known now; it may end earlier, where service did.
         at: domain time at which it goes out.
 
     Raises:
         MisuseError: it is about another place or other days, or one of the two has no figures.
     """
-    if (old.service_point_id, old.span) != (made.service_point_id, made.span):
+    is_same = (old.service_point_id, old.span.first) == (made.service_point_id, made.span.first)
+    if not is_same or made.span.end > old.span.end:
         raise MisuseError(f"bill {made.bill_id} is not about the place and days of {old.bill_id}")
     if old.state is not BillState.ISSUED or made.state is not BillState.ISSUED:
         raise MisuseError(

@@ -21,20 +21,30 @@ class RateChanges(Protocol):
         ...
 
 
+class Stops(Protocol):
+    """Finds bills of accounts that stopped within their days."""
+
+    async def note(self, now: datetime) -> int:
+        """Put such bills on the queue; returns how many are new."""
+        ...
+
+
 class CorrectionJob:
     """Weighs the queue.
 
     Args:
         weigher: of the queue.
         rates: finds rates entered back-dated.
+        stops: finds stops entered back-dated.
     """
 
     name = "corrections"
     PAUSE = timedelta(minutes=15)
 
-    def __init__(self, weigher: Weigher, rates: RateChanges) -> None:
+    def __init__(self, weigher: Weigher, rates: RateChanges, stops: Stops) -> None:
         self._weigher = weigher
         self._rates = rates
+        self._stops = stops
         self._again: datetime | None = None
 
     async def run_due(self, now: datetime) -> None:
@@ -43,6 +53,7 @@ class CorrectionJob:
             return
         self._again = now + self.PAUSE
         await self._rates.note_rates(at=now)
+        await self._stops.note(now)
         counts = [0, 0, 0]
         while True:
             found = await self._weigher.weigh(now)

@@ -21,7 +21,9 @@ from openami.billing.bill.making import bills_of
 from openami.billing.bill.order import BillOrder
 from openami.billing.bill.readings import closing_reads, opening_reads
 from openami.billing.bill.record import Assignment, Bill, BillKind, BillState
+from openami.billing.correction.moves import shortened
 from openami.billing.correction.ports import CorrectionBook
+from openami.billing.cycle.due import holdings_of
 from openami.billing.cycle.terms import Standing, approvals_of
 from openami.billing.jurisdiction import Jurisdiction
 from openami.billing.ports import BillBook
@@ -56,6 +58,7 @@ class RoadRemaker:
         """See the port."""
         if not bills:
             return {}
+        bills, gone = await self._as_long_as_served(bills, now)
         terms = await self._terms(bills)
         assigned = await self._assigned(bills)
         around = Neighbors.of(await self.book.bills_of({b.service_point_id for b in bills}))
@@ -67,7 +70,26 @@ class RoadRemaker:
             part = [b for b in wave if b is not None]
             orders = {b.bill_id: _order(b, terms[b.bill_id], around, made, set(terms)) for b in part}
             made |= await self._wave(part, orders, assigned, now)
-        return made
+        return made | gone
+
+    async def _as_long_as_served(self, bills: Sequence[Bill], now: datetime) -> tuple[list[Bill], dict[UUID, Bill]]:
+        """Return bills that end where their account's service did, and holds of those that lie wholly after it."""
+        zones = {b.service_point_id: b.zone for b in bills}
+        ends = shortened(bills, await holdings_of(self.meters, zones, set(zones)))
+        kept, gone = [], {}
+        for bill in bills:
+            end = ends.get(bill.bill_id, bill.span.end)
+            if end > bill.span.first:
+                kind = bill.kind if bill.bill_id not in ends else BillKind.FINAL
+                kept.append(replace(bill, span=BillSpan(bill.span.first, end), kind=kind))
+            else:
+                nameless = RateSchedule(bill.rate_code, bill.rate_name, "", bill.currency, ())
+                making = Making(nameless, zone_named(bill.zone), now, self.rules)
+                words = f"its account's service ended on {end}: nothing of this bill is that account's"
+                gone[bill.bill_id] = held_bill(
+                    making, BillOrder(bill.service_point_id, bill.span), HoldCode.BILLED_ALREADY, words
+                )
+        return kept, gone
 
     async def _wave(
         self,

@@ -8,6 +8,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from uuid import UUID
 
+from openami.billing.bill.hold import HoldCode
 from openami.billing.bill.record import Bill, BillState
 from openami.billing.correction.corrected import versions_digest
 from openami.billing.correction.group import main_cause
@@ -67,8 +68,8 @@ class Weigher:
         made = await self.remaker.again([*bills, *followers], now=now)
         causes = {i: dict(c) for i, c in (await self.causes.of(list(touched.values()))).items()}
         for bill in bills:
-            if made[bill.bill_id].rate_code != bill.rate_code:
-                causes[bill.bill_id] = {_rate_cause(bill, made[bill.bill_id]): bill.span.days}
+            other = _other_cause(bill, made[bill.bill_id])
+            causes[bill.bill_id] |= {} if other is None else {other: bill.span.days + 1}
         for later, first in _led(followers, bills, made):
             touched[later.bill_id] = replace(touched[first.bill_id], bill_id=later.bill_id, days=())
             causes[later.bill_id] = causes[first.bill_id]
@@ -111,9 +112,17 @@ def _led(followers: Sequence[Bill], bills: Sequence[Bill], made: Mapping[UUID, B
     return found
 
 
-def _rate_cause(old: Bill, made: Bill) -> Cause:
-    words = f"the rate is {made.rate_name} now, it was {old.rate_name}"
-    return Cause(CauseKind.RATE, f"{old.rate_code}>{made.rate_code}", words)
+def _other_cause(old: Bill, made: Bill) -> Cause | None:
+    """Return the cause of a bill that is another one now, whatever its readings are."""
+    if made.hold is not None and made.hold.code is HoldCode.BILLED_ALREADY:
+        return Cause(CauseKind.REGISTRY, "stop/before", "service stopped before these days, entered after the bill")
+    if made.span != old.span:
+        words = f"service stopped on {made.span.end}, entered after the bill"
+        return Cause(CauseKind.REGISTRY, f"stop/{made.span.end.isoformat()}", words)
+    if made.rate_code != old.rate_code:
+        words = f"the rate is {made.rate_name} now, it was {old.rate_name}"
+        return Cause(CauseKind.RATE, f"{old.rate_code}>{made.rate_code}", words)
+    return None
 
 
 def _whole_chains(changes: Sequence[Change]) -> list[Change]:
