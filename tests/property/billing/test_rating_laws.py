@@ -11,11 +11,10 @@ import numpy as np
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from openami.billing.rating import BillSpan, LineKind, Usage, calendar_months, determinants, rate
-from openami.billing.rating.fleet import fleet_determinants, fleet_totals_cents, price_index
+from openami.billing.rating import BillSpan, LineKind, Usage, determinants, rate
 from openami.billing.rating.reference import determinants_by_hand
 from openami.billing.rating.share import shared_out
-from openami.billing.tariff import RateSchedule, Tariff, shipped_rates
+from openami.billing.tariff import RateSchedule, Tariff
 from openami.billing.tariff.charge import FixedCharge
 from openami.billing.tariff.demand import DemandCharge
 from openami.billing.tariff.price import Block, BlockScope, PricePeriod, Window
@@ -123,19 +122,3 @@ def test_sharing_out_keeps_the_whole_and_exceeds_no_share(shares: list[int], dat
     parts = shared_out(amount, shares)
     assert sum(parts) == (amount if sum(shares) else 0)
     assert all(0 <= p <= s for p, s in zip(parts, shares, strict=True))
-
-
-@settings(max_examples=8, deadline=None)
-@given(st.sampled_from(["ameren-mo-anytime", "ameren-mo-smart", "ameren-mo-evening-morning"]), st.integers(0, 2**32))
-def test_the_fleet_engine_equals_the_scalar_engine_to_the_cent(code: str, seed: int) -> None:
-    zone, schedule = ZoneInfo("America/Chicago"), shipped_rates()[code]
-    spans = calendar_months(date(2026, 2, 15), date(2026, 12, 1))
-    first, last = spans[0].period(zone).start_s, spans[-1].period(zone).end_s
-    starts = np.arange(first, last, 900, dtype=np.int64)
-    wh = np.random.default_rng(seed).integers(0, 900, (4, len(starts)))
-    wh[0] = 0
-    index = price_index(schedule, starts, 900, spans, zone)
-    totals = fleet_totals_cents(schedule, fleet_determinants(index, wh), spans)
-    for row in range(len(wh)):
-        bills = [rate(schedule, d) for d in determinants(schedule, Usage(starts, wh[row], 900), spans, zone)]
-        assert [int(b.total * 100) for b in bills] == totals[row].tolist()

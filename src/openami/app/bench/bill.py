@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from openami.billing.rating import Usage, calendar_months, determinants, rate
-from openami.billing.rating.fleet import fleet_determinants, fleet_totals_cents, price_index
+from openami.billing.rating.fleet import UsageMatrix, fleet_bills, fleet_determinants, price_index
 from openami.billing.tariff import shipped_rates
 from openami.kernel.errors import OpenAmiError
 
@@ -37,10 +37,11 @@ def run() -> dict[str, Any]:
     began = time.perf_counter()
     index = price_index(schedule, starts, 900, spans, zone)
     index_s = time.perf_counter() - began
-    kernel_s = _best(lambda: fleet_determinants(index, wh))
-    found = fleet_determinants(index, wh)
-    money_s = _best(lambda: fleet_totals_cents(schedule, found, spans))
-    totals = fleet_totals_cents(schedule, found, spans)
+    usage = UsageMatrix(wh)
+    kernel_s = _best(lambda: fleet_determinants(schedule, index, usage))
+    found = fleet_determinants(schedule, index, usage)
+    money_s = _best(lambda: [fleet_bills(schedule, found, i) for i in range(len(spans))])
+    totals = np.stack([fleet_bills(schedule, found, i).cents for i in range(len(spans))], axis=1)
     began = time.perf_counter()
     for row in range(CHECKED):
         scalar = [rate(schedule, d) for d in determinants(schedule, Usage(starts, wh[row], 900), spans, zone)]

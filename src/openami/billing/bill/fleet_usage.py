@@ -15,14 +15,14 @@ import numpy as np
 import numpy.typing as npt
 
 from openami.billing.bill.hold import HoldCode
-from openami.billing.rating.calendar import KEY_STRIDE, day_rates
-from openami.billing.rating.determinant import Determinants, determinants
-from openami.billing.rating.fleet import fleet_determinants, price_index
-from openami.billing.rating.piece import piece_edges
+from openami.billing.rating.carried import Carried
+from openami.billing.rating.determinant import Determinants
+from openami.billing.rating.fleet import UsageMatrix, determinants_of_rows, rated_fleet
+from openami.billing.rating.line import RatedBill
+from openami.billing.rating.rate import rate
 from openami.billing.rating.terms import NO_TERMS, BillTerms
-from openami.billing.rating.usage import I64, BillSpan, Usage
+from openami.billing.rating.usage import I64, BillSpan
 from openami.billing.tariff.model import RateSchedule
-from openami.billing.tariff.price import BlockScope
 from openami.contracts.quality import QualityState
 
 
@@ -77,76 +77,52 @@ def determinants_of(
     Raises:
         TariffError: the rate has no version for the span, or an interval crosses a price period.
     """
-    estimated = usage.quality == QualityState.ESTIMATED
-    if not terms:
-        terms = (NO_TERMS,) * len(usage.service_points)
-    sends = _sends_out(schedule, usage)
-    if sends.any() and not sends.all():
-        return _by_parts(schedule, usage, span, zone, terms, sends)
-    if sends.any() or not _in_columns(schedule, span, terms):
-        sent = (None,) * len(usage.wh) if usage.received is None else tuple(np.maximum(usage.received, 0))
-        one_by_one = (
-            determinants(schedule, Usage(usage.start_s, wh, usage.interval_s, flags, back), [span], zone, own)[0]
-            for wh, flags, back, own in zip(np.maximum(usage.wh, 0), estimated, sent, terms, strict=True)
-        )
-        return [replace(d, received_wh=int(r)) for d, r in zip(one_by_one, usage.received_wh, strict=True)]
-    index = price_index(schedule, usage.start_s, usage.interval_s, [span], zone)
-    found = fleet_determinants(index, usage.wh)
-    inside = np.flatnonzero(found.bill == 0)
-    keys = [divmod(int(k), KEY_STRIDE) for k in found.key[inside]]
-    sums = found.wh[:, inside]
-    return [
-        Determinants(
-            span=span,
-            usage_wh=int(sums[row].sum()),
-            energy_wh=dict(zip(keys, sums[row].tolist(), strict=True)),
-            received_wh=int(usage.received_wh[row]),
-            intervals=usage.wh.shape[1],
-            expected=usage.wh.shape[1],
-            estimated=int(estimated[row].sum()),
-            estimated_wh=int(usage.wh[row][estimated[row]].sum()),
-        )
-        for row in range(len(usage.wh))
-    ]
+    own = terms or (NO_TERMS,) * len(usage.service_points)
+    found = determinants_of_rows(schedule, usage.start_s, usage.interval_s, _matrix(usage), span, zone, own)
+    return [replace(d, received_wh=int(r)) for d, r in zip(found, usage.received_wh, strict=True)]
 
 
-def _sends_out(schedule: RateSchedule, usage: FleetUsage) -> npt.NDArray[np.bool_]:
-    """Tell which rows sent energy out that the rate may credit: those are looked at interval by interval."""
-    if not any(v.export for v in schedule.versions):
-        return np.zeros(len(usage.service_points), np.bool_)
-    return np.asarray(usage.received_wh > 0, np.bool_)
-
-
-def _by_parts(
+def rated_of(
     schedule: RateSchedule,
     usage: FleetUsage,
     span: BillSpan,
     zone: ZoneInfo,
     terms: Sequence[BillTerms],
-    sends: npt.NDArray[np.bool_],
-) -> list[Determinants]:
-    """Return the determinants of rows that send energy out and of those that do not, each by its own road."""
-    found: dict[int, Determinants] = {}
-    for mask in (sends, ~sends):
-        rows = np.flatnonzero(mask).tolist()
-        part = determinants_of(schedule, usage.part(rows), span, zone, [terms[r] for r in rows])
-        found |= dict(zip(rows, part, strict=True))
-    return [found[row] for row in range(len(usage.service_points))]
+    carried: Sequence[Carried],
+) -> list[RatedBill]:
+    """Return the rated bill of each service point, in the order of the rows.
 
+    Args:
+        schedule: the rate.
+        usage: of the service points.
+        span: local days.
+        zone: of the service points.
+        terms: of each row's bill.
+        carried: what each row's bill before hands on.
 
-def _in_columns(schedule: RateSchedule, span: BillSpan, terms: Sequence[BillTerms]) -> bool:
-    """Tell whether all rows are priced by one index of days.
-
-    Not where demand, running blocks, events, price series or a rider that changes inside the bill ask for the
-    intervals, nor in another month than the usual.
+    Raises:
+        TariffError: the rate has no version for the span, or cannot price it.
     """
-    if any(v.demand or v.events or v.scope is BlockScope.RUNNING for v in schedule.versions):
-        return False
-    if any(p.signal for v in schedule.versions for p in v.periods):
-        return False
-    if len(piece_edges(schedule, span, day_rates(schedule, span))) > 1:
-        return False
-    return all(t.month_of(span) == span.last.month for t in terms)
+    bills = rated_fleet(schedule, usage.start_s, usage.interval_s, _matrix(usage), span, zone, terms, carried)
+    for row, bill in enumerate(bills):
+        received = int(usage.received_wh[row])
+        # Energy on another grid is in no interval here; it is listed all the same.
+        if received != bill.determinants.received_wh:
+            found = replace(bill.determinants, received_wh=received)
+            bills[row] = rate(schedule, found, terms[row], carried[row])
+    return bills
+
+
+def _matrix(usage: FleetUsage) -> UsageMatrix:
+    """Return the intervals as the columnar engine takes them: nothing where there is no value, or none that can be."""
+    absent = usage.quality == QualityState.MISSING
+    estimated = usage.quality == QualityState.ESTIMATED
+    return UsageMatrix(
+        wh=np.where(absent, 0, np.maximum(usage.wh, 0)),
+        absent=absent if absent.any() else None,
+        estimated=estimated if estimated.any() else None,
+        received_wh=None if usage.received is None else np.where(absent, 0, np.maximum(usage.received, 0)),
+    )
 
 
 def hold_reason(usage: FleetUsage, row: int, span: BillSpan) -> tuple[HoldCode, str] | None:

@@ -8,16 +8,14 @@ from datetime import datetime, timedelta
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from openami.billing.bill.fleet_usage import FleetUsage, determinants_of, hold_reason, received_reason
+from openami.billing.bill.fleet_usage import FleetUsage, hold_reason, rated_of, received_reason
 from openami.billing.bill.hold import Hold, HoldCode
 from openami.billing.bill.order import BillOrder
 from openami.billing.bill.readings import printed_reads, reading_state
 from openami.billing.bill.record import Bill, BillState, KeptLine, ReadingState, bill_id_of
 from openami.billing.bill.review import estimate_cause, falls_back, review, review_rated
 from openami.billing.jurisdiction.model import Jurisdiction
-from openami.billing.rating.determinant import Determinants
 from openami.billing.rating.line import RatedBill
-from openami.billing.rating.rate import rate
 from openami.billing.rating.usage import BillSpan
 from openami.billing.tariff.coverage import Coverage, Fallback
 from openami.billing.tariff.model import RateSchedule
@@ -59,7 +57,8 @@ def make_bills(
     """
     schedule = making.schedule
     terms = [orders[p].terms for p in usage.service_points]
-    all_found = determinants_of(schedule, usage, span, making.zone, terms)
+    carried = [orders[p].carried for p in usage.service_points]
+    all_rated = rated_of(schedule, usage, span, making.zone, terms, carried)
     bills = []
     for row, point in enumerate(usage.service_points):
         order = orders[point]
@@ -68,12 +67,12 @@ def make_bills(
         if reason is not None:
             bills.append(held_bill(making, order, *reason, versions=versions.tolist()))
             continue
-        low = falls_back(schedule, all_found[row])
+        low = falls_back(schedule, all_rated[row].determinants)
         if low is not None and low[0].fallback is not Fallback.BILL_ANYWAY:
             bills.append(_by_fallback(making, order, usage.part([row]), *low, pieces.get(point, ())))
             continue
         stamps = (f"estimated split: {low[1]}",) if low else ()
-        bills.append(_metered(making, order, all_found[row], versions.tolist(), pieces.get(point, ()), stamps))
+        bills.append(_metered(making, order, all_rated[row], versions.tolist(), pieces.get(point, ()), stamps))
     return bills
 
 
@@ -89,9 +88,9 @@ def _by_fallback(
         words = f"{words}; it falls back to the rate {rule.flat_rate}, which is not known"
         return held_bill(making, order, HoldCode.UNKNOWN_RATE, words, versions=versions)
     instead = making if flat is None else replace(making, schedule=flat)
-    (found,) = determinants_of(instead.schedule, usage, order.span, making.zone, [order.terms])
+    (rated,) = rated_of(instead.schedule, usage, order.span, making.zone, [order.terms], [order.carried])
     stamp = f"estimated split: {words}" if flat is None else f"billed by {flat.code}: {words}"
-    return _metered(instead, order, found, versions, pieces, (stamp,))
+    return _metered(instead, order, rated, versions, pieces, (stamp,))
 
 
 def held_bill(
@@ -113,34 +112,34 @@ def held_bill(
 def _metered(
     making: Making,
     order: BillOrder,
-    found: Determinants,
+    rated: RatedBill,
     versions: Sequence[int],
     pieces: Sequence[ReadPiece],
     stamps: tuple[str, ...] = (),
 ) -> Bill:
     """Return the bill of a place with intervals."""
+    found = rated.determinants
     energy = {Channel.DELIVERED: found.usage_wh, Channel.RECEIVED: found.received_wh}
     reads = printed_reads(pieces, order, energy, order.span.period(making.zone))
-    return rated_bill(making, order, found, versions, reads, stamps)
+    return reviewed_bill(making, order, rated, versions, reads, stamps)
 
 
-def rated_bill(
+def reviewed_bill(
     making: Making,
     order: BillOrder,
-    found: Determinants,
+    rated: RatedBill,
     versions: Sequence[int],
     reads: tuple[ReadPiece, ...],
     stamps: tuple[str, ...] = (),
 ) -> Bill:
-    """Return the bill of determinants and reads: issued, or held by what is reviewed."""
-    schedule, span = making.schedule, order.span
+    """Return the bill of rated determinants and reads: issued, or held by what is reviewed."""
+    schedule, span, found = making.schedule, order.span, rated.determinants
     rules = making.rules.on(span.last)
     state = reading_state(reads, found.estimated)
     in_a_row = order.estimates_before + 1 if state is ReadingState.ESTIMATED else 0
     waits = review(order, rules, found, reads, in_a_row)
     if waits is not None:
         return held_bill(making, order, *waits, versions=versions, reads=reads)
-    rated = rate(schedule, found, order.terms, order.carried)
     waits = review_rated(order, rated)
     if waits is not None:
         held = held_bill(making, order, *waits, versions=versions, reads=reads)

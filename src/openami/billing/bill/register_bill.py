@@ -11,12 +11,13 @@ from collections.abc import Sequence
 import numpy as np
 
 from openami.billing.bill.hold import HoldCode
-from openami.billing.bill.make import Making, held_bill, rated_bill
+from openami.billing.bill.make import Making, held_bill, reviewed_bill
 from openami.billing.bill.order import BillOrder
 from openami.billing.bill.readings import joined_reads
 from openami.billing.bill.record import Bill
 from openami.billing.bill.review import asks_for_times
 from openami.billing.rating.determinant import determinants
+from openami.billing.rating.rate import rate
 from openami.billing.rating.usage import I64, Usage
 from openami.billing.tariff.errors import TariffError
 from openami.contracts.channel import Channel
@@ -40,9 +41,10 @@ def register_bill(making: Making, order: BillOrder, pieces: Sequence[ReadPiece])
         start = np.arange(period.start_s, period.end_s, HOUR_S, dtype=np.int64)
         usage = Usage(start, spread(energy, len(start)), HOUR_S)
         (found,) = determinants(schedule, usage, [span], making.zone, order.terms)
+        rated = rate(schedule, found, order.terms, order.carried)
     except TariffError as error:
         return held_bill(making, order, HoldCode.RATE_REFUSED, str(error), reads=reads)
-    return rated_bill(making, order, found, (0,) * span.days, reads)
+    return reviewed_bill(making, order, rated, (0,) * span.days, reads)
 
 
 def register_energy(delivered: Sequence[ReadPiece]) -> int | str:

@@ -20,7 +20,17 @@ from openami.billing.tariff.demand import CoincidentRule
 from openami.billing.tariff.errors import TariffError
 from openami.billing.tariff.model import RateSchedule
 
-__all__ = ["DemandKey", "FoundDemand", "LeftOut", "Peak", "demand_of", "system_peaks", "window_minutes"]
+__all__ = [
+    "DemandKey",
+    "FoundDemand",
+    "LeftOut",
+    "Peak",
+    "at_instants",
+    "demand_of",
+    "left_out_ranges",
+    "system_peaks",
+    "window_minutes",
+]
 
 DemandKey = tuple[int, int, int]
 """Price version, demand charge and demand period, all as indexes."""
@@ -94,14 +104,14 @@ def demand_of(
         for charge, priced in enumerate(schedule.versions[version].demand):
             windows = demand_windows(schedule, grid, rates, charge, version)
             if priced.coincident is not None:
-                windows = _at(windows, instants)
+                windows = at_instants(windows, instants)
             for period in np.unique(windows.period).tolist():
                 rows = np.flatnonzero(windows.period == period)
                 counts[version, charge, period] = len(rows)
                 sure = rows[windows.is_complete[rows]]
                 if len(sure):
                     peaks[version, charge, period] = _peak(windows, sure, priced.coincident)
-                left_out += _ranges(windows, rows[~windows.is_complete[rows]], (version, charge, period))
+                left_out += left_out_ranges(windows, rows[~windows.is_complete[rows]], (version, charge, period))
     return FoundDemand(peaks, counts, tuple(sorted(left_out)))
 
 
@@ -125,7 +135,7 @@ def system_peaks(
     return np.array(inside, dtype=np.int64)
 
 
-def _at(windows: DemandWindows, instants: I64) -> DemandWindows:
+def at_instants(windows: DemandWindows, instants: I64) -> DemandWindows:
     """Return the windows that hold an instant; of rolling windows those that begin with it."""
     before = np.searchsorted(windows.start_s, instants, side="right") - 1
     rows = np.unique(before[before >= 0])
@@ -145,7 +155,7 @@ def _peak(windows: DemandWindows, rows: I64, rule: CoincidentRule | None) -> Pea
     return Peak(int(windows.watts[best]), int(windows.start_s[best]))
 
 
-def _ranges(windows: DemandWindows, rows: I64, key: DemandKey) -> list[LeftOut]:
+def left_out_ranges(windows: DemandWindows, rows: I64, key: DemandKey) -> list[LeftOut]:
     """Join windows that touch or overlap and have one reason."""
     if not len(rows):
         return []

@@ -38,7 +38,7 @@ def demand_lines(
     month = (terms.revenue_month or found.span.last).replace(day=1)
     lines: list[BillLine] = []
     billed: dict[DemandKey, BilledDemand] = {}
-    for key, days in _in_force(schedule, found.span, rates).items():
+    for key, days in demand_in_force(schedule, found.span, rates).items():
         version, charge, period = key
         tariff = schedule.versions[version]
         priced, name = tariff.demand[charge], tariff.demand[charge].periods[period].name
@@ -51,7 +51,7 @@ def demand_lines(
     return lines, demand_findings(schedule, found, billed, month, terms.most_left_out)
 
 
-def _in_force(schedule: RateSchedule, span: BillSpan, rates: list[DayRate]) -> dict[DemandKey, list[date]]:
+def demand_in_force(schedule: RateSchedule, span: BillSpan, rates: list[DayRate]) -> dict[DemandKey, list[date]]:
     """Return the days of the bill on whose seasons each demand period is in force."""
     found = {}
     for version, dates_of in season_dates(schedule, span, rates).items():

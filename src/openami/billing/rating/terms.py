@@ -101,6 +101,15 @@ class BillTerms:
         """Return the revenue month of a bill, 1 to 12."""
         return (self.revenue_month or span.last).month
 
+    def of_days(self, span: BillSpan) -> tuple[object, ...]:
+        """Return what the days and intervals of a bill are priced by: bills that are alike in it share an index."""
+        return (self.month_of(span), self.approved_w, self.events, self.prices, self.coincident)
+
+    def of_money(self) -> tuple[object, ...]:
+        """Return what else the lines of a bill are made by."""
+        attributes = tuple(sorted(self.attributes.items()))
+        return (self.revenue_month, self.municipality, self.is_final, attributes, self.most_left_out)
+
 
 NO_TERMS = BillTerms()
 
