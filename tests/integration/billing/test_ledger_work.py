@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from uuid import uuid4
@@ -10,13 +11,15 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
 from tests.base_rates import base_rates
-from tests.integration.billing.test_billing import NOW, SCOPE, World, _day
+from tests.integration.billing.test_billing import FIRST, NOW, SCOPE, World, _day
 from tests.integration.billing.test_corrections import LATER, OCTOBER, REBILL, Billed, billed
 
 from openami.app.correction_causes import RegistryCauses
 from openami.app.correction_room import correction_room
 from openami.app.engines.postgres import PostgresEngine
+from openami.billing.api import Billing
 from openami.billing.correction.record import CauseKind, DecisionKind
+from openami.billing.correction.rules import Tolerances
 from openami.billing.correction.work import Wish
 from openami.billing.ledger.account import LedgerAccount as A
 from openami.billing.ledger.accrue import Accrual
@@ -25,6 +28,7 @@ from openami.billing.ledger.conservation import EnergyBalance
 from openami.billing.ledger.energy import EnergyCheck
 from openami.billing.ledger.job import LedgerJob
 from openami.billing.ledger.levels import Levels
+from openami.billing.tariff.rounding import EnergyRounding
 from openami.contracts.channel import Channel
 from openami.contracts.day import DayTable
 from openami.kernel.time import local_day, local_midnight, zone_named
@@ -251,5 +255,44 @@ async def test_a_stop_entered_late_ends_the_bill_there_and_bills_the_rest_to_who
     assert (await room.energy.balance([place], OCTOBER, NOVEMBER)).residual_wh == 0
     assert len({e.agreement_id for e in await room.ledger.of_place(place)}) == 2
     assert await room.stops.note(LATER) == 0
+    for engine in engines:
+        await engine.dispose()
+
+
+async def test_a_bill_that_takes_in_something_else_is_corrected_with_the_one_that_hands_it_over(
+    world: World, postgres: PostgresEngine
+) -> None:
+    engines = [create_async_engine(postgres.url(role)) for role in ("openami_billing", "openami_mdm")]
+    flat = base_rates()["ameren-mo-anytime"]
+    whole = [replace(v, rounding=replace(v.rounding, energy=EnergyRounding.WHOLE_KWH)) for v in flat.versions]
+    rates = {"whole": replace(flat, code="whole", versions=tuple(whole))}
+    billing = Billing(meters=world.data, book=world.billing.book, rates=rates, setting=world.billing.setting)
+    room = correction_room(world.data, billing=engines[0], mdm=engines[1], today=NOW.date(), rates=rates)
+    await billing.assign_rate(world.points, "whole", first_day=FIRST, at=NOW)
+    await world.write_days(FIRST, date(2026, 11, 9))
+    await billing.close_due(NOW)
+    october, september = await billing.bills(SCOPE, world.points[0])
+    assert september.carried_out.remainder_wh == october.carried_in.remainder_wh != 0
+    ids = [b.bill_id for p in world.points for b in await billing.bills(SCOPE, p)]
+    await room.postings.post(await room.book.bills(ids), at=NOW)
+    assert (await room.energy.balance(world.points, FIRST, NOVEMBER)).residual_wh == 0
+
+    late = replace(_day(world.points[0], date(2026, 9, 25), 5, wh=107), known_at=LATER)
+    await world.data.store.write_days(DayTable.from_rows([late]), token="late")
+    await billing.find_corrections(LATER, first=FIRST, end=NOVEMBER)
+    exact = replace(room.weigher, rules=replace(room.weigher.rules, tolerances=Tolerances(0, Decimal(0))))
+    assert (await exact.weigh(LATER)).open == 2
+    (case,) = await room.corrections.cases()
+    assert [(c.span.first, c.days) for c in case.changes] == [(FIRST, 1), (OCTOBER, 0)]
+    wish = Wish(case.cause.name, DecisionKind.REBILL, "late readings came in")
+    proposal = await room.corrections.propose(wish, by=uuid4(), at=LATER)
+    assert proposal.effect.bills == 2
+    assert await room.corrections.carry_out(proposal.decision, proposal.effect, by=uuid4(), at=LATER, real=LATER)
+    new = [b for b in await billing.bills(SCOPE, world.points[0]) if b.version == 2]
+    assert new[1].carried_out == new[0].carried_in != september.carried_out
+    balance = await room.energy.balance(world.points, FIRST, NOVEMBER)
+    assert (balance.residual_wh, balance.changed_open_wh, balance.carried_wh != 0) == (0, 0, True)
+    assert (await room.ledger.audit()).faults == []
+    assert (await exact.weigh(LATER)).open == 0
     for engine in engines:
         await engine.dispose()

@@ -91,6 +91,15 @@ _UNPOSTED = text("""
         and exists (select from billing.bill_line l where l.bill_id = b.bill_id and l.amount <> 0)
     order by b.issued_at, b.bill_id limit :most
 """)
+# Where energy is set against energy that was fed in, lines hold less than was used: those are not compared.
+_ENERGY_OFF = text("""
+    select count(*) from billing.bill b where b.state = 'issued' and coalesce(b.received_wh, 0) = 0
+        and jsonb_array_length(coalesce(b.carried_in -> 'bank', '[]')) = 0
+        and b.usage_wh - coalesce((b.carried_out ->> 'remainder_wh')::bigint, 0)
+            + coalesce((b.carried_in ->> 'remainder_wh')::bigint, 0)
+        <> (select coalesce(sum(l.quantity), 0) * 1000 from billing.bill_line l
+            where l.bill_id = b.bill_id and l.kind = 'energy' and l.unit = 'kWh')
+""")
 _BILLED = text("""
     select b.currency, sum(b.total) as total from billing.bill b where b.state = 'issued'
         and exists (select from billing.ledger_entry e where e.bill_id = b.bill_id and e.kind = 'bill')
@@ -189,9 +198,11 @@ class PostgresLedger:
         """Check the whole ledger against itself and against the bills in force."""
         async with self._engine.connect() as connection:
             billed = {r.currency: r.total for r in (await connection.execute(_BILLED)).all()}
+            energy_off = int((await connection.execute(_ENERGY_OFF)).scalar_one())
         return audit_of(
             await self.standings(), unbalanced=len(await self.unbalanced()),
             unposted=len(await self.unposted(since=None, limit=MAX_UNPOSTED)), billed=billed,
+            energy_off=energy_off,
         )  # fmt: skip
 
     async def _entries(self, query: Any, **asked: object) -> list[Entry]:

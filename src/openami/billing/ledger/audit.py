@@ -28,6 +28,7 @@ class LedgerAudit:
         unposted: bills in force that charge something and are not booked.
         owed: by the ledger, by currency.
         billed: by the bills in force that are booked, by currency.
+        energy_off: bills in force whose energy lines do not add up to their usage.
     """
 
     standings: tuple[Standing, ...]
@@ -36,6 +37,7 @@ class LedgerAudit:
     unposted: int = 0
     owed: Mapping[str, Decimal] = field(default_factory=dict)
     billed: Mapping[str, Decimal] = field(default_factory=dict)
+    energy_off: int = 0
 
     @property
     def faults(self) -> list[str]:
@@ -45,6 +47,8 @@ class LedgerAudit:
             found.append(f"{self.unbalanced:,} entries do not add up")
         if self.unposted:
             found.append(f"{self.unposted:,} bills are not booked yet: the worker books them every minute")
+        if self.energy_off:
+            found.append(f"{self.energy_off:,} bills charge for other energy than they say was used")
         for currency in sorted(self.owed.keys() | self.billed.keys()):
             owed, billed = self.owed.get(currency, Decimal(0)), self.billed.get(currency, Decimal(0))
             if owed != billed:
@@ -53,7 +57,7 @@ class LedgerAudit:
 
 
 def audit_of(
-    standings: Sequence[Standing], *, unbalanced: int, unposted: int, billed: Mapping[str, Decimal]
+    standings: Sequence[Standing], *, unbalanced: int, unposted: int, billed: Mapping[str, Decimal], energy_off: int = 0
 ) -> LedgerAudit:
     """Return what a check of these figures finds.
 
@@ -62,9 +66,12 @@ def audit_of(
         unbalanced: entries that do not add up by the tables.
         unposted: bills that are not booked.
         billed: totals of booked bills in force, by currency.
+        energy_off: bills whose energy lines do not add up to their usage.
     """
     owed: dict[str, Decimal] = {}
     for one in standings:
         if one.account in OWED:
             owed[one.currency] = owed.get(one.currency, Decimal(0)) + one.balance
-    return LedgerAudit(tuple(standings), out_of_balance(standings), unbalanced, unposted, owed, dict(billed))
+    return LedgerAudit(
+        tuple(standings), out_of_balance(standings), unbalanced, unposted, owed, dict(billed), energy_off
+    )

@@ -140,5 +140,6 @@ class EnergyCheck:
 
 
 def _printed(bill: Bill) -> BilledEnergy:
+    """Return what a bill charges for: its usage, less what is carried on, more what was carried to it."""
     carried = bill.carried_out.remainder_wh - bill.carried_in.remainder_wh
-    return BilledEnergy(bill.usage_wh or 0, bill.estimated_wh or 0, carried)
+    return BilledEnergy((bill.usage_wh or 0) - carried, bill.estimated_wh or 0, carried)
