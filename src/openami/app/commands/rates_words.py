@@ -54,7 +54,7 @@ def sheet(schedule: RateSchedule, day: date | None) -> list[tuple[str, list[str]
         ("Demand", [w.sentence for w in words.demand]),
         ("Fixed and minimum charges", list(words.fixed)),
         ("Riders, credits and taxes", _dated(version, schedule.currency, day)),
-        ("Rules", [*words.notes, *_rules(version)]),
+        ("Rules", [*words.notes, *words.export, *_rules(version)]),
         ("Who may take it", _who(version)),
         ("Where the figures come from", _pairs(version.provenance)),
         ("How sure we are", _pairs(version.confidence)),

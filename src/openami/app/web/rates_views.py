@@ -150,7 +150,7 @@ def _rate(
         ineligible=outcome.ineligible or None,
         missing_charges=list(outcome.missing_charges),
         rules=[] if words is None else [w.sentence for w in (*words.energy, *words.demand)],
-        notes=[] if words is None else [*words.fixed, *words.dated, *words.notes],
+        notes=[] if words is None else [*words.fixed, *words.dated, *words.notes, *words.export],
         sure=sure,
         low_month=None if spread is None else money(spread.low),
         high_month=None if spread is None else money(spread.high),

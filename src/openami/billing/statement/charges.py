@@ -137,6 +137,14 @@ def dated_rules(words: Sequence[RateWords]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(line for version in words for line in version.dated))
 
 
+def rules_of(bill: Bill, words: Sequence[RateWords]) -> tuple[str, ...]:
+    """Return how the rate means its prices; of energy sent out, only to whoever sends some."""
+    notes = [n for version in words for n in version.notes]
+    if bill.received_wh:
+        notes += [n for version in words for n in version.export]
+    return tuple(dict.fromkeys(notes))
+
+
 def estimated_words(bill: Bill) -> str:
     """Say how much of a bill was estimated; empty where nothing was."""
     evidence = bill.lines[0].evidence if bill.lines else {}

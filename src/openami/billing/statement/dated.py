@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from openami.billing.statement.hours import joined
 from openami.billing.statement.prices import amount, number, unit_price
-from openami.billing.tariff.charge import Credit, DatedCharge, RiderUnit, Tax
+from openami.billing.tariff.charge import Credit, DatedCharge, RiderUnit
 from openami.billing.tariff.export import CreditUnit, ExportKind, ExportTerms, Netting
 from openami.billing.tariff.model import Tariff
 
@@ -39,7 +39,7 @@ def _charge(charge: DatedCharge, currency: str, on: date | None) -> str:
     since = "" if found.effective_from is None else f" since {found.effective_from:%Y-%m-%d}"
     if found.value is None:
         return f"{charge.name}: {NOT_KNOWN}{since}"
-    if found.value == 0 and isinstance(charge, Tax):
+    if found.value == 0:
         return ""
     sign = "a credit of " if isinstance(charge, Credit) else ""
     return f"{charge.name}: {sign}{_value(charge, found.value, currency)}{since}"
@@ -59,9 +59,8 @@ def export_words(tariff: Tariff, currency: str) -> list[str]:
     terms = tariff.export
     if terms is None:
         return []
-    notes = [_FAMILIES[terms.kind]]
+    notes = [_FAMILIES.get(terms.kind) or _NETTED[terms.netting]]
     if terms.kind is ExportKind.NET_METERING:
-        notes = [_NETTED[terms.netting]]
         notes.append(
             "What is left over is kept as kilowatt-hours for later bills."
             if terms.credit is CreditUnit.KWH
@@ -82,7 +81,6 @@ def _ends(terms: ExportTerms) -> list[str]:
 
 
 _FAMILIES = {
-    ExportKind.NET_METERING: "",
     ExportKind.NET_BILLING: "Electricity that you send out is paid at a price of its own.",
     ExportKind.BUY_ALL: "All that your generator makes is paid, and all that your home uses is charged.",
 }

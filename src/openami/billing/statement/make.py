@@ -9,6 +9,7 @@ from openami.billing.statement.charges import (
     estimated_words,
     groups_of,
     periods_of,
+    rules_of,
     words_in_force,
 )
 from openami.billing.statement.dates import counted, day, days, kwh
@@ -54,7 +55,7 @@ def statement_of(facts: StatementFacts) -> Statement:
         periods=periods_of(bill, words),
         demand=demand_words(words),
         fixed=(*dict.fromkeys(f for w in words for f in w.fixed), *dated_rules(words)),
-        rules=tuple(dict.fromkeys(n for w in words for n in w.notes)),
+        rules=rules_of(bill, words),
         groups=groups_of(bill),
         adjustments=facts.adjustments,
         zone=bill.zone,

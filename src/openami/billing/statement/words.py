@@ -6,6 +6,7 @@ Pages, statements and the comparison of rates use the same words. What the words
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -60,6 +61,7 @@ class RateWords:
         demand: prices of demand; empty where there are none.
         fixed: charges that do not depend on use, each a line.
         dated: riders, credits and taxes with their values, each a line.
+        export: what energy sent out is worth, each a sentence; empty where the rate says nothing of it.
         notes: how blocks, seasons, holidays and demand are meant, each a sentence.
     """
 
@@ -67,6 +69,7 @@ class RateWords:
     demand: tuple[PriceWords, ...]
     fixed: tuple[str, ...]
     dated: tuple[str, ...]
+    export: tuple[str, ...]
     notes: tuple[str, ...]
 
 
@@ -94,8 +97,9 @@ def rate_words(
     if tariff.minimum is not None:
         fixed.append(_minimum(tariff.minimum, currency))
     dated = dated_words(tariff, currency, on, municipality)
-    notes = [*_notes(tariff), *export_words(tariff, currency)]
-    return RateWords(tuple(energy), tuple(demand), tuple(fixed), tuple(dated), tuple(notes))
+    export = export_words(tariff, currency)
+    notes = _notes(tariff, asked)
+    return RateWords(tuple(energy), tuple(demand), tuple(fixed), tuple(dated), tuple(export), tuple(notes))
 
 
 def _energy(tariff: Tariff, season: Season, currency: str) -> list[PriceWords]:
@@ -159,10 +163,13 @@ def _charge(charge: FixedCharge, currency: str) -> str:
     return f"{charge.name}: {amount(charge.amount, currency)} {_BASES[charge.unit]}"
 
 
-def _notes(tariff: Tariff) -> list[str]:
+def _notes(tariff: Tariff, asked: Sequence[Season]) -> list[str]:
     notes = [_demand_note(d) for d in tariff.demand]
-    if any(len(p.blocks) > 1 for p in tariff.periods) and len(tariff.periods) > 1:
-        notes.append(_BLOCK_NOTES[tariff.scope])
+    for season in asked:
+        held = {w.period for plan in season.energy for w in plan}
+        if len(held) > 1 and any(len(tariff.periods[p].blocks) > 1 for p in held):
+            notes.append(_BLOCK_NOTES[tariff.scope])
+            break
     if len(tariff.seasons) > 1 and tariff.season_rule is SeasonRule.BILLING_MONTH:
         notes.append("A bill has one season for all its days: that of its billing month.")
     rules = tariff.holidays

@@ -15,6 +15,7 @@ from openami.billing.rating.usage import BillSpan
 from openami.billing.statement.facts import StatementFacts
 from openami.billing.statement.make import statement_of
 from openami.billing.statement.prices import amount
+from openami.billing.tariff.export import ExportKind, ExportPrice, ExportTerms, Netting
 from openami.mdm.api import EndOfRead, ReadKind, ReadPiece
 
 FACTS = made_facts()
@@ -162,3 +163,14 @@ def test_a_bill_whose_rate_is_gone_is_still_drawn_from_its_lines() -> None:
     statement = statement_of(replace(FACTS, schedule=None))
     assert len(statement.periods) == 6
     assert statement.rules == ()
+
+
+def test_rules_of_energy_sent_out_are_said_only_to_whoever_sends_some() -> None:
+    terms = ExportTerms(ExportKind.NET_METERING, Netting.BILLING_PERIOD, (ExportPrice(Decimal("0.025")),))
+    schedule = replace(
+        RATES["ameren-mo-smart"], versions=(replace(RATES["ameren-mo-smart"].versions[0], export=terms),)
+    )
+    facts = replace(FACTS, schedule=schedule)
+    assert not any("send out" in r for r in statement_of(facts).rules)
+    sends = replace(FACTS.bill, received_wh=5_000)
+    assert any("send out" in r for r in statement_of(replace(facts, bill=sends)).rules)
