@@ -14,6 +14,7 @@ from openami.billing.compare.outcome import priced
 from openami.billing.rating import BillSpan, Usage
 from openami.billing.rating.calendar import day_rates, price_keys
 from openami.billing.rating.memo import Memo
+from openami.billing.rating.reference import determinants_by_hand
 from openami.billing.rating.terms import BillTerms, EventPeriod
 from openami.billing.tariff.season import SeasonRule
 from openami.kernel.time import zone_named
@@ -58,11 +59,16 @@ def test_what_is_handed_out_cannot_be_altered() -> None:
 def test_a_gap_a_changed_price_and_another_revenue_month_are_never_served_from_what_was_kept() -> None:
     usage = Usage(START, np.full(len(START), 100), 900)
     whole = priced(SMART, usage, [SPAN], ZONE)[0]
-    gone = np.arange(len(START)) != 1000
+    gone = np.arange(len(START)) != 24 * 4 + 16 * 4
     gap = priced(SMART, Usage(START[gone], usage.wh[gone], 900), [SPAN], ZONE)[0]
     assert gap.determinants.usage_wh == whole.determinants.usage_wh - 100
-    swapped = Usage(np.delete(START, 5), usage.wh[1:], 900)
-    assert priced(SMART, swapped, [SPAN], ZONE)[0].determinants.energy_wh != whole.determinants.energy_wh
+    # As many intervals, the same ends, another one missing: here a night's, before an afternoon's.
+    other = Usage(np.delete(START, 5), usage.wh[1:], 900)
+    assert (
+        priced(SMART, other, [SPAN], ZONE)[0].determinants.energy_wh
+        == determinants_by_hand(SMART, other, SPAN, ZONE).energy_wh
+    )
+    assert priced(SMART, other, [SPAN], ZONE)[0].determinants.energy_wh != gap.determinants.energy_wh
     period = replace(
         SMART.versions[0].periods[0], blocks=(replace(SMART.versions[0].periods[0].blocks[0], price=Decimal(9)),)
     )

@@ -44,11 +44,11 @@ class Memo(Generic[T]):
             found = self._kept.get(place)
             if found is not None:
                 self._kept.move_to_end(place)
-        # The schedule is held beside its value, so that its id is nobody else's while the value is kept.
-        if found is not None and found[0] is schedule and (holds is None or holds(found[1])):
+        if found is not None and (holds is None or holds(found[1])):
             return found[1]
         value = make()
         with self._lock:
+            # The schedule is held beside its value, so that its id is nobody else's while the value is kept.
             self._kept[place] = schedule, value
             self._kept.move_to_end(place)
             while len(self._kept) > self._most:
