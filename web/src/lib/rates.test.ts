@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { BreakEvenView, RateCostView, RatesView } from '../api/types';
-import { about, basis, between, breakEvenWords, confidence, difference, headline, percent, price, quantity, slices, tone, unseenWords } from './rates';
+import { about, basis, between, breakEvenWords, confidence, difference, headline, lackedByAll, percent, price, quantity, slices, tone, unseenWords } from './rates';
 
 function rate(over: Partial<RateCostView> = {}): RateCostView {
   return {
@@ -56,6 +56,15 @@ describe('what it rests on', () => {
   it('lists the months that nobody has seen', () => {
     expect(unseenWords(view({ unseen: ['2026-06-01', '2026-07-01', '2026-08-01'] }))).toContain('June, July and August');
     expect(unseenWords(view())).toBe('');
+  });
+});
+
+describe('charges without a price', () => {
+  it('are said once where every rate lacks the same', () => {
+    const fuel = { missing_charges: ['Fuel adjustment charge'] };
+    expect(lackedByAll([rate(fuel), rate(fuel), rate({ total: null })])).toEqual(['Fuel adjustment charge']);
+    expect(lackedByAll([rate(fuel), rate()])).toEqual([]);
+    expect(lackedByAll([])).toEqual([]);
   });
 });
 

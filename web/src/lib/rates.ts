@@ -61,6 +61,13 @@ export function unseenWords(view: RatesView): string {
   );
 }
 
+/** Charges that no figure on the page holds; empty where rates differ in what they lack, which each then says itself. */
+export function lackedByAll(rates: RateCostView[]): string[] {
+  const priced = rates.filter((r) => r.total !== null);
+  const first = priced[0]?.missing_charges ?? [];
+  return priced.every((r) => r.missing_charges.join() === first.join()) ? first : [];
+}
+
 /** How a rate compares with the present one. */
 export function difference(rate: RateCostView, currency: string): string {
   if (rate.refused) return 'cannot be told';

@@ -57,8 +57,8 @@ class RateOutcome:
 
     @property
     def missing_charges(self) -> tuple[str, ...]:
-        """What the bills were computed without, in words; none where every charge has a price."""
-        return tuple(dict.fromkeys(stamp.words for bill in self.bills for stamp in bill.stamps))
+        """Names of charges that the bills were computed without; none where every charge has a price."""
+        return tuple(dict.fromkeys(stamp.words.partition(":")[0] for bill in self.bills for stamp in bill.stamps))
 
     @property
     def is_open(self) -> bool:
