@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { BreakEvenView, RateCostView, RatesView } from '../api/types';
-import { about, basis, between, breakEvenWords, confidence, difference, headline, lackedByAll, percent, price, quantity, slices, tone, unseenWords } from './rates';
+import { about, basis, between, breakEvenWords, confidence, difference, headline, lackedByAll, percent, price, quantity, slices, tone, uncertain, unseenWords } from './rates';
 
 function rate(over: Partial<RateCostView> = {}): RateCostView {
   return {
@@ -89,6 +89,9 @@ describe('prices and how sure they are', () => {
   });
   it('are said in words', () => {
     expect(confidence('demand prices: low: one source')).toBe('demand prices, low confidence: one source');
+    expect(uncertain(['holidays: low: x'])).toBe('holidays');
+    expect(uncertain(['a: low: x', 'b: open'])).toBe('a and b');
+    expect(uncertain(['a', 'b', 'c', 'd', 'e'])).toBe('a, b, c, d and 1 more point');
     expect(confidence('season rule: open: by day')).toBe('season rule, an open question: by day');
   });
 });

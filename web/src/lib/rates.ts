@@ -164,3 +164,13 @@ export function quantity(text: string, unit: string): string {
   const isCounted = unit === 'month' || unit === 'day' || unit === 'year';
   return `${decimal(value, digits)} ${isCounted && value !== 1 ? `${unit}s` : unit}`;
 }
+
+const NAMED = 4;
+
+/** What is not certain, by the names of the first few clauses: `demand prices, holidays and 3 more points`. */
+export function uncertain(lines: string[]): string {
+  const names = lines.map((line) => line.split(':')[0] ?? '');
+  const more = names.length - NAMED;
+  if (more > 0) return `${names.slice(0, NAMED).join(', ')} and ${more} more ${more === 1 ? 'point' : 'points'}`;
+  return names.length < 2 ? (names[0] ?? '') : `${names.slice(0, -1).join(', ')} and ${names.at(-1)}`;
+}
