@@ -10,7 +10,9 @@ from openami.app.engines.rooms import room_database
 from openami.app.rate_files import home_rates
 from openami.app.settings import Settings
 from openami.billing.adapters.book_postgres import PostgresBillBook
+from openami.billing.adapters.editions_postgres import PostgresEditions
 from openami.billing.api import Billing
+from openami.billing.edition.record import edition_of
 from openami.mdm.adapters.registry_postgres import PostgresRegistry
 from openami.mdm.adapters.registry_validation import PostgresBook
 from openami.mdm.adapters.store_socket import SocketStore
@@ -27,8 +29,10 @@ async def bill_room(settings: Settings) -> AsyncIterator[Billing]:
         store = SocketStore(settings.home.store_socket)
         try:
             data = MeterData(registry=PostgresRegistry(mdm), store=store, book=PostgresBook(mdm))
-            yield Billing(
-                meters=data, book=PostgresBillBook(own), rates=home_rates(settings.home), setting=bill_setting(settings)
-            )
+            rates, editions = home_rates(settings.home), PostgresEditions(own)
+            # Bills may be made here before the worker starts anew: what they are made by is kept first.
+            await editions.note([edition_of(r) for r in rates.values()], at=settings.clock().now())
+            book, setting = PostgresBillBook(own), bill_setting(settings)
+            yield Billing(meters=data, book=book, rates=rates, setting=setting, editions=editions)
         finally:
             await store.close()

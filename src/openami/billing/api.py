@@ -23,6 +23,7 @@ from openami.billing.compare import Advice, Comparison, RateOutcome, compare_rat
 from openami.billing.cycle.close import CloseReport, close_due
 from openami.billing.cycle.open import next_read_day, open_span
 from openami.billing.cycle.run import BillRun, BillSetting
+from openami.billing.edition.ports import EditionBook
 from openami.billing.figures import Figures, figures_of
 from openami.billing.interval_price import PricedIntervals, priced_intervals
 from openami.billing.job import BillingJob
@@ -59,11 +60,12 @@ class Billing:
         book: assignments and bills.
         rates: by code; the shipped ones by default.
         setting: calendar, rules, standing facts and postings; what is shipped by default.
+        editions: texts of rates as they were known; None shows bills by the rates as they are now.
     """
 
     def __init__(
         self, *, meters: MeterData, book: BillBook, rates: Mapping[str, RateSchedule] | None = None,
-        setting: BillSetting | None = None,
+        setting: BillSetting | None = None, editions: EditionBook | None = None,
     ) -> None:  # fmt: skip
         self.meters = meters
         self.book = book
@@ -75,7 +77,7 @@ class Billing:
         self.assign_rate = self._rates.assign
         self.code_for = self._rates.code_for
         self.rate_of = self._rates.on_day
-        self.papers = Papers(meters, book, self._rates, self.rules)
+        self.papers = Papers(meters, book, self._rates, self.rules, editions)
 
     async def bills(self, scope: Scope, service_point_id: UUID) -> list[Bill]:
         """Return bills within the scope, newest first, without lines.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from asyncio import to_thread
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from uuid import UUID
@@ -11,6 +12,8 @@ from openami.billing.bill.record import Bill
 from openami.billing.call.answer import answer_of
 from openami.billing.call.gather import call_facts
 from openami.billing.call.record import CallAnswer
+from openami.billing.edition.ports import EditionBook
+from openami.billing.edition.record import schedule_of
 from openami.billing.jurisdiction import Jurisdiction
 from openami.billing.ports import BillBook
 from openami.billing.proof.rebuild import Rebuilt, neighbors_of, rebuild
@@ -23,7 +26,7 @@ from openami.billing.statement.make import statement_of
 from openami.billing.statement.record import Statement
 from openami.billing.statement.setting import pdf_of
 from openami.billing.tariff.errors import TariffError
-from openami.billing.tariff.model import RateSchedule
+from openami.billing.tariff.model import OPEN_SUFFIX, RateSchedule, opened
 from openami.mdm.api import MeterData
 from openami.security.access.scope import Scope
 
@@ -37,12 +40,14 @@ class Papers:
         book: bills.
         rates: by code.
         rules: of the jurisdiction.
+        editions: texts of rates as they were known; None takes every rate as it is now.
     """
 
     meters: MeterData
     book: BillBook
     rates: Rates
     rules: Jurisdiction
+    editions: EditionBook | None = None
 
     async def statement(self, scope: Scope, bill_id: UUID, *, addressee: tuple[str, ...] = ()) -> Statement | None:
         """Return a bill's statement as it stands now: one that was replaced says so.
@@ -74,7 +79,7 @@ class Papers:
             As :meth:`statement`; TariffError: the rate is not known any more.
         """
         bill = await self.book.bill(scope, bill_id)
-        return None if bill is None else await proof_of(self.meters, self._rate(bill), scope, bill)
+        return None if bill is None else await proof_of(self.meters, await self._rate(bill), scope, bill)
 
     async def readings(self, scope: Scope, bill_id: UUID, day: date) -> tuple[ReadingProof, ...] | None:
         """Return the raw reading behind each interval of one billed day.
@@ -83,7 +88,7 @@ class Papers:
             As :meth:`proof`.
         """
         bill = await self.book.bill(scope, bill_id)
-        return None if bill is None else await readings_of(self.meters, self._rate(bill), scope, bill, day)
+        return None if bill is None else await readings_of(self.meters, await self._rate(bill), scope, bill, day)
 
     async def answer(self, scope: Scope, bill_id: UUID) -> CallAnswer | None:
         """Return why a bill is as high as it is, against the same days a year before or the bill before it.
@@ -104,15 +109,24 @@ class Papers:
         if bill is None:
             return None
         neighbors = neighbors_of(bill, await self.book.bills(scope, bill.service_point_id))
-        found = await rebuild(self.meters, self.rules, self._rate(bill), scope, bill, neighbors)
+        found = await rebuild(self.meters, self.rules, await self._rate(bill), scope, bill, neighbors)
         papers = [pdf_of(statement_of(await self._facts(scope, b, ()))) for b in (as_issued(bill), found.bill)]
         return found, papers[0] == papers[1]
 
     async def _facts(self, scope: Scope, bill: Bill, addressee: tuple[str, ...]) -> StatementFacts:
-        return await facts_of(self.meters, self.book, self.rates.known, scope, bill, addressee=addressee)
+        return await facts_of(self.meters, self.book, await self._known(bill), scope, bill, addressee=addressee)
 
-    def _rate(self, bill: Bill) -> RateSchedule:
-        found = self.rates.known.get(bill.rate_code)
+    async def _known(self, bill: Bill) -> Mapping[str, RateSchedule]:
+        """Return the rates by code, the bill's own as it was known when the bill was made."""
+        code = bill.rate_code.removesuffix(OPEN_SUFFIX)
+        edition = None if self.editions is None else await self.editions.known_at(code, bill.made_at)
+        if edition is None:
+            return self.rates.known
+        own = schedule_of(edition)
+        return {**self.rates.known, bill.rate_code: own if code == bill.rate_code else opened(own)}
+
+    async def _rate(self, bill: Bill) -> RateSchedule:
+        found = (await self._known(bill)).get(bill.rate_code)
         if found is None:
             raise TariffError(bill.rate_code, "this rate is not among the rates of this installation any more")
         return found

@@ -51,6 +51,7 @@ from openami.app.web.recall import RecallingStore
 from openami.app.web.switching import SwitchingPages
 from openami.app.web.usage import MeterUsage
 from openami.billing.adapters.book_postgres import PostgresBillBook
+from openami.billing.adapters.editions_postgres import PostgresEditions
 from openami.billing.api import Billing
 from openami.contracts.stream import changed_subject
 from openami.customer.adapters.customer_postgres import PostgresCustomers
@@ -161,7 +162,14 @@ async def wired(settings: Settings) -> AsyncIterator[Parts]:
             gate=Gate(audit, real, domain),
             usage=usage,
             bills=PortalBills(
-                Billing(meters=data, book=PostgresBillBook(portal), rates=rates, setting=bill_setting(settings)), domain
+                Billing(
+                    meters=data,
+                    book=PostgresBillBook(portal),
+                    rates=rates,
+                    setting=bill_setting(settings),
+                    editions=PostgresEditions(portal),
+                ),
+                domain,
             ),
             rates=portal_rates(data, portal, domain, rates),
             customers=PortalCustomers(PostgresCustomers(portal), usage.has_received),

@@ -36,7 +36,9 @@ from openami.app.rate_files import home_rates
 from openami.app.rate_wiring import rate_work
 from openami.app.settings import Settings
 from openami.billing.adapters.book_postgres import PostgresBillBook
+from openami.billing.adapters.editions_postgres import PostgresEditions
 from openami.billing.api import Billing, BillingJob
+from openami.billing.edition.job import EditionJob
 from openami.contracts.changed import DaysChanged
 from openami.contracts.errors import ContractError
 from openami.contracts.stream import CORE_CHANGED, changed_subject
@@ -103,6 +105,7 @@ def jobs_of(wiring: Wiring) -> Sequence[Job]:
     setting = bill_setting(wiring.settings)
     billing = BillingJob(Billing(meters=wiring.meter_data, book=book, rates=rates, setting=setting))
     return (
+        EditionJob(PostgresEditions(wiring.engine_for("openami_billing")), rates),
         billing,
         rate_work(wiring.meter_data, wiring.engine_for("openami_billing"), rates),
         *ledger_jobs(wiring.settings, wiring.meter_data, wiring.engine_for, rates),
