@@ -133,7 +133,9 @@ def received_lines(found: FleetDeterminants, bill: int) -> Iterator[LineColumn]:
     wh = found.received_wh[:, bill]
     if wh.any():
         name = "Energy received from you (listed, not credited on this rate)"
-        yield LineColumn(LineKind.CREDIT, name, None, None, "kWh", Decimal(0), wh, np.zeros_like(wh), 1, wh > 0)
+        version = found.index.parts[bill].rates[-1].version
+        none = np.zeros_like(wh)
+        yield LineColumn(LineKind.CREDIT, name, None, None, "kWh", Decimal(0), wh, none, 1, wh > 0, version)
 
 
 def _between(watts: I64, low: int, high: int | None) -> I64:

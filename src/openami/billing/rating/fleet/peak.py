@@ -15,8 +15,8 @@ from openami.billing.rating.usage import I64
 from openami.billing.tariff.demand import CoincidentRule
 
 NO_PEAK = -1
-MAX_W = 2**48
-"""Power and the window's number share an integer; no service point has 281 TW."""
+MAX_WH = 2**48
+"""A window's energy times 120 stays in 64 bits; no service point has 281 TWh in one."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -26,24 +26,34 @@ class PeakColumns:
     Args:
         index: its windows.
         watts: by demand period (n,); ``NO_PEAK`` where no window is complete.
-        start_s: by demand period, where each peak's window starts [s] (n,).
+        usage, first: the intervals, and the column of the bill's first: where a peak is, is looked up when asked for.
         lacking: (n, w) windows that lack actual intervals; None where none does.
         guessed: (n, w) windows with an estimate; None where none is.
     """
 
     index: WindowIndex
     watts: dict[int, I64]
-    start_s: dict[int, I64]
+    usage: UsageMatrix
+    first: int
     lacking: Flags | None
     guessed: Flags | None
 
     def of_row(self, row: int) -> dict[tuple[int, int, int], Peak]:
-        """Return one service point's peaks."""
-        return {
-            (self.index.version, self.index.charge, period): Peak(int(watts[row]), int(self.start_s[period][row]))
-            for period, watts in self.watts.items()
-            if watts[row] != NO_PEAK
-        }
+        """Return one service point's peaks, each with its earliest window."""
+        found = {}
+        energy = _windows(self.index, self.usage.wh[row : row + 1], self.first)[0]
+        for period, watts in self.watts.items():
+            if watts[row] == NO_PEAK:
+                continue
+            mine = self.index.windows.period == period
+            if self.lacking is not None:
+                mine = mine & ~self.lacking[row]
+            sure = np.flatnonzero(mine)
+            # A mean of several peaks of the system is dated by the first of them.
+            best = 0 if self.index.rule is CoincidentRule.MEAN else int(np.argmax(_watts(self.index, energy[sure])))
+            key = self.index.version, self.index.charge, period
+            found[key] = Peak(int(watts[row]), int(self.index.windows.start_s[sure[best]]))
+        return found
 
     def left_out(self, row: int) -> list[LeftOut]:
         """Return the windows of one service point that set no peak, joined where they touch."""
@@ -73,44 +83,42 @@ def peak_columns(index: WindowIndex, usage: UsageMatrix, first: int) -> PeakColu
         first: column of the bill's first interval.
 
     Raises:
-        UsageError: a window holds more than ``MAX_W``.
+        UsageError: a window holds more than ``MAX_WH``.
     """
-    minutes = index.windows.minutes
-    watts = (_windows(index, usage.wh, first) * 120 + minutes) // (2 * minutes)
-    if watts.size and int(watts.max()) > MAX_W:
-        raise UsageError(f"a window of more than {MAX_W} W cannot be billed")
+    energy = _windows(index, usage.wh, first)
     lacking, guessed = _lacking(index, usage, first)
     if index.rule is CoincidentRule.MEAN:
-        found = {p: _mean(index, p, watts, lacking) for p in np.unique(index.windows.period).tolist()}
+        watts = {p: _mean(index, p, energy, lacking) for p in np.unique(index.windows.period).tolist()}
     else:
-        found = _highest(index, watts, lacking)
-    return PeakColumns(
-        index, {p: w for p, (w, _) in found.items()}, {p: s for p, (_, s) in found.items()}, lacking, guessed
-    )
+        watts = _highest(index, energy if lacking is None else np.where(lacking, NO_PEAK, energy))
+    return PeakColumns(index, watts, usage, first, lacking, guessed)
 
 
-def _highest(index: WindowIndex, watts: I64, lacking: Flags | None) -> dict[int, tuple[I64, I64]]:
-    # The highest of power times windows plus rank is the highest power, and among equals the earliest window.
-    count = len(index.heads)
-    ranked = watts * count + np.arange(count - 1, -1, -1)
-    if lacking is not None:
-        ranked[lacking] = NO_PEAK
-    highest = highest_of_groups(index.periods, ranked)
-    starts = index.windows.start_s
+def _highest(index: WindowIndex, energy: I64) -> dict[int, I64]:
+    """Return the highest power by demand period: more energy in a window is never less power."""
+    highest = highest_of_groups(index.periods, energy)
+    if highest.size and int(highest.max()) > MAX_WH:
+        raise UsageError(f"a window of more than {MAX_WH} Wh cannot be billed")
     return {
-        period: (highest[:, place] // count, starts[count - 1 - highest[:, place] % count])
+        period: np.where(highest[:, place] == NO_PEAK, NO_PEAK, _watts(index, highest[:, place]))
         for place, period in enumerate(index.periods.group.tolist())
     }
 
 
-def _mean(index: WindowIndex, period: int, watts: I64, lacking: Flags | None) -> tuple[I64, I64]:
+def _watts(index: WindowIndex, wh: I64) -> I64:
+    """Return the mean power of windows [W], rounded half up."""
+    minutes = index.windows.minutes
+    return (wh * 120 + minutes) // (2 * minutes)
+
+
+def _mean(index: WindowIndex, period: int, energy: I64, lacking: Flags | None) -> I64:
     """Return the mean power of the complete windows in which the system peaked, rounded half up."""
     mine = np.flatnonzero(index.windows.period == period)
-    sure = np.ones((len(watts), len(mine)), np.bool_) if lacking is None else ~lacking[:, mine]
+    sure = np.ones((len(energy), len(mine)), np.bool_) if lacking is None else ~lacking[:, mine]
     count = sure.sum(axis=1)
-    total = (watts[:, mine] * sure).sum(axis=1)
+    total = (_watts(index, energy[:, mine]) * sure).sum(axis=1)
     mean = (2 * total + count) // np.maximum(2 * count, 1)
-    return np.where(count > 0, mean, NO_PEAK), index.windows.start_s[mine[np.argmax(sure, axis=1)]]
+    return np.where(count > 0, mean, NO_PEAK)
 
 
 def _lacking(index: WindowIndex, usage: UsageMatrix, first: int) -> tuple[Flags | None, Flags | None]:
@@ -145,8 +153,10 @@ def _windows(index: WindowIndex, wh: I64, first: int) -> I64:
     step = index.length
     if len(index.heads) * step == index.intervals and bool((np.diff(index.heads) == step).all()):
         # Whole windows lie side by side: adding every first, second ... interval beats summing rows of two or four.
-        found = mine[:, ::step].copy()
-        for place in range(1, step):
+        if step == 1:
+            return mine
+        found = mine[:, ::step] + mine[:, 1::step]
+        for place in range(2, step):
             found += mine[:, place::step]
         return found
     found = mine[:, index.heads]
