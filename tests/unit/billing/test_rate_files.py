@@ -311,3 +311,35 @@ def test_the_examples_of_the_page_on_rate_files_are_read() -> None:
     rate, values = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
     assert parse_rate(rate.encode(), code="x").code == "example-smart"
     assert [row.code for row in parse_values(values.encode())] == ["FAC"]
+
+
+WINTER = {"name": "Winter", "blocks": [{"price": "0.08"}]}
+
+
+def _many(count: int, row: dict[str, Any], key: str) -> list[dict[str, Any]]:
+    return [row | {key: f"{key}{n}"} for n in range(count)]
+
+
+@pytest.mark.parametrize(
+    ("key", "clause", "make"),
+    [
+        ("periods", "versions[0].periods", lambda v: v["periods"] | dict.fromkeys(map(str, range(70)), WINTER)),
+        ("seasons", "versions[0].seasons", lambda v: _many(30, v["seasons"][0], "name")),
+        ("riders", "versions[0].riders", lambda v: _many(2001, v["riders"][0], "code")),
+    ],
+    ids=["prices", "seasons", "riders"],
+)  # fmt: skip
+def test_a_list_beyond_any_rate_sheet_is_refused(
+    whole: dict[str, Any], key: str, clause: str, make: Callable[[dict[str, Any]], Any]
+) -> None:
+    version = whole["versions"][0]
+    version[key] = make(version)
+    with pytest.raises(TariffError, match="the most is") as refused:
+        _read(whole)
+    assert refused.value.clause == clause
+
+
+def test_more_versions_than_a_century_needs_are_refused(whole: dict[str, Any]) -> None:
+    whole["versions"] = whole["versions"] * 201
+    with pytest.raises(TariffError, match="the most is 200"):
+        _read(whole)

@@ -30,7 +30,9 @@ def tax_lines(bill: Levied) -> tuple[list[BillLine], list[Stamp]]:
     listed = {t.municipality for t in bill.schedule.versions[last].taxes} - {""}
     if listed and bill.terms.municipality not in listed:
         where = f"in {bill.terms.municipality!r}" if bill.terms.municipality else "where no municipality is stated"
-        words = f"the tax {where} is not known; state one of {sorted(listed)}, or add it to the rate, with 0 for none"
+        words = (
+            f"the tax {where} is not known; state one of the {len(listed)} that the rate lists, or add it with its tax"
+        )
         stamps.append(Stamp(StampCode.TAX_NOT_KNOWN, f"versions[{last}].taxes", words))
     return lines, stamps
 

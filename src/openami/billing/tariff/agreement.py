@@ -18,6 +18,15 @@ LINE_KINDS = (*BASE_KINDS, "minimum", "rider", "tax", "credit")
 """Words by which a percentage or a minimum names all lines of a kind."""
 
 
+MOST_PERIODS = 64
+"""Price keys keep a period in eight bits; the largest of 58,866 URDB records has ten."""
+MOST_BLOCKS, MOST_SEASONS = 32, 24
+MOST_CHARGES = 2000
+"""A state has some thousand municipalities, each with its tax."""
+MOST_VERSIONS = 200
+"""Price keys keep a version in eight bits; two versions a year last a century."""
+
+
 def check_version(tariff: Tariff) -> None:
     """Check one version of a rate.
 
@@ -26,6 +35,7 @@ def check_version(tariff: Tariff) -> None:
     """
     if tariff.effective_from and tariff.effective_to and tariff.effective_to <= tariff.effective_from:
         raise TariffError("effective_to", f"{tariff.effective_to} is not after effective_from {tariff.effective_from}")
+    _check_sizes(tariff)
     check_seasons(tariff.seasons, tariff.season_rule)
     for period in (*tariff.periods, *(p for d in tariff.demand for p in d.periods)):
         check_blocks(period)
@@ -42,12 +52,30 @@ def check_version(tariff: Tariff) -> None:
     _check_export(tariff)
 
 
+def _check_sizes(tariff: Tariff) -> None:
+    """Keep what is computed for a day, and the keys of prices, within bounds that no rate sheet comes near."""
+    periods = (tariff.periods, *(d.periods for d in tariff.demand))
+    blocks = max((len(p.blocks) for group in periods for p in group), default=0)
+    charges = max(len(c) for c in (tariff.fixed, tariff.demand, tariff.riders, tariff.taxes, tariff.credits))
+    for clause, count, most in (
+        ("periods", max(map(len, periods)), MOST_PERIODS),
+        ("periods.blocks", blocks, MOST_BLOCKS),
+        ("seasons", len(tariff.seasons), MOST_SEASONS),
+        ("events", len(tariff.events), MOST_PERIODS),
+        ("riders", charges, MOST_CHARGES),
+    ):
+        if count > most:
+            raise TariffError(clause, f"there are {count} in one list; the most is {most}")
+
+
 def check_versions(versions: Sequence[Tariff]) -> None:
     """Check that a rider, tax or credit of one code is one thing in all versions: only its values change.
 
     Raises:
         TariffError: it has two units, or two ways of changing inside a bill.
     """
+    if len(versions) > MOST_VERSIONS:
+        raise TariffError("versions", f"there are {len(versions)}; the most is {MOST_VERSIONS}")
     known: dict[str, DatedCharge] = {}
     for number, version in enumerate(versions):
         for charge in (*version.riders, *version.credits, *version.taxes):

@@ -15,8 +15,8 @@ from openami.billing.tariff.errors import TariffError
 from openami.billing.tariff.price import can_be_price
 
 MAX_TEXT = 2000
-MAX_ITEMS = 1000
-"""No list of a rate sheet is longer; daily values of a rider for two years fit."""
+MAX_ITEMS = 5000
+"""No list of a rate sheet is longer; daily values of a rider for ten years fit."""
 UNKNOWN = "unknown"
 """How a file says that a value exists and is not known; JSON may say null as well."""
 
