@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -19,7 +20,7 @@ from openami.app.correction_room import CorrectionRoom, correction_room
 from openami.app.engines.postgres import PostgresEngine
 from openami.app.settings import real_now
 from openami.billing.adapters.book_postgres import PostgresBillBook
-from openami.billing.api import Billing, BillingJob, BillSetting, BillState
+from openami.billing.api import Bill, Billing, BillingJob, BillSetting, BillState
 from openami.billing.calendar.cycle import DatedCalendar, ReadDay
 from openami.billing.correction.job import CorrectionJob
 from openami.billing.correction.record import CauseKind, DecisionKind
@@ -27,6 +28,7 @@ from openami.billing.correction.words import adjustment_words
 from openami.billing.correction.work import Wish
 from openami.billing.ledger.account import LedgerAccount
 from openami.billing.ledger.job import LedgerJob
+from openami.billing.statement.setting import picture_of
 from openami.contracts.changed import ChangedDay, news_of
 from openami.contracts.channel import Channel
 from openami.mdm.adapters.decision_postgres import PostgresDecisions
@@ -61,6 +63,28 @@ async def _sound(room: CorrectionRoom, desk: Desk) -> None:
     balance = await room.energy.balance(desk.points, FIRST, LAST + timedelta(days=1))
     assert balance.residual_wh == 0
     assert balance.metered_wh > 0
+
+
+async def _papers(billing: Billing, old: Bill, new: Bill, first_paper: bytes | None) -> None:
+    """The bill that was replaced keeps its document, its page says so; the corrected one names what it changes."""
+    papers = billing.papers
+    assert await papers.pdf(SCOPE, old.bill_id) == first_paper is not None
+    replaced, corrected = [await papers.statement(SCOPE, b.bill_id) for b in (old, new)]
+    assert replaced is not None
+    assert corrected is not None
+    assert "A corrected bill has replaced this one" in replaced.marks
+    assert corrected.title == "Corrected electricity bill"
+    (words,) = corrected.adjustments
+    assert str(old.bill_id) in words
+    assert words.endswith(" more.")
+    for bill in (old, new):
+        found = await papers.rebuilt(SCOPE, bill.bill_id)
+        assert found is not None
+        assert found[0].differences == ()
+        assert found[1], "and the same document"
+    if folder := os.environ.get("OPENAMI_PAPERS"):
+        for name, statement in (("before", replaced), ("after", corrected)):
+            Path(folder, f"{name}.png").write_bytes(picture_of(statement))
 
 
 async def test_a_corrected_reading_goes_all_the_way_to_a_corrected_bill(
@@ -100,6 +124,7 @@ async def test_a_corrected_reading_goes_all_the_way_to_a_corrected_bill(
             int(desk.truth[0][: int(desk.grid.day_at[(NEXT - FIRST).days])].sum()),
         )
         await _sound(room, desk)
+        first_paper = await billing.papers.pdf(SCOPE, old.bill_id)
 
         later = await _seen()
         day, lo = desk.grid.day(EDITED), int(desk.grid.day_at[EDITED])
@@ -128,6 +153,7 @@ async def test_a_corrected_reading_goes_all_the_way_to_a_corrected_bill(
         (adjustment,) = await room.book.adjustments(service_points=desk.points)
         assert adjustment.by == (new.total or Decimal(0)) - (old.total or Decimal(0)) > 0
         assert "was corrected, because readings were checked and put right" in adjustment_words(adjustment)
+        await _papers(billing, old, new, first_paper)
         after = {s.account: s.balance for s in await room.ledger.standings()}
         owed = (LedgerAccount.RECEIVABLE, LedgerAccount.INSTALLMENTS)
         assert sum(after.get(a, Decimal(0)) - before.get(a, Decimal(0)) for a in owed) == adjustment.by
