@@ -35,7 +35,9 @@ _RANGE = (
     "meter_id >= toFixedString(unhex({from_id:String}), 16) AND meter_id <= toFixedString(unhex({to_id:String}), 16)"
 )
 _TIME = "{column} >= toDateTime({{from_s:UInt32}}, 'UTC') AND {column} <= toDateTime({{to_s:UInt32}}, 'UTC')"
-_IN_ORDER = "SETTINGS optimize_aggregation_in_order = 1"
+_IN_ORDER = "SETTINGS optimize_aggregation_in_order = 1, max_block_size = 8192"
+"""Groups of a shard leave the engine some thousand at a time: held all at once they take 215 MB of its 800 instead of
+92, and two shards and a write together went beyond them."""
 
 
 def select_block(low: bytes, high: bytes, from_s: int, to_s: int) -> Statement:

@@ -47,7 +47,7 @@ _LATEST = (
     "ORDER BY service_point_id, local_day, version DESC, known_at DESC, run_id DESC LIMIT 1 BY service_point_id, "
     "local_day"
 )
-_IN_ORDER = "SETTINGS optimize_aggregation_in_order = 1"
+_IN_ORDER = "SETTINGS optimize_aggregation_in_order = 1, max_block_size = 8192"
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,7 +40,7 @@ METERS_PER_SHARD = 8_192
 """Three channels of quarter-hours of these are 28 MB from the store and some 100 MB while they are validated."""
 SHARDS_AT_ONCE = 4
 READS_AT_ONCE = 2
-"""A shard takes some 120 MB in the store while it is read, and a write some 450 MB: the engine has 800 MB."""
+"""A shard takes some 95 MB in the store while it is read, and a write some 240 MB: the engine has 800 MB."""
 THREADS = 2
 GAPS_AT_ONCE = 1_500
 """Series with gaps: four weeks of so many are 32 MB from the store and some 120 MB while they are filled."""
