@@ -107,12 +107,16 @@ def test_a_second_owner_is_refused_and_told_who_owns_the_folder(tmp_path: Path) 
 
 def test_memory_and_mark_cache_are_limited(engine: StoreEngine) -> None:
     rows = engine.fetch(
-        "SELECT name, value FROM system.server_settings WHERE name IN ('max_server_memory_usage', 'mark_cache_size')",
+        "SELECT name, value FROM system.server_settings WHERE name IN ('max_server_memory_usage', 'mark_cache_size', "
+        "'memory_worker_use_cgroup', 'memory_worker_rss_speculative_reserve_ratio')",
         {},
     )
     assert {r["name"]: int(r["value"]) for r in rows.to_pylist()} == {
         "max_server_memory_usage": MEMORY_LIMIT_OCTETS,
         "mark_cache_size": MARK_CACHE_OCTETS,
+        # Neither what other processes hold nor a guess of the next moment counts against the limit.
+        "memory_worker_use_cgroup": 0,
+        "memory_worker_rss_speculative_reserve_ratio": 0,
     }
 
 

@@ -140,6 +140,10 @@ class StoreEngine:
             "index_mark_cache_size": str(INDEX_MARK_CACHE_OCTETS),
             "index_uncompressed_cache_size": "0",
             "uncompressed_cache_size": "0",
+            # The limit is the engine's own. Our other processes share its control group, and what it may need next at
+            # the pace of the last moment is not what it needs: both would refuse queries far below the limit.
+            "memory_worker_use_cgroup": "0",
+            "memory_worker_rss_speculative_reserve_ratio": "0",
         }
 
         def open_handle() -> Any:
