@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from openami.app.commands.bills_cycle import due, held, hold, lift, release, run, show
 from openami.app.commands.bills_papers import explain, rebuild, statement
 from openami.app.commands.ledger import balance
 
@@ -12,3 +13,5 @@ app.command("explain")(explain)
 app.command("rebuild")(rebuild)
 app.command("statement")(statement)
 app.command("balance")(balance)
+for command in (due, run, held, show, release, hold, lift):
+    app.command(command.__name__)(command)

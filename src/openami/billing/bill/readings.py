@@ -35,7 +35,7 @@ def printed_reads(
     kept = [_joined(p, order) for p in pieces if p.has_register or not p.is_unread]
     kept = [_named(_at_boundary(p, order, period), order) for p in kept]
     if not energy_wh.get(Channel.RECEIVED):
-        kept = [p for p in kept if p.channel is not Channel.RECEIVED or not p.is_unread]
+        kept = [p for p in kept if p.channel is not Channel.RECEIVED or p.usage_wh is not None]
     return tuple(_filled(p, kept, energy_wh) for p in kept)
 
 

@@ -81,11 +81,14 @@ class _Closing:
         self._held = held
         self._retry_held = retry_held
         self._open: set[UUID] = set()
+        self._moved: set[UUID] = set()
         self._done: dict[tuple[str, BillSpan], bool] = {}
 
     async def group(self, rows: Sequence[Planned]) -> CloseReport:
         """Close the bills of one span and zone."""
         span, zone = rows[0].span, rows[0].zone
+        # What follows a bill that ended early begins there: the next run plans it so.
+        rows = [r for r in rows if r.service_point_id not in self._moved]
         if not self._retry_held:
             known = {r.service_point_id for r in rows if span.first in self._held.get(r.service_point_id, ())}
             self._open |= known
@@ -106,6 +109,7 @@ class _Closing:
         await run.book.keep(ripe)
         issued = [b for b in ripe if b.state is BillState.ISSUED]
         await run.setting.postings.post(issued, at=self._now)
+        self._moved |= {b.service_point_id for b in ripe if b.span.end < rows[0].span.end}
         out = {b.service_point_id for b in issued}
         self._open |= {r.service_point_id for r in rows if r.service_point_id not in out}
         return CloseReport(issued=len(issued), held=len(ripe) - len(issued), waiting=len(bills) - len(ripe))

@@ -1,0 +1,150 @@
+"""Which bills are due: from read day to read day, at moves, at changes of rate, and what stands in their way."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date
+from uuid import UUID
+
+import pytest
+
+from openami.billing.bill.record import Assignment, BillKind
+from openami.billing.calendar import BusinessDayCalendar, DatedCalendar
+from openami.billing.cycle.place import Billed, Holding, Place, Planned, Unplanned
+from openami.billing.cycle.plan import is_quiet, plan
+from openami.billing.jurisdiction import shipped_jurisdiction
+from openami.billing.rating.usage import BillSpan
+
+POINT, ANNE, BEN = UUID(int=1), UUID(int=10), UUID(int=11)
+RULES, CALENDAR = shipped_jurisdiction(), BusinessDayCalendar()
+TODAY = date(2026, 12, 20)
+
+
+def place(*holdings: Holding, group: int = 5, rates: tuple[Assignment, ...] = (), billed: tuple[Billed, ...] = (),
+          issued: dict[UUID | None, tuple[BillSpan, ...]] | None = None) -> Place:  # fmt: skip
+    told = rates or (Assignment(POINT, "flat", date(2026, 9, 1)),)
+    return Place(POINT, "America/Chicago", group, holdings, told, billed, issued or {})
+
+
+def due(told: Place, today: date = TODAY) -> list[Planned]:
+    return [f for f in plan(told, CALENDAR, RULES, today) if isinstance(f, Planned)]
+
+
+def days(found: list[Planned]) -> list[tuple[date, date, BillKind]]:
+    return [(p.span.first, p.span.end, p.kind) for p in found]
+
+
+def test_bills_go_from_read_day_to_read_day_and_the_first_one_is_initial() -> None:
+    # The 5th business day: 8 September (the 7th is Labor Day), 7 October, 6 November, 7 December 2026.
+    assert days(due(place(Holding(ANNE, date(2026, 9, 1))))) == [
+        (date(2026, 9, 1), date(2026, 9, 8), BillKind.INITIAL),
+        (date(2026, 9, 8), date(2026, 10, 7), BillKind.REGULAR),
+        (date(2026, 10, 7), date(2026, 11, 6), BillKind.REGULAR),
+        (date(2026, 11, 6), date(2026, 12, 7), BillKind.REGULAR),
+    ]
+
+
+def test_the_next_bill_begins_where_the_last_one_of_the_account_ended() -> None:
+    told = place(Holding(ANNE, date(2026, 9, 1)), billed=(Billed(ANNE, date(2026, 11, 6)),))
+    assert days(due(told)) == [(date(2026, 11, 6), date(2026, 12, 7), BillKind.REGULAR)]
+    assert due(told)[0].cycle is not None
+    assert due(told)[0].cycle.revenue_month == date(2026, 12, 1)  # type: ignore[union-attr]
+
+
+def test_a_bill_that_ended_early_on_its_nearest_read_is_followed_by_one_to_the_next_read_day() -> None:
+    told = place(Holding(ANNE, date(2026, 9, 1)), billed=(Billed(ANNE, date(2026, 11, 5)),))
+    assert days(due(told)) == [(date(2026, 11, 5), date(2026, 12, 7), BillKind.REGULAR)]
+
+
+def test_a_move_ends_one_account_and_begins_another_on_the_same_day() -> None:
+    moved = date(2026, 11, 20)
+    found = due(place(Holding(ANNE, date(2026, 9, 1), moved), Holding(BEN, moved)))
+    assert days(found)[-2:] == [
+        (date(2026, 11, 6), moved, BillKind.FINAL),
+        (moved, date(2026, 12, 7), BillKind.INITIAL),
+    ]
+    assert [p.account_id for p in found[-2:]] == [ANNE, BEN]
+
+
+def test_days_between_two_accounts_are_nobodys_bill() -> None:
+    found = due(place(Holding(ANNE, date(2026, 9, 1), date(2026, 11, 10)), Holding(BEN, date(2026, 11, 25))))
+    assert days(found)[-2:] == [
+        (date(2026, 11, 6), date(2026, 11, 10), BillKind.FINAL),
+        (date(2026, 11, 25), date(2026, 12, 7), BillKind.INITIAL),
+    ]
+
+
+def test_a_back_dated_move_out_holds_the_new_account_until_the_old_bill_is_corrected() -> None:
+    moved = date(2026, 11, 20)
+    told = place(Holding(ANNE, date(2026, 9, 1), moved), Holding(BEN, moved), billed=(Billed(ANNE, date(2026, 12, 7)),))
+    (new,) = due(told)
+    assert (new.account_id, new.span.first, new.is_billed_already) == (BEN, moved, True)
+    corrected = replace(told, billed=(Billed(ANNE, moved),))
+    (new,) = due(corrected)
+    assert (new.span.first, new.is_billed_already) == (moved, False)
+
+
+def test_a_change_of_rate_parts_the_bill_and_the_length_from_read_to_read_counts() -> None:
+    rates = (
+        Assignment(POINT, "flat", date(2026, 9, 1), date(2026, 11, 16)),
+        Assignment(POINT, "tou", date(2026, 11, 16)),
+    )
+    found = due(place(Holding(ANNE, date(2026, 9, 1)), rates=rates, billed=(Billed(ANNE, date(2026, 11, 6)),)))
+    assert [(p.span.first, p.span.end, p.rate_code, p.period_days) for p in found] == [
+        (date(2026, 11, 6), date(2026, 11, 16), "flat", 31),
+        (date(2026, 11, 16), date(2026, 12, 7), "tou", 31),
+    ]
+
+
+def test_days_without_a_rate_are_planned_without_one_and_never_dropped() -> None:
+    rates = (Assignment(POINT, "flat", date(2026, 9, 1), date(2026, 11, 16)),)
+    found = due(place(Holding(ANNE, date(2026, 9, 1)), rates=rates, billed=(Billed(ANNE, date(2026, 11, 6)),)))
+    assert [(p.span.first, p.rate_code) for p in found] == [(date(2026, 11, 6), "flat"), (date(2026, 11, 16), "")]
+
+
+def test_a_group_that_changes_gives_the_first_read_day_that_leaves_a_regular_number_of_days() -> None:
+    told = place(Holding(ANNE, date(2026, 9, 1)), group=12, billed=(Billed(ANNE, date(2026, 11, 6)),))
+    # Group 12 is read on 17 November and 16 December: 11 days are too few, 40 are then for a person to look at.
+    (one,) = due(told)
+    assert (one.span.end, one.period_days) == (date(2026, 12, 16), 40)
+
+
+def test_a_group_that_is_read_on_no_day_is_named() -> None:
+    assert plan(place(Holding(ANNE, date(2026, 9, 1)), group=22), CALENDAR, RULES, TODAY) == [
+        Unplanned(POINT, 22, date(2026, 9, 1))
+    ]
+    assert isinstance(plan(place(), DatedCalendar({}), RULES, TODAY)[0], Unplanned)
+
+
+def test_a_bill_that_waits_is_planned_again_and_those_after_it_that_went_out_are_not() -> None:
+    told = place(
+        Holding(ANNE, date(2026, 9, 1)),
+        billed=(Billed(ANNE, date(2026, 12, 7), held=(date(2026, 9, 8),)),),
+        issued={ANNE: (BillSpan(date(2026, 10, 7), date(2026, 11, 6)), BillSpan(date(2026, 11, 6), date(2026, 12, 7)))},
+    )
+    assert days(due(told)) == [(date(2026, 9, 8), date(2026, 10, 7), BillKind.REGULAR)]
+
+
+@pytest.mark.parametrize(
+    ("told", "quiet"),
+    [
+        (place(Holding(ANNE, date(2026, 9, 1)), billed=(Billed(ANNE, date(2026, 12, 7)),)), True),
+        (place(Holding(ANNE, date(2026, 9, 1)), billed=(Billed(ANNE, date(2026, 11, 6)),)), False),
+        (place(Holding(ANNE, date(2026, 9, 1), date(2026, 12, 1)), billed=(Billed(ANNE, date(2026, 12, 7)),)), False),
+        (
+            place(Holding(ANNE, date(2026, 9, 1)), billed=(Billed(ANNE, date(2026, 12, 7), (date(2026, 10, 7),)),)),
+            False,
+        ),
+        (place(Holding(ANNE, date(2026, 9, 1))), False),
+    ],
+    ids=["billed to its last read day", "a bill behind", "moved out", "a bill waits", "never billed"],
+)
+def test_only_a_place_of_which_nothing_can_be_due_is_passed_over(told: Place, quiet: bool) -> None:
+    assert is_quiet(told, date(2026, 12, 7)) is quiet
+    if quiet:
+        assert due(told) == []
+
+
+def test_an_account_that_is_named_later_takes_over_what_was_billed_without_a_name() -> None:
+    told = place(Holding(ANNE, date(2026, 9, 1)), billed=(Billed(None, date(2026, 11, 6)),))
+    assert days(due(told)) == [(date(2026, 11, 6), date(2026, 12, 7), BillKind.REGULAR)]
