@@ -167,6 +167,14 @@ def test_broken_settings_are_named_with_their_file(home: Path, text: str) -> Non
     assert (home / "settings.json").read_bytes() == text.encode(errors="surrogateescape")
 
 
+def test_a_rate_that_cannot_be_billed_is_named_with_its_file_before_anything_starts(home: Path) -> None:
+    (home / "rates").mkdir(parents=True)
+    (home / "rates" / "own.toml").write_text('format = "openami-rate/2"\ncode = "own"\nname = "Own"\n')
+    said = sentence(openami("up", "--home", str(home)), code=1)
+    assert "own.toml: versions: this clause is missing" in said
+    assert not (home / "settings.json").exists()
+
+
 def test_a_home_that_is_a_file_is_refused(home: Path) -> None:
     home.write_text("a file")
     assert str(home) in sentence(openami("up", "--home", str(home)), code=1)

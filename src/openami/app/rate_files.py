@@ -26,13 +26,13 @@ def home_rates(home: Home) -> dict[str, RateSchedule]:
     rates = shipped_rates()
     for place in _files(folder):
         try:
-            schedule = parse_rate(place.read_bytes(), code=place.stem)
+            schedule = parse_rate(_octets(place), code=place.stem)
         except TariffError as error:
             raise TariffError(f"{place}: {error.clause}", error.reason) from error
         rates[schedule.code] = schedule
     for place in _files(folder / VALUES):
         try:
-            rates = with_values(rates, parse_values(place.read_bytes()))
+            rates = with_values(rates, parse_values(_octets(place)))
         except TariffError as error:
             raise TariffError(f"{place}: {error.clause}", error.reason) from error
     return rates
@@ -44,6 +44,13 @@ def assume_values(home: Home) -> None:
     place = home.folder(f"{FOLDER}/{VALUES}") / "assumed-for-demonstration.toml"
     if not place.exists():
         place.write_bytes(assumed_values())
+
+
+def _octets(place: Path) -> bytes:
+    try:
+        return place.read_bytes()
+    except OSError as error:
+        raise TariffError("file", error.strerror or "cannot be read") from error
 
 
 def _files(folder: Path) -> list[Path]:

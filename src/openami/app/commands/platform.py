@@ -68,6 +68,7 @@ def up(
     wishes: dict[str, Any] = {"web_port": port, "gateway_port": gateway_port, "nats_port": nats_port, "host": host}
     wishes |= {"web_certificate": web_certificate, "web_key": web_key}
     settings = _open_home(home, {**wishes, "listener_port": listen, "listener_host": listen_host})
+    _check_rates(settings)
     asyncio.run(_up(Console(stderr=True), settings, json_output=json_output))
 
 
@@ -93,6 +94,7 @@ def demo(
     if not world.exists():
         world.write_text(json.dumps({"homes": homes, "days": days, "seed": seed}) + "\n")
         assume_values(settings.home)
+    _check_rates(settings)
     asyncio.run(_demo(Console(stderr=True), settings, json_output=json_output))
 
 
@@ -159,6 +161,17 @@ def _open_home(path: Path, wishes: dict[str, Any]) -> Settings:
         now = real_now()
         settings = Settings(home=home, real_origin=now, domain_origin=now, **chosen).with_environment(dict(os.environ))
     return settings
+
+
+def _check_rates(settings: Settings) -> None:
+    """Read the home's rates before anything starts: a clause that cannot be billed is a person's to mend.
+
+    Raises:
+        TariffError: a file cannot be read; it is named.
+    """
+    from openami.app.rate_files import home_rates
+
+    home_rates(settings.home)
 
 
 async def _up(console: Console, settings: Settings, *, json_output: bool) -> None:
