@@ -20,6 +20,7 @@ from openami.app.commands.bill import (
     UnitOption,
     ZoneOption,
 )
+from openami.app.commands.compare_words import break_even_sentence
 
 
 def compare(
@@ -34,12 +35,22 @@ def compare(
     cycle: CycleOption = None,
     unit: UnitOption = "Wh",
     meter: MeterOption = None,
+    break_even: Annotated[
+        bool, typer.Option("--break-even", help="Say what would have to be true for each other rate (needs --present).")
+    ] = False,
+    vehicle: Annotated[
+        str | None, typer.Option("--vehicle", help="Assume a vehicle: KWH@HH:MM-HH:MM, for example 10@22:00-06:00.")
+    ] = None,
+    heat_pump: Annotated[str | None, typer.Option("--heat-pump", help="Assume a heat pump: kWh a year.")] = None,
+    shift: Annotated[
+        str | None, typer.Option("--shift", help="Assume that so many percent leave each rate's dearest hours.")
+    ] = None,
     json_output: JsonOption = False,
 ) -> None:
     """Compare rates on a customer's own intervals, by the engine that bills. Exits 1 where nothing can be advised."""
     document = compare_intervals(
         tariffs=tariffs, intervals=intervals, first=first, end=end, tz=tz, present=present, cycle=cycle, unit=unit,
-        meter=meter,
+        meter=meter, break_even=break_even, vehicle=vehicle, heat_pump=heat_pump, shift=shift,
     )  # fmt: skip
     if json_output:
         print(json.dumps(document))
@@ -59,6 +70,10 @@ def compare_intervals(
     cycle: Path | None = None,
     unit: str = "Wh",
     meter: str | None = None,
+    break_even: bool = False,
+    vehicle: str | None = None,
+    heat_pump: str | None = None,
+    shift: str | None = None,
 ) -> dict[str, Any]:
     """Return the document that ``openami compare --json`` prints.
 
@@ -66,8 +81,16 @@ def compare_intervals(
         MisuseError: an argument cannot be read, or the folder holds no rate.
         FileRefusedError, UsageError: the intervals cannot be read or rated.
     """
+    from openami.app.commands.compare_words import (
+        assumptions_of,
+        basis_words,
+        break_even_words,
+        range_words,
+        rate_words,
+    )
     from openami.app.commands.intervals import day_of, load_rate, load_spans, load_usage, zone_of
     from openami.billing.compare import compare_rates
+    from openami.billing.compare.several import assumed_by_rate, solved
     from openami.billing.document import bill_document, money
     from openami.billing.tariff import RateSchedule, TariffError
     from openami.kernel.errors import MisuseError
@@ -92,7 +115,12 @@ def compare_intervals(
     if present is not None and present not in {*names, *codes}:
         raise MisuseError(f"--present {present!r} is not one of {sorted(names)}")
     usage = load_usage(intervals, zone=zone, unit=unit, meter=meter)
-    found = compare_rates(schedules, usage, spans, zone, present=codes.get(present or "", present))
+    code = codes.get(present or "", present)
+    if break_even and code is None:
+        raise MisuseError("--break-even needs --present: it is against the rate that the customer is on")
+    assumptions = assumptions_of(vehicle, heat_pump, shift)
+    changed = assumed_by_rate(schedules, usage, spans, zone, assumptions)
+    found = compare_rates(schedules, usage, spans, zone, present=code, changed=changed)
     rates = [
         {
             "tariff": o.schedule.code,
@@ -100,6 +128,7 @@ def compare_intervals(
             "total": None if o.refused else money(o.total),
             "bills": [bill_document(b, zone) for b in o.bills],
             "refused": o.refused or None,
+            **rate_words(o, changed[o.schedule.code], zone),
         }
         for o in found.outcomes
     ]
@@ -113,6 +142,9 @@ def compare_intervals(
             "saving": money(advice.saving),
             "reason": advice.reason,
         },
+        "saving_in_a_year": range_words(advice.year),
+        **basis_words(found, assumptions),
+        "break_even": break_even_words(solved(found, code, changed, zone)) if break_even else None,
     }
 
 
@@ -129,3 +161,7 @@ def _show(document: dict[str, Any]) -> None:
     advice = document["advice"]
     console.print(f"{document['coverage']:.1%} of the intervals are there. {advice['tariff'] or 'No advice'}: ", end="")
     console.print(advice["reason"])
+    for label in document["assumptions"]:
+        console.print(f"{label}.")
+    for row in document["break_even"] or ():
+        console.print(break_even_sentence(row))

@@ -11,15 +11,15 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from openami.billing.compare.assumption import Assumption, assumed
-from openami.billing.compare.breakeven import BreakEven, break_evens
+from openami.billing.compare.assumption import Assumption
+from openami.billing.compare.breakeven import BreakEven
 from openami.billing.compare.comparison import Comparison, compare_rates
 from openami.billing.compare.ports import FactsOfPlaces, PlaceFacts, PlaceRates, ShadowBook, WishBook
 from openami.billing.compare.protection import Protection, ShadowEntry
+from openami.billing.compare.several import assumed_by_rate, solved
 from openami.billing.compare.wish import Wish, WishRefusedError
 from openami.billing.rating.terms import BillTerms
 from openami.billing.rating.usage import I64, BillSpan, Usage, calendar_months
-from openami.billing.tariff.errors import TariffError
 from openami.billing.tariff.model import OPEN_SUFFIX, RateSchedule, opened
 from openami.contracts.channel import Channel
 from openami.contracts.quality import QualityState
@@ -210,13 +210,7 @@ class RateQuestions:
 
 def _compared(asked: _Question, assumptions: tuple[Assumption, ...]) -> RatesOfPlace:
     barred = {s.code: r for s in asked.schedules if (r := _barred(s, asked.spans[-1].last, asked.facts))}
-    usage: dict[str, Usage] = {}
-    for schedule in asked.schedules:
-        try:
-            usage[schedule.code] = assumed(schedule, asked.usage, asked.spans, asked.zone, assumptions)
-        except TariffError:
-            # The rate refuses these intervals; the comparison lists it with its clause.
-            usage[schedule.code] = asked.usage
+    usage = assumed_by_rate(asked.schedules, asked.usage, asked.spans, asked.zone, assumptions)
     found = compare_rates(
         asked.schedules, asked.usage, asked.spans, asked.zone,
         present=asked.present, ineligible=barred, terms=asked.facts.terms, changed=usage if assumptions else None,
@@ -225,19 +219,9 @@ def _compared(asked: _Question, assumptions: tuple[Assumption, ...]) -> RatesOfP
 
 
 def _solved(asked: _Question) -> tuple[tuple[BillSpan, ...], list[BreakEven]]:
-    found = compare_rates(asked.schedules, asked.usage, asked.spans, asked.zone, present=asked.present)
-    present = found.of(asked.present)
-    if present is None or present.refused or len(found.left_out) == len(asked.spans):
-        return found.spans, []
-    solved: list[BreakEven] = []
-    for other in found.outcomes:
-        is_barred = bool(_barred(other.schedule, asked.spans[-1].last, asked.facts))
-        if other is present or other.refused or is_barred:
-            continue
-        solved += break_evens(
-            present.schedule, other.schedule, asked.usage, found.spans, asked.zone, setting=found.setting
-        )
-    return found.spans, solved
+    compared = _compared(asked, ())
+    found = compared.comparison
+    return found.spans, solved(found, asked.present, compared.usage, asked.zone)
 
 
 def _barred(schedule: RateSchedule, day: date, facts: PlaceFacts) -> str:
