@@ -77,6 +77,7 @@ async def _papers(billing: Billing, old: Bill, new: Bill, first_paper: bytes | N
     (words,) = corrected.adjustments
     assert str(old.bill_id) in words
     assert words.endswith(" more.")
+    assert "192.0 kWh were put right by a person" in corrected.state
     for bill in (old, new):
         found = await papers.rebuilt(SCOPE, bill.bill_id)
         assert found is not None

@@ -82,8 +82,12 @@ def _bars(bill: Bill, table: DayTable) -> tuple[DayBar, ...]:
     found: dict[object, DayBar] = {}
     for row in table.rows():
         estimated = row.quality == QualityState.ESTIMATED
+        entered = row.quality == QualityState.EDITED
         missing = bool((row.quality == QualityState.MISSING).any())
-        found[row.local_day] = DayBar(row.local_day, int(row.values.sum()), int(row.values[estimated].sum()), missing)
+        found[row.local_day] = DayBar(
+            row.local_day, int(row.values.sum()), int(row.values[estimated].sum()), missing,
+            int(row.values[entered].sum()),
+        )  # fmt: skip
     if not found:
         return ()
     return tuple(found.get(d) or DayBar(d, 0, is_missing=True) for d in local_days(bill.span.first, bill.span.last))

@@ -44,7 +44,7 @@ def statement_of(facts: StatementFacts) -> Statement:
         due="" if bill.due_on is None else day(bill.due_on),
         headline=_headline(bill),
         marks=marks_of(bill, facts.marks),
-        state=state_words(bill, estimated_words(bill)),
+        state=state_words(bill, estimated_words(bill), entered_wh=sum(b.entered_wh for b in facts.days)),
         reads=read_rows(bill),
         reads_note=reads_note(bill),
         bars=facts.days,

@@ -67,15 +67,21 @@ def reads_note(bill: Bill) -> str:
     return f"{billed}, the sum of the intervals; the register counted {kwh(abs(apart), 3)} {side}."
 
 
-def state_words(bill: Bill, estimated: str) -> str:
+def state_words(bill: Bill, estimated: str, *, entered_wh: int = 0) -> str:
     """Say which of the three reading states a bill has; they are never mixed.
 
     Args:
         bill: the bill.
         estimated: how much of it was estimated; empty where nothing was.
+        entered_wh: energy that a person entered after looking at the readings.
     """
     if bill.usage_wh is None:
         return ""
+    entered = f" {kwh(entered_wh)} were put right by a person after a check." if entered_wh else ""
+    return _measured(bill, estimated, entered) + entered
+
+
+def _measured(bill: Bill, estimated: str, entered: str) -> str:
     if bill.reading_state is ReadingState.ESTIMATED:
         more = f" {estimated}." if estimated else ""
         return (
@@ -83,7 +89,8 @@ def state_words(bill: Bill, estimated: str) -> str:
             f"the next actual read, and you may send us your own.{more}"
         )
     if not estimated:
-        return "Every reading of this bill was measured by the meter."
+        whole = "No reading of this bill was estimated." if entered else ""
+        return whole or "Every reading of this bill was measured by the meter."
     return (
         f"The total is from actual register reads. {estimated}, because their readings did not arrive or were not "
         "plausible; only when the electricity was used is estimated, not how much."

@@ -34,12 +34,13 @@ class ReadRow:
 
 @dataclass(frozen=True, slots=True)
 class DayBar:
-    """One local day of the chart: energy [Wh], how much of it was estimated [Wh], whether readings are missing."""
+    """One local day: energy, what of it was estimated and what a person entered [Wh]; whether readings are missing."""
 
     day: date
     wh: int
     estimated_wh: int = 0
     is_missing: bool = False
+    entered_wh: int = 0
 
 
 @dataclass(frozen=True, slots=True)

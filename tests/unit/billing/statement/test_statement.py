@@ -174,3 +174,11 @@ def test_rules_of_energy_sent_out_are_said_only_to_whoever_sends_some() -> None:
     assert not any("send out" in r for r in statement_of(facts).rules)
     sends = replace(FACTS.bill, received_wh=5_000)
     assert any("send out" in r for r in statement_of(replace(facts, bill=sends)).rules)
+
+
+def test_what_a_person_put_right_is_said_and_is_no_measurement() -> None:
+    days = (replace(FACTS.days[0], entered_wh=9_000), *FACTS.days[1:])
+    plain = made_facts(estimated=range(0))
+    words = statement_of(replace(plain, days=days)).state
+    assert words == "No reading of this bill was estimated. 9.0 kWh were put right by a person after a check."
+    assert "put right" in statement_of(replace(FACTS, days=days)).state
