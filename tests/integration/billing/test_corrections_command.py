@@ -152,9 +152,8 @@ async def test_beyond_the_limit_a_second_person_approves_and_the_first_cannot(
 
 async def test_what_cannot_be_is_refused_in_words_and_a_viewer_sees_nothing(office: Office) -> None:
     await office.says("weigh")
-    for words in (("list",), ("preview", "readings:2026-11-10"), ("decisions",)):
-        with pytest.raises(AccessDeniedError):
-            await office.says(*words, by="vera")
+    with pytest.raises(AccessDeniedError):
+        await office.says("list", by="vera")
     with pytest.raises(AccessDeniedError):
         await office.says("check", by="vera", app=ledger.app)
     with pytest.raises(CorrectionRefusedError, match="nothing is open"):
@@ -177,10 +176,7 @@ async def test_the_tables_say_what_the_documents_say(office: Office) -> None:
     assert "Nothing is changed yet" in told
     left = await office.shows("decide", case["cause"], *WHY, "--leave", "--yes")
     assert "2 bills stay as they are." in left
-    assert "Nothing waits." in await office.shows("list")
     assert "No bill of this place" in await office.shows("adjustments", str(office.billed.world.points[0]))
-    balance = await office.says("balance", "--cycle", "2026-10", "--group", "1", app=ledger.app)
-    assert [b["residual_wh"] for b in balance] == [0]
     assert "Every Wh is accounted for." in await office.shows("balance", "--cycle", "2026-10", app=ledger.app)
     journal = await office.shows("journal", "--from", "2026-11-01", "--to", "2026-11-30", app=ledger.app)
     assert "receivable" in journal

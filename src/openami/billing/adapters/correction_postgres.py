@@ -83,10 +83,10 @@ class PostgresCorrections:
         """See :class:`~openami.billing.ledger.energy.BilledBook`."""
         return await PostgresBillBook(self._engine).assignments(service_points)
 
-    async def note_rates(self, *, at: datetime) -> int:
+    async def note_rates(self, *, at: datetime, since: datetime | None = None) -> int:
         """See :class:`~openami.billing.correction.job.RateChanges`."""
         async with self._engine.begin() as connection:
-            return len((await connection.execute(rows.NOTE_RATES, {"at": at})).all())
+            return len((await connection.execute(rows.NOTE_RATES, {"at": at, "since": since})).all())
 
     async def weighed(self, changes: Sequence[tuple[Change, str]], *, at: datetime) -> None:
         """See the port."""

@@ -91,6 +91,7 @@ NOTE_RATES = text("""
     from billing.bill b join billing.rate_assignment a on a.service_point_id = b.service_point_id
         and a.days && daterange(b.first_day, b.end_day)
     where b.state = 'issued' and a.rate_code <> b.rate_code and a.entered_at > b.issued_at
+        and (cast(:since as timestamptz) is null or a.entered_at >= :since)
     on conflict do nothing returning bill_id
 """)
 BILLS = text("select * from billing.bill where bill_id = any(:bills)")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Protocol
 
 import structlog
@@ -16,8 +16,13 @@ _LOG = structlog.get_logger("corrections")
 class RateChanges(Protocol):
     """Finds bills whose rate was changed after they went out."""
 
-    async def note_rates(self, *, at: datetime) -> int:
-        """Put issued bills on the queue whose days are on another rate now; returns how many are new."""
+    async def note_rates(self, *, at: datetime, since: datetime | None = None) -> int:
+        """Put issued bills on the queue whose days are on another rate now; returns how many are new.
+
+        Args:
+            at: domain time.
+            since: rates entered from then on; None looks at all.
+        """
         ...
 
 
@@ -46,14 +51,20 @@ class CorrectionJob:
         self._rates = rates
         self._stops = stops
         self._again: datetime | None = None
+        self._rates_at: datetime | None = None
+        self._stops_on: date | None = None
 
     async def run_due(self, now: datetime) -> None:
         """Weigh what is new; at most every quarter of an hour of domain time."""
         if self._again is not None and now < self._again:
             return
         self._again = now + self.PAUSE
-        await self._rates.note_rates(at=now)
-        await self._stops.note(now)
+        await self._rates.note_rates(at=now, since=self._rates_at)
+        self._rates_at = now - self.PAUSE
+        # Accounts are asked about all at once: once a day is often enough for what was late already.
+        if self._stops_on != now.date():
+            await self._stops.note(now)
+            self._stops_on = now.date()
         counts = [0, 0, 0]
         while True:
             found = await self._weigher.weigh(now)
