@@ -46,7 +46,7 @@ async def made(run: BillRun, rows: Sequence[Planned], now: datetime, *, waits: C
     free: list[tuple[Making, BillOrder]] = []
     for planned, order in zip(rows, orders, strict=True):
         making = making_of(run, planned.rate_code, zone, now)
-        hold = _known_hold(planned, making.schedule, is_known=planned.rate_code in run.rates, waits=waits)
+        hold = _known_hold(planned, order, making.schedule, is_known=planned.rate_code in run.rates, waits=waits)
         point = planned.service_point_id
         if hold is None and point in asked:
             hold = HoldCode.ASKED_FOR, asked[point].reason
@@ -112,23 +112,29 @@ async def orders_of(run: BillRun, rows: Sequence[Planned], zone: ZoneInfo) -> li
     return orders
 
 
-def _known_hold(planned: Planned, schedule: RateSchedule, *, is_known: bool, waits: Collection[UUID]) -> _Hold | None:
+def _known_hold(
+    planned: Planned, order: BillOrder, schedule: RateSchedule, *, is_known: bool, waits: Collection[UUID]
+) -> _Hold | None:
     if not planned.rate_code:
         return HoldCode.NO_RATE, f"no rate is assigned from {planned.span.first} to {planned.span.last}"
     if not is_known:
         return HoldCode.UNKNOWN_RATE, f"the rate {planned.rate_code} is not known"
     if planned.is_billed_already:
         return HoldCode.BILLED_ALREADY, f"days from {planned.span.first} on are on a bill of the account before"
-    if planned.service_point_id in waits and carries(schedule):
+    if planned.service_point_id in waits and carries(schedule, order):
         return HoldCode.EARLIER_WAITS, "the bill before it waits, and this rate carries credits or peaks from it"
     return None
 
 
-def carries(schedule: RateSchedule) -> bool:
-    """Tell whether a rate hands anything from one bill to the next, so that bills go out in order."""
+def carries(schedule: RateSchedule, order: BillOrder) -> bool:
+    """Tell whether a bill takes anything in from the bill before it, so that the two go out in order.
+
+    Export terms matter where the place may send energy out or has a bank; demand where a ratchet looks back.
+    """
+    may_send = bool(order.terms.approved_w or order.carried.bank)
     return any(
-        v.export is not None
-        or v.demand
+        (v.export is not None and (may_send or not v.export.needs_interconnection))
+        or any(d.ratchet is not None for d in v.demand)
         or v.block_unit is BlockUnit.KWH_ANNUAL
         or v.rounding.energy is EnergyRounding.WHOLE_KWH
         or (v.minimum is not None and v.minimum.unit is ChargeUnit.YEAR)
