@@ -12,7 +12,7 @@ import pytest
 
 from openami.billing.compare import compare_rates
 from openami.billing.rating import BillSpan, LineKind, RatedBill, Usage, UsageError, determinants, rate
-from openami.billing.tariff import RateSchedule, TariffError, parse_rate, shipped_rates
+from openami.billing.tariff import RateSchedule, TariffError, shipped_rates
 from openami.billing.tariff.price import BlockScope
 from openami.billing.tariff.season import SeasonRule
 from openami.kernel.holiday import KNOWN, HolidayList, Observance
@@ -196,34 +196,3 @@ def test_comparing_gives_no_advice_on_half_the_data() -> None:
     found = compare_rates([ANYTIME, SMART], half, [span], CHICAGO)
     assert found.advice.schedule is None
     assert "50" in found.advice.reason
-
-
-@pytest.mark.parametrize(
-    ("change", "clause"),
-    [
-        ({"energyratestructure": [[{"unit": "kWh"}]]}, "energyratestructure[0][0]"),
-        ({"energyratestructure": [[{"rate": 1, "max": 5, "unit": "kWh/kW"}, {"rate": 2}]]}, "energyratestructure.unit"),
-        ({"energyweekdayschedule": [[3] * 24] * 12}, "energyweekdayschedule[0][0]"),
-        ({"energyweekdayschedule": [[0] * 23] * 12}, "energyweekdayschedule"),
-        ({"coincidentratestructure": [[{"rate": 4.0}]]}, "coincidentratestructure"),
-        ({"fixedchargefirstmeter": 9, "fixedchargeunits": "$/year"}, "fixedchargeunits"),
-        ({"mincharge": 30, "minchargeunits": "$/year"}, "minchargeunits"),
-        ({"demandratestructure": [[{"rate": 4.0}]], "demandrateunit": "hp"}, "demandrateunit"),
-        ({"flatdemandstructure": [[{"rate": 4.0}]], "flatdemandunit": "kW"}, "flatdemandmonths"),
-        ({"energyratestructure": [[{"rate": 1}, {"rate": 2}]]}, "periods[all year all hours].blocks"),
-        ({"startdate": "soon"}, "startdate"),
-    ],
-    ids=lambda v: str(v)[:40],
-)  # fmt: skip
-def test_a_clause_that_cannot_be_billed_is_refused_by_name(change: dict[str, object], clause: str) -> None:
-    import json
-
-    document: dict[str, object] = {
-        "energyratestructure": [[{"rate": 0.1, "unit": "kWh"}]],
-        "energyweekdayschedule": [[0] * 24] * 12,
-        "energyweekendschedule": [[0] * 24] * 12,
-    }
-    parse_rate(json.dumps(document).encode(), code="x")
-    with pytest.raises(TariffError) as refused:
-        parse_rate(json.dumps(document | change).encode(), code="x")
-    assert refused.value.clause == clause
