@@ -62,22 +62,21 @@ class PostgresCycleBook:
                 found.setdefault(point, {}).setdefault(account, []).append(BillSpan(first, end))
         return found
 
-    async def ending_at(self, service_points: Collection[UUID], day: date) -> dict[UUID, Bill]:
+    async def around(
+        self, service_points: Collection[UUID], first: date, end: date
+    ) -> tuple[dict[UUID, Bill], dict[UUID, Bill]]:
         """See the port."""
-        return await self._in_force(service_points, BILL.c.end_day == day)
-
-    async def beginning_at(self, service_points: Collection[UUID], day: date) -> dict[UUID, Bill]:
-        """See the port."""
-        return await self._in_force(service_points, BILL.c.first_day == day)
-
-    async def _in_force(self, service_points: Collection[UUID], which: ColumnElement[bool]) -> dict[UUID, Bill]:
+        c = BILL.c
         query = (
             select(BILL)
-            .where(_among(service_points), which, BILL.c.state == BillState.ISSUED)
-            .order_by(BILL.c.service_point_id, BILL.c.version)
+            .where(_among(service_points), c.state == BillState.ISSUED)
+            .where((c.end_day == first) | (c.first_day == end))
+            .order_by(c.service_point_id, c.version)
         )
         async with self._engine.connect() as connection:
-            return {r["service_point_id"]: bill_of(r) for r in (await connection.execute(query)).mappings()}
+            bills = [bill_of(r) for r in (await connection.execute(query)).mappings()]
+        before = {b.service_point_id: b for b in bills if b.span.end == first}
+        return before, {b.service_point_id: b for b in bills if b.span.first == end}
 
     async def held(self, *, owner: str = "", bill_group: int | None = None, limit: int = 1000) -> list[Bill]:
         """See the port."""
@@ -112,17 +111,16 @@ class PostgresCycleBook:
         async with self._engine.begin() as connection:
             await connection.execute(insert(HOLD_RELEASE).values(values).on_conflict_do_nothing())
 
-    async def releases(self, service_points: Collection[UUID], first_day: date) -> dict[UUID, list[Release]]:
+    async def releases(self, service_points: Collection[UUID]) -> dict[tuple[UUID, date], list[Release]]:
         """See the port."""
         c = HOLD_RELEASE.c
-        query = select(HOLD_RELEASE).where(_among(service_points, c.service_point_id), c.first_day == first_day)
-        found: dict[UUID, list[Release]] = defaultdict(list)
+        query = select(HOLD_RELEASE).where(_among(service_points, c.service_point_id)).order_by(c.released_at)
+        found: dict[tuple[UUID, date], list[Release]] = defaultdict(list)
         async with self._engine.connect() as connection:
-            for r in (await connection.execute(query.order_by(c.released_at))).mappings():
-                own = (r["reason"], r["released_by"], r["released_at"])
-                found[r["service_point_id"]].append(
-                    Release(r["service_point_id"], r["first_day"], HoldCode(r["code"]), *own)
-                )
+            for r in (await connection.execute(query)).mappings():
+                key = r["service_point_id"], r["first_day"]
+                told = Release(*key, HoldCode(r["code"]), r["reason"], r["released_by"], r["released_at"])
+                found[key].append(told)
         return found
 
     async def hold_place(self, row: PlaceHold) -> None:

@@ -16,7 +16,7 @@ from uuid import UUID
 from openami.billing.bill.making import CHUNK, SCOPE
 from openami.billing.bill.record import Bill, BillState
 from openami.billing.cycle.due import due_bills
-from openami.billing.cycle.orders import made
+from openami.billing.cycle.orders import Said, made, said_of
 from openami.billing.cycle.place import Planned
 from openami.billing.cycle.run import BillRun
 from openami.billing.cycle.waiting import ended_early, waits_for_a_read
@@ -66,7 +66,8 @@ async def close_due(run: BillRun, now: datetime, *, retry_held: bool = True) -> 
     groups: dict[tuple[BillSpan, str], list[Planned]] = defaultdict(list)
     for planned in due.planned:
         groups[planned.span, planned.zone].append(planned)
-    closing = _Closing(run, now, due.held, retry_held=retry_held)
+    said = await said_of(run, due.planned)
+    closing = _Closing(run, now, due.held, said, retry_held=retry_held)
     for _, rows in sorted(groups.items()):
         done += await closing.group(rows)
     return done
@@ -75,10 +76,13 @@ async def close_due(run: BillRun, now: datetime, *, retry_held: bool = True) -> 
 class _Closing:
     """One run. Spans come in order of time, so a bill knows whether one before it waits."""
 
-    def __init__(self, run: BillRun, now: datetime, held: Mapping[UUID, frozenset[date]], *, retry_held: bool) -> None:
+    def __init__(
+        self, run: BillRun, now: datetime, held: Mapping[UUID, frozenset[date]], said: Said, *, retry_held: bool
+    ) -> None:
         self._run = run
         self._now = now
         self._held = held
+        self._said = said
         self._retry_held = retry_held
         self._open: set[UUID] = set()
         self._moved: set[UUID] = set()
@@ -104,7 +108,7 @@ class _Closing:
 
     async def _chunk(self, rows: Sequence[Planned], *, is_done: bool) -> CloseReport:
         run = self._run
-        bills = await made(run, rows, self._now, waits=self._open)
+        bills = await made(run, rows, self._now, self._said, waits=self._open)
         ripe = [b for b in bills if self._is_ripe(b, is_done=is_done)]
         await run.book.keep(ripe)
         issued = [b for b in ripe if b.state is BillState.ISSUED]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
-from dataclasses import replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -17,9 +17,11 @@ from openami.billing.bill.readings import closing_reads, end_of_nearest, opening
 from openami.billing.bill.record import Bill, BillKind
 from openami.billing.calendar.cycle import next_read_day
 from openami.billing.cycle.place import Planned
+from openami.billing.cycle.ports import PlaceHold, Release
 from openami.billing.cycle.run import BillRun
-from openami.billing.cycle.terms import approvals_of, terms_of
+from openami.billing.cycle.terms import all_approvals_of, terms_of
 from openami.billing.rating.carried import Carried
+from openami.billing.rating.terms import Approval
 from openami.billing.rating.usage import BillSpan
 from openami.billing.tariff.charge import ChargeUnit
 from openami.billing.tariff.model import RateSchedule
@@ -30,26 +32,53 @@ from openami.kernel.time import zone_named
 _Hold = tuple[HoldCode, str]
 
 
-async def made(run: BillRun, rows: Sequence[Planned], now: datetime, *, waits: Collection[UUID]) -> list[Bill]:
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What people and the registry say of the places of a run, asked for once.
+
+    Args:
+        holds: of places.
+        releases: of bills, by service point and first day.
+        approved: interconnections, by service point.
+    """
+
+    holds: Mapping[UUID, PlaceHold]
+    releases: Mapping[tuple[UUID, date], Sequence[Release]]
+    approved: Mapping[UUID, tuple[Approval, ...]]
+
+
+async def said_of(run: BillRun, planned: Sequence[Planned]) -> Said:
+    """Return what is said of the places of planned bills."""
+    zones = {p.service_point_id: p.zone for p in planned}
+    if not zones:
+        return Said({}, {}, {})
+    book = run.book.cycle
+    holds, releases = await book.place_holds(list(zones)), await book.releases(list(zones))
+    return Said(holds, releases, await all_approvals_of(run.meters, zones))
+
+
+async def made(
+    run: BillRun, rows: Sequence[Planned], now: datetime, said: Said, *, waits: Collection[UUID]
+) -> list[Bill]:
     """Return the bills of planned ones of one span and zone, of any rates, in their order; nothing is written.
 
     Args:
         run: what they are made with.
         rows: of one span and zone.
         now: domain time.
+        said: of their places.
         waits: places of which an earlier bill waits.
     """
     zone, span = zone_named(rows[0].zone), rows[0].span
-    asked = await run.book.cycle.place_holds([r.service_point_id for r in rows])
-    orders = await orders_of(run, rows, zone)
+    orders = await orders_of(run, rows, said)
     found: dict[UUID, Bill] = {}
     free: list[tuple[Making, BillOrder]] = []
     for planned, order in zip(rows, orders, strict=True):
         making = making_of(run, planned.rate_code, zone, now)
         hold = _known_hold(planned, order, making.schedule, is_known=planned.rate_code in run.rates, waits=waits)
         point = planned.service_point_id
-        if hold is None and point in asked:
-            hold = HoldCode.ASKED_FOR, asked[point].reason
+        if hold is None and point in said.holds:
+            hold = HoldCode.ASKED_FOR, said.holds[point].reason
         if hold is None:
             free.append((making, order))
         else:
@@ -84,13 +113,10 @@ def making_of(run: BillRun, code: str, zone: ZoneInfo, now: datetime) -> Making:
     return Making(schedule, zone, now, run.setting.rules, run.rates)
 
 
-async def orders_of(run: BillRun, rows: Sequence[Planned], zone: ZoneInfo) -> list[BillOrder]:
+async def orders_of(run: BillRun, rows: Sequence[Planned], said: Said) -> list[BillOrder]:
     """Return the orders of planned bills of one span."""
     span, points = rows[0].span, [r.service_point_id for r in rows]
-    book = run.book.cycle
-    before, after = await book.ending_at(points, span.first), await book.beginning_at(points, span.end)
-    releases = await book.releases(points, span.first)
-    approved = await approvals_of(run.meters, points, span, zone)
+    before, after = await run.book.cycle.around(points, span.first, span.end)
     orders = []
     for planned in rows:
         point = planned.service_point_id
@@ -99,14 +125,14 @@ async def orders_of(run: BillRun, rows: Sequence[Planned], zone: ZoneInfo) -> li
         orders.append(
             BillOrder(
                 point, span, planned.kind, planned.account_id, planned.cycle,
-                terms_of(planned, approved.get(point, ()), run.setting.standing),
+                terms_of(planned, said.approved.get(point, ()), run.setting.standing),
                 last.carried_out if last is not None and is_same else Carried(),
                 opens_on={} if last is None else closing_reads(last.reads),
                 closes_on={} if following is None else opening_reads(following.reads),
                 period_days=planned.period_days,
                 ends_from=_ends_from(run, planned, has_next=following is not None),
                 estimates_before=last.estimates_in_a_row if last is not None and is_same else 0,
-                passes={r.code: f"{r.reason} ({r.by})" for r in releases.get(point, ())},
+                passes={r.code: f"{r.reason} ({r.by})" for r in said.releases.get((point, span.first), ())},
             )
         )  # fmt: skip
     return orders

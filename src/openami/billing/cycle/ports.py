@@ -68,12 +68,16 @@ class CycleBook(Protocol):
         """Return the days of issued bills in force, by service point and account, rising."""
         ...
 
-    async def ending_at(self, service_points: Collection[UUID], day: date) -> dict[UUID, Bill]:
-        """Return issued bills in force (without lines) that end before a day, by service point."""
-        ...
+    async def around(
+        self, service_points: Collection[UUID], first: date, end: date
+    ) -> tuple[dict[UUID, Bill], dict[UUID, Bill]]:
+        """Return issued bills in force (without lines) that end where a bill begins, and that begin where it ends.
 
-    async def beginning_at(self, service_points: Collection[UUID], day: date) -> dict[UUID, Bill]:
-        """Return issued bills in force (without lines) that begin on a day, by service point."""
+        Args:
+            service_points: whose; each by service point.
+            first: first day of the bill.
+            end: first day after it.
+        """
         ...
 
     async def held(self, *, owner: str = "", bill_group: int | None = None, limit: int = 1000) -> list[Bill]:
@@ -92,8 +96,8 @@ class CycleBook(Protocol):
         """Keep a release; one of the same bill and hold is left as it is."""
         ...
 
-    async def releases(self, service_points: Collection[UUID], first_day: date) -> dict[UUID, list[Release]]:
-        """Return the releases of bills that begin on a day, by service point."""
+    async def releases(self, service_points: Collection[UUID]) -> dict[tuple[UUID, date], list[Release]]:
+        """Return the releases of bills, by service point and first day."""
         ...
 
     async def hold_place(self, row: PlaceHold) -> None:

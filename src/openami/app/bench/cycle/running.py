@@ -33,10 +33,11 @@ from openami.app.bench.store import store_of_its_own
 from openami.app.engines.migrate import migrate
 from openami.app.engines.postgres import SUPERUSER, PostgresEngine
 from openami.billing.adapters.book_postgres import PostgresBillBook
-from openami.billing.api import Bill, Billing, BillState, shipped_rates
+from openami.billing.api import Bill, Billing, BillState
 from openami.billing.calendar.cycle import BusinessDayCalendar
 from openami.billing.tariff.model import RateSchedule
 from openami.billing.tariff.price import Block
+from openami.billing.tariff.values import demonstration_rates
 from openami.kernel.time import local_midnight
 from openami.mdm.adapters.registry_postgres import PostgresRegistry
 from openami.mdm.adapters.registry_validation import PostgresBook
@@ -110,7 +111,7 @@ def world(count: int, seed: int) -> Fleet:
 
 def rates_of_the_month() -> dict[str, RateSchedule]:
     """Return the rates, the first with a price that changes in the month."""
-    found = {code: shipped_rates()[code] for code in RATES}
+    found = {code: demonstration_rates()[code] for code in RATES}
     first = found[RATES[0]]
     now = first.versions[-1]
     dearer = tuple(
