@@ -24,9 +24,10 @@ from uuid import uuid4
 from zoneinfo import ZoneInfo
 
 import uvloop
-from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from openami.app.backup.database import running as running_database
+from openami.app.bench.cycle.balancing import Balanced, balanced
 from openami.app.bench.cycle.filling import Fleet, assign_rates, fill_registry, fill_store, late_arrivals
 from openami.app.bench.cycle.judging import Verdict, judged, late
 from openami.app.bench.store import store_of_its_own
@@ -64,6 +65,7 @@ class Outcome:
         verdict: against the truth.
         late: customers not billed by the scheduled day and three.
         customers: of the world.
+        balanced: its energy and the ledger.
     """
 
     fleet: Fleet
@@ -71,6 +73,7 @@ class Outcome:
     bills: list[Bill] = field(default_factory=list)
     verdict: Verdict = field(default_factory=Verdict)
     late: list[int] = field(default_factory=list)
+    balanced: Balanced = field(default_factory=Balanced)
 
 
 def run() -> dict[str, Any]:
@@ -84,8 +87,8 @@ async def measure(count: int, *, seed: int = 1) -> Outcome:
     """Fill the engines with a world, let the month pass day by day, and judge what was billed."""
     fleet, rates = world(count, seed), rates_of_the_month()
     found = Outcome(fleet)
-    async with engines() as (meters, billing_book, store):
-        billing = Billing(meters=meters, book=billing_book, rates=rates)
+    async with engines() as (meters, own, store):
+        billing = Billing(meters=meters, book=PostgresBillBook(own), rates=rates)
         began = time.perf_counter()
         await _fill(fleet, meters, billing, store)
         found.spent_s["filling"] = time.perf_counter() - began
@@ -95,6 +98,8 @@ async def measure(count: int, *, seed: int = 1) -> Outcome:
         began = time.perf_counter()
         found.verdict = judged(fleet, found.bills, rates)
         found.spent_s["judging"] = time.perf_counter() - began
+        after = local_midnight(fleet.energy.customers.last_day, ZONE) + timedelta(days=DAYS_AFTER + 1)
+        found.balanced = await balanced(fleet, meters, own, at=after)
     return found
 
 
@@ -126,14 +131,14 @@ def rates_of_the_month() -> dict[str, RateSchedule]:
 
 
 @asynccontextmanager
-async def engines() -> AsyncIterator[tuple[MeterData, PostgresBillBook, SocketStore]]:
-    """Start a database and a store in temporary folders."""
+async def engines() -> AsyncIterator[tuple[MeterData, AsyncEngine, SocketStore]]:
+    """Start a database and a store in temporary folders; the engine is of billing's own role."""
     with _database() as postgres:
         mdm, own = (create_async_engine(postgres.url(role)) for role in ("openami_mdm", "openami_billing"))
         try:
             async with store_of_its_own() as store:
                 meters = MeterData(registry=PostgresRegistry(mdm), store=store, book=PostgresBook(mdm))
-                yield meters, PostgresBillBook(own), store
+                yield meters, own, store
         finally:
             # A database that is told to stop waits for its clients.
             await mdm.dispose()
@@ -204,6 +209,7 @@ def document(found: Outcome) -> dict[str, Any]:
         "bills priced again by the reference engine": (verdict.priced, "bills"),
         "energy of actual bills": (verdict.billed_wh, "Wh"),
         "energy truly used in them": (verdict.truth_wh, "Wh"),
+        **found.balanced.figures(),
         "filling": (found.spent_s["filling"], "s"),
         "closing the month": (found.spent_s["closing"], "s"),
         "bills closed": (len(found.bills) / max(found.spent_s["closing"], 1e-9), "bills/s"),
@@ -212,5 +218,5 @@ def document(found: Outcome) -> dict[str, Any]:
         "figures": {name: {"value": value, "unit": unit} for name, (value, unit) in figures.items()},
         "peers": {},
         "ratio": {},
-        "wrong": verdict.wrong,
+        "wrong": [*verdict.wrong, *found.balanced.faults],
     }
