@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from openami.app.web.rates import PortalRates
 from openami.billing.adapters.book_postgres import PostgresBillBook
+from openami.billing.adapters.ledger_postgres import PostgresLedger
 from openami.billing.adapters.shadows_postgres import PostgresShadows
 from openami.billing.adapters.wishes_postgres import PostgresWishes
 from openami.billing.api import Billing
@@ -15,13 +16,18 @@ from openami.billing.compare.facts import BilledFacts
 from openami.billing.compare.service import RateQuestions
 from openami.billing.compare.shadow import ShadowMaker
 from openami.billing.compare.work import RateWork
+from openami.billing.cycle.run import BillSetting
 from openami.billing.tariff import RateSchedule
 from openami.kernel.clock import Clock
 from openami.mdm.api import MeterData
 
 
 def portal_rates(
-    meters: MeterData, portal: AsyncEngine, domain: Clock, rates: Mapping[str, RateSchedule]
+    meters: MeterData,
+    portal: AsyncEngine,
+    domain: Clock,
+    rates: Mapping[str, RateSchedule],
+    setting: BillSetting,
 ) -> PortalRates:
     """Return rates for the portal.
 
@@ -30,8 +36,9 @@ def portal_rates(
         portal: connections of role ``openami_portal``, under row security.
         domain: domain time.
         rates: those of the home.
+        setting: calendar, rules and standing facts of the home.
     """
-    billing = Billing(meters=meters, book=PostgresBillBook(portal), rates=rates)
+    billing = Billing(meters=meters, book=PostgresBillBook(portal), rates=rates, setting=setting)
     questions = RateQuestions(
         meters=meters,
         rates=billing,
@@ -42,17 +49,25 @@ def portal_rates(
     return PortalRates(questions, billing.rates, domain)
 
 
-def rate_work(meters: MeterData, own: AsyncEngine, rates: Mapping[str, RateSchedule]) -> RateWork:
+def rate_work(meters: MeterData, own: AsyncEngine, rates: Mapping[str, RateSchedule], setting: BillSetting) -> RateWork:
     """Return the worker's job.
 
     Args:
         meters: validated usage.
         own: connections of role ``openami_billing``.
         rates: those of the home.
+        setting: calendar, rules and standing facts of the home.
     """
     book = PostgresBillBook(own)
-    billing = Billing(meters=meters, book=book, rates=rates)
+    billing = Billing(meters=meters, book=book, rates=rates, setting=setting)
     maker = ShadowMaker(
         meters=meters, rates=billing.rates, facts=BilledFacts(billing.run), rules=billing.run.setting.rules
     )
-    return RateWork(wishes=PostgresWishes(own), shadows=PostgresShadows(own), bills=book, assigns=billing, maker=maker)
+    return RateWork(
+        wishes=PostgresWishes(own),
+        shadows=PostgresShadows(own),
+        bills=book,
+        assigns=billing,
+        maker=maker,
+        ledger=PostgresLedger(own),
+    )

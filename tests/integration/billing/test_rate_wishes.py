@@ -15,13 +15,17 @@ from tests.integration.billing.test_billing import FIRST, NOW, SCOPE, World
 from tests.integration.billing.test_billing import world as world  # noqa: PLC0414 - a fixture
 
 from openami.app.engines.postgres import PostgresEngine
-from openami.app.rate_wiring import rate_work
+from openami.app.rate_wiring import rate_work as wired_work
+from openami.billing.adapters.ledger_postgres import PostgresLedger
 from openami.billing.adapters.shadows_postgres import PostgresShadows
 from openami.billing.adapters.wishes_postgres import PostgresWishes
 from openami.billing.compare.facts import BilledFacts
-from openami.billing.compare.protection import standing_of
+from openami.billing.compare.protection import Protection, standing_of
 from openami.billing.compare.service import RateQuestions
 from openami.billing.compare.wish import WishRefusedError, WishStep
+from openami.billing.ledger.account import LedgerAccount
+from openami.billing.ledger.entry import EntryKind
+from openami.billing.ledger.posting import agreements_of
 from openami.security.access.row import of_scope, seen_as
 from openami.security.access.scope import Purpose, Scope, ScopeError, granted_scope
 from openami.security.adapters.row_security import row_secured_engine
@@ -61,7 +65,7 @@ async def test_a_wish_begins_with_the_next_read_and_its_bills_have_a_shadow(
     assert newest is not None
     assert (newest.rate_code, newest.is_open) == ("ameren-mo-overnight", True)
 
-    work = rate_work(world.data, own, world.billing.rates)
+    work = wired_work(world.data, own, world.billing.rates, world.billing.setting)
     assert (await work.work(NOW)).applied == 0, "not before its day"
     await world.write_days(FIRST, date(2027, 1, 1))
     january = datetime(2027, 1, 2, 18, tzinfo=UTC)
@@ -102,7 +106,11 @@ async def test_a_wish_can_be_taken_back_and_is_then_never_applied(world: World, 
         newest = await asked.wish_of(scope, place)
     assert newest is not None
     assert newest.step is WishStep.WITHDRAWN
-    assert (await rate_work(world.data, own, world.billing.rates).work(datetime(2026, 12, 3, tzinfo=UTC))).applied == 0
+    assert (
+        await wired_work(world.data, own, world.billing.rates, world.billing.setting).work(
+            datetime(2026, 12, 3, tzinfo=UTC)
+        )
+    ).applied == 0
     await own.dispose()
     await portal.dispose()
 
@@ -126,3 +134,24 @@ async def test_a_customer_neither_sees_nor_makes_anothers_wish(world: World, pos
                 async with portal.begin() as connection:
                     await connection.execute(text(change))
     await portal.dispose()
+
+
+async def test_what_a_protected_year_cost_more_is_given_back_once(world: World, postgres: PostgresEngine) -> None:
+    own = create_async_engine(postgres.url("openami_billing"))
+    place = world.points[0]
+    await world.billing.assign_rate([place], "ameren-mo-anytime", first_day=FIRST, at=NOW)
+    guard = Protection(uuid4(), place, "ameren-mo-anytime", "ameren-mo-overnight", date(2026, 12, 1), 1)
+    await PostgresShadows(own).begin(guard, at=NOW)
+    await world.write_days(FIRST, date(2027, 1, 1))
+    january = datetime(2027, 1, 2, 18, tzinfo=UTC)
+    await world.billing.close_due(january)
+    work = wired_work(world.data, own, world.billing.rates, world.billing.setting)
+    assert (await work.work(january)).shadowed == 1
+    await work.work(january)
+    bill = next(b for b in await world.billing.bills(SCOPE, place) if b.span.first == date(2026, 12, 1))
+    agreement = agreements_of([bill])[bill.bill_id]
+    found = [e for e in await PostgresLedger(own).of_agreement(agreement) if e.kind is EntryKind.RATE_PROTECTION]
+    (entries,) = (await PostgresShadows(own).entries([guard.protection_id])).values()
+    assert entries[0].over > 0
+    assert [e.amount_of(LedgerAccount.RECEIVABLE) for e in found] == [-entries[0].over]
+    await own.dispose()

@@ -171,7 +171,7 @@ async def wired(settings: Settings) -> AsyncIterator[Parts]:
                 ),
                 domain,
             ),
-            rates=portal_rates(data, portal, domain, rates),
+            rates=portal_rates(data, portal, domain, rates, bill_setting(settings)),
             customers=PortalCustomers(PostgresCustomers(portal), usage.has_received),
             access_log=audit,
             operations=operations,

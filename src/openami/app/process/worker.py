@@ -107,7 +107,7 @@ def jobs_of(wiring: Wiring) -> Sequence[Job]:
     return (
         EditionJob(PostgresEditions(wiring.engine_for("openami_billing")), rates),
         billing,
-        rate_work(wiring.meter_data, wiring.engine_for("openami_billing"), rates),
+        rate_work(wiring.meter_data, wiring.engine_for("openami_billing"), rates, setting),
         *ledger_jobs(wiring.settings, wiring.meter_data, wiring.engine_for, rates),
         CaseJob(cases),
         ExchangeJob(wiring.settings),

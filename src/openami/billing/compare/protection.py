@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from uuid import UUID
 
+from openami.billing.ledger.account import LedgerAccount
+from openami.billing.ledger.entry import Entry, EntryKind, Posting, entry_id_of
 from openami.billing.rating.usage import BillSpan
 from openami.kernel.errors import OpenAmiError
 
@@ -130,6 +132,33 @@ def standing_of(protection: Protection, entries: Sequence[ShadowEntry]) -> Stand
     return Standing(
         billed, shadow, over, max(Decimal(0), over), _is_whole(protection, counted) and not unpriced, unpriced
     )
+
+
+def settlement(
+    protection: Protection, standing: Standing, *, agreement_id: UUID, day: date, currency: str, made_at: datetime
+) -> Entry | None:
+    """Return the ledger entry that gives back what the year cost more; None where nothing is due or not all is known.
+
+    Args:
+        protection: whose year.
+        standing: where it stands.
+        agreement_id: who is charged there.
+        day: accounting day, local.
+        currency: ISO 4217 letters.
+        made_at: domain time.
+    """
+    if not standing.settled or not standing.credit:
+        return None
+    words = "First year on another rate"
+    given = (Posting(LedgerAccount.RECEIVABLE, -standing.credit), Posting(LedgerAccount.CREDIT, standing.credit, words))
+    return Entry(
+        entry_id_of(EntryKind.RATE_PROTECTION, str(protection.protection_id)), EntryKind.RATE_PROTECTION, agreement_id,
+        protection.service_point_id, day, currency, given, made_at,
+        evidence={
+            "billed": str(standing.billed), "shadow": str(standing.shadow), "rate": protection.rate_code,
+            "shadow_rate": protection.shadow_code,
+        },
+    )  # fmt: skip
 
 
 def _is_whole(protection: Protection, entries: Sequence[ShadowEntry]) -> bool:

@@ -13,12 +13,15 @@ import structlog
 
 from openami.billing.bill.record import Bill
 from openami.billing.compare.ports import IssuedBills, ShadowBook, WishBook
-from openami.billing.compare.protection import Protection, ShadowEntry
+from openami.billing.compare.protection import Protection, ShadowEntry, settlement, standing_of
 from openami.billing.compare.setting import setting_on
 from openami.billing.compare.wish import Wish, WishStep
+from openami.billing.ledger.entry import Entry
+from openami.billing.ledger.posting import agreements_of
 from openami.billing.ports import RateOverlapError
 from openami.billing.rates import UnknownRateError
 from openami.contracts.changed import DaysChanged
+from openami.kernel.time import local_date, zone_named
 from openami.mdm.api import StoreError
 
 _LOG = structlog.get_logger("billing.compare")
@@ -52,6 +55,14 @@ class Shadows(Protocol):
         ...
 
 
+class Ledger(Protocol):
+    """Takes entries."""
+
+    async def keep(self, entries: Sequence[Entry]) -> int:
+        """Keep entries, all or none; one that is there already counts once. Returns how many were new."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class WorkReport:
     """What one run did."""
@@ -69,16 +80,24 @@ class RateWork:
         bills: issued ones.
         assigns: puts places on rates.
         maker: makes shadow bills.
+        ledger: where what a year cost more is given back; None where the utility keeps its ledger elsewhere.
     """
 
     name = "rate wishes"
     PAUSE = timedelta(hours=1)
 
     def __init__(
-        self, *, wishes: WishBook, shadows: ShadowBook, bills: IssuedBills, assigns: Assigns, maker: Shadows
+        self,
+        *,
+        wishes: WishBook,
+        shadows: ShadowBook,
+        bills: IssuedBills,
+        assigns: Assigns,
+        maker: Shadows,
+        ledger: Ledger | None = None,
     ) -> None:
         self._wishes, self._shadows, self._bills = wishes, shadows, bills
-        self._assigns, self._maker = assigns, maker
+        self._assigns, self._maker, self._ledger = assigns, maker, ledger
         self._again: datetime | None = None
 
     async def run_due(self, now: datetime) -> None:
@@ -132,7 +151,24 @@ class RateWork:
             fresh = [b for b in bills.get(guard.service_point_id, []) if guard.holds(b.span) and b.bill_id not in there]
             entries = [e for b in fresh if (e := await self._entry(guard, b, now)) is not None]
             count += await self._shadows.write(guard, entries, at=now)
+            every = [*kept.get(guard.protection_id, []), *entries]
+            await self._settle(guard, every, bills.get(guard.service_point_id, []), now)
         return count
+
+    async def _settle(
+        self, guard: Protection, entries: Sequence[ShadowEntry], bills: Sequence[Bill], now: datetime
+    ) -> None:
+        """Book a whole year's credit; booking it again books nothing, and a later correction is a person's."""
+        mine = [b for b in bills if guard.holds(b.span)]
+        if self._ledger is None or not mine:
+            return
+        last = max(mine, key=lambda b: b.span)
+        entry = settlement(
+            guard, standing_of(guard, entries), agreement_id=agreements_of([last])[last.bill_id],
+            day=local_date(now, zone_named(last.zone)), currency=last.currency, made_at=now,
+        )  # fmt: skip
+        if entry is not None and await self._ledger.keep([entry]):
+            _LOG.info("rates.settled", amount=str(entry.postings[1].amount))
 
     async def _entry(self, guard: Protection, bill: Bill, now: datetime) -> ShadowEntry | None:
         """Return both amounts of a bill; None while the store does not answer: the next run asks again."""

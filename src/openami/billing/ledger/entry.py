@@ -43,6 +43,8 @@ class EntryKind(StrEnum):
     """Takes what is repaid in parts out of what is due now."""
     INSTALLMENT = "installment"
     """One part falls due."""
+    RATE_PROTECTION = "rate_protection"
+    """Gives back what a protected first year on another rate cost more than the old rate would have."""
     UNBILLED = "unbilled"
     """Earned and not billed at a month's end."""
     UNBILLED_BACK = "unbilled_back"

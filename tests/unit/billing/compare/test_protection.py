@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from uuid import UUID
 
 import pytest
 
-from openami.billing.compare.protection import Protection, ProtectionError, ShadowEntry, standing_of
+from openami.billing.compare.protection import Protection, ProtectionError, ShadowEntry, settlement, standing_of
+from openami.billing.ledger.account import LedgerAccount
+from openami.billing.ledger.entry import Entry
 from openami.billing.rating import BillSpan, calendar_months
 
 YEAR = calendar_months(date(2026, 1, 1), date(2027, 1, 1))
@@ -51,3 +53,25 @@ def test_a_bill_whose_shadow_cannot_be_told_holds_the_settlement() -> None:
 def test_a_rate_is_no_guarantee_against_itself() -> None:
     with pytest.raises(ProtectionError):
         Protection(UUID(int=1), UUID(int=2), "smart", "smart", date(2026, 1, 1), 12)
+
+
+def test_a_whole_year_that_cost_more_is_booked_back_and_nothing_else_is() -> None:
+    def booked(rows: list[ShadowEntry]) -> Entry | None:
+        return settlement(
+            GUARD, standing_of(GUARD, rows), agreement_id=UUID(int=9), day=date(2027, 1, 5), currency="USD",
+            made_at=datetime(2027, 1, 5, tzinfo=UTC),
+        )  # fmt: skip
+
+    dear = [entry(s, "100.00", "90.00") for s in YEAR]
+    found = booked(dear)
+    assert found is not None
+    assert (found.amount_of(LedgerAccount.RECEIVABLE), found.amount_of(LedgerAccount.CREDIT)) == (
+        Decimal(-120),
+        Decimal(120),
+    )
+    again = booked(dear)
+    assert again is not None
+    assert again.entry_id == found.entry_id
+    assert booked(dear[:11]) is None
+    assert booked([entry(s, "80.00", "90.00") for s in YEAR]) is None
+    assert booked([entry(s, "100.00", None if n == 3 else "90.00") for n, s in enumerate(YEAR)]) is None
