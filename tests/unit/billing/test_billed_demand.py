@@ -10,6 +10,8 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pytest
 
+from openami.billing.bill.make import kept_lines
+from openami.billing.proof.lines import priced, prove_lines
 from openami.billing.rating import BillSpan, LineKind, RatedBill, Usage, determinants, rate
 from openami.billing.rating.billed_demand import billed_demand
 from openami.billing.rating.carried import Carried, MonthPeak
@@ -143,6 +145,18 @@ def test_above_the_threshold_the_bill_is_held(lost_days: int, holds: bool) -> No
     bill = _bill(DemandCharge("D", 60, DAY), Usage(usage.start_s[~lost], usage.wh[~lost], 900))
     assert [f.holds for f in bill.findings] == [holds]
     assert sum(r.windows for r in bill.determinants.left_out if r.period == 0) == 16 * lost_days
+
+
+def test_a_line_is_kept_and_proved_with_the_windows_that_set_no_peak() -> None:
+    schedule, usage = _rate(DemandCharge("D", 60, DAY)), _usage(ACROSS, estimated=("2026-05-12T19:15",))
+    bill = _bill(DemandCharge("D", 60, DAY), usage)
+    (kept,) = [x for x in kept_lines(schedule, bill, [1]) if x.kind == "demand"]
+    assert (kept.evidence["windows"], kept.evidence["left_out_windows"]) == (496, 1)
+    intervals = priced(schedule, usage, MAY, CHICAGO)
+    (proof,) = [p for p in prove_lines(schedule, bill.lines, bill.determinants, intervals) if p.window]
+    assert proof.note == (
+        "1 of 496 windows lack actual intervals and set no peak: 2026-05-12 14:00 to 2026-05-12 15:00 (estimated)"
+    )
 
 
 def test_at_the_threshold_itself_the_bill_goes_out() -> None:

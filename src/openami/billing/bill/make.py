@@ -15,7 +15,8 @@ from openami.billing.bill.readings import printed_reads, reading_state
 from openami.billing.bill.record import Bill, BillState, KeptLine, ReadingState, bill_id_of
 from openami.billing.bill.review import estimate_cause, falls_back, review, review_rated
 from openami.billing.jurisdiction.model import Jurisdiction
-from openami.billing.rating.line import RatedBill
+from openami.billing.rating.demand_finding import left_out_of
+from openami.billing.rating.line import LineKind, RatedBill
 from openami.billing.rating.usage import BillSpan
 from openami.billing.tariff.coverage import Coverage, Fallback
 from openami.billing.tariff.model import RateSchedule
@@ -213,6 +214,9 @@ def kept_lines(schedule: RateSchedule, rated: RatedBill, versions: Sequence[int]
         }
         if line.days is not None:
             evidence["days"] = line.days
+        if line.kind is LineKind.DEMAND:
+            windows, left_out = left_out_of(schedule, found, line.clause)
+            evidence |= {"windows": windows, "left_out_windows": sum(r.windows for r in left_out)}
         lines.append(
             KeptLine(
                 line.kind.value, line.name, line.period, line.tier, line.quantity, line.unit, line.price,

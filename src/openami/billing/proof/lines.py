@@ -17,6 +17,7 @@ from openami.billing.proof.clause import clause_of
 from openami.billing.proof.record import DayShare, LineProof, WindowProof
 from openami.billing.rating.calendar import KEY_STRIDE, local_times, price_keys
 from openami.billing.rating.demand import window_minutes
+from openami.billing.rating.demand_finding import left_out_of
 from openami.billing.rating.determinant import Determinants
 from openami.billing.rating.line import BillLine, LineKind
 from openami.billing.rating.terms import NO_TERMS, BillTerms
@@ -100,6 +101,7 @@ def _line(
         note = _energy_note(line, lines, metered)
     elif line.kind is LineKind.DEMAND:
         window, note = _window(schedule, line, found, intervals)
+        note = "; ".join(filter(None, (note, _left_out_note(schedule, line, found, intervals.zone))))
     elif line.kind is LineKind.CREDIT and line.unit == "kWh":
         metered, days, note = _sent_out(schedule, line, intervals)
     elif line.unit == "kWh":
@@ -208,6 +210,19 @@ def _window(
             note = f"{plain(line.quantity)} kW are billed: a block, a ratchet, a least demand or a step; see the clause"
         return window, note
     return None, "no window of this bill set it"
+
+
+def _left_out_note(schedule: RateSchedule, line: BillLine, found: Determinants, zone: ZoneInfo) -> str:
+    """List the windows that set no peak, in local time."""
+    count, rows = left_out_of(schedule, found, line.clause)
+    if not rows:
+        return ""
+    times = ", ".join(
+        f"{_at(r.start_s).astimezone(zone):%Y-%m-%d %H:%M} to {_at(r.end_s).astimezone(zone):%Y-%m-%d %H:%M} "
+        f"({'estimated' if r.is_estimated else 'missing'})"
+        for r in rows
+    )
+    return f"{sum(r.windows for r in rows)} of {count} windows lack actual intervals and set no peak: {times}"
 
 
 def _at(second: int) -> datetime:

@@ -22,6 +22,22 @@ def kilo(count: int) -> Decimal:
     return Decimal(count) / 1000
 
 
+def left_out_of(schedule: RateSchedule, found: Determinants, clause: str) -> tuple[int, tuple[LeftOut, ...]]:
+    """Return how many windows the demand period of a line has, and those of them that set no peak.
+
+    Args:
+        schedule: the rate.
+        found: the bill's determinants.
+        clause: the line's: ``versions[n].demand[name].periods[name]`` and what follows.
+    """
+    for key, count in found.windows.items():
+        version, charge, period = key
+        priced = schedule.versions[version].demand[charge]
+        if clause.startswith(f"versions[{version}].demand[{priced.name}].periods[{priced.periods[period].name}]"):
+            return count, tuple(r for r in found.left_out if (r.version, r.charge, r.period) == key)
+    return 0, ()
+
+
 def demand_findings(
     schedule: RateSchedule,
     found: Determinants,

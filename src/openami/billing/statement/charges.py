@@ -65,6 +65,10 @@ def _line(line: KeptLine, bill: Bill) -> StatementLine:
         price = ""
     days = line.evidence.get("days")
     note = f"for {days} of {bill.span.days} days" if isinstance(days, int) and line.unit != "day" else ""
+    without = line.evidence.get("left_out_windows")
+    if without:
+        windows = f"{without} of {line.evidence.get('windows')} measuring times lack an actual reading and set no peak"
+        note = f"{note}; {windows}" if note else windows
     return StatementLine(line.name, quantity, price, amount(line.amount, bill.currency), note)
 
 
