@@ -13,7 +13,7 @@ from openami.app.bill_room import SCOPE, bill_room
 from openami.app.desk import Act, Actor, acting
 from openami.app.sealed_frames import Search, find_frames
 from openami.app.settings import Settings
-from openami.billing.api import Bill, Billing
+from openami.billing.api import Bill, Billing, CallAnswer
 from openami.billing.proof.rebuild import Rebuilt
 from openami.billing.proof.record import ReadingProof
 from openami.billing.proof.trace import BillProof
@@ -94,6 +94,14 @@ class PapersDesk:
                 found = find_frames(segments, bytes(title), counters)
                 search = Search(search.found | found.found, found.segments, found.damaged)
             return readings, search
+
+    async def answer(self, person: Actor, bill_id: UUID) -> CallAnswer:
+        """Return why a bill is as high as it is. Raises as :meth:`explain`."""
+        async with self._looking(person, bill_id, "bill.answer") as (billing, _):
+            found = await billing.papers.answer(SCOPE, bill_id)
+            if found is None:
+                raise NoSuchBillError(f"no bill has the number {bill_id}")
+            return found
 
     async def pdf(self, person: Actor, bill_id: UUID) -> bytes:
         """Return the document of a bill as it went out, without name and address. Raises as :meth:`explain`."""

@@ -16,6 +16,7 @@ from rich.table import Table
 from openami.app.commands.person import person_of, print_wide
 from openami.app.commands.platform import DEFAULT_HOME, HomeOption, JsonOption
 from openami.app.commands.worklist_words import LoginOption
+from openami.kernel.time import zone_named
 
 if TYPE_CHECKING:
     from openami.app.papers_desk import Explained, PapersDesk
@@ -44,7 +45,6 @@ def explain(
 ) -> None:
     """Prove a bill: lines, clauses, days and their versions, findings; readings and sealed frames of one day."""
     from openami.billing.proof.document import proof_document
-    from openami.kernel.time import zone_named
 
     person, desk = person_of(login), _desk(home)
     found = asyncio.run(desk.explain(person, bill))
@@ -99,6 +99,55 @@ def rebuild(
             print(f"{bill} made again: every figure, line and read is as kept")
         print("the document is the same, byte for byte" if found.same_bytes else "the document is not the same")
     raise typer.Exit(1 if differences or not found.same_bytes else 0)
+
+
+def why(
+    place: Annotated[UUID, typer.Argument(metavar="PLACE", help="Id of the service point.")],
+    login: LoginOption,
+    home: HomeOption = DEFAULT_HOME,
+    json_output: JsonOption = False,
+) -> None:
+    """Say why a place is not billed: the first link that stops it, since when, whose move, the one act."""
+    from openami.app.hold_desk import HoldDesk
+    from openami.app.settings import Settings
+    from openami.billing.cycle.blocked import Stands
+    from openami.billing.proof.document import proof_document
+
+    found = asyncio.run(HoldDesk(Settings.load(home)).not_billed(person_of(login), place))
+    stops = any(link.stands is Stands.STOPS for link in found.chain)
+    if json_output:
+        print(json.dumps(proof_document(found, zone_named("UTC"))))
+    else:
+        print(found.headline)
+        for link in found.chain:
+            print(f"  {link.stands.value:<6} {link.title}: {link.words}")
+        if found.owner:
+            print(f"The move of {found.owner}: {found.action}")
+        if found.waiting_days:
+            worth = "" if found.waiting_amount is None else f", about {found.waiting_amount} {found.currency}"
+            print(f"{found.waiting_days} days wait{worth}")
+    raise typer.Exit(1 if stops else 0)
+
+
+def call(
+    bill: BillArgument, login: LoginOption, home: HomeOption = DEFAULT_HOME, json_output: JsonOption = False
+) -> None:
+    """Answer a call about a high bill in words: what rose, by how much, and what nobody can say."""
+    from openami.billing.proof.document import proof_document
+
+    found = asyncio.run(_desk(home).answer(person_of(login), bill))
+    if json_output:
+        print(json.dumps(proof_document(found, zone_named("UTC"))))
+        return
+    print(found.headline)
+    print(found.against)
+    for part in found.parts:
+        print(f"  {part.amount:>12}  {part.title}: {part.words}")
+    print(found.hours_words)
+    for day in found.days:
+        print(f"  {day.day}: {day.wh / 1000:,.1f} kWh, such days had {day.usual_wh / 1000:,.1f}")
+    for said in found.said:
+        print(f"{said.title}: {said.words}")
 
 
 def statement(
