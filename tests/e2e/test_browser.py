@@ -194,6 +194,8 @@ PAGES = {
         "/gateway",
         "/keys",
         "/orders",
+        "/bills",
+        "/corrections",
     ],
 }
 
