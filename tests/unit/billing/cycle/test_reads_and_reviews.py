@@ -1,0 +1,112 @@
+"""The reads that a bill prints, and what keeps a bill that could be made from going out."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from openami.billing.bill.order import BillOrder
+from openami.billing.bill.readings import closing_reads, end_of_nearest, printed_reads, reading_state
+from openami.billing.bill.record import Cycle, ReadingState
+from openami.billing.bill.register_bill import register_energy, spread
+from openami.billing.rating.usage import BillSpan
+from openami.contracts.channel import Channel
+from openami.kernel.time import local_midnight
+from openami.mdm.api import EndOfRead, ReadKind, ReadPiece
+
+ZONE = ZoneInfo("America/Chicago")
+POINT = UUID(int=1)
+SPAN = BillSpan(date(2026, 10, 7), date(2026, 11, 6))
+PERIOD = SPAN.period(ZONE)
+CYCLE = Cycle(5, date(2026, 11, 1), SPAN.end)
+ORDER = BillOrder(POINT, SPAN, cycle=CYCLE, ends_from=date(2026, 11, 3))
+ENERGY = {Channel.DELIVERED: 300_000, Channel.RECEIVED: 0}
+
+
+def end(value: int | None, kind: ReadKind = ReadKind.SCHEDULED, at: datetime = PERIOD.end) -> EndOfRead:
+    return EndOfRead(at, value, kind)
+
+
+def piece(begin: EndOfRead, last: EndOfRead, *, capacity: int | None = None, multiplier: int = 1) -> ReadPiece:
+    return ReadPiece(POINT, "S-1", Channel.DELIVERED, begin, last, multiplier, capacity)
+
+
+BEGIN = end(1_000, at=PERIOD.start)
+
+
+def test_a_missing_end_is_estimated_from_the_other_and_the_intervals() -> None:
+    (found,) = printed_reads([piece(BEGIN, end(None, ReadKind.MISSING))], ORDER, ENERGY, PERIOD)
+    assert (found.end.value, found.end.kind) == (301_000, ReadKind.ESTIMATED)
+    assert reading_state([found], 0) is ReadingState.ESTIMATED
+    (found,) = printed_reads([piece(BEGIN, end(None, ReadKind.MISSING), multiplier=40)], ORDER, ENERGY, PERIOD)
+    assert found.end.value == 1_000 + 7_500
+    assert found.usage_wh == 300_000
+
+
+def test_a_read_of_another_instant_is_no_end_of_the_bill() -> None:
+    near = end(290_000, ReadKind.NEAREST, PERIOD.end - timedelta(hours=20))
+    (found,) = printed_reads([piece(BEGIN, near)], ORDER, ENERGY, PERIOD)
+    assert (found.end.at, found.end.kind, found.usage_wh) == (PERIOD.end, ReadKind.ESTIMATED, 300_000)
+
+
+def test_a_bill_opens_on_what_the_one_before_closed_on_and_closes_on_what_the_next_opened_on() -> None:
+    told = closing_reads([piece(end(0), end(1_234, ReadKind.ESTIMATED, PERIOD.start))])
+    (found,) = printed_reads([piece(BEGIN, end(301_000))], replace(ORDER, opens_on=told), ENERGY, PERIOD)
+    assert (found.begin.value, found.begin.kind) == (1_234, ReadKind.ESTIMATED)
+    told = {("S-1", Channel.DELIVERED): end(301_111, ReadKind.NEAREST)}
+    (found,) = printed_reads([piece(BEGIN, end(301_000))], replace(ORDER, closes_on=told), ENERGY, PERIOD)
+    assert found.end.value == 301_111
+
+
+def test_an_imported_meter_without_registers_prints_none_and_is_judged_by_its_intervals() -> None:
+    none = replace(piece(end(None, ReadKind.MISSING), end(None, ReadKind.MISSING)), has_register=False)
+    reads = printed_reads([none], ORDER, ENERGY, PERIOD)
+    assert reads == ()
+    assert [reading_state(reads, n) for n in (0, 4)] == [ReadingState.ACTUAL, ReadingState.ESTIMATED_INTERVALS]
+
+
+@pytest.mark.parametrize(
+    ("days_before", "kind", "moves"),
+    [
+        (1, ReadKind.NEAREST, True),
+        (2, ReadKind.NEAREST, True),
+        (4, ReadKind.NEAREST, False),
+        (-1, ReadKind.NEAREST, False),
+        (1, ReadKind.MANUAL, False),
+        (0, ReadKind.SCHEDULED, False),
+    ],
+)
+def test_a_bill_ends_earlier_only_on_a_midnight_that_leaves_both_bills_regular(
+    days_before: int, kind: ReadKind, moves: bool
+) -> None:
+    day = SPAN.end - timedelta(days=days_before)
+    pieces = [piece(BEGIN, end(290_000, kind, local_midnight(day, ZONE)))]
+    assert end_of_nearest(ORDER, pieces, ZONE) == (day if moves else None)
+    assert end_of_nearest(replace(ORDER, ends_from=None), pieces, ZONE) is None
+    noon = [piece(BEGIN, end(290_000, kind, local_midnight(day, ZONE) + timedelta(hours=12)))]
+    assert end_of_nearest(ORDER, noon, ZONE) is None
+
+
+def test_an_estimate_that_was_too_high_is_no_roll_over() -> None:
+    high = piece(end(5_000, ReadKind.ESTIMATED), end(4_000), capacity=100_000_000)
+    told = register_energy([high])
+    assert isinstance(told, str)
+    assert "too high by 1 kWh" in told
+    rolled = piece(end(99_999_000), end(500), capacity=100_000_000)
+    assert register_energy([rolled]) == 1_500
+    assert isinstance(register_energy([]), str)
+
+
+@pytest.mark.parametrize(("energy", "parts"), [(0, 720), (7, 4), (299_999, 721), (1, 720)])
+def test_energy_that_is_spread_over_hours_adds_up_and_differs_by_one_at_most(energy: int, parts: int) -> None:
+    found = spread(energy, parts)
+    assert int(found.sum()) == energy
+    assert int(found.max()) - int(found.min()) <= 1
+
+
+def test_what_is_known_of_a_read_says_when_it_was() -> None:
+    assert end(1).at == datetime(2026, 11, 6, 6, tzinfo=UTC)
