@@ -14,6 +14,8 @@ import numpy as np
 import pytest
 
 from openami.billing.rating import BillSpan, RatedBill, Usage, determinants
+from openami.billing.rating.carried import Carried
+from openami.billing.rating.fleet import UsageMatrix, rated_fleet
 from openami.billing.rating.reference import determinants_by_hand
 from openami.billing.rating.terms import NO_TERMS
 from openami.billing.rating.turn import rate_in_turn
@@ -63,6 +65,23 @@ def _expected(name: str) -> list[tuple[Any, ...]]:
             )
             for r in csv.DictReader(file)
         ]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_fleet_bills_each_case_as_worked_by_hand(name: str) -> None:
+    case = tomllib.loads((HAND / name / "case.toml").read_text())
+    schedule, zone = parse_rate((HAND / name / "rate.toml").read_bytes(), code=name), ZoneInfo(case["zone"])
+    before, totals = Carried(), []
+    for first, end in case["bills"]:
+        span = BillSpan(date.fromisoformat(first), date.fromisoformat(end))
+        usage = _usage(case, span, zone)
+        # The case, and a place without use beside it.
+        matrix = UsageMatrix(np.stack([usage.wh, usage.wh * 0]))
+        grid = usage.start_s, QUARTER_S
+        bill, _ = rated_fleet(schedule, *grid, matrix, span, zone, [NO_TERMS] * 2, [before, Carried()])
+        before = bill.carried
+        totals.append(bill.total)
+    assert totals == [Decimal(t) for t in case["totals"]]
 
 
 @pytest.mark.parametrize("by_hand", [True, False], ids=["the engine that reads like the sheet", "the columns"])

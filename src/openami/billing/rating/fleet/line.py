@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from openami.billing.rating.exact import exact_decimal
-from openami.billing.rating.fleet.number import Numbers, fraction_of, rounded
+from openami.billing.rating.fleet.number import Numbers, decimal_of, fraction_of, rounded
 from openami.billing.rating.line import BillLine, LineKind
 from openami.billing.rating.usage import I64
 
@@ -76,16 +76,23 @@ class LineColumn:
         """Return the line of one bill; None where it is absent."""
         if self.present is not None and not self.present[row]:
             return None
-        quantity = fraction_of(self.quantity, row, self.parts)
-        exact = fraction_of(self.numerator, row, self.divisor)
-        if self.price is OwnPrice.MEAN:
-            price = exact_decimal(exact / quantity).quantize(_MEAN_PLACES) if quantity else Decimal(0)
-        else:
-            price = exact_decimal(exact) if isinstance(self.price, OwnPrice) else self.price
+        quantity = decimal_of(self.quantity, row, self.parts)
+        exact = decimal_of(self.numerator, row, self.divisor)
+        price = self.price
+        if price is OwnPrice.MEAN:
+            price = self._mean(row)
+        elif isinstance(price, OwnPrice):
+            price = exact
         return BillLine(
-            self.kind, self.name, self.period, self.tier, exact_decimal(quantity), self.unit, price,
-            exact_decimal(exact), self.version, self.clause, self.days,
+            self.kind, self.name, self.period, self.tier, quantity, self.unit, price,
+            exact, self.version, self.clause, self.days,
         )  # fmt: skip
+
+    def _mean(self, row: int) -> Decimal:
+        quantity = fraction_of(self.quantity, row, self.parts)
+        if not quantity:
+            return Decimal(0)
+        return exact_decimal(fraction_of(self.numerator, row, self.divisor) / quantity).quantize(_MEAN_PLACES)
 
 
 FleetLine = LineColumn | BillLine

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from openami.billing.rating.exact import exact_decimal
 from openami.billing.rating.usage import I64
 
 Numbers = npt.NDArray[Any]
@@ -22,6 +23,14 @@ def fraction_of(numbers: Numbers, row: int, divisor: int) -> Fraction:
     """Return one row's number over the divisor."""
     number = numbers[row]
     return (number if isinstance(number, Fraction) else Fraction(int(number))) / divisor
+
+
+def decimal_of(numbers: Numbers, row: int, divisor: int) -> Decimal:
+    """Return one row's number over the divisor: exactly where it ends, else to the context's 28 digits."""
+    number = numbers[row]
+    if isinstance(number, Fraction):
+        return exact_decimal(number / divisor)
+    return Decimal(int(number)) / divisor
 
 
 def scaled(numbers: Numbers, factor: int) -> Numbers:

@@ -9,6 +9,7 @@ from openami.billing.rating.billed_demand import peaks_after
 from openami.billing.rating.carried import Carried
 from openami.billing.rating.demand_line import demand_lines as demand_lines_of
 from openami.billing.rating.determinant import Determinants
+from openami.billing.rating.finding import RatingFinding
 from openami.billing.rating.fixed import fixed_lines
 from openami.billing.rating.fleet.billed import as_metered, in_whole_kwh
 from openami.billing.rating.fleet.charge import demand_lines, energy_lines, received_lines
@@ -71,8 +72,15 @@ class FleetBills:
             stamps=self.stamps,
             carried=replace(carried, peaks=peaks_after(self.schedule, before.peaks, found.peaks, month)),
             total_rule=self.schedule.versions[part.rates[-1].version].rounding.total,
-            findings=tuple(demand_lines_of(self.schedule, found, part.rates, self.terms, before)[1]),
+            findings=self._findings(found, before),
         )
+
+    def _findings(self, found: Determinants, before: Carried) -> tuple[RatingFinding, ...]:
+        """Return what was noticed about demand; without a demand charge there is nothing to notice."""
+        if not found.windows:
+            return ()
+        rates = self.found.index.parts[self.bill].rates
+        return tuple(demand_lines_of(self.schedule, found, rates, self.terms, before)[1])
 
 
 def fleet_bills(
