@@ -62,7 +62,7 @@ def _usage(seed: int, gaps: int, *, from_s: int, phase_s: int) -> Usage:
     return Usage(starts[keep], wh[keep], 900, (dice.random(len(starts)) < 0.05)[keep])
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
 @given(
     demand_rates(),
     st.sampled_from(ZONES),

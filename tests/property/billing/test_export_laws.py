@@ -115,7 +115,7 @@ BANK = st.lists(
 ).map(tuple)
 
 
-@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     export_terms(), st.sampled_from([480, 495]), APPROVED, st.integers(0, 2**32), st.integers(0, 30),
     st.sampled_from(["America/Chicago", "Asia/Kathmandu", "Australia/Lord_Howe"]),
@@ -146,7 +146,7 @@ def _energy(bill: RatedBill, words: str) -> int:
     return sum(int(line.quantity * 1000) for line in bill.lines if line.unit == "kWh" and words in line.name)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(export_terms(), BANK, st.integers(0, 2**32), CENTS, st.booleans())
 def test_no_watt_hour_and_no_cent_of_a_credit_vanishes(
     terms: ExportTerms, bank: tuple[BankedCredit, ...], seed: int, price: Decimal, is_final: bool
@@ -175,7 +175,7 @@ def test_no_watt_hour_and_no_cent_of_a_credit_vanishes(
         assert kept in (0, fresh)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(export_terms(), BANK, st.integers(0, 2**32), CENTS)
 def test_a_credit_never_turns_a_bill_that_pays_nothing_out_below_zero(
     terms: ExportTerms, bank: tuple[BankedCredit, ...], seed: int, price: Decimal
@@ -189,6 +189,7 @@ def test_a_credit_never_turns_a_bill_that_pays_nothing_out_below_zero(
         assert rated.total >= Decimal("3.10")
 
 
+@settings(max_examples=30, deadline=None)
 @given(export_terms(), st.integers(0, 2**32))
 def test_without_an_approval_a_bill_is_what_it_is_without_sending_out(terms: ExportTerms, seed: int) -> None:
     schedule = _schedule(replace(terms, needs_interconnection=True), 480, Decimal("0.1"))
