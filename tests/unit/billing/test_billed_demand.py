@@ -171,6 +171,18 @@ def test_at_the_threshold_itself_the_bill_goes_out() -> None:
         assert [f.holds for f in bill.findings] == [holds]
 
 
+def test_a_price_of_few_days_may_lack_as_much_more_as_it_weighs_less() -> None:
+    # From 31 May on a new version: one day of 31, 16 windows. Three estimates there are 19 %, and 3 of 24.8 allowed.
+    old = _rate(DemandCharge("D", 60, DAY)).versions[0]
+    both = replace(
+        _rate(DemandCharge("D", 60, DAY)),
+        versions=(replace(old, effective_to=date(2026, 5, 31)), replace(old, effective_from=date(2026, 5, 31))),
+    )
+    usage = _usage({}, estimated=("2026-05-31T15:00", "2026-05-31T17:00", "2026-05-31T19:00"))
+    bill = rate(both, determinants(both, usage, [MAY], CHICAGO)[0])
+    assert [(f.code, f.holds) for f in bill.findings] == [(RatingCode.DEMAND_LEFT_OUT, False)]
+
+
 def test_a_ratchet_bills_also_where_no_window_is_left_and_the_bill_is_held() -> None:
     usage = _usage({})
     none = Usage(usage.start_s, usage.wh, 900, np.ones(len(usage.wh), np.bool_))

@@ -42,6 +42,7 @@ def demand_findings(
     schedule: RateSchedule,
     found: Determinants,
     billed: Mapping[DemandKey, BilledDemand],
+    days: Mapping[DemandKey, int],
     month: date,
     most_left_out: Decimal,
 ) -> list[RatingFinding]:
@@ -51,6 +52,7 @@ def demand_findings(
         schedule: the rate.
         found: the bill's determinants.
         billed: the demand periods that are charged.
+        days: of the bill on which each is in force: a price of few days weighs little, and may lack as much more.
         month: the bill's revenue month.
         most_left_out: share of a period's windows without actual intervals above which the bill is held, 0 to 1.
     """
@@ -63,7 +65,8 @@ def demand_findings(
         out = [row for row in found.left_out if (row.version, row.charge, row.period) == key]
         without = sum(row.windows for row in out)
         if without:
-            findings.append(_left_out(name, count, without, out, most_left_out))
+            most = most_left_out * count * found.span.days / days[key]
+            findings.append(_left_out(name, count, without, out, most))
         asked = priced.ratchet
         if asked is not None and month.month in asked.applies_in and demand.known_months < asked.months:
             words = f"{name}: the ratchet looks at {asked.months} months before and {demand.known_months} are known"
@@ -81,8 +84,8 @@ def _left_out(name: str, count: int, without: int, out: list[LeftOut], most: Dec
     if without == count:
         reason = "; no window is left, so the demand is not known: get the readings, or bill it by hand"
         return RatingFinding(RatingCode.DEMAND_NOT_SURE, words + reason, holds=True)
-    if without > most * count:
-        reason = f"; more than {most * 100:f} % may hide the peak: get the readings, or release the bill"
+    if without > most:
+        reason = f"; more than {int(most)} may hide the peak: get the readings, or release the bill"
         return RatingFinding(RatingCode.DEMAND_NOT_SURE, words + reason, holds=True)
     return RatingFinding(RatingCode.DEMAND_LEFT_OUT, words)
 

@@ -38,7 +38,8 @@ def demand_lines(
     month = (terms.revenue_month or found.span.last).replace(day=1)
     lines: list[BillLine] = []
     billed: dict[DemandKey, BilledDemand] = {}
-    for key, days in demand_in_force(schedule, found.span, rates).items():
+    in_force = demand_in_force(schedule, found.span, rates)
+    for key, days in in_force.items():
         version, charge, period = key
         tariff = schedule.versions[version]
         priced, name = tariff.demand[charge], tariff.demand[charge].periods[period].name
@@ -48,7 +49,8 @@ def demand_lines(
         billed[key] = billed_demand(priced, name, found.peaks.get(key), month, carried.peaks, step_w=step_w)
         if key in found.peaks or billed[key].watts:
             lines += _block_lines(schedule, key, billed[key], days, found.span)
-    return lines, demand_findings(schedule, found, billed, month, terms.most_left_out)
+    days_of = {key: len(days) for key, days in in_force.items()}
+    return lines, demand_findings(schedule, found, billed, days_of, month, terms.most_left_out)
 
 
 def demand_in_force(schedule: RateSchedule, span: BillSpan, rates: list[DayRate]) -> dict[DemandKey, list[date]]:
