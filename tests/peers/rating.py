@@ -25,6 +25,8 @@ from tests.peers.environments import FOLDER, INSTALL_S
 from openami.app.bench import peer_pysam
 from openami.app.bench.peers import peer_python, run_peer
 from openami.billing.rating import LineKind, RatedBill, Usage, calendar_months, determinants, rate
+from openami.billing.rating.carried import Carried
+from openami.billing.rating.terms import NO_TERMS
 from openami.billing.tariff import RateSchedule
 from openami.kernel.holiday import HolidayList
 
@@ -94,7 +96,12 @@ def our_bills(schedule: RateSchedule, load_wh: I64) -> list[RatedBill]:
     """Return our twelve bills of a load of a year in equal steps."""
     interval_s = 365 * 86_400 // len(load_wh)
     usage = Usage(START_S + np.arange(len(load_wh), dtype=np.int64) * interval_s, load_wh, interval_s)
-    return [rate(schedule, d) for d in determinants(schedule, usage, SPANS, ZoneInfo("UTC"))]
+    bills: list[RatedBill] = []
+    carried = Carried()
+    for found in determinants(schedule, usage, SPANS, ZoneInfo("UTC")):
+        bills.append(rate(schedule, found, NO_TERMS, carried))
+        carried = bills[-1].carried
+    return bills
 
 
 def amounts(bills: list[RatedBill], kind: LineKind, *, days: Decimal | None = None) -> F64:

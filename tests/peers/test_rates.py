@@ -85,3 +85,57 @@ def compared(name: str, record: dict[str, Any], peer: list[dict[str, list[float]
             if np.abs(demand[0] - demand[1]).max() > TOLERANCE:
                 reasons.add("demand")
     return reasons
+
+
+FLAT = [[0] * 24] * 12
+EVENING = [[0] * 16 + [1] * 4 + [0] * 4] * 12
+MADE: Mapping[str, dict[str, Any]] = {
+    "yearly charge": {
+        "energyratestructure": [[{"rate": 0.11}]],
+        "fixedchargefirstmeter": 126,
+        "fixedchargeunits": "$/year",
+    },
+    "minimum a month": {"energyratestructure": [[{"rate": 0.02}]], "mincharge": 40, "minchargeunits": "$/month"},
+    "blocks a day": {
+        "energyratestructure": [
+            [{"rate": 0.1, "max": 6, "unit": "kWh daily"}, {"rate": 0.2, "unit": "kWh daily"}],
+            [{"rate": 0.25, "max": 6, "unit": "kWh daily"}, {"rate": 0.41, "unit": "kWh daily"}],
+        ],
+        "energyweekdayschedule": EVENING,
+    },
+    "demand in blocks": {
+        "energyratestructure": [[{"rate": 0.05}]],
+        "flatdemandstructure": [[{"rate": 3, "max": 4}, {"rate": 9}], [{"rate": 2}]],
+        "flatdemandmonths": [0] * 6 + [1] * 6,
+        "demandratestructure": [[{"rate": 1}], [{"rate": 7.5}]],
+        "demandweekdayschedule": EVENING,
+        "demandweekendschedule": FLAT,
+    },
+}
+"""Records with what the visible set lacks, made up."""
+
+
+@pytest.mark.parametrize("resolution", ["hours", "quarter-hours"])
+def test_made_records_with_what_the_set_lacks_bill_alike(resolution: str, python: Path, shared_data: Path) -> None:
+    quarters = rating.quarter_hours(shared_data / "tariffs")
+    loads = quarters if resolution == "quarter-hours" else rating.hours(quarters)
+    base = {"energyweekdayschedule": FLAT, "energyweekendschedule": FLAT}
+    records = {name: base | record for name, record in MADE.items()}
+    answer = rating.peer_bills(python, records, loads)
+    assert answer["refused"] == {}
+    for name, record in records.items():
+        compared(name, record, answer["bills"][name], loads)
+
+
+def test_a_yearly_minimum_comes_to_the_same_in_the_last_month(python: Path, shared_data: Path) -> None:
+    loads = rating.hours(rating.quarter_hours(shared_data / "tariffs"))
+    record = {
+        "energyratestructure": [[{"rate": 0.02}]], "energyweekdayschedule": FLAT, "energyweekendschedule": FLAT,
+        "mincharge": 700, "minchargeunits": "$/year",
+    }  # fmt: skip
+    answer = rating.peer_bills(python, {"yearly": record}, loads)
+    schedule = parse_rate(json.dumps(record).encode(), code="yearly")
+    for load, theirs in zip(loads, answer["bills"]["yearly"], strict=True):
+        minimum = rating.amounts(rating.our_bills(schedule, load), LineKind.MINIMUM)
+        # Each of twelve bills prints its energy to the cent; the yearly top-up is against what was printed.
+        assert minimum == pytest.approx(theirs["minimum"], abs=TOLERANCE * 12 + TOLERANCE)
