@@ -10,12 +10,14 @@ from collections import defaultdict
 from collections.abc import Sequence
 from zoneinfo import ZoneInfo
 
+import numpy as np
+
 from openami.billing.rating.calendar import DayRate, day_rates
 from openami.billing.rating.carried import Carried
 from openami.billing.rating.determinant import Determinants, determinants
 from openami.billing.rating.fleet.determinant import fleet_determinants
 from openami.billing.rating.fleet.index import price_index
-from openami.billing.rating.fleet.matrix import UsageMatrix
+from openami.billing.rating.fleet.matrix import Flags, UsageMatrix
 from openami.billing.rating.fleet.total import fleet_bills
 from openami.billing.rating.line import RatedBill
 from openami.billing.rating.rate import rate
@@ -54,12 +56,13 @@ def rated_fleet(
     """
     found: dict[int, RatedBill] = {}
     columnar: dict[tuple[object, ...], list[int]] = defaultdict(list)
+    sends = _sends_out(usage)
     # Many rows have one and the same terms: what they are grouped by is asked once for each.
     known = {id(one): one for one in terms}
     keys = {key: (*one.of_days(span), *one.of_money()) for key, one in known.items()}
     rates = {key: day_rates(schedule, span, one) for key, one in known.items()}
     for row, one in enumerate(terms):
-        if is_columnar(schedule, rates[id(one)], carried[row], sends_out=_sends_out(usage, row)):
+        if is_columnar(schedule, rates[id(one)], carried[row], sends_out=bool(sends[row])):
             columnar[keys[id(one)]].append(row)
         else:
             own = usage.one(start_s, interval_s, row)
@@ -89,9 +92,10 @@ def determinants_of_rows(
     """
     found: dict[int, Determinants] = {}
     columnar: dict[tuple[object, ...], list[int]] = defaultdict(list)
+    sends = _sends_out(usage)
     for row, one in enumerate(terms):
         rates = day_rates(schedule, span, one)
-        if is_columnar(schedule, rates, _FIRST, sends_out=_sends_out(usage, row)):
+        if is_columnar(schedule, rates, _FIRST, sends_out=bool(sends[row])):
             columnar[one.of_days(span)].append(row)
         else:
             own = usage.one(start_s, interval_s, row)
@@ -119,5 +123,8 @@ def is_columnar(schedule: RateSchedule, rates: list[DayRate], carried: Carried, 
     return not (carried.peaks and any(d.ratchet for d in charges))
 
 
-def _sends_out(usage: UsageMatrix, row: int) -> bool:
-    return usage.received_wh is not None and bool(usage.received_wh[row].any())
+def _sends_out(usage: UsageMatrix) -> Flags:
+    """Tell of each row whether energy was received: (n,)."""
+    if usage.received_wh is None:
+        return np.zeros(len(usage.wh), np.bool_)
+    return np.asarray(usage.received_wh.any(axis=1), np.bool_)
