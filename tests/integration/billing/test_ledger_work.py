@@ -20,6 +20,7 @@ from openami.app.engines.postgres import PostgresEngine
 from openami.billing.api import Billing
 from openami.billing.correction.record import CauseKind, DecisionKind
 from openami.billing.correction.rules import Tolerances
+from openami.billing.correction.words import adjustment_words
 from openami.billing.correction.work import Wish
 from openami.billing.ledger.account import LedgerAccount as A
 from openami.billing.ledger.accrue import Accrual
@@ -294,5 +295,44 @@ async def test_a_bill_that_takes_in_something_else_is_corrected_with_the_one_tha
     assert (balance.residual_wh, balance.changed_open_wh, balance.carried_wh != 0) == (0, 0, True)
     assert (await room.ledger.audit()).faults == []
     assert (await exact.weigh(LATER)).open == 0
+    for engine in engines:
+        await engine.dispose()
+
+
+async def test_a_bill_wholly_after_a_stop_is_reversed_and_its_days_are_billed_to_whoever_came(
+    world: World, postgres: PostgresEngine
+) -> None:
+    engines = [create_async_engine(postgres.url(role)) for role in ("openami_billing", "openami_mdm")]
+    room = correction_room(world.data, billing=engines[0], mdm=engines[1], today=NOW.date(), rates=base_rates())
+    place, gone, came = world.points[0], uuid4(), uuid4()
+    facts = world.data.registry.facts
+    begin, stop = (local_midnight(d, ZONE) for d in (FIRST, date(2026, 9, 26)))
+    await facts.enter([FactEntry(place, FactKind.ACCOUNT, str(gone), begin)], at=NOW, by="anna")
+    await world.billing.assign_rate([place], "ameren-mo-anytime", first_day=FIRST, at=NOW)
+    await world.write_days(FIRST, date(2026, 11, 9))
+    await world.billing.close_due(NOW)
+    olds = await world.billing.bills(SCOPE, place)
+    assert [b.span.first for b in olds] == [OCTOBER, FIRST]
+    await room.postings.post(await room.book.bills([b.bill_id for b in olds]), at=NOW)
+    await facts.enter([FactEntry(place, FactKind.ACCOUNT, str(came), stop)], at=LATER, by="anna")
+    assert await room.stops.note(LATER) == 2
+    assert (await room.weigher.weigh(LATER)).open == 2
+    names = {c.cause.name: c for c in await room.corrections.cases()}
+    assert set(names) == {"registry:stop/before", "registry:stop/2026-09-26"}
+    for name in sorted(names):
+        wish = Wish(name, DecisionKind.REBILL, "moved out on the 26th")
+        proposal = await room.corrections.propose(wish, by=uuid4(), at=LATER)
+        assert await room.corrections.carry_out(proposal.decision, proposal.effect, by=uuid4(), at=LATER, real=LATER)
+    whole = next(a for a in await room.book.adjustments(service_points=[place]) if a.corrected_bill_id is None)
+    assert (whole.by, whole.by_wh) == (-(olds[0].total or Decimal(0)), -(olds[0].usage_wh or 0))
+    assert "was taken back" in adjustment_words(whole)
+    await world.billing.close_due(LATER + timedelta(minutes=5))
+    bills = [b for b in await world.billing.bills(SCOPE, place) if b.state.value == "issued"]
+    assert {b.account_id for b in bills if b.span.first >= date(2026, 9, 26)} == {came}
+    assert sum(b.usage_wh or 0 for b in bills) == sum(b.usage_wh or 0 for b in olds)
+    await room.postings.post(await room.book.bills([b.bill_id for b in bills]), at=LATER)
+    assert (await room.ledger.audit()).faults == []
+    assert (await room.energy.balance([place], FIRST, NOVEMBER)).residual_wh == 0
+    assert await room.stops.note(LATER) == 0
     for engine in engines:
         await engine.dispose()

@@ -162,7 +162,7 @@ def adjustment_document(one: Adjustment) -> dict[str, Any]:
     return {
         "adjustment": str(one.adjustment_id),
         "bill": str(one.bill_id),
-        "corrected_bill": str(one.corrected_bill_id),
+        "corrected_bill": None if one.corrected_bill_id is None else str(one.corrected_bill_id),
         "from": one.span.first.isoformat(),
         "to": one.span.end.isoformat(),
         "decision": str(one.decision_id),
@@ -182,7 +182,8 @@ def show_adjustments(found: Sequence[Adjustment]) -> None:
         print("No bill of this place was corrected.")
     for one in found:
         print(adjustment_words(one))
-        print(f"  bill {one.bill_id}, corrected bill {one.corrected_bill_id}, decision {one.decision_id}")
+        successor = f"corrected bill {one.corrected_bill_id}" if one.corrected_bill_id else "reversed whole"
+        print(f"  bill {one.bill_id}, {successor}, decision {one.decision_id}")
         table = Table(box=SIMPLE)
         for name in ("line", "was", "is", "by"):
             table.add_column(name, justify="left" if name == "line" else "right")

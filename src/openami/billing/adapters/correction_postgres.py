@@ -202,7 +202,8 @@ async def _write(connection: AsyncConnection, decision: CorrectionDecision, writ
         gone = set((await connection.execute(rows.SUPERSEDE, {"bills": rebilled})).scalars())
         if gone != set(rebilled):
             raise CorrectionRefusedError("one of these bills is no longer in force: look at the case again")
-        await connection.execute(insert(BILL), [bill_row(b) for b in writes.bills])
+        if writes.bills:
+            await connection.execute(insert(BILL), [bill_row(b) for b in writes.bills])
         lines = [line_row(b, n, line) for b in writes.bills for n, line in enumerate(b.lines, 1)]
         if lines:
             await connection.execute(insert(BILL_LINE), lines)

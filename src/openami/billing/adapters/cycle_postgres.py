@@ -48,6 +48,22 @@ class PostgresCycleBook:
                 found[point].append(Billed(account, end, tuple(held or ())))
         return found
 
+    async def reversed_at(self, service_points: Collection[UUID]) -> dict[tuple[UUID, date], int]:
+        """See the port."""
+        c, other = BILL.c, BILL.alias().c
+        in_force = select(other.bill_id).where(
+            other.service_point_id == c.service_point_id,
+            other.first_day == c.first_day,
+            other.state == BillState.ISSUED,
+        )
+        query = (
+            select(c.service_point_id, c.first_day, func.max(c.version))
+            .where(_among(service_points), c.state == BillState.SUPERSEDED, ~in_force.exists())
+            .group_by(c.service_point_id, c.first_day)
+        )
+        async with self._engine.connect() as connection:
+            return {(point, first): version for point, first, version in (await connection.execute(query)).all()}
+
     async def issued_spans(self, service_points: Collection[UUID]) -> dict[UUID, dict[UUID | None, list[BillSpan]]]:
         """See the port."""
         c = BILL.c

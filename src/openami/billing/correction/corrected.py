@@ -8,6 +8,7 @@ from decimal import Decimal
 from hashlib import sha256
 from uuid import UUID, uuid5
 
+from openami.billing.bill.hold import HoldCode
 from openami.billing.bill.record import Bill, BillState, KeptLine, bill_id_of
 from openami.billing.correction.record import Adjustment, AdjustmentLine, Cause
 from openami.kernel.errors import MisuseError
@@ -51,9 +52,14 @@ def superseding(old: Bill, made: Bill, *, at: datetime) -> Bill:
     )
 
 
+def is_reversed(made: Bill) -> bool:
+    """Whether nothing takes a bill's place: none of its days is its account's."""
+    return made.hold is not None and made.hold.code is HoldCode.BILLED_ALREADY
+
+
 def adjustment_of(
     old: Bill,
-    new: Bill,
+    new: Bill | None,
     *,
     agreement_id: UUID,
     decision_id: UUID,
@@ -65,23 +71,25 @@ def adjustment_of(
 
     Args:
         old: superseded, with its lines.
-        new: the corrected bill, with its lines.
+        new: the corrected bill, with its lines; None where the old one is reversed whole.
         agreement_id: whose.
         decision_id: the decision behind it.
         cause: why.
         installments: in how many parts it is repaid.
         day: accounting day.
     """
+    successor = None if new is None else new.bill_id
+    usage_wh, total = (0, None) if new is None else (new.usage_wh or 0, new.total)
     return Adjustment(
-        uuid5(_ADJUSTMENTS, f"{old.bill_id}/{new.bill_id}"), agreement_id, old.service_point_id, old.bill_id,
-        new.bill_id, old.span, decision_id, cause, (new.usage_wh or 0) - (old.usage_wh or 0),
-        (new.total or Decimal(0)) - (old.total or Decimal(0)), installments, day, new.currency, differences(old, new),
+        uuid5(_ADJUSTMENTS, f"{old.bill_id}/{successor}"), agreement_id, old.service_point_id, old.bill_id, successor,
+        old.span, decision_id, cause, usage_wh - (old.usage_wh or 0),
+        (total or Decimal(0)) - (old.total or Decimal(0)), installments, day, old.currency, differences(old, new),
     )  # fmt: skip
 
 
-def differences(old: Bill, new: Bill) -> tuple[AdjustmentLine, ...]:
+def differences(old: Bill, new: Bill | None) -> tuple[AdjustmentLine, ...]:
     """Return the lines that differ between two bills, in the order of the new one, then what only the old one has."""
-    before, after = _by_key(old), _by_key(new)
+    before, after = _by_key(old), {} if new is None else _by_key(new)
     nothing = (Decimal(0), Decimal(0))
     found = []
     for key in [*after, *(k for k in before if k not in after)]:

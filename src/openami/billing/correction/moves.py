@@ -1,7 +1,7 @@
 """Bills that went out too long: service stopped within their days, and that was entered later.
 
 Such a bill is corrected to end where the service did; the days after it are billed to whoever came. A bill all of whose
-days lie after the stop holds nothing that is its account's: it cannot be made again, and a person reverses it.
+days lie after the stop holds nothing that is its account's, and is reversed whole.
 """
 
 from __future__ import annotations

@@ -152,7 +152,7 @@ class Adjustment:
     Args:
         adjustment_id: the same for the same two bills.
         agreement_id, service_point_id: whose and where.
-        bill_id, corrected_bill_id: both bills.
+        bill_id, corrected_bill_id: both bills; None where the bill was reversed whole and none takes its place.
         span: local days of both.
         decision_id: who decided and why.
         cause: why.
@@ -166,7 +166,7 @@ class Adjustment:
     agreement_id: UUID
     service_point_id: UUID
     bill_id: UUID
-    corrected_bill_id: UUID
+    corrected_bill_id: UUID | None
     span: BillSpan
     decision_id: UUID
     cause: Cause

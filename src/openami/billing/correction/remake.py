@@ -112,7 +112,7 @@ class RoadRemaker:
             else:
                 groups[schedule.code, bill.zone].append(bill)
         for (code, zone), group in groups.items():
-            making = Making(self.rates[code], zone_named(zone), now, self.rules)
+            making = Making(self.rates[code], zone_named(zone), now, self.rules, self.rates)
             mine = [orders[b.bill_id] for b in group]
             found = await bills_of(self.meters, making, mine)
             made |= {b.bill_id: new for b, new in zip(group, found, strict=True)}

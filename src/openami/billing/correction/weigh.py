@@ -8,9 +8,8 @@ from datetime import date, datetime
 from decimal import Decimal
 from uuid import UUID
 
-from openami.billing.bill.hold import HoldCode
 from openami.billing.bill.record import Bill, BillState
-from openami.billing.correction.corrected import versions_digest
+from openami.billing.correction.corrected import is_reversed, versions_digest
 from openami.billing.correction.group import main_cause
 from openami.billing.correction.ports import Causes, CorrectionBook, Remaker, TouchedBill
 from openami.billing.correction.record import Cause, CauseKind, Change, Finding
@@ -98,6 +97,13 @@ class Weigher:
         return await self.book.bills(found) if found else []
 
 
+def total_of(made: Bill) -> Decimal | None:
+    """Return what a bill made again comes to: nothing where it is reversed whole; None where it cannot be made."""
+    if is_reversed(made):
+        return Decimal(0)
+    return made.total if made.state is BillState.ISSUED else None
+
+
 def _led(followers: Sequence[Bill], bills: Sequence[Bill], made: Mapping[UUID, Bill]) -> list[tuple[Bill, Bill]]:
     """Return the followers to which something else is handed now, each with the touched bill it begins with."""
     first: dict[UUID, Bill] = {b.bill_id: b for b in bills}
@@ -114,7 +120,7 @@ def _led(followers: Sequence[Bill], bills: Sequence[Bill], made: Mapping[UUID, B
 
 def _other_cause(old: Bill, made: Bill) -> Cause | None:
     """Return the cause of a bill that is another one now, whatever its readings are."""
-    if made.hold is not None and made.hold.code is HoldCode.BILLED_ALREADY:
+    if is_reversed(made):
         return Cause(CauseKind.REGISTRY, "stop/before", "service stopped before these days, entered after the bill")
     if made.span != old.span:
         words = f"service stopped on {made.span.end}, entered after the bill"
@@ -153,15 +159,16 @@ def change_of(
         rules: of the jurisdiction.
     """
     cause, also = main_cause(causes)
-    is_made = made.state is BillState.ISSUED and made.total is not None
+    after = total_of(made)
     before, before_wh = old.total or Decimal(0), old.usage_wh or 0
-    after_wh = (made.usage_wh or 0) if is_made else before_wh
+    after_wh = before_wh if after is None else made.usage_wh or 0
     found = Finding.UNMAKABLE
-    if is_made and made.total is not None:
-        is_left = rules.tolerances.leaves(after_wh - before_wh, made.total - before)
+    if after is not None:
+        is_left = rules.tolerances.leaves(after_wh - before_wh, after - before)
         found = Finding.WITHIN_TOLERANCE if is_left else Finding.OPEN
+    is_issued = made.state is BillState.ISSUED
     return Change(
         old.bill_id, old.service_point_id, agreement_id, old.rate_code, old.span, touched.issued_at, cause, also,
-        len(touched.days), versions_digest(made), before_wh, after_wh, before, made.total if is_made else None, found,
-        made.released if is_made else made.hold_reason or "it cannot be made", touched.found_at, old.currency,
+        len(touched.days), versions_digest(made), before_wh, after_wh, before, after, found,
+        made.released if is_issued else made.hold_reason or "it cannot be made", touched.found_at, old.currency,
     )  # fmt: skip

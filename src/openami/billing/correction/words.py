@@ -30,6 +30,8 @@ def adjustment_words(one: Adjustment) -> str:
         owed += f", which you may pay in {one.installments} parts, one with each bill." if one.installments > 1 else "."
     else:
         owed = f"It gives you back {amount}." if one.by else "The amount stays the same."
+    if one.corrected_bill_id is None:
+        return f"Your bill for {days} was taken back: your service had ended before. {owed}"
     return f"Your bill for {days} was corrected, because {_WHY[one.cause.kind]}.{energy} {owed}"
 
 

@@ -9,7 +9,7 @@ from decimal import Decimal
 from uuid import UUID, uuid4
 
 from openami.billing.bill.record import Bill, BillState
-from openami.billing.correction.corrected import superseding, versions_digest
+from openami.billing.correction.corrected import is_reversed, superseding, versions_digest
 from openami.billing.correction.decision import (
     CorrectionDecision,
     CorrectionRefusedError,
@@ -22,6 +22,7 @@ from openami.billing.correction.ports import CorrectionBook, Remaker, Writes
 from openami.billing.correction.reach import Reach, reach_of
 from openami.billing.correction.record import Change, DecisionKind, Finding
 from openami.billing.correction.rules import CorrectionRules
+from openami.billing.correction.weigh import total_of
 from openami.billing.correction.writing import Ledgered, corrected_rows
 from openami.billing.ledger.installment import MAX_PARTS
 from openami.billing.ledger.ports import LedgerBook
@@ -155,14 +156,14 @@ class Corrections:
             if old.state is not BillState.ISSUED:
                 raise CorrectionRefusedError(f"bill {old.bill_id} is {old.state.value}: look at the case again")
         made = await self.remaker.again(olds, now=at) if olds else {}
-        news: list[Bill] = []
+        news: list[Bill | None] = []
         for old in olds:
             again = made[old.bill_id]
             if versions_digest(again) != wanted[old.bill_id].versions_digest:
                 raise CorrectionRefusedError(
                     f"bill {old.bill_id} would no longer become what was decided: data changed once more; look again"
                 )
-            news.append(superseding(old, again, at=at))
+            news.append(None if is_reversed(again) else superseding(old, again, at=at))
         agreements = agreements_of(olds)
         known = await self._ledgered(olds, agreements)
         parts = self._parts_of(decision, olds, news, agreements)
@@ -222,14 +223,15 @@ class Corrections:
         self,
         decision: CorrectionDecision,
         olds: Sequence[Bill],
-        news: Sequence[Bill],
+        news: Sequence[Bill | None],
         agreements: Mapping[UUID, UUID],
     ) -> dict[UUID, int]:
         by: dict[UUID, Decimal] = {}
         periods: dict[UUID, int] = {}
         for old, new in zip(olds, news, strict=True):
             agreement = agreements[old.bill_id]
-            by[agreement] = by.get(agreement, Decimal(0)) + (new.total or Decimal(0)) - (old.total or Decimal(0))
+            total = Decimal(0) if new is None else new.total or Decimal(0)
+            by[agreement] = by.get(agreement, Decimal(0)) + total - (old.total or Decimal(0))
             periods[agreement] = periods.get(agreement, 0) + 1
         return {
             a: self.parts_of(amount, periods[a], decision.in_parts, is_tampering=decision.tampering)
@@ -247,9 +249,10 @@ def _fresh(change: Change, made: Bill) -> Change:
     Raises:
         CorrectionRefusedError: it cannot be made any more.
     """
-    if made.state is not BillState.ISSUED or made.total is None:
+    after = total_of(made)
+    if after is None:
         raise CorrectionRefusedError(f"bill {change.bill_id} cannot be made again now: {made.hold_reason}")
-    return replace(change, after=made.total, after_wh=made.usage_wh or 0, versions_digest=versions_digest(made))
+    return replace(change, after=after, after_wh=made.usage_wh or 0, versions_digest=versions_digest(made))
 
 
 def _decided(change: Change, corrected: Change | None) -> DecidedBill:

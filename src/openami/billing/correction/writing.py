@@ -38,7 +38,7 @@ class Ledgered:
 def corrected_rows(
     decision: CorrectionDecision,
     olds: Sequence[Bill],
-    news: Sequence[Bill],
+    news: Sequence[Bill | None],
     agreements: Mapping[UUID, UUID],
     known: Ledgered,
     parts: Mapping[UUID, int],
@@ -50,7 +50,7 @@ def corrected_rows(
     Args:
         decision: carried out.
         olds: bills in force, with their lines.
-        news: what supersedes each.
+        news: what supersedes each; None where it is reversed whole.
         agreements: of each old bill, by its id.
         known: of the ledger.
         parts: in how many parts each agreement repays.
@@ -64,7 +64,8 @@ def corrected_rows(
         agreement = agreements[old.bill_id]
         day = local_date(at, zone_named(old.zone))
         booked, first = _booked(old, agreement, plans.get(agreement, ()), known.entries)
-        fresh = charged(new, agreement, plans.get(agreement, ()), day=day, made_at=at, decision_id=decision.decision_id)
+        levels, decided = plans.get(agreement, ()), decision.decision_id
+        fresh = [] if new is None else charged(new, agreement, levels, day=day, made_at=at, decision_id=decided)
         back = [reversal_of(e, day=day, made_at=at, decision_id=decision.decision_id) for e in booked]
         entries += [*first, *back, *fresh]
         # Under budget billing the difference is deferred like any other, and asked for in no part by itself.
@@ -77,7 +78,7 @@ def corrected_rows(
         owed[agreement] = owed.get(agreement, Decimal(0)) + (Decimal(0) if is_level else one.by)
     repaid = _repaid(decision, adjustments, owed, parts)
     entries += [plan_entry(plan, made_at=at) for plan in repaid]
-    return Writes(tuple(news), tuple(adjustments), tuple(entries), tuple(repaid))
+    return Writes(tuple(n for n in news if n is not None), tuple(adjustments), tuple(entries), tuple(repaid))
 
 
 def _booked(

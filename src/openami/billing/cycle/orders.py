@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -40,11 +40,13 @@ class Said:
         holds: of places.
         releases: of bills, by service point and first day.
         approved: interconnections, by service point.
+        reversed_at: highest version of bills that were reversed whole, by service point and first day.
     """
 
     holds: Mapping[UUID, PlaceHold]
     releases: Mapping[tuple[UUID, date], Sequence[Release]]
     approved: Mapping[UUID, tuple[Approval, ...]]
+    reversed_at: Mapping[tuple[UUID, date], int] = field(default_factory=dict)
 
 
 async def said_of(run: BillRun, planned: Sequence[Planned]) -> Said:
@@ -54,7 +56,8 @@ async def said_of(run: BillRun, planned: Sequence[Planned]) -> Said:
         return Said({}, {}, {})
     book = run.book.cycle
     holds, releases = await book.place_holds(list(zones)), await book.releases(list(zones))
-    return Said(holds, releases, await all_approvals_of(run.meters, zones))
+    reversed_at = await book.reversed_at(list(zones))
+    return Said(holds, releases, await all_approvals_of(run.meters, zones), reversed_at)
 
 
 async def made(
@@ -132,6 +135,7 @@ async def orders_of(run: BillRun, rows: Sequence[Planned], said: Said) -> list[B
                 period_days=planned.period_days,
                 ends_from=_ends_from(run, planned, has_next=following is not None),
                 estimates_before=last.estimates_in_a_row if last is not None and is_same else 0,
+                version=said.reversed_at.get((point, span.first), 0) + 1,
                 passes={r.code: f"{r.reason} ({r.by})" for r in said.releases.get((point, span.first), ())},
             )
         )  # fmt: skip

@@ -64,6 +64,13 @@ class CycleBook(Protocol):
         """Return what each account was billed at each place, by service point."""
         ...
 
+    async def reversed_at(self, service_points: Collection[UUID]) -> dict[tuple[UUID, date], int]:
+        """Return the highest version of bills that were reversed whole, by service point and first day.
+
+        Another account's bill that begins on that day is the next version: a bill's number is never given again.
+        """
+        ...
+
     async def issued_spans(self, service_points: Collection[UUID]) -> dict[UUID, dict[UUID | None, list[BillSpan]]]:
         """Return the days of issued bills in force, by service point and account, rising."""
         ...

@@ -162,7 +162,11 @@ def test_lines_that_vanish_are_told_and_equal_ones_are_not() -> None:
 def test_bills_of_other_days_or_without_figures_are_never_superseded() -> None:
     old = bill([line("energy", "50.00")])
     with pytest.raises(MisuseError, match="place and days"):
-        superseding(old, bill([line("energy", "1.00")], days=29), at=AT)
+        superseding(old, bill([line("energy", "1.00")], days=31), at=AT)
+    with pytest.raises(MisuseError, match="place and days"):
+        superseding(old, bill([line("energy", "1.00")], first=date(2026, 10, 2), days=29), at=AT)
+    shorter = superseding(old, bill([line("energy", "1.00")], days=29), at=AT)
+    assert shorter.version == 2, "service may have stopped earlier"
     with pytest.raises(MisuseError, match="held"):
         superseding(old, replace(old, state=BillState.HELD), at=AT)
     with pytest.raises(MisuseError, match="superseded"):
