@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from uuid import UUID
 
 import numpy as np
@@ -15,6 +16,7 @@ from openami.billing.rating import Usage, rate
 from openami.billing.rating.reference import determinants_by_hand
 from openami.billing.tariff.model import RateSchedule
 from openami.kernel.time import local_midnight
+from openami.mdm.api import READ_WINDOW_BEFORE as WINDOW
 from openami.sim.billing.customers import Fate
 from openami.sim.billing.energy import Block
 
@@ -105,16 +107,22 @@ def _columns(fleet: Fleet, bill: Bill) -> slice:
 
 def late(fleet: Fleet, bills: Sequence[Bill], *, days: int = 3) -> list[int]:
     """Return customers whose cycle was not billed within so many days of the scheduled read."""
-    issued: dict[UUID, Bill] = {}
+    issued: dict[tuple[UUID, date], Bill] = {}
     for bill in sorted(bills, key=lambda b: b.span.end):
-        if bill.state is BillState.ISSUED:
-            issued[bill.service_point_id] = bill
-    return [row for row, place in enumerate(fleet.places) if not _in_time(fleet, row, issued.get(place), days)]
+        if bill.state is BillState.ISSUED and bill.cycle is not None:
+            issued[bill.service_point_id, bill.cycle.read_on] = bill
+    read_days, groups = fleet.energy.customers.read_days, fleet.energy.customers.bill_group
+    return [
+        row
+        for row, place in enumerate(fleet.places)
+        if not _in_time(fleet, row, issued.get((place, read_days[int(groups[row])][1])), days)
+    ]
 
 
 def _in_time(fleet: Fleet, row: int, bill: Bill | None, days: int) -> bool:
     customers = fleet.energy.customers
     _, end = customers.read_days[int(customers.bill_group[row])]
-    if bill is None or bill.issued_at is None or bill.span.end < end:
+    # A bill may end on the nearest read, up to two days before its read day: the rest is the next one's.
+    if bill is None or bill.issued_at is None or bill.span.end < end - WINDOW:
         return False
     return (bill.issued_at.astimezone(fleet.energy.zone).date() - end).days <= days
