@@ -298,8 +298,22 @@ def test_a_file_of_the_first_format_reads_as_it_did_and_keeps_keys_that_it_may_h
         _read({**first, "format": "openami-rate/2"})
 
 
+@pytest.mark.timeout(20)
 @pytest.mark.parametrize(
-    "octets", [b"", b"\xff", b"[[x]", b"a = ", b"{", b"[" * 100_000, b"a = " + b"[" * 100_000, b"x = inf", b"[1, 2]"]
+    "octets",
+    [
+        b"",
+        b"a." * 120_000 + b"a = 1",
+        b"a." * 5_000 + b"a = {" + b"b." * 5_000 + b"b = 1}",
+        b"\xff",
+        b"[[x]",
+        b"a = ",
+        b"{",
+        b"[" * 100_000,
+        b"a = " + b"[" * 100_000,
+        b"x = inf",
+        b"[1, 2]",
+    ],
 )
 def test_what_is_no_rate_is_one_declared_error(octets: bytes) -> None:
     with pytest.raises(TariffError):

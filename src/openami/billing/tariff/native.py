@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from openami.billing.tariff.agreement import MOST_VERSIONS
 from openami.billing.tariff.clause import Clause
 from openami.billing.tariff.eligibility import Eligibility
 from openami.billing.tariff.errors import TariffError
@@ -52,9 +53,10 @@ def read_native(document: Mapping[str, Any]) -> RateSchedule:
     """
     root = Clause("", document, strict=document.get("format") != FIRST_FORMAT)
     root.at("format").text()
-    versions = tuple(_version(v) for v in root.at("versions").items())
-    if not versions:
-        raise TariffError("versions", "at least one version is needed")
+    rows = root.at("versions").items()
+    if not 0 < len(rows) <= MOST_VERSIONS:
+        raise TariffError("versions", f"there are {len(rows)}; at least one is needed, and the most is {MOST_VERSIONS}")
+    versions = tuple(_version(v) for v in rows)
     schedule = RateSchedule(
         root.at("code").text(), root.at("name").text(), root.get("utility", Clause.text, ""),
         root.get("currency", Clause.text, "USD"), versions,
