@@ -60,14 +60,14 @@ def rate_work(meters: MeterData, own: AsyncEngine, rates: Mapping[str, RateSched
     """
     book = PostgresBillBook(own)
     billing = Billing(meters=meters, book=book, rates=rates, setting=setting)
-    maker = ShadowMaker(
-        meters=meters, rates=billing.rates, facts=BilledFacts(billing.run), rules=billing.run.setting.rules
-    )
+    facts = BilledFacts(billing.run)
+    maker = ShadowMaker(meters=meters, rates=billing.rates, facts=facts, rules=setting.rules)
     return RateWork(
         wishes=PostgresWishes(own),
         shadows=PostgresShadows(own),
         bills=book,
         assigns=billing,
         maker=maker,
+        accounts=facts,
         ledger=PostgresLedger(own),
     )

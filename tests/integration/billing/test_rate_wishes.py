@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from datetime import UTC, date, datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import text
@@ -22,10 +22,11 @@ from openami.billing.adapters.wishes_postgres import PostgresWishes
 from openami.billing.compare.facts import BilledFacts
 from openami.billing.compare.protection import Protection, standing_of
 from openami.billing.compare.service import RateQuestions
-from openami.billing.compare.wish import WishRefusedError, WishStep
+from openami.billing.compare.wish import Wish, WishRefusedError, WishStep
 from openami.billing.ledger.account import LedgerAccount
 from openami.billing.ledger.entry import EntryKind
 from openami.billing.ledger.posting import agreements_of
+from openami.kernel.time import Period
 from openami.security.access.row import of_scope, seen_as
 from openami.security.access.scope import Purpose, Scope, ScopeError, granted_scope
 from openami.security.adapters.row_security import row_secured_engine
@@ -155,3 +156,61 @@ async def test_what_a_protected_year_cost_more_is_given_back_once(world: World, 
     assert entries[0].over > 0
     assert [e.amount_of(LedgerAccount.RECEIVABLE) for e in found] == [-entries[0].over]
     await own.dispose()
+
+
+async def test_who_moved_out_sees_and_asks_nothing_of_the_next_customers_time(
+    world: World, postgres: PostgresEngine
+) -> None:
+    portal = row_secured_engine(postgres.url("openami_portal"))
+    place, here = world.points[0], own_scope(world, 0)
+    gone = granted_scope(
+        actor=f"user:{uuid4()}", purpose=Purpose.OWN_DATA, service_points=frozenset({place}), audit_id=uuid4(),
+        periods={place: (Period(NOW - timedelta(days=40), NOW - timedelta(days=1)),)},
+    )  # fmt: skip
+    await world.billing.assign_rate([place], "ameren-mo-anytime", first_day=FIRST, at=NOW)
+    await world.write_days(date(2026, 10, 1), date(2026, 10, 31))
+    asked = questions(world, portal)
+    with seen_as(of_scope(here)):
+        await asked.ask(here, place, "ameren-mo-smart", NOW, by=USER, wish_id=uuid4())
+    with seen_as(of_scope(gone)):
+        assert await asked.wish_of(gone, place) is None
+        assert (await asked.compare(gone, place, NOW)).present is None
+        for act in (
+            asked.ask(gone, place, "ameren-mo-smart", NOW, by=USER, wish_id=uuid4()),
+            asked.withdraw(gone, place, NOW, by=USER),
+        ):
+            with pytest.raises(WishRefusedError, match="no longer"):
+                await act
+    with seen_as(of_scope(here)):
+        assert (await asked.compare(here, place, NOW)).present == "ameren-mo-anytime"
+        kept = await asked.wish_of(here, place)
+    assert kept is not None
+    assert kept.is_open
+    await portal.dispose()
+
+
+async def test_a_wish_of_a_customer_who_left_is_not_applied_to_the_next(world: World, postgres: PostgresEngine) -> None:
+    own = create_async_engine(postgres.url("openami_billing"))
+    place = world.points[2]
+    wish = Wish(uuid4(), place, "ameren-mo-smart", "ameren-mo-anytime", date(2026, 12, 1), NOW, USER)
+    await world.billing.assign_rate([place], "ameren-mo-anytime", first_day=FIRST, at=NOW)
+    await PostgresWishes(own).ask(SCOPE, wish)
+    moves = Moves({NOW.date(): uuid4(), date(2026, 12, 1): uuid4()})
+    work = wired_work(world.data, own, world.billing.rates, world.billing.setting)
+    work.accounts = moves
+    done = await work.work(datetime(2026, 12, 3, tzinfo=UTC))
+    assert (done.applied, done.refused) == (0, 1)
+    newest = await PostgresWishes(own).newest(SCOPE, place)
+    assert newest is not None
+    assert (newest.step, newest.note) == (WishStep.REFUSED, "the place is another customer's since")
+    await own.dispose()
+
+
+@dataclass(frozen=True)
+class Moves:
+    """Who is charged, by day."""
+
+    by_day: dict[date, UUID]
+
+    async def account_at(self, service_point_id: UUID, at: datetime | date) -> UUID | None:
+        return self.by_day.get(at.date() if isinstance(at, datetime) else at)

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from uuid import UUID
 
 from openami.billing.compare.ports import PlaceFacts
+from openami.billing.cycle.due import holdings_of
 from openami.billing.cycle.open import next_read_day
 from openami.billing.cycle.run import BillRun
 from openami.billing.cycle.terms import approvals_of
 from openami.billing.rating.terms import BillTerms
 from openami.billing.rating.usage import BillSpan
-from openami.kernel.time import zone_named
+from openami.kernel.time import local_date, zone_named
 
 
 class BilledFacts:
-    """Implements :class:`~openami.billing.compare.ports.FactsOfPlaces`.
+    """Implements :class:`~openami.billing.compare.ports.FactsOfPlaces` and ``Accounts``.
 
     Args:
         run: what bills are closed with.
@@ -34,6 +35,16 @@ class BilledFacts:
         standing = self._run.setting.standing
         terms = BillTerms(municipality=standing.municipality, attributes=standing.attributes, approved_w=own)
         return PlaceFacts(dict.fromkeys(spans, terms), standing.attributes, is_interconnected=bool(own))
+
+    async def account_at(self, service_point_id: UUID, at: datetime | date) -> UUID | None:
+        """See the port."""
+        (point,) = await self._run.meters.registry.service_points({service_point_id})
+        day = local_date(at, zone_named(point.zone)) if isinstance(at, datetime) else at
+        found = await holdings_of(self._run.meters, {service_point_id: point.zone}, {service_point_id})
+        mine = (
+            h.account_id for h in found.get(service_point_id, ()) if h.first <= day and (h.end is None or day < h.end)
+        )
+        return next(mine, None)
 
     async def next_read_day(self, service_point_id: UUID, after: date) -> date:
         """See the port; the first of the next month where the calendar knows no read."""

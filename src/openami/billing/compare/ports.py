@@ -57,6 +57,14 @@ class FactsOfPlaces(Protocol):
         ...
 
 
+class Accounts(Protocol):
+    """Who is charged at a place, by opaque ids."""
+
+    async def account_at(self, service_point_id: UUID, at: datetime | date) -> UUID | None:
+        """Return the account that holds a place at an instant or on a local day; None where none is named."""
+        ...
+
+
 class WishBook(Protocol):
     """Wishes for other rates. Rows are added, never altered; every write may be repeated and counts once."""
 

@@ -130,12 +130,19 @@ class RateQuestions:
         return await self._facts.next_read_day(service_point_id, local_date(now, zone))
 
     async def wish_of(self, scope: Scope, service_point_id: UUID) -> Wish | None:
-        """Return the newest wish of a place."""
-        return await self._wishes.newest(scope, service_point_id)
+        """Return the newest wish of a place, if it was made in the scope's time: an earlier customer's is theirs."""
+        found = await self._wishes.newest(scope, service_point_id)
+        return found if found is not None and _holds(scope, service_point_id, found.asked_at) else None
 
     async def protection_of(self, scope: Scope, service_point_id: UUID) -> tuple[Protection, list[ShadowEntry]] | None:
-        """Return the newest first-year protection of a place with its ledger."""
-        return await self._shadows.of_place(scope, service_point_id)
+        """Return the newest first-year protection of a place with its ledger, if it is of the scope's time."""
+        found = await self._shadows.of_place(scope, service_point_id)
+        if found is None:
+            return None
+        guard, entries = found
+        zone = zone_named((await self._meters.service_point(scope, service_point_id)).zone)
+        is_theirs = _holds(scope, service_point_id, local_midnight(guard.first_day, zone))
+        return (guard, entries) if is_theirs else None
 
     async def ask(
         self, scope: Scope, service_point_id: UUID, rate_code: str, now: datetime, *, by: UUID, wish_id: UUID
@@ -156,6 +163,8 @@ class RateQuestions:
         """
         zone = zone_named((await self._meters.service_point(scope, service_point_id)).zone)
         today = local_date(now, zone)
+        if not _holds(scope, service_point_id, now):
+            raise WishRefusedError("You are no longer a customer at this place.")
         present = await self._rates.rate_of(service_point_id, today)
         wanted = self._rates.rates.get(rate_code)
         if present is None or wanted is None:
@@ -177,6 +186,8 @@ class RateQuestions:
             WishRefusedError: none is open.
             ScopeError: outside the scope.
         """
+        if not _holds(scope, service_point_id, now):
+            raise WishRefusedError("You are no longer a customer at this place.")
         found = await self._wishes.withdraw(scope, service_point_id, by=by, at=now)
         if found is None:
             raise WishRefusedError("There is no open wish for another rate here.")
@@ -195,7 +206,9 @@ class RateQuestions:
             self._rates.rate_of(service_point_id, local_date(now, zone)),
             self._facts.facts(service_point_id, spans),
         )
-        code = None if present is None else _code(present)
+        # The rate of today is the next customer's where this one has moved out.
+        is_here = _holds(scope, service_point_id, now)
+        code = None if present is None or not is_here else _code(present)
         return _Question(service_point_id, usage, spans, zone, code, schedules, facts)
 
     async def _usage(self, scope: Scope, service_point_id: UUID, period: Period, *, needs_received: bool) -> Usage:
@@ -239,6 +252,10 @@ def _reaching(schedule: RateSchedule, first: date) -> RateSchedule:
     if begins is None or begins <= first:
         return schedule
     return replace(opened(schedule), code=schedule.code)
+
+
+def _holds(scope: Scope, service_point_id: UUID, at: datetime) -> bool:
+    return bool(scope.granted(service_point_id, Period(at, at + timedelta(seconds=1))))
 
 
 def _code(schedule: RateSchedule) -> str:

@@ -12,7 +12,7 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 import structlog
 
 from openami.billing.bill.record import Bill
-from openami.billing.compare.ports import IssuedBills, ShadowBook, WishBook
+from openami.billing.compare.ports import Accounts, IssuedBills, ShadowBook, WishBook
 from openami.billing.compare.protection import Protection, ShadowEntry, settlement, standing_of
 from openami.billing.compare.setting import setting_on
 from openami.billing.compare.wish import Wish, WishStep
@@ -80,6 +80,7 @@ class RateWork:
         bills: issued ones.
         assigns: puts places on rates.
         maker: makes shadow bills.
+        accounts: who is charged at a place: a wish and a protected year are one customer's.
         ledger: where what a year cost more is given back; None where the utility keeps its ledger elsewhere.
     """
 
@@ -94,10 +95,11 @@ class RateWork:
         bills: IssuedBills,
         assigns: Assigns,
         maker: Shadows,
+        accounts: Accounts,
         ledger: Ledger | None = None,
     ) -> None:
         self._wishes, self._shadows, self._bills = wishes, shadows, bills
-        self._assigns, self._maker, self._ledger = assigns, maker, ledger
+        self._assigns, self._maker, self._ledger, self.accounts = assigns, maker, ledger, accounts
         self._again: datetime | None = None
 
     async def run_due(self, now: datetime) -> None:
@@ -122,6 +124,12 @@ class RateWork:
         return WorkReport(applied, refused, await self._shadow(now))
 
     async def _apply(self, wish: Wish, now: datetime) -> bool:
+        place = wish.service_point_id
+        asked = await self.accounts.account_at(place, wish.asked_at)
+        if asked != await self.accounts.account_at(place, wish.first_day):
+            note = "the place is another customer's since"
+            await self._wishes.settle(wish, WishStep.REFUSED, at=now, note=note)
+            return False
         try:
             await self._assigns.assign_rate([wish.service_point_id], wish.rate_code, first_day=wish.first_day, at=now)
         except (RateOverlapError, UnknownRateError) as error:
@@ -148,21 +156,26 @@ class RateWork:
         count = 0
         for guard in guards:
             there = {e.bill_id for e in kept.get(guard.protection_id, [])}
-            fresh = [b for b in bills.get(guard.service_point_id, []) if guard.holds(b.span) and b.bill_id not in there]
+            account = await self.accounts.account_at(guard.service_point_id, guard.first_day)
+            protected = [
+                b
+                for b in bills.get(guard.service_point_id, [])
+                if guard.holds(b.span) and b.account_id in {None, account}
+            ]
+            fresh = [b for b in protected if b.bill_id not in there]
             entries = [e for b in fresh if (e := await self._entry(guard, b, now)) is not None]
             count += await self._shadows.write(guard, entries, at=now)
             every = [*kept.get(guard.protection_id, []), *entries]
-            await self._settle(guard, every, bills.get(guard.service_point_id, []), now)
+            await self._settle(guard, every, protected, now)
         return count
 
     async def _settle(
         self, guard: Protection, entries: Sequence[ShadowEntry], bills: Sequence[Bill], now: datetime
     ) -> None:
         """Book a whole year's credit; booking it again books nothing, and a later correction is a person's."""
-        mine = [b for b in bills if guard.holds(b.span)]
-        if self._ledger is None or not mine:
+        if self._ledger is None or not bills:
             return
-        last = max(mine, key=lambda b: b.span)
+        last = max(bills, key=lambda b: b.span)
         entry = settlement(
             guard, standing_of(guard, entries), agreement_id=agreements_of([last])[last.bill_id],
             day=local_date(now, zone_named(last.zone)), currency=last.currency, made_at=now,
