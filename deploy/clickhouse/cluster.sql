@@ -53,7 +53,7 @@ CREATE TABLE IF NOT EXISTS reading_day_local ON CLUSTER openami
     version UInt64 CODEC(ZSTD(1)),
     known_at DateTime('UTC') CODEC(ZSTD(1)),
     run_id FixedString(16) CODEC(ZSTD(1)),
-    values Array(Int64) CODEC(T64, ZSTD(1)),
+    values Array(Int64) CODEC(T64('bit'), ZSTD(1)),
     quality Array(UInt8) CODEC(ZSTD(1)),
     method Array(UInt8) CODEC(ZSTD(1)),
     below Array(Int64) CODEC(T64, ZSTD(1)),
