@@ -14,9 +14,10 @@ import importlib
 import importlib.util
 import os
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 from uuid import UUID, uuid4
@@ -134,21 +135,43 @@ async def _validated(store: SocketStore, fleet: BenchFleet) -> _Done:
 
 
 async def _fill(store: SocketStore, fleet: BenchFleet) -> None:
-    """Write readings in the order of their coming, then registers and what is remembered."""
+    """Write readings in the order of their coming, then registers and what is remembered.
+
+    The next is made in a thread while the last is written.
+    """
     homes = max(1, ROWS_PER_WRITE // (HOURS_PER_WRITE * 4 * len(CHANNELS)))
-    for hour in range(0, 24, HOURS_PER_WRITE):
-        columns = slice(hour * 4, (hour + HOURS_PER_WRITE) * 4)
-        for at in range(0, fleet.meters, homes):
-            batch = await asyncio.to_thread(fleet.readings, slice(at, at + homes), columns)
-            await store.write_readings(batch, token=f"raw-{hour}-{at}")
+
+    def raw() -> Iterator[Callable[[], Awaitable[None]]]:
+        for hour in range(0, 24, HOURS_PER_WRITE):
+            columns = slice(hour * 4, (hour + HOURS_PER_WRITE) * 4)
+            for at in range(0, fleet.meters, homes):
+                batch = fleet.readings(slice(at, at + homes), columns)
+                yield partial(store.write_readings, batch, token=f"raw-{hour}-{at}")
+
+    def days() -> Iterator[Callable[[], Awaitable[None]]]:
+        for number, (table, digests) in enumerate(fleet.remembered(POINTS_PER_WRITE)):
+            yield partial(store.write_days, table, token=f"days-{number}", digests=digests)
+
+    await _written(raw())
     for at in range(0, fleet.meters, ROWS_PER_WRITE // 4):
         await store.write_registers(fleet.register_reads(slice(at, at + ROWS_PER_WRITE // 4)), token=f"reads-{at}")
     early, first = fleet.before_long_gaps()
     if len(early):
         await store.write_readings(early, token="early")  # noqa: S106
         await store.write_registers(first, token="first")  # noqa: S106
-    for number, (days, digests) in enumerate(fleet.remembered(POINTS_PER_WRITE)):
-        await store.write_days(days, token=f"days-{number}", digests=digests)
+    await _written(days())
+
+
+async def _written(acts: Iterator[Callable[[], Awaitable[None]]]) -> None:
+    """Do one act after the other, and make the next one meanwhile."""
+    writing: asyncio.Future[None] | None = None
+    while True:
+        act = await asyncio.to_thread(next, acts, None)
+        if writing is not None:
+            await writing
+        if act is None:
+            return
+        writing = asyncio.ensure_future(act())
 
 
 async def _settled(store: SocketStore) -> None:

@@ -20,6 +20,7 @@ from openami.contracts.day import DayTable, day_number
 from openami.contracts.quality import QualityState, Source
 from openami.contracts.reading import UUIDS, ReadingBatch, RegisterBatch, uuid_column
 from openami.mdm.store.ids import sorted_ids
+from openami.mdm.store.schema import READING_DAY
 from openami.mdm.validation.fleet.roster import Roster
 from openami.mdm.vee.grid import BOOLS, I64, Grid, grid_of
 from openami.mdm.vee.history import DIGEST_DAYS
@@ -125,18 +126,31 @@ class BenchFleet:
     def remembered(self, points: int) -> Iterator[tuple[DayTable, DayDigests]]:
         """Yield the four weeks before, some service points at a time.
 
-        Only series with gaps have the intervals of these days; of the others two values stand for them, with the same
-        total and maximum, because nothing reads more.
+        Only series with gaps have the intervals of these days, and with them the places beside them that the store
+        unpacks together with theirs. Of the others two values stand for a day, with its total and maximum, because
+        nothing touches more.
         """
         order = sorted_ids(self.point)
+        whole = self._unpacked(order)
         for channel in ENERGY:
             chosen = order if channel is Channel.DELIVERED else order[self.feeds[order]]
-            whole: BOOLS = np.asarray(self.lost[channel].any(axis=1))
             for at in range(0, len(chosen), points):
                 rows = chosen[at : at + points]
                 for mine in (rows[whole[rows]], rows[~whole[rows]]):
                     if len(mine):
                         yield self._weeks(channel, mine, in_full=bool(whole[mine[0]]))
+
+    def _unpacked(self, order: I64) -> BOOLS:
+        """(M,) homes of which the store unpacks days when series with gaps are read: by the store's own granules."""
+        rows = DIGEST_DAYS * (1 + self.feeds[order].astype(np.int64))
+        last = np.cumsum(rows) - 1
+        granules = np.stack([last + 1 - rows, last]) // READING_DAY.index_granularity
+        has_gap = np.any([self.lost[c].any(axis=1) for c in ENERGY], axis=0)[order]
+        touched = np.zeros(int(granules.max()) + 1, bool)
+        touched[granules[:, has_gap]] = True
+        found = np.zeros(self.meters, bool)
+        found[order] = touched[granules].any(axis=0)
+        return found
 
     def _weeks(self, channel: Channel, rows: I64, *, in_full: bool) -> tuple[DayTable, DayDigests]:
         dice = np.random.default_rng([self.seed, int(channel), int(rows[0])])
