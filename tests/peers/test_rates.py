@@ -111,6 +111,13 @@ MADE: Mapping[str, dict[str, Any]] = {
         "demandweekdayschedule": EVENING,
         "demandweekendschedule": FLAT,
     },
+    "ratchet": {
+        "energyratestructure": [[{"rate": 0.05}]],
+        "flatdemandstructure": [[{"rate": 9}]],
+        "flatdemandmonths": [0] * 12,
+        "lookbackpercent": 0.8,
+        "lookbackrange": 11,
+    },
 }
 """Records with what the visible set lacks, made up."""
 

@@ -253,7 +253,8 @@ def terms(draw: st.DrawFn) -> BillTerms:
         events=tuple(events),
         prices=(PriceSeries("market", start - timedelta(days=1), 3600, series * 50),),
         approved_w=draw(st.sampled_from([(), (Approval(FIRST + timedelta(days=2), None, 9_000),)])),
-        coincident=tuple(start + timedelta(days=n, minutes=draw(st.integers(0, 1439))) for n in range(1, 11)),
+        # One in every twelve hours: each local day has one at least.
+        coincident=tuple(start + timedelta(hours=12 * n, minutes=draw(st.integers(0, 719))) for n in range(22)),
     )
 
 

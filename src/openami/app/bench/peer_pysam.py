@@ -62,6 +62,12 @@ def model_of(record: dict[str, Any], steps: int) -> Any:
         "rate_escalation": [0],
         "gen": [0] * steps,
     }
+    if values["ur_enable_billing_demand"]:
+        # Before the year there was nothing: its ratchet looks at peaks of the same year alone.
+        rest["ur_yearzero_usage_peaks"] = [0] * 12
+        # The converter says that a month's own peak does not count (second column), so that 80 % would bill 80 % of it.
+        rows = values["ur_billing_demand_lookback_percentages"]
+        rest["ur_billing_demand_lookback_percentages"] = [[row[0], 1] for row in rows]
     for key, value in (values | rest).items():
         model.value(key, value)
     return model
