@@ -119,7 +119,8 @@ def test_an_explained_bill_goes_down_to_the_files_and_says_that_it_ends_there(tm
     assert energy["clause"]["path"] == "versions[0].periods[Summer].blocks[0]"
     assert [d["wh"] for d in energy["days"]] == [24_000] * 30
     assert document["sources"]["interval_file"]["sha256"] == hashlib.sha256(intervals.read_bytes()).hexdigest()
-    assert "ends at these two files" in document["sources"]["ends"]
+    assert set(document["sources"]) == {"rate_file", "interval_file", "ends"}
+    assert "ends at these files" in document["sources"]["ends"]
     app = typer.Typer()
     app.command()(bill)
     asked = ["--tariff", str(ANYTIME), "--intervals", str(intervals), "--tz", "America/Chicago", "--explain"]

@@ -102,6 +102,10 @@ def bill_intervals(
     bills = rate_in_turn(schedule, determinants(schedule, usage, spans, zone, own), own, load_carried(carried))
     findings = [f for b in bills for f in _findings(b)]
     documents = [bill_document(b, zone) for b in bills]
+    files = {
+        "rate_file": tariff, "interval_file": intervals, "cycle_file": cycle, "terms_file": terms,
+        "carried_file": carried, "values_file": values,
+    }  # fmt: skip
     if explain:
         for found, made, term in zip(documents, bills, own, strict=True):
             found["explanation"] = explanation(schedule, made, usage, zone, term)
@@ -113,7 +117,7 @@ def bill_intervals(
         "total": money(sum((b.total for b in bills[1:]), bills[0].total)),
         "findings": findings,
         "notes": notes,
-    } | ({"sources": sources(tariff, intervals)} if explain else {})
+    } | ({"sources": sources(files)} if explain else {})
 
 
 def _findings(bill: RatedBill) -> list[dict[str, Any]]:

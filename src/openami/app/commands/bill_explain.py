@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -36,13 +36,14 @@ def explanation(
     return found
 
 
-def sources(tariff: Path, intervals: Path) -> dict[str, Any]:
-    """Return what the proof ends at: the two files, named by their digests."""
-    return {
-        "rate_file": {"name": tariff.name, "sha256": _digest(tariff)},
-        "interval_file": {"name": intervals.name, "sha256": _digest(intervals)},
-        "ends": "The proof ends at these two files: what stands behind them is for whoever made them to show.",
-    }
+def sources(files: Mapping[str, Path | None]) -> dict[str, Any]:
+    """Return what the proof ends at: the files that were given, named by their digests.
+
+    Args:
+        files: by what they are; None where none was given.
+    """
+    given = {kind: {"name": f.name, "sha256": _digest(f)} for kind, f in files.items() if f is not None}
+    return given | {"ends": "The proof ends at these files: what stands behind them is for whoever made them to show."}
 
 
 def show_explanation(console: Console, lines: Sequence[dict[str, Any]]) -> None:

@@ -28,6 +28,9 @@ from openami.kernel.time import instant_from_epoch_s
 
 _EPOCH_ORDINAL = 719_163
 Mask = npt.NDArray[np.bool_]
+_MOST_PARTS = 366 * 12
+"""A share of a year's days and months has no larger denominator."""
+_LAST_DIGIT = Fraction(1, 10**20)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -119,25 +122,52 @@ def formula(line: BillLine, bill_days: int) -> str:
     ...         Decimal("13.0875657")), 30)
     '32.307 kWh x 0.4051 = 13.0875657, rounded once to 13.09'
     """
-    exact, amount = plain(line.exact_amount), rounded_to_cent(line.exact_amount)
-    if line.unit == "percent":
-        return f"{plain(line.price)} % of {plain(line.quantity)} = {exact}, rounded once to {amount}"
-    share = _share(line, bill_days)
+    exact = plain(line.exact_amount)
+    end = f" = {exact}, rounded once to {rounded_to_cent(line.exact_amount)}"
+    whole, words = _product(line)
+    # A credit is given as a positive value, and taken off.
+    less = "less " if whole * Fraction(line.exact_amount) < 0 else ""
+    share = _share(whole if not less else -whole, line, bill_days)
+    if share is None:
+        return f"{plain(line.quantity)} {line.unit} at {plain(line.price)} on average{end}"
     if line.unit == "month" and share:
-        return f"{plain(line.price)}{share} = {exact}, rounded once to {amount}"
-    return f"{plain(line.quantity)} {line.unit} x {plain(line.price)}{share} = {exact}, rounded once to {amount}"
+        words = plain(line.price)
+    return f"{less}{words}{share}{end}"
 
 
-def _share(line: BillLine, bill_days: int) -> str:
-    """Return the factor between quantity times price and the exact amount: the days that a line stands for."""
-    whole = line.price if line.unit == "month" else line.quantity * line.price
-    if line.days is not None:
+def _product(line: BillLine) -> tuple[Fraction, str]:
+    """Return quantity times price, and the same in words."""
+    quantity, price = Fraction(line.quantity), Fraction(line.price)
+    if line.unit == "percent":
+        return quantity * price / 100, f"{plain(line.price)} % of {plain(line.quantity)}"
+    words = f"{plain(line.quantity)} {line.unit} x {plain(line.price)}"
+    # Months are printed as a decimal; what is exact is the share of days or months that the price is taken for.
+    return (price if line.unit == "month" else quantity * price), words
+
+
+def _share(whole: Fraction, line: BillLine, bill_days: int) -> str | None:
+    """Return the factor between quantity times price and the exact amount; None where no such factor gives it.
+
+    It is the days that a line stands for, or the months that a rule makes of them. A price that follows a series is
+    printed as a mean: its product gives the amount only nearly, and no factor may hide that.
+    """
+    exact = Fraction(line.exact_amount)
+    if line.days is not None and _is_near(whole * Fraction(line.days, bill_days), exact):
         return f" x {line.days} of {bill_days} days"
-    if whole in {Decimal(0), line.exact_amount}:
+    if _is_near(whole, exact):
         return ""
-    share = (Fraction(line.exact_amount) / Fraction(whole)).limit_denominator(bill_days)
+    if whole == 0:
+        return None
+    share = (exact / whole).limit_denominator(_MOST_PARTS)
+    if not _is_near(whole * share, exact):
+        return None
     days = share * bill_days
     return f" x {days} of {bill_days} days" if days.denominator == 1 else f" x {share}"
+
+
+def _is_near(worked: Fraction, exact: Fraction) -> bool:
+    """Tell whether two amounts are one but for the last digit of a decimal that has no end."""
+    return abs(worked - exact) <= max(abs(exact), Fraction(1)) * _LAST_DIGIT
 
 
 def _rows_of(schedule: RateSchedule, line: BillLine, intervals: Priced) -> Mask:
