@@ -54,8 +54,14 @@ def _value(charge: DatedCharge, value: Decimal, currency: str) -> str:
     return f"{unit_price(value, currency)} per {charge.unit.value}"
 
 
-def export_words(tariff: Tariff, currency: str) -> list[str]:
-    """Return what electricity sent out is worth, each rule a sentence; none where the rate says nothing of it."""
+def export_words(tariff: Tariff, currency: str, on: date | None = None) -> list[str]:
+    """Return what electricity sent out is worth, each rule a sentence; none where the rate says nothing of it.
+
+    Args:
+        tariff: the version.
+        currency: ISO 4217 letters.
+        on: the local day whose price is said; None takes the newest.
+    """
     terms = tariff.export
     if terms is None:
         return []
@@ -66,8 +72,9 @@ def export_words(tariff: Tariff, currency: str) -> list[str]:
             if terms.credit is CreditUnit.KWH
             else "What is left over is turned into money for later bills."
         )
-    priced = [f"{unit_price(p.price, currency)} per kWh" for p in terms.prices[-1:] if p.price is not None]
-    notes += [f"It is worth {p} now." for p in priced]
+    worth = terms.price_on(on or date.max, "")
+    if worth is not None and worth.price is not None:
+        notes.append(f"It is worth {unit_price(worth.price, currency)} per kWh now.")
     return [*notes, *_ends(terms)]
 
 

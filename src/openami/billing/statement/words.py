@@ -97,7 +97,7 @@ def rate_words(
     if tariff.minimum is not None:
         fixed.append(_minimum(tariff.minimum, currency))
     dated = dated_words(tariff, currency, on, municipality)
-    export = export_words(tariff, currency)
+    export = export_words(tariff, currency, on)
     notes = _notes(tariff, asked)
     return RateWords(tuple(energy), tuple(demand), tuple(fixed), tuple(dated), tuple(export), tuple(notes))
 

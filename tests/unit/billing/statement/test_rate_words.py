@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.billing.statement.made import RATES
 
+from openami.billing.statement.dated import export_words
 from openami.billing.statement.hours import hours_in_words, joined, minutes_of, spans_of
 from openami.billing.statement.words import rate_words
 from openami.billing.tariff.charge import (
@@ -24,6 +25,7 @@ from openami.billing.tariff.charge import (
     RiderUnit,
     Tax,
 )
+from openami.billing.tariff.export import ExportKind, ExportPrice, ExportTerms, Netting
 from openami.billing.tariff.price import (
     HOLIDAY,
     MINUTES_PER_DAY,
@@ -172,3 +174,16 @@ def test_prices_of_an_event_are_said_beside_those_they_replace() -> None:
     words = rate_words(replace(tariff, periods=(*tariff.periods, critical), events=(event,)), "USD")
     assert "Critical peak: while a critical peak is called, 75 ¢ per kWh" in [w.sentence for w in words.energy]
     assert sum(w.name == "Critical peak" for w in words.energy) == 1
+
+
+@pytest.mark.parametrize(
+    ("on", "worth"),
+    [(date(2026, 6, 1), "worth 3"), (date(2027, 6, 1), "worth 4"), (None, "worth 4"), (date(2025, 1, 1), "")],
+)
+def test_energy_sent_out_is_worth_what_is_in_force_on_the_day(on: date | None, worth: str) -> None:
+    prices = (ExportPrice(Decimal("0.04"), date(2027, 1, 1)), ExportPrice(Decimal("0.03"), date(2026, 1, 1)))
+    export = ExportTerms(ExportKind.NET_BILLING, Netting.REGISTER, prices)
+    words = export_words(replace(RATES["ameren-mo-anytime"].versions[0], export=export), "USD", on)
+    told = [w for w in words if "worth" in w]
+    assert len(told) == bool(worth)
+    assert all(worth in w for w in told)
