@@ -9,6 +9,7 @@ from datetime import date
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from openami.app.billing_setting import bill_setting
 from openami.app.correction_causes import RegistryCauses
 from openami.app.engines.rooms import room_database
 from openami.app.rate_files import home_rates
@@ -22,7 +23,7 @@ from openami.billing.correction.remake import RoadRemaker
 from openami.billing.correction.rules import rules_on
 from openami.billing.correction.weigh import Weigher
 from openami.billing.correction.work import Corrections
-from openami.billing.jurisdiction import Jurisdiction, shipped_jurisdiction
+from openami.billing.cycle.run import BillSetting
 from openami.billing.ledger.accrue import Accrual
 from openami.billing.ledger.energy import EnergyCheck
 from openami.billing.ledger.posting import LedgerPostings
@@ -69,7 +70,7 @@ def correction_room(
     mdm: AsyncEngine,
     today: date,
     limits: CorrectionLimits | None = None,
-    jurisdiction: Jurisdiction | None = None,
+    setting: BillSetting | None = None,
     rates: Mapping[str, RateSchedule] | None = None,
 ) -> CorrectionRoom:
     """Return what works on corrections.
@@ -80,12 +81,13 @@ def correction_room(
         mdm: connections of role ``openami_mdm``.
         today: the day whose rules hold.
         limits: what one person may decide alone.
-        jurisdiction: its rules; the shipped ones by default.
+        setting: what the installation says of all its bills.
         rates: by code; the shipped ones by default.
     """
-    law = jurisdiction or shipped_jurisdiction()
+    said = setting or BillSetting()
+    law = said.rules
     book, ledger, bills = PostgresCorrections(billing), PostgresLedger(billing), PostgresBillBook(billing)
-    remaker = RoadRemaker(meters, bills, book, Rates(bills, rates).known, law)
+    remaker = RoadRemaker(meters, bills, book, Rates(bills, rates).known, law, said.standing)
     rules = rules_on(law, today)
     causes = RegistryCauses(PostgresRegistry(mdm), PostgresDecisions(mdm))
     corrections = Corrections(book, ledger, remaker, rules, limits or CorrectionLimits())
@@ -103,8 +105,9 @@ async def open_correction_room(
     try:
         async with room_database(settings, "openami_billing") as billing, room_database(settings, "openami_mdm") as mdm:
             meters = MeterData(registry=PostgresRegistry(mdm), store=store, book=PostgresBook(mdm))
+            rates, setting = home_rates(settings.home), bill_setting(settings)
             yield correction_room(
-                meters, billing=billing, mdm=mdm, today=today, limits=limits, rates=home_rates(settings.home)
+                meters, billing=billing, mdm=mdm, today=today, limits=limits, rates=rates, setting=setting
             )
     finally:
         await store.close()

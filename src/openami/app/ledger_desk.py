@@ -8,10 +8,10 @@ from datetime import date, datetime, timedelta
 from itertools import pairwise
 from uuid import UUID
 
+from openami.app.billing_setting import billing_calendar
 from openami.app.correction_desk import CorrectionDesk
 from openami.app.desk import Act, Actor, acting
 from openami.app.settings import Settings
-from openami.billing.calendar.load import load_calendar
 from openami.billing.ledger.audit import LedgerAudit
 from openami.billing.ledger.conservation import EnergyBalance
 from openami.billing.ledger.entry import Entry
@@ -135,7 +135,7 @@ class LedgerDesk:
 
     def span(self, bill_group: int, month: date) -> tuple[date, date] | None:
         """Return the local days of a group's cycle; None where the calendar knows none."""
-        calendar = load_calendar(None)
+        calendar = billing_calendar(self._settings)
         begin = month.replace(day=1)
         days = calendar.read_days(bill_group, begin - timedelta(days=62), begin + timedelta(days=62))
         for before, found in pairwise(days):

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from openami.app.billing_setting import bill_setting
 from openami.app.correction_room import correction_room
 from openami.app.settings import Settings
 from openami.billing.correction.job import CorrectionJob
@@ -25,7 +26,12 @@ def ledger_jobs(
     zone = zone_named(settings.zone)
     today = local_date(settings.clock().now(), zone)
     room = correction_room(
-        meters, billing=engine_for("openami_billing"), mdm=engine_for("openami_mdm"), today=today, rates=rates
+        meters,
+        billing=engine_for("openami_billing"),
+        mdm=engine_for("openami_mdm"),
+        today=today,
+        rates=rates,
+        setting=bill_setting(settings),
     )
     ledger = LedgerJob(room.ledger, room.book, room.postings, room.accrual, zone)
     return ledger, CorrectionJob(room.weigher, room.book, room.stops)

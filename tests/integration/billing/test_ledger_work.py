@@ -27,6 +27,7 @@ from openami.billing.ledger.accrue import Accrual
 from openami.billing.ledger.budget import BudgetPlan, BudgetRefusedError
 from openami.billing.ledger.conservation import EnergyBalance
 from openami.billing.ledger.energy import EnergyCheck
+from openami.billing.ledger.entry import EntryKind, Posting
 from openami.billing.ledger.job import LedgerJob
 from openami.billing.ledger.levels import Levels
 from openami.billing.tariff.rounding import EnergyRounding
@@ -73,6 +74,18 @@ async def test_the_job_books_what_is_not_booked_and_accrues_the_month_once(
     assert found.owed["USD"] == sum((b.total or Decimal(0) for b in bills), Decimal(0))
     for engine in engines:
         await engine.dispose()
+
+
+async def test_what_a_protected_year_gives_back_is_no_fault_and_money_from_nowhere_is_one(billed: Billed) -> None:
+    first = (await billed.ledger.of_place(billed.world.points[0]))[0]
+    given = (Posting(A.RECEIVABLE, Decimal(-5)), Posting(A.CREDIT, Decimal(5), "First year on another rate"))
+    back = replace(first, entry_id=uuid4(), kind=EntryKind.RATE_PROTECTION, postings=given, bill_id=None)
+    await billed.ledger.keep([back])
+    assert (await billed.ledger.audit()).faults == []
+    odd = replace(back, entry_id=uuid4(), kind=EntryKind.BUDGET)
+    await billed.ledger.keep([odd])
+    (fault,) = (await billed.ledger.audit()).faults
+    assert fault.startswith("the ledger holds")
 
 
 async def test_a_month_end_holds_what_is_not_billed_yet_and_the_next_day_gives_it_back(

@@ -100,10 +100,15 @@ _ENERGY_OFF = text("""
         <> (select coalesce(sum(l.quantity), 0) * 1000 from billing.bill_line l
             where l.bill_id = b.bill_id and l.kind = 'energy' and l.unit = 'kWh')
 """)
+# What a protected first year gives back is charged on no bill.
 _BILLED = text("""
-    select b.currency, sum(b.total) as total from billing.bill b where b.state = 'issued'
-        and exists (select from billing.ledger_entry e where e.bill_id = b.bill_id and e.kind = 'bill')
-    group by b.currency
+    select currency, sum(total) as total from (
+        select b.currency, b.total from billing.bill b where b.state = 'issued'
+            and exists (select from billing.ledger_entry e where e.bill_id = b.bill_id and e.kind = 'bill')
+        union all
+        select e.currency, p.amount from billing.ledger_entry e join billing.ledger_posting p using (entry_id)
+        where e.kind = 'rate_protection' and p.account = 'receivable'
+    ) charged group by currency
 """)
 _ADD_PARTS = text("""
     insert into billing.installment_plan (decision_id, agreement_id, service_point_id, parts, made_on, currency)
