@@ -18,7 +18,7 @@ SCREENS = {"desktop": {"width": 1280, "height": 860}, "phone": {"width": 390, "h
 FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-sync"]
 
 
-def pages(today: date, meter: str) -> dict[str, list[tuple[str, str]]]:
+def pages(today: date, meter: str, place: str, bill: str) -> dict[str, list[tuple[str, str]]]:
     """Return each person's pages as (name, address)."""
     last_month = (today.replace(day=1) - timedelta(days=1)).isoformat()
     return {
@@ -27,6 +27,7 @@ def pages(today: date, meter: str) -> dict[str, list[tuple[str, str]]]:
             ("usage", f"/usage?level=month&day={last_month}"),
             ("year", f"/usage?level=year&day={today.isoformat()}"),
             ("bills", "/bills"),
+            ("bill", f"/bills/{bill}"),
             ("radio", "/radio"),
             ("my-data", "/my-data"),
         ],
@@ -39,6 +40,10 @@ def pages(today: date, meter: str) -> dict[str, list[tuple[str, str]]]:
             ("keys", "/keys"),
             ("collectors", "/collectors"),
             ("gateway", "/gateway"),
+            ("held-bills", "/bills"),
+            ("not-billed", f"/not-billed/{place}"),
+            ("bill-for-a-call", f"/bills/{place}/{bill}"),
+            ("corrections", "/corrections"),
         ],
     }
 
@@ -55,6 +60,18 @@ def ask_a_meter(browser: Browser, portal: str, who: dict[str, str]) -> str:
     page.locator("article.answer").first.get_by_text("took").wait_for(timeout=60_000)
     page.context.close()
     return meter
+
+
+def a_bill(browser: Browser, portal: str, who: dict[str, str]) -> tuple[str, str]:
+    """Return the customer's place and the newest bill that went out there."""
+    page = browser.new_page()
+    sign_in(page, portal, who)
+    places = page.request.get(f"{portal}/api/v1/me/service-points").json()["service_points"]
+    place: str = places[0]["service_point_id"]
+    bills = page.request.get(f"{portal}/api/v1/service-points/{place}/bills").json()["bills"]
+    bill: str = next(b["bill_id"] for b in bills if b["state"] == "issued")
+    page.context.close()
+    return place, bill
 
 
 def sign_in(page: Page, portal: str, who: dict[str, str]) -> None:
@@ -97,7 +114,8 @@ def main() -> None:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
         meter = ask_a_meter(browser, status["portal"], people["staff"])
-        for who, wanted in pages(today, meter).items():
+        place, bill = a_bill(browser, status["portal"], people["customer"])
+        for who, wanted in pages(today, meter, place, bill).items():
             for screen in SCREENS:
                 for theme in ("light", "dark"):
                     take(browser, status["portal"], people[who], wanted, screen, theme)
