@@ -125,6 +125,14 @@ def _matrix(usage: FleetUsage) -> UsageMatrix:
     )
 
 
+def hold_reasons(usage: FleetUsage, span: BillSpan) -> list[tuple[HoldCode, str] | None]:
+    """Return for each row why a bill cannot be made from its intervals; None where it can."""
+    lacking = usage.quality == QualityState.MISSING
+    lacking |= usage.quality == QualityState.QUESTIONABLE
+    clean = (usage.versions != 0).all(axis=1) & ~lacking.any(axis=1) & (usage.wh.min(axis=1, initial=0) >= 0)
+    return [None if sound else hold_reason(usage, row, span) for row, sound in enumerate(clean.tolist())]
+
+
 def hold_reason(usage: FleetUsage, row: int, span: BillSpan) -> tuple[HoldCode, str] | None:
     """Why a bill cannot be made from its intervals; None where it can."""
     absent = np.flatnonzero(usage.versions[row] == 0)

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from openami.billing.bill.fleet_usage import FleetUsage, hold_reason, rated_of, received_reason
+from openami.billing.bill.fleet_usage import FleetUsage, hold_reasons, rated_of, received_reason
 from openami.billing.bill.hold import Hold, HoldCode
 from openami.billing.bill.order import BillOrder
 from openami.billing.bill.readings import printed_reads, reading_state
@@ -60,11 +60,12 @@ def make_bills(
     terms = [orders[p].terms for p in usage.service_points]
     carried = [orders[p].carried for p in usage.service_points]
     all_rated = rated_of(schedule, usage, span, making.zone, terms, carried)
+    reasons = hold_reasons(usage, span)
     bills = []
     for row, point in enumerate(usage.service_points):
         order = orders[point]
         versions = usage.versions[row]
-        reason = hold_reason(usage, row, span) or received_reason(schedule, usage, row)
+        reason = reasons[row] or received_reason(schedule, usage, row)
         if reason is not None:
             bills.append(held_bill(making, order, *reason, versions=versions.tolist()))
             continue
