@@ -178,7 +178,7 @@ def _signals(
 def _by_key(key: I64, wh: I64) -> dict[tuple[int, int], int]:
     # A double holds every integer below 2**53, and Usage keeps sums below that.
     sums = np.bincount(key, weights=wh.astype(np.float64)) if len(key) else np.zeros(0)
-    return {divmod(int(k), KEY_STRIDE): int(sums[k]) for k in np.unique(key)}
+    return {divmod(int(k), KEY_STRIDE): int(sums[k]) for k in np.flatnonzero(np.bincount(key))}
 
 
 def _running(schedule: RateSchedule, all_pools: list[Pool], key: I64, wh: I64) -> dict[tuple[int, int, int], int]:

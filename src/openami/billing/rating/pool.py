@@ -14,6 +14,7 @@ from decimal import Decimal
 from fractions import Fraction
 
 from openami.billing.rating.calendar import DayRate
+from openami.billing.rating.memo import Memo
 from openami.billing.rating.months import months_of, season_dates
 from openami.billing.rating.usage import BillSpan
 from openami.billing.tariff.model import RateSchedule, Tariff
@@ -39,8 +40,15 @@ class Pool:
     ends_wh: tuple[int, ...]
 
 
+_POOLS: Memo[tuple[Pool, ...]] = Memo(4096)
+
+
 def pools(schedule: RateSchedule, span: BillSpan, rates: list[DayRate]) -> list[Pool]:
     """Return every pool of a bill, in order of version and first price period."""
+    return list(_POOLS.of(schedule, (span, tuple(rates)), lambda: tuple(_pools(schedule, span, rates))))
+
+
+def _pools(schedule: RateSchedule, span: BillSpan, rates: list[DayRate]) -> list[Pool]:
     found: list[Pool] = []
     for version, days_of in season_dates(schedule, span, rates).items():
         tariff = schedule.versions[version]
