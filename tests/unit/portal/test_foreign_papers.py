@@ -49,7 +49,7 @@ class _Billing:
 async def test_a_bill_of_another_place_has_no_papers_here(ask: Ask) -> None:
     bills = PortalBills(cast("Billing", _Billing()), FixedClock(datetime(2026, 11, 30, tzinfo=UTC)))
     scope = granted_scope(
-        actor="user:1", purpose=Purpose.OWN_DATA, service_points=frozenset({MINE}), audit_id=UUID(int=1)
+        actor=f"user:{UUID(int=9)}", purpose=Purpose.OWN_DATA, service_points=frozenset({MINE}), audit_id=UUID(int=1)
     )
     assert FOREIGN.service_point_id != MINE
     assert await ask(bills, scope) is None
