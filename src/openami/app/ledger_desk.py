@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from itertools import pairwise
 from uuid import UUID
 
@@ -153,10 +153,6 @@ class LedgerDesk:
             return 0, 0
         values = await meters.store.values(_SCOPE, spans, Channel.DELIVERED, period)
         return int(values.value.sum()), len(spans)
-
-    def now(self) -> datetime:
-        """Return domain time."""
-        return self._desk.now()
 
 
 def _look(query: str, note: str, place: UUID | None = None) -> Act:

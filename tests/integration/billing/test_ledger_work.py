@@ -30,6 +30,7 @@ from openami.billing.ledger.energy import EnergyCheck
 from openami.billing.ledger.entry import EntryKind, Posting
 from openami.billing.ledger.job import LedgerJob
 from openami.billing.ledger.levels import Levels
+from openami.billing.tariff import demonstration_rates
 from openami.billing.tariff.rounding import EnergyRounding
 from openami.contracts.channel import Channel
 from openami.contracts.day import DayTable
@@ -347,5 +348,48 @@ async def test_a_bill_wholly_after_a_stop_is_reversed_and_its_days_are_billed_to
     assert (await room.ledger.audit()).faults == []
     assert (await room.energy.balance([place], FIRST, NOVEMBER)).residual_wh == 0
     assert await room.stops.note(LATER) == 0
+    for engine in engines:
+        await engine.dispose()
+
+
+async def test_received_energy_that_comes_late_lowers_a_net_metered_bill_and_the_ledger_follows(
+    world: World, postgres: PostgresEngine
+) -> None:
+    engines = [create_async_engine(postgres.url(role)) for role in ("openami_billing", "openami_mdm")]
+    rates, place = demonstration_rates(), world.points[0]
+    billing = Billing(meters=world.data, book=world.billing.book, rates=rates, setting=world.billing.setting)
+    room = correction_room(world.data, billing=engines[0], mdm=engines[1], today=NOW.date(), rates=rates)
+    approved = FactEntry(place, FactKind.INTERCONNECTION, "8000", local_midnight(FIRST, ZONE))
+    await world.data.registry.facts.enter([approved], at=NOW, by="anna")
+    await billing.assign_rate([place], "ameren-mo-anytime", first_day=OCTOBER, at=NOW)
+    await world.write_days(OCTOBER, date(2026, 11, 9))
+
+    async def send_out(wh: int, version: int, known_at: datetime) -> None:
+        rows = [
+            replace(
+                _day(place, OCTOBER + timedelta(days=d), version, wh=wh), channel=Channel.RECEIVED, known_at=known_at
+            )
+            for d in range(31)
+        ]
+        await world.data.store.write_days(DayTable.from_rows(rows), token=uuid4().hex)
+
+    await send_out(10, 1, NOW)
+    await billing.close_due(NOW)
+    (old,) = await billing.bills(SCOPE, place)
+    assert (old.state.value, old.received_wh) == ("issued", 2_976 * 10)
+    await room.postings.post(await room.book.bills([old.bill_id]), at=NOW)
+    await send_out(60, 2, LATER)
+    assert await billing.find_corrections(LATER, first=OCTOBER, end=NOVEMBER) == 31
+    assert (await room.weigher.weigh(LATER)).open == 1
+    (case,) = await room.corrections.cases()
+    (change,) = case.changes
+    assert (change.by_wh, change.by < -10) == (0, True)
+    wish = Wish(case.cause.name, DecisionKind.REBILL, "the panel's readings came")
+    proposal = await room.corrections.propose(wish, by=uuid4(), at=LATER)
+    assert await room.corrections.carry_out(proposal.decision, proposal.effect, by=uuid4(), at=LATER, real=LATER)
+    new = (await billing.bills(SCOPE, place))[0]
+    assert (new.version, new.received_wh, new.usage_wh) == (2, 2_976 * 60, old.usage_wh)
+    assert (await room.ledger.audit()).faults == []
+    assert (await room.energy.balance([place], OCTOBER, NOVEMBER)).residual_wh == 0
     for engine in engines:
         await engine.dispose()

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Look at the ledger of bills, and check that it adds up.", no_args_is_help=True)
 MonthArgument = Annotated[datetime, typer.Argument(metavar="MONTH", formats=["%Y-%m"], help="For example 2026-10.")]
-DayOption = Annotated[datetime, typer.Option(formats=["%Y-%m-%d"])]
 
 
 class BudgetStep(StrEnum):
