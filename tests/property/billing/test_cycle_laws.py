@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from itertools import pairwise
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from openami.billing.bill.record import Assignment, BillKind
+from openami.billing.bill.order import BillOrder
+from openami.billing.bill.readings import printed_reads, reading_state
+from openami.billing.bill.record import Assignment, BillKind, ReadingState
 from openami.billing.calendar import BusinessDayCalendar
 from openami.billing.calendar.cycle import lengths
 from openami.billing.cycle.place import Billed, Holding, Place, Planned
 from openami.billing.cycle.plan import plan
 from openami.billing.jurisdiction import shipped_jurisdiction
+from openami.billing.rating.usage import BillSpan
+from openami.contracts.channel import Channel
 from openami.kernel.holiday import KNOWN, HolidayList, Observance
+from openami.mdm.api import EndOfRead, ReadKind, ReadPiece
 
 POINT = UUID(int=1)
+ZONE = ZoneInfo("America/Chicago")
 RULES = shipped_jurisdiction()
 PERIOD = RULES.versions[0].period
 BEGIN = date(2026, 1, 1)
@@ -89,3 +96,36 @@ def test_what_was_billed_is_never_planned_again_and_the_rest_is_the_same_however
 
 def _rate(place: Place, day: date) -> str:
     return next(r.rate_code for r in place.rates if r.first_day <= day and (r.end_day is None or day < r.end_day))
+
+
+PLACE_SPAN = BillSpan(date(2026, 10, 7), date(2026, 11, 6))
+PLACE_PERIOD = PLACE_SPAN.period(ZONE)
+WH_PER_HOUR = 400
+KINDS = (ReadKind.SCHEDULED, ReadKind.NEAREST, ReadKind.ON_DEMAND, ReadKind.MANUAL, ReadKind.MISSING)
+
+
+def _true_read(at: datetime, kind: ReadKind) -> EndOfRead:
+    """Return what the register of a place with an even load showed at an instant."""
+    hours = (at - PLACE_PERIOD.start) // timedelta(hours=1)
+    return EndOfRead(at, None if kind is ReadKind.MISSING else 10_000 + hours * WH_PER_HOUR, kind)
+
+
+@st.composite
+def _ends(draw: st.DrawFn) -> ReadPiece:
+    multiplier = draw(st.sampled_from((1, 10, 40)))
+    ends = []
+    for edge in (PLACE_PERIOD.start, PLACE_PERIOD.end):
+        kind = draw(st.sampled_from(KINDS))
+        away = 0 if kind in {ReadKind.SCHEDULED, ReadKind.MISSING} else draw(st.integers(-48, 24))
+        ends.append(_true_read(edge + timedelta(hours=away), kind))
+    return ReadPiece(POINT, "S-1", Channel.DELIVERED, ends[0], ends[1], multiplier, None)
+
+
+@given(_ends())
+def test_a_bill_that_calls_its_reads_actual_bills_what_its_register_advanced(told: ReadPiece) -> None:
+    energy = {Channel.DELIVERED: PLACE_PERIOD.duration_s // 3600 * WH_PER_HOUR * told.multiplier}
+    (piece,) = printed_reads([told], BillOrder(POINT, PLACE_SPAN), energy, PLACE_PERIOD)
+    if reading_state([piece], 0) is ReadingState.ACTUAL:
+        assert (piece.begin.at, piece.end.at) == (PLACE_PERIOD.start, PLACE_PERIOD.end)
+    if piece.usage_wh is not None:
+        assert piece.usage_wh == energy[Channel.DELIVERED], "an estimated end agrees with the intervals too"
