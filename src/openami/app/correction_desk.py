@@ -20,9 +20,9 @@ from openami.app.settings import Settings, real_now
 from openami.billing.correction.decision import CorrectionRefusedError, DecisionHead, DecisionState
 from openami.billing.correction.effect import CorrectionLimits
 from openami.billing.correction.group import CauseCase
+from openami.billing.correction.proposal import Proposal, Wish
 from openami.billing.correction.record import Adjustment
 from openami.billing.correction.weigh import Weighed
-from openami.billing.correction.work import Proposal, Wish
 from openami.kernel.time import Period, local_date, zone_named
 from openami.security.access.order import (
     MAX_TEXT_OCTETS,

@@ -23,9 +23,9 @@ from openami.billing.adapters.book_postgres import PostgresBillBook
 from openami.billing.api import Bill, Billing, BillingJob, BillSetting, BillState
 from openami.billing.calendar.cycle import DatedCalendar, ReadDay
 from openami.billing.correction.job import CorrectionJob
+from openami.billing.correction.proposal import Wish
 from openami.billing.correction.record import CauseKind, DecisionKind
 from openami.billing.correction.words import adjustment_words
-from openami.billing.correction.work import Wish
 from openami.billing.ledger.account import LedgerAccount
 from openami.billing.ledger.job import LedgerJob
 from openami.billing.statement.setting import picture_of

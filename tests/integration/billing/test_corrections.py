@@ -21,11 +21,12 @@ from openami.billing.api import BillState
 from openami.billing.bill.record import Bill
 from openami.billing.correction.decision import CorrectionRefusedError, DecisionState
 from openami.billing.correction.ports import TouchedBill
+from openami.billing.correction.proposal import Wish
 from openami.billing.correction.record import Cause, CauseKind, DecisionKind
 from openami.billing.correction.remake import RoadRemaker
 from openami.billing.correction.rules import rules_on
 from openami.billing.correction.weigh import Weighed, Weigher
-from openami.billing.correction.work import Corrections, Wish
+from openami.billing.correction.work import Corrections
 from openami.billing.jurisdiction import shipped_jurisdiction
 from openami.billing.ledger.account import LedgerAccount as A
 from openami.billing.ledger.entry import EntryKind

@@ -22,10 +22,11 @@ from openami.billing.adapters.correction_postgres import PostgresCorrections
 from openami.billing.adapters.ledger_postgres import PostgresLedger
 from openami.billing.bill.record import Bill, Correction
 from openami.billing.correction.effect import CorrectionLimits
+from openami.billing.correction.proposal import Wish
 from openami.billing.correction.record import Cause, CauseKind, DecisionKind
 from openami.billing.correction.rules import CorrectionRules
 from openami.billing.correction.weigh import Weigher
-from openami.billing.correction.work import Corrections, Wish
+from openami.billing.correction.work import Corrections
 from openami.billing.ledger.posting import LedgerPostings
 
 pytestmark = [pytest.mark.engines, pytest.mark.soak, pytest.mark.timeout(3600)]

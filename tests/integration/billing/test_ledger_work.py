@@ -18,10 +18,10 @@ from openami.app.correction_causes import RegistryCauses
 from openami.app.correction_room import correction_room
 from openami.app.engines.postgres import PostgresEngine
 from openami.billing.api import Billing
+from openami.billing.correction.proposal import Wish
 from openami.billing.correction.record import CauseKind, DecisionKind
 from openami.billing.correction.rules import Tolerances
 from openami.billing.correction.words import adjustment_words
-from openami.billing.correction.work import Wish
 from openami.billing.ledger.account import LedgerAccount as A
 from openami.billing.ledger.accrue import Accrual
 from openami.billing.ledger.budget import BudgetPlan, BudgetRefusedError

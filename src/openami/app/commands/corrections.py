@@ -17,7 +17,7 @@ from openami.app.commands.worklist_words import LoginOption, ReasonOption, YesOp
 
 if TYPE_CHECKING:
     from openami.app.correction_desk import CorrectionDesk
-    from openami.billing.correction.work import Wish
+    from openami.billing.correction.proposal import Wish
 
 app = typer.Typer(help="Correct bills whose data changed after they went out.", no_args_is_help=True)
 CauseArgument = Annotated[str, typer.Argument(metavar="CAUSE", help="As the list names it, for example edit:1c2f...")]
@@ -152,8 +152,8 @@ def _wish(
     parts: int | None,
     discovered: datetime | None,
 ) -> Wish:
+    from openami.billing.correction.proposal import Wish
     from openami.billing.correction.record import DecisionKind
-    from openami.billing.correction.work import Wish
 
     day: date | None = None if discovered is None else discovered.date()
     kind = DecisionKind.LEAVE if leave else DecisionKind.REBILL

@@ -14,9 +14,9 @@ from openami.app.correction_desk import Kept
 from openami.billing.correction.decision import DecisionHead
 from openami.billing.correction.effect import Effect
 from openami.billing.correction.group import CauseCase
+from openami.billing.correction.proposal import Proposal
 from openami.billing.correction.record import Adjustment, Change
 from openami.billing.correction.words import adjustment_words, case_words, proposal_words
-from openami.billing.correction.work import Proposal
 
 _SHOWN = 20
 

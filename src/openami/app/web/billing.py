@@ -20,7 +20,7 @@ from openami.billing.correction.decision import DecisionHead, DecisionState
 from openami.billing.correction.effect import Effect
 from openami.billing.correction.group import CauseCase
 from openami.billing.correction.record import Change, DecisionKind
-from openami.billing.correction.work import Proposal, Wish
+from openami.billing.correction.proposal import Proposal, Wish
 from openami.billing.cycle.blocked import Blocked, FreeingAct
 from openami.billing.statement.dates import counted, kwh
 from openami.billing.statement.prices import amount

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime
+from datetime import datetime
 from itertools import zip_longest
 from uuid import UUID
 
@@ -22,6 +22,7 @@ from openami.billing.bill.order import BillOrder
 from openami.billing.bill.readings import closing_reads, opening_reads
 from openami.billing.bill.record import Assignment, Bill, BillKind, BillState
 from openami.billing.correction.moves import shortened
+from openami.billing.correction.neighbors import Neighbors
 from openami.billing.correction.ports import CorrectionBook
 from openami.billing.cycle.due import holdings_of
 from openami.billing.cycle.terms import Standing, approvals_of
@@ -160,30 +161,6 @@ class RoadRemaker:
         for row in await self.bills.assignments({b.service_point_id for b in bills}):
             found[row.service_point_id].append(row)
         return found
-
-
-@dataclass(frozen=True, slots=True)
-class Neighbors:
-    """Bills in force by where they open and close: of the same place and account, without a gap."""
-
-    opening: Mapping[tuple[UUID, date, UUID | None], Bill]
-    closing: Mapping[tuple[UUID, date, UUID | None], Bill]
-
-    @classmethod
-    def of(cls, bills: Sequence[Bill]) -> Neighbors:
-        """Return the neighbors among bills in force."""
-        return cls(
-            {(b.service_point_id, b.span.first, b.account_id): b for b in bills},
-            {(b.service_point_id, b.span.end, b.account_id): b for b in bills},
-        )
-
-    def before(self, bill: Bill) -> Bill | None:
-        """Return the bill that closed where this one opens."""
-        return self.closing.get((bill.service_point_id, bill.span.first, bill.account_id))
-
-    def after(self, bill: Bill) -> Bill | None:
-        """Return the bill that opened where this one closes."""
-        return self.opening.get((bill.service_point_id, bill.span.end, bill.account_id))
 
 
 def code_now(bill: Bill, assigned: Sequence[Assignment]) -> str | None:

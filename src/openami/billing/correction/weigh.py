@@ -11,9 +11,9 @@ from uuid import UUID
 from openami.billing.bill.record import Bill, BillState
 from openami.billing.correction.corrected import is_reversed, versions_digest
 from openami.billing.correction.group import main_cause
+from openami.billing.correction.neighbors import Neighbors
 from openami.billing.correction.ports import Causes, CorrectionBook, Remaker, TouchedBill
 from openami.billing.correction.record import Cause, CauseKind, Change, Finding
-from openami.billing.correction.remake import Neighbors
 from openami.billing.correction.rules import CorrectionRules
 from openami.billing.ledger.posting import agreements_of
 

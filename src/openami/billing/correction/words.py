@@ -5,8 +5,8 @@ from __future__ import annotations
 from decimal import Decimal
 
 from openami.billing.correction.group import CauseCase
+from openami.billing.correction.proposal import Proposal
 from openami.billing.correction.record import Adjustment, CauseKind
-from openami.billing.correction.work import Proposal
 
 _WHY = {
     CauseKind.EDIT: "readings were checked and put right",

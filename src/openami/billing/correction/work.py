@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime
+from datetime import datetime
 from decimal import Decimal
 from uuid import UUID, uuid4
 
@@ -13,66 +13,21 @@ from openami.billing.correction.corrected import is_reversed, superseding, versi
 from openami.billing.correction.decision import (
     CorrectionDecision,
     CorrectionRefusedError,
-    DecidedBill,
     DecisionHead,
 )
 from openami.billing.correction.effect import CorrectionLimits, Effect, effect_of
 from openami.billing.correction.group import CauseCase, cases_of
 from openami.billing.correction.ports import CorrectionBook, Remaker, Writes
+from openami.billing.correction.proposal import Proposal, Wish, decided_bill, fresh_change
 from openami.billing.correction.reach import Reach, reach_of
-from openami.billing.correction.record import Change, DecisionKind, Finding
+from openami.billing.correction.record import DecisionKind, Finding
 from openami.billing.correction.rules import CorrectionRules
-from openami.billing.correction.weigh import total_of
 from openami.billing.correction.writing import Ledgered, corrected_rows
 from openami.billing.ledger.installment import MAX_PARTS
 from openami.billing.ledger.ports import LedgerBook
 from openami.billing.ledger.posting import agreements_of
 from openami.billing.rating.usage import BillSpan
 from openami.kernel.time import local_date, zone_named
-
-
-@dataclass(frozen=True, slots=True)
-class Wish:
-    """What a person wants to decide.
-
-    Args:
-        cause: name of the cause, see :attr:`~openami.billing.correction.record.Cause.name`.
-        kind: rebill, or leave.
-        reason: why.
-        place: one service point alone; None for everybody whom the cause touched.
-        tampering: whether the customer tampered; of one place alone.
-        in_parts: parts of repayment; None is what the rules say.
-        discovered: local day on which the error was found, asked about or notified; None is when it was noted here.
-    """
-
-    cause: str
-    kind: DecisionKind
-    reason: str
-    place: UUID | None = None
-    tampering: bool = False
-    in_parts: int | None = None
-    discovered: date | None = None
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Proposal:
-    """A decision that could be kept, and what it would do.
-
-    Args:
-        decision: complete.
-        case: what it is about.
-        reaches: how far back it goes, by agreement.
-        parts: in how many parts each agreement repays; 1 is at once.
-        effect: the sums.
-        second: why a second person must approve, or None.
-    """
-
-    decision: CorrectionDecision
-    case: CauseCase
-    reaches: Mapping[UUID, Reach]
-    parts: Mapping[UUID, int]
-    effect: Effect
-    second: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +78,7 @@ class Corrections:
             raise CorrectionRefusedError(f"no bill of {wish.cause!r} can be made again now: {case.changes[0].reason}")
         decision = CorrectionDecision(
             uuid4(), wish.kind, case.cause,
-            tuple(_decided(c, corrected.get(c.bill_id)) for c in told),
+            tuple(decided_bill(c, corrected.get(c.bill_id)) for c in told),
             wish.reason.strip(), by, at, tampering=wish.tampering, in_parts=wish.in_parts,
         )  # fmt: skip
         unmakable = sum(c.found is Finding.UNMAKABLE for c in case.changes)
@@ -140,7 +95,7 @@ class Corrections:
         made = await self.remaker.again(bills, now=at)
         found = {}
         for agreement, reach in reaches.items():
-            rebilled = tuple(_fresh(c, made[c.bill_id]) for c in reach.rebilled)
+            rebilled = tuple(fresh_change(c, made[c.bill_id]) for c in reach.rebilled)
             found[agreement] = replace(reach, rebilled=rebilled, by=sum((c.by for c in rebilled), Decimal(0)))
         return found
 
@@ -241,20 +196,3 @@ class Corrections:
     async def _ledgered(self, olds: Sequence[Bill], agreements: Mapping[UUID, UUID]) -> Ledgered:
         entries = await self.ledger.of_bills([b.bill_id for b in olds])
         return Ledgered(tuple(entries), tuple(await self.ledger.plans(set(agreements.values()))))
-
-
-def _fresh(change: Change, made: Bill) -> Change:
-    """Return a change as it is made now.
-
-    Raises:
-        CorrectionRefusedError: it cannot be made any more.
-    """
-    after = total_of(made)
-    if after is None:
-        raise CorrectionRefusedError(f"bill {change.bill_id} cannot be made again now: {made.hold_reason}")
-    return replace(change, after=after, after_wh=made.usage_wh or 0, versions_digest=versions_digest(made))
-
-
-def _decided(change: Change, corrected: Change | None) -> DecidedBill:
-    digest = change.versions_digest if corrected is None else corrected.versions_digest
-    return DecidedBill(change.bill_id, digest, is_rebilled=corrected is not None)

@@ -1,0 +1,84 @@
+"""What a person wishes about bills, and the decision that it comes to with what that would do. Values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import date
+from uuid import UUID
+
+from openami.billing.bill.record import Bill
+from openami.billing.correction.corrected import versions_digest
+from openami.billing.correction.decision import CorrectionDecision, CorrectionRefusedError, DecidedBill
+from openami.billing.correction.effect import Effect
+from openami.billing.correction.group import CauseCase
+from openami.billing.correction.reach import Reach
+from openami.billing.correction.record import Change, DecisionKind
+from openami.billing.correction.weigh import total_of
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What a person wants to decide.
+
+    Args:
+        cause: name of the cause, see :attr:`~openami.billing.correction.record.Cause.name`.
+        kind: rebill, or leave.
+        reason: why.
+        place: one service point alone; None for everybody whom the cause touched.
+        tampering: whether the customer tampered; of one place alone.
+        in_parts: parts of repayment; None is what the rules say.
+        discovered: local day on which the error was found, asked about or notified; None is when it was noted here.
+    """
+
+    cause: str
+    kind: DecisionKind
+    reason: str
+    place: UUID | None = None
+    tampering: bool = False
+    in_parts: int | None = None
+    discovered: date | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Proposal:
+    """A decision that could be kept, and what it would do.
+
+    Args:
+        decision: complete.
+        case: what it is about.
+        reaches: how far back it goes, by agreement.
+        parts: in how many parts each agreement repays; 1 is at once.
+        effect: the sums.
+        second: why a second person must approve, or None.
+    """
+
+    decision: CorrectionDecision
+    case: CauseCase
+    reaches: Mapping[UUID, Reach]
+    parts: Mapping[UUID, int]
+    effect: Effect
+    second: str | None = None
+
+
+def fresh_change(change: Change, made: Bill) -> Change:
+    """Return a change as it is made now.
+
+    Raises:
+        CorrectionRefusedError: it cannot be made any more.
+    """
+    after = total_of(made)
+    if after is None:
+        raise CorrectionRefusedError(f"bill {change.bill_id} cannot be made again now: {made.hold_reason}")
+    return replace(change, after=after, after_wh=made.usage_wh or 0, versions_digest=versions_digest(made))
+
+
+def decided_bill(change: Change, corrected: Change | None) -> DecidedBill:
+    """Return a change as one bill of a decision.
+
+    Args:
+        change: as it was weighed.
+        corrected: as it is made now; None where the bill stays as it is.
+    """
+    digest = change.versions_digest if corrected is None else corrected.versions_digest
+    return DecidedBill(change.bill_id, digest, is_rebilled=corrected is not None)
