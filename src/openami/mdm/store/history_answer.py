@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from openami.contracts.quality import QualityState
 from openami.contracts.reading import I64, UUIDS
-from openami.mdm.store.history_queries import flat
+from openami.mdm.store.history_queries import elements, flat
 from openami.mdm.store.ids import IdIndex, id_column
 from openami.mdm.vee.history import PROFILE_HOURS, U8, History
 
@@ -46,12 +46,14 @@ class HistoryAnswer:
         slot = self._slots(self._index.rows_of(id_column(batch, "service_point_id")))
         of, days = flat(batch, "days")
         at, day = slot[of], days.astype(np.int64) - self._first
-        kept = at >= 0
+        known = at >= 0
+        # Nearly always nothing is left out: then no column is copied for it.
+        kept = slice(None) if known.all() else known
         where = (at[kept], day[kept])
         for name in self._counts:
-            self._put(name, where, flat(batch, name)[1][kept])
-        self._digest[where] = flat(batch, "digests")[1][kept]
-        self._state[where] = flat(batch, "states")[1][kept]
+            self._put(name, where, elements(batch, name)[kept])
+        self._digest[where] = elements(batch, "digests")[kept]
+        self._state[where] = elements(batch, "states")[kept]
 
     def add_profiles(self, batch: pa.RecordBatch) -> None:
         """Take a part of ``PROFILE_SCHEMA``."""

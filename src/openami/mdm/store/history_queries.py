@@ -147,6 +147,11 @@ def rows_with_repeated_days(batch: pa.RecordBatch) -> npt.NDArray[np.bool_]:
 
 def flat(batch: pa.RecordBatch, name: str) -> tuple[npt.NDArray[np.int64], npt.NDArray[Any]]:
     """Return the row of each element of a list column, and the elements."""
-    column = batch.column(name)
-    lengths = column.value_lengths().to_numpy(zero_copy_only=False)
-    return np.repeat(np.arange(len(lengths)), lengths), column.flatten().to_numpy(zero_copy_only=False)
+    lengths = batch.column(name).value_lengths().to_numpy(zero_copy_only=False)
+    return np.repeat(np.arange(len(lengths)), lengths), elements(batch, name)
+
+
+def elements(batch: pa.RecordBatch, name: str) -> npt.NDArray[Any]:
+    """Return the elements of a list column, one row's after the other's."""
+    found: npt.NDArray[Any] = batch.column(name).flatten().to_numpy(zero_copy_only=False)
+    return found
