@@ -121,11 +121,11 @@ def _days(days: list[int]) -> str:
 
 def _with_holidays(named: str, days: list[int], *, is_same: bool) -> str:
     if len(days) == HOLIDAY:
-        return named if is_same else f"{named} but holidays"
+        return named if is_same else f"{named} except holidays"
     if is_same:
         return f"{named} and holidays"
     # Weekends without a word on holidays are understood; a weekday that is a holiday must be named.
-    return f"{named} but holidays" if any(d < HOLIDAY - 2 for d in days) else named
+    return f"{named} except holidays" if any(d < HOLIDAY - 2 for d in days) else named
 
 
 def _spans_words(spans: Spans, *, is_daily: bool) -> str:

@@ -52,10 +52,10 @@ NIGHT: DayPlan = (Window(0, 360, 0), Window(360, 1320, 1), Window(1320, 1440, 0)
             "Winter: all day, every day, 10.62 ¢ per kWh up to 750 kWh a bill, then 7.14 ¢",
         ]),
         ("ameren-mo-smart", [
-            "Summer on-peak: weekdays but holidays 15:00 to 19:00, 40.51 ¢ per kWh",
+            "Summer on-peak: weekdays except holidays 15:00 to 19:00, 40.51 ¢ per kWh",
             "Summer intermediate: all other times, 12.16 ¢ per kWh",
             "Summer off-peak: every day 22:00 to 06:00, 7.67 ¢ per kWh",
-            "Winter on-peak: weekdays but holidays 06:00 to 08:00 and 18:00 to 20:00, 21.69 ¢ per kWh",
+            "Winter on-peak: weekdays except holidays 06:00 to 08:00 and 18:00 to 20:00, 21.69 ¢ per kWh",
         ]),
         ("ameren-mo-overnight", ["Winter off-peak: every day 22:00 to 06:00, 6.3 ¢ per kWh"]),
     ],
@@ -86,12 +86,12 @@ def test_demand_says_price_hours_and_what_it_is() -> None:
 @pytest.mark.parametrize(
     ("week", "period", "has_holidays", "expected"),
     [
-        ((PEAK,) * 5 + (FLAT,) * 3, 0, True, "weekdays but holidays 15:00 to 19:00"),
+        ((PEAK,) * 5 + (FLAT,) * 3, 0, True, "weekdays except holidays 15:00 to 19:00"),
         ((PEAK,) * 5 + (FLAT,) * 3, 0, False, "weekdays 15:00 to 19:00"),
         ((PEAK,) * 5 + (FLAT,) * 3, 1, True,
-         "weekdays but holidays 00:00 to 15:00 and 19:00 to 24:00; weekends and holidays all day"),
+         "weekdays except holidays 00:00 to 15:00 and 19:00 to 24:00; weekends and holidays all day"),
         ((NIGHT,) * 8, 0, True, "every day 22:00 to 06:00"),
-        ((NIGHT,) * 7 + (FLAT,), 0, True, "every day but holidays 22:00 to 06:00"),
+        ((NIGHT,) * 7 + (FLAT,), 0, True, "every day except holidays 22:00 to 06:00"),
         ((NIGHT,) * 6 + (FLAT, FLAT), 0, False,
          "Mondays, Tuesdays, Wednesdays, Thursdays, Fridays and Saturdays 00:00 to 06:00 and 22:00 to 24:00"),
         ((FLAT,) * 7 + (PEAK,), 0, True, "holidays 15:00 to 19:00"),
