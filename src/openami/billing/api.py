@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from uuid import UUID
 
 from openami.billing.bill.hold import Hold, HoldCode
@@ -19,7 +19,6 @@ from openami.billing.bill.record import (
 )
 from openami.billing.call.record import CallAnswer
 from openami.billing.changed_days import days_changed, find_corrections
-from openami.billing.compare import Advice, Comparison, RateOutcome, compare_rates
 from openami.billing.cycle.close import CloseReport, close_due
 from openami.billing.cycle.open import next_read_day, open_span
 from openami.billing.cycle.run import BillRun, BillSetting
@@ -34,20 +33,20 @@ from openami.billing.ports import BillBook, RateOverlapError
 from openami.billing.proof.record import ReadingProof
 from openami.billing.proof.trace import BillProof
 from openami.billing.rates import Rates, UnknownRateError
-from openami.billing.rating.usage import I64, BillSpan, calendar_months
+from openami.billing.rating.usage import I64, BillSpan
 from openami.billing.statement.record import Statement
 from openami.billing.tariff.errors import TariffError
 from openami.billing.tariff.load import shipped_rates
-from openami.billing.tariff.model import OPEN_SUFFIX, RateSchedule
+from openami.billing.tariff.model import RateSchedule
 from openami.contracts.changed import DaysChanged
-from openami.kernel.time import Period, local_date, local_midnight, zone_named
+from openami.kernel.time import Period, local_date, zone_named
 from openami.mdm.api import MeterData
 from openami.security.access.scope import Scope
 
 __all__ = [
-    "Advice", "Assignment", "Bill", "BillKind", "BillProof", "BillSetting", "BillSoFar", "BillSpan", "BillState",
-    "Billing", "BillingJob", "CallAnswer", "CloseReport", "Comparison", "Correction", "Cycle", "Figures", "Hold",
-    "HoldCode", "KeptLine", "PricedIntervals", "RateOutcome", "RateOverlapError", "ReadingProof", "ReadingState",
+    "Assignment", "Bill", "BillKind", "BillProof", "BillSetting", "BillSoFar", "BillSpan", "BillState",
+    "Billing", "BillingJob", "CallAnswer", "CloseReport", "Correction", "Cycle", "Figures", "Hold",
+    "HoldCode", "KeptLine", "PricedIntervals", "RateOverlapError", "ReadingProof", "ReadingState",
     "Statement", "TariffError", "UnknownRateError", "shipped_rates",
 ]  # fmt: skip
 
@@ -135,20 +134,6 @@ class Billing:
         last = local_date(datetime.fromtimestamp(int(start_s[-1]), tz=zone), zone)
         schedule = await self.rate_of(service_point_id, last)
         return None if schedule is None else priced_intervals(schedule, start_s, wh, interval_s, zone)
-
-    async def compare(self, scope: Scope, service_point_id: UUID, now: datetime, *, months: int = 12) -> Comparison:
-        """Compare every rate on the service point's own intervals of the last whole months."""
-        zone = zone_named((await self.meters.service_point(scope, service_point_id)).zone)
-        end = local_date(now, zone).replace(day=1)
-        number = end.year * 12 + end.month - 1 - months
-        first = date(number // 12, number % 12 + 1, 1)
-        period = Period(local_midnight(first, zone), local_midnight(end, zone))
-        usage = await usage_of(self.meters, scope, service_point_id, period)
-        present = await self.rate_of(service_point_id, end - timedelta(days=1))
-        return compare_rates(
-            list(self.rates.values()), usage, calendar_months(first, end), zone,
-            present=None if present is None else present.code.removesuffix(OPEN_SUFFIX),
-        )  # fmt: skip
 
     async def close_due(self, now: datetime, *, retry_held: bool = True) -> CloseReport:
         """Issue what is due; the worker's job. Safe to repeat and to run beside another worker."""

@@ -291,15 +291,6 @@ async def test_the_job_closes_and_then_rests(world: World) -> None:
     assert len(await world.billing.bills(SCOPE, world.points[0])) == 3
 
 
-async def test_comparing_uses_whole_months_and_knows_the_present_rate(world: World) -> None:
-    await world.billing.assign_rate(world.points, "ameren-mo-anytime", first_day=FIRST, at=NOW)
-    await world.write_days(date(2026, 10, 1), date(2026, 10, 31))
-    found = await world.billing.compare(SCOPE, world.points[0], NOW, months=1)
-    assert found.coverage == 1
-    assert len(found.outcomes) == 5
-    assert found.advice.reason.startswith(("stay", "saves"))
-
-
 async def test_interval_prices_name_their_period_and_blocks_have_no_single_cost(world: World) -> None:
     starts = np.arange(96, dtype=np.int64) * 900 + int(local_midnight(date(2026, 7, 1), ZONE).timestamp())
     wh = np.full(96, 100, np.int64)
