@@ -162,6 +162,10 @@ class Bill:
     due_on: date | None = None
     released: str = ""
 
+    def is_of_same_account(self, other: Bill) -> bool:
+        """Whether two bills of a place are one customer's: what shows one may show the other."""
+        return (self.service_point_id, self.account_id) == (other.service_point_id, other.account_id)
+
     @property
     def hold_reason(self) -> str | None:
         """Why it waits, in words; None where it does not."""

@@ -53,7 +53,9 @@ async def call_facts(meters: MeterData, book: BillBook, scope: Scope, bill: Bill
 
 
 def _is_earlier(other: Bill, bill: Bill) -> bool:
-    """Tell whether a bill is one to compare with: of earlier days, sent out, and not replaced since."""
+    """Tell whether a bill is one to compare with: the same customer's, of earlier days, sent out, in force."""
+    if not other.is_of_same_account(bill):
+        return False
     return other.span.first < bill.span.first and other.state is BillState.ISSUED and other.usage_wh is not None
 
 

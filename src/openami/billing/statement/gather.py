@@ -43,7 +43,8 @@ async def facts_of(
         StoreError: the store did not answer.
     """
     point = bill.service_point_id
-    others = await book.bills(scope, point)
+    # Staff may see every bill of a place; on a customer's paper stand their own alone.
+    others = [b for b in await book.bills(scope, point) if b.is_of_same_account(bill)]
     earlier = tuple(b for b in others if b.span.first < bill.span.first and b.made_at <= bill.made_at)
     replaced = next((b for b in others if b.bill_id == bill.supersedes), None)
     days = await meters.days(

@@ -1,0 +1,88 @@
+"""A paper about one customer's bill holds nothing of whoever lived at the place before, whoever asks for it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+from datetime import date
+from typing import cast
+from uuid import UUID
+
+from tests.unit.billing.statement.made import POINT, RATES, made_facts
+
+from openami.billing.bill.record import Bill
+from openami.billing.call.gather import call_facts
+from openami.billing.ports import BillBook
+from openami.billing.statement.gather import facts_of
+from openami.billing.statement.make import statement_of
+from openami.contracts.channel import Channel
+from openami.contracts.day import DayTable
+from openami.mdm.api import DayFinding, InstalledMeter, MeterData
+from openami.security.access.scope import Purpose, Scope, system_scope
+
+STAFF = system_scope(process="papers", purpose=Purpose.BILLING)
+MINE, BEFORE_ME = UUID(int=21), UUID(int=20)
+
+
+class _Book:
+    """Bills of one place, of two customers."""
+
+    def __init__(self, bills: Sequence[Bill]) -> None:
+        self._bills = list(bills)
+
+    async def bills(self, scope: Scope, service_point_id: UUID) -> list[Bill]:
+        return self._bills
+
+    async def bill(self, scope: Scope, bill_id: UUID) -> Bill | None:
+        return next((b for b in self._bills if b.bill_id == bill_id), None)
+
+
+class _Meters:
+    """Keeps no days."""
+
+    async def days(self, scope: Scope, points: Sequence[UUID], *_: object, **__: object) -> DayTable:
+        return DayTable.from_rows([])
+
+    async def matrix(
+        self, scope: Scope, points: Sequence[UUID], channel: Channel, *_: object, **__: object
+    ) -> list[object]:
+        return []
+
+    async def installed(self, *_: object) -> list[InstalledMeter]:
+        return []
+
+    async def findings(self, scope: Scope, points: Collection[UUID], *_: object) -> list[DayFinding]:
+        return []
+
+
+def _bills(*, moved_in: date) -> tuple[Bill, _Book]:
+    facts = made_facts()
+    bills = [
+        replace(b, account_id=MINE if b.span.first >= moved_in else BEFORE_ME) for b in (facts.bill, *facts.earlier)
+    ]
+    return bills[0], _Book(bills)
+
+
+async def test_a_statement_compares_with_no_bill_of_the_customer_before() -> None:
+    bill, book = _bills(moved_in=date(2026, 8, 20))
+    facts = await facts_of(cast("MeterData", _Meters()), cast("BillBook", book), RATES, STAFF, bill)
+    assert bill.service_point_id == POINT
+    assert {b.span.first for b in facts.earlier} == {date(2026, 8, 20)}
+    shown = statement_of(facts)
+    assert len(shown.history) == 2
+    assert "no bill of these days a year ago" in shown.last_year
+
+
+async def test_a_customer_of_a_year_sees_the_whole_year() -> None:
+    bill, book = _bills(moved_in=date(2025, 1, 1))
+    facts = await facts_of(cast("MeterData", _Meters()), cast("BillBook", book), RATES, STAFF, bill)
+    assert len(facts.earlier) == 12
+
+
+async def test_a_caller_is_answered_from_no_bill_of_the_customer_before() -> None:
+    first, book = _bills(moved_in=date(2026, 9, 20))
+    assert (await call_facts(cast("MeterData", _Meters()), cast("BillBook", book), STAFF, first)).before is None
+    later, book = _bills(moved_in=date(2026, 8, 20))
+    found = await call_facts(cast("MeterData", _Meters()), cast("BillBook", book), STAFF, later)
+    assert found.before is not None
+    assert found.before.account_id == MINE
