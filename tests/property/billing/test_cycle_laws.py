@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from itertools import pairwise
 from uuid import UUID
@@ -92,6 +93,23 @@ def test_what_was_billed_is_never_planned_again_and_the_rest_is_the_same_however
     again = Place(POINT, place.zone, place.bill_group, place.holdings, place.rates, billed)
     left = [f for f in plan(again, BusinessDayCalendar(), RULES, today) if isinstance(f, Planned)]
     assert left == whole[cut:]
+
+
+@given(_places(), st.sets(st.integers(0, 40)))
+def test_whichever_bills_wait_they_are_planned_as_before_and_no_others(
+    told: tuple[Place, date], waits: set[int]
+) -> None:
+    place, today = told
+    whole = [f for f in plan(place, BusinessDayCalendar(), RULES, today) if isinstance(f, Planned)]
+    held = [p for n, p in enumerate(whole) if n in waits]
+    accounts = {a: [p for p in whole if p.account_id == a] for a in {p.account_id for p in whole}}
+    billed = tuple(
+        Billed(a, own[-1].span.end, tuple(p.span.first for p in own if p in held)) for a, own in accounts.items()
+    )
+    issued = {a: tuple(p.span for p in own if p not in held) for a, own in accounts.items()}
+    again = replace(place, billed=billed, issued=issued)
+    left = [f for f in plan(again, BusinessDayCalendar(), RULES, today) if isinstance(f, Planned)]
+    assert left == held
 
 
 def _rate(place: Place, day: date) -> str:

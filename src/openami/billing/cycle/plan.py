@@ -81,15 +81,18 @@ def _of_account(
         if issued is not None:
             start = issued.end
             continue
-        read_day = _next_read(place.bill_group, start, holding, calendar, rules)
+        begun = _begun(place, holding, start, calendar)
+        read_day = _next_read(place.bill_group, begun, holding, calendar, rules)
         if read_day is None and holding.end is None:
             yield Unplanned(place.service_point_id, place.bill_group, start)
             return
         end = _end(start, holding, read_day, own)
         if end > today:
             return
-        for part in _parts(place, holding, BillSpan(start, end), read_day):
-            yield replace(part, is_billed_already=part.span.first < taken)
+        period = BillSpan(begun, _end(start, holding, read_day, ()) if end in _changes(place) else end)
+        for part in _parts(place, holding, period, read_day):
+            if start <= part.span.first < end:
+                yield replace(part, is_billed_already=part.span.first < taken)
         start = end
 
 
@@ -99,6 +102,25 @@ def _start(holding: Holding, billed: Sequence[Billed]) -> date:
     if waits:
         return max(holding.first, min(waits))
     return max([holding.first, *(b.end for b in billed)])
+
+
+def _begun(place: Place, holding: Holding, start: date, calendar: CycleCalendar) -> date:
+    """Return where the period of a bill began: before it where a change of rate parted the two.
+
+    The part before may have gone out already, while this one waits: it ends on the same read day all the same.
+    """
+    group = place.bill_group
+    if start == holding.first or start not in _changes(place):
+        return start
+    if calendar.read_days(group, start, start + timedelta(days=1)):
+        return start
+    before = calendar.read_days(group, start - _SEARCH, start)
+    return max([holding.first, *(d.read_on for d in before[-1:])])
+
+
+def _changes(place: Place) -> set[date]:
+    """Return the days on which the rate of a place changes."""
+    return {d for r in place.rates for d in (r.first_day, r.end_day) if d is not None}
 
 
 def _next_read(
@@ -120,7 +142,7 @@ def _end(start: date, holding: Holding, read_day: ReadDay | None, issued: Sequen
 
 def _parts(place: Place, holding: Holding, whole: BillSpan, read_day: ReadDay | None) -> Iterator[Planned]:
     """Part a period where its rate changes; the first part is the initial bill, the last one the final bill."""
-    changes = {d for r in place.rates for d in (r.first_day, r.end_day) if d and whole.first < d < whole.end}
+    changes = {d for d in _changes(place) if whole.first < d < whole.end}
     edges = [whole.first, *sorted(changes), whole.end]
     cycle = None if read_day is None else cycle_of(read_day)
     for first, end in pairwise(edges):

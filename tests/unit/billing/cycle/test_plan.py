@@ -96,6 +96,44 @@ def test_a_change_of_rate_parts_the_bill_and_the_length_from_read_to_read_counts
     ]
 
 
+SWITCHED = (
+    Assignment(POINT, "flat", date(2026, 9, 1), date(2026, 11, 16)),
+    Assignment(POINT, "tou", date(2026, 11, 16)),
+)
+FLAT_PART, TOU_PART = (
+    BillSpan(date(2026, 11, 6), date(2026, 11, 16)),
+    BillSpan(date(2026, 11, 16), date(2026, 12, 7)),
+)
+
+
+@pytest.mark.parametrize(
+    ("billed", "issued", "waits"),
+    [
+        (Billed(ANNE, date(2026, 11, 16)), (), TOU_PART),
+        (Billed(ANNE, date(2026, 12, 7), held=(TOU_PART.first,)), (FLAT_PART,), TOU_PART),
+        (Billed(ANNE, date(2026, 12, 7), held=(FLAT_PART.first,)), (TOU_PART,), FLAT_PART),
+    ],
+    ids=["the later part is not made yet", "the later part is held", "the earlier part is held"],
+)
+@pytest.mark.parametrize("today", [date(2026, 12, 8), date(2027, 1, 20)])
+def test_a_part_that_waits_keeps_its_read_day_and_its_period_though_the_other_went_out(
+    billed: Billed, issued: tuple[BillSpan, ...], waits: BillSpan, today: date
+) -> None:
+    told = place(Holding(ANNE, date(2026, 9, 1)), rates=SWITCHED, billed=(billed,), issued={ANNE: issued})
+    first = due(told, today)[0]
+    assert (first.span, first.period_days, first.cycle and first.cycle.read_on) == (waits, 31, date(2026, 12, 7))
+    assert [p.span.end for p in due(told, today)][1:] in ([], [date(2027, 1, 8)])
+
+
+def test_a_rate_that_changes_on_a_read_day_begins_a_period_of_its_own() -> None:
+    rates = (
+        Assignment(POINT, "flat", date(2026, 9, 1), date(2026, 11, 6)),
+        Assignment(POINT, "tou", date(2026, 11, 6)),
+    )
+    (one,) = due(place(Holding(ANNE, date(2026, 9, 1)), rates=rates, billed=(Billed(ANNE, date(2026, 11, 6)),)))
+    assert (one.span.first, one.span.end, one.period_days) == (date(2026, 11, 6), date(2026, 12, 7), 31)
+
+
 def test_days_without_a_rate_are_planned_without_one_and_never_dropped() -> None:
     rates = (Assignment(POINT, "flat", date(2026, 9, 1), date(2026, 11, 16)),)
     found = due(place(Holding(ANNE, date(2026, 9, 1)), rates=rates, billed=(Billed(ANNE, date(2026, 11, 6)),)))
