@@ -30,7 +30,7 @@ from openami.billing.tariff.price import Block, PricePeriod, Window
 from openami.billing.tariff.season import Season
 from openami.contracts.channel import Channel
 from openami.contracts.quality import QualityState
-from openami.mdm.api import MeterData, UsageMatrix
+from openami.mdm.api import EndOfRead, MeterData, ReadKind, ReadPiece, UsageMatrix
 
 CHICAGO = ZoneInfo("America/Chicago")
 SPAN = BillSpan(date(2026, 4, 1), date(2026, 5, 1))
@@ -59,8 +59,8 @@ def _matrix(points: Sequence[UUID], wh: int, *, interval_s: int = 900) -> UsageM
 class _Meters:
     """Validated days of three places, of which some measure received energy."""
 
-    def __init__(self, received: list[UsageMatrix]) -> None:
-        self.received = received
+    def __init__(self, received: list[UsageMatrix], counts: Sequence[UUID] = ()) -> None:
+        self.received, self.counts = received, counts
         self.registry = self.facts = self
 
     async def of(self, *_: Any, **__: Any) -> list[Any]:
@@ -70,17 +70,26 @@ class _Meters:
     async def matrix(self, *request: Any, as_known_at: datetime | None = None) -> list[UsageMatrix]:
         return [_matrix(POINTS, 100)] if request[2] is Channel.DELIVERED else self.received
 
-    async def end_reads(self, *_: Any, as_known_at: datetime | None = None) -> dict[UUID, list[Any]]:
-        return {}
+    async def end_reads(self, *request: Any, as_known_at: datetime | None = None) -> dict[UUID, list[Any]]:
+        if request[3] is not Channel.RECEIVED:
+            return {}
+        none = EndOfRead(datetime(2026, 5, 1, 5, tzinfo=UTC), None, ReadKind.MISSING)
+        return {p: [ReadPiece(p, "S-1", Channel.RECEIVED, none, none, 1, None)] for p in self.counts}
 
 
-def _bills(received: list[UsageMatrix], *, schedule: RateSchedule | None = None) -> list[Bill]:
+def _bills(
+    received: list[UsageMatrix],
+    *,
+    schedule: RateSchedule | None = None,
+    counts: Sequence[UUID] = (),
+    terms: BillTerms = APPROVED,
+) -> list[Bill]:
     making = Making(schedule or _rate(), CHICAGO, datetime(2026, 5, 2, tzinfo=UTC), shipped_jurisdiction())
     orders = [
-        BillOrder(p, SPAN, BillKind.REGULAR, terms=APPROVED, carried=Carried(), released="reads are not of this test")
+        BillOrder(p, SPAN, BillKind.REGULAR, terms=terms, carried=Carried(), released="reads are not of this test")
         for p in POINTS
     ]
-    return asyncio.run(bills_of(cast("MeterData", _Meters(received)), making, orders))
+    return asyncio.run(bills_of(cast("MeterData", _Meters(received, counts)), making, orders))
 
 
 def test_each_place_is_netted_by_its_own_received_intervals() -> None:
@@ -94,14 +103,31 @@ def test_each_place_is_netted_by_its_own_received_intervals() -> None:
     assert [(c.month, c.wh) for c in third.carried_out.bank] == [(date(2026, 4, 1), 144_000)]
 
 
+@pytest.mark.parametrize("quality", [QualityState.MISSING, QualityState.QUESTIONABLE])
 @pytest.mark.parametrize("credits", [True, False], ids=["a rate that credits it", "a rate that does not"])
-def test_a_received_interval_without_a_value_holds_a_bill_that_credits_it(credits: bool) -> None:  # noqa: A002
+def test_a_received_interval_that_cannot_be_trusted_holds_a_bill_that_credits_it(
+    credits: bool,  # noqa: A002
+    quality: QualityState,
+) -> None:
     received = _matrix(POINTS[:1], 30)
-    received.quality[0, 5:8] = QualityState.MISSING
+    received.quality[0, 5:8] = quality
     bills = _bills([received], schedule=_rate(NET if credits else None))
     held = [None if b.hold is None else b.hold.code for b in bills]
     assert held == [HoldCode.MISSING_INTERVALS if credits else None, None, None]
     assert not credits or "3 intervals of received energy" in str(bills[0].hold_reason)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "terms", "holds"),
+    [(_rate(), APPROVED, True), (_rate(), BillTerms(), False), (_rate(None), APPROVED, False)],
+    ids=["it may be credited", "nothing is approved", "the rate credits none"],
+)
+def test_a_bill_waits_where_a_meter_counts_what_is_sent_out_and_no_day_of_it_is_validated(
+    schedule: RateSchedule, terms: BillTerms, holds: bool
+) -> None:
+    bills = _bills([_matrix([POINTS[1]], 30)], schedule=schedule, counts=POINTS[:2], terms=terms)
+    held = [None if b.hold is None else b.hold.code for b in bills]
+    assert held == [HoldCode.MISSING_INTERVALS if holds else None, None, None]
 
 
 def test_received_energy_on_another_grid_is_never_netted_in_part() -> None:

@@ -39,7 +39,8 @@ class FleetUsage:
         received_wh: (S,) energy received in the span.
         versions: (S, D) version of each day; 0 where there is none.
         received: (S, N) received energy by interval, for rates that credit it; None where no row has any.
-        received_lacks: (S,) how many of those intervals have no value, of rows that measure it.
+        received_lacks: (S,) how many of those intervals have no value or a doubted one, of rows that measure it.
+        sends: service points of which any received interval is validated.
     """
 
     service_points: tuple[UUID, ...]
@@ -51,6 +52,7 @@ class FleetUsage:
     versions: I64
     received: I64 | None = None
     received_lacks: I64 | None = None
+    sends: frozenset[UUID] = frozenset()
 
     def part(self, rows: Sequence[int]) -> FleetUsage:
         """Return some rows, in that order."""
@@ -151,12 +153,26 @@ def hold_reason(usage: FleetUsage, row: int, span: BillSpan) -> tuple[HoldCode, 
     return None
 
 
-def received_reason(schedule: RateSchedule, usage: FleetUsage, row: int) -> tuple[HoldCode, str] | None:
-    """Why a bill cannot credit energy sent out; None where the rate credits none, or all of it is there."""
-    if usage.received_lacks is None or not any(v.export for v in schedule.versions):
+def received_reason(
+    schedule: RateSchedule, usage: FleetUsage, row: int, *, is_expected: bool = False
+) -> tuple[HoldCode, str] | None:
+    """Why a bill cannot credit energy sent out; None where the rate credits none, or all of it is there.
+
+    Args:
+        schedule: the rate.
+        usage: of the service points.
+        row: which of them.
+        is_expected: whether a meter that counts received energy hung there, and may be credited.
+    """
+    if not any(v.export for v in schedule.versions):
         return None
-    lacks = int(usage.received_lacks[row])
+    if is_expected and usage.service_points[row] not in usage.sends:
+        words = "no day of received energy is validated, and the rate credits what was sent out"
+        return HoldCode.MISSING_INTERVALS, words
+    lacks = 0 if usage.received_lacks is None else int(usage.received_lacks[row])
     if not lacks:
         return None
-    words = f"{lacks} intervals of received energy have no value, and the rate credits what was sent out"
+    words = (
+        f"{lacks} intervals of received energy have no value or a doubted one, and the rate credits what is sent out"
+    )
     return HoldCode.MISSING_INTERVALS, words

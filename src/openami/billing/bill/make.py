@@ -65,7 +65,8 @@ def make_bills(
     for row, point in enumerate(usage.service_points):
         order = orders[point]
         versions = usage.versions[row]
-        reason = reasons[row] or received_reason(schedule, usage, row)
+        is_expected = bool(order.terms.approved_w) and _counts_received(pieces.get(point, ()))
+        reason = reasons[row] or received_reason(schedule, usage, row, is_expected=is_expected)
         if reason is not None:
             bills.append(held_bill(making, order, *reason, versions=versions.tolist()))
             continue
@@ -76,6 +77,11 @@ def make_bills(
         stamps = (f"estimated split: {low[1]}",) if low else ()
         bills.append(_metered(making, order, all_rated[row], versions.tolist(), pieces.get(point, ()), stamps))
     return bills
+
+
+def _counts_received(pieces: Sequence[ReadPiece]) -> bool:
+    """Tell whether a meter with a register of received energy hung there."""
+    return any(p.channel is Channel.RECEIVED and p.has_register for p in pieces)
 
 
 def _by_fallback(

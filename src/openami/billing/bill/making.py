@@ -34,6 +34,7 @@ CHUNK = 500
 INTERVAL = "interval"
 """What the registry calls a service point whose intervals the network reads."""
 SCOPE = system_scope(process="billing", purpose=Purpose.BILLING)
+_UNFIT = (QualityState.MISSING, QualityState.QUESTIONABLE)
 
 
 async def bills_of(
@@ -175,8 +176,9 @@ async def fleet_usage(
 def _fleet(matrix: UsageMatrix, received: Sequence[UsageMatrix]) -> FleetUsage:
     points, versions = matrix.service_points, matrix.versions.astype(np.int64)
     laid, lacks, sums = laid_received(matrix, received)
+    sends = frozenset(p for other in received for p in other.service_points)
     return FleetUsage(
-        points, matrix.start_s, matrix.interval_s, matrix.values, matrix.quality, sums, versions, laid, lacks
+        points, matrix.start_s, matrix.interval_s, matrix.values, matrix.quality, sums, versions, laid, lacks, sends
     )
 
 
@@ -184,8 +186,8 @@ def laid_received(matrix: UsageMatrix, received: Sequence[UsageMatrix]) -> tuple
     """Lay received energy beside delivered energy, row by row and interval by interval.
 
     Returns:
-        The intervals (S, N), None where no row measures any; how many of them have no value (S,), what lies on another
-        grid among them; and the energy of each row (S,).
+        The intervals (S, N), None where no row measures any; how many of them have no value or one that is doubted
+        (S,), what lies on another grid among them; and the energy of each row (S,).
     """
     row_of = {point: row for row, point in enumerate(matrix.service_points)}
     sums, lacks = np.zeros(len(row_of), np.int64), np.zeros(len(row_of), np.int64)
@@ -201,5 +203,5 @@ def laid_received(matrix: UsageMatrix, received: Sequence[UsageMatrix]) -> tuple
             lacks[place] += len(matrix.start_s)
             continue
         laid[place[:, None], mine] = other.values[rows][:, theirs]
-        lacks[place] += (other.quality[rows][:, theirs] == QualityState.MISSING).sum(axis=1)
+        lacks[place] += np.isin(other.quality[rows][:, theirs], _UNFIT).sum(axis=1)
     return laid, lacks if laid is not None else None, sums
