@@ -145,7 +145,7 @@ def reviewed_bill(
     rules = making.rules.on(span.last)
     state = reading_state(reads, found.estimated)
     in_a_row = order.estimates_before + 1 if state is ReadingState.ESTIMATED else 0
-    waits = review(order, rules, found, reads, in_a_row)
+    waits = review(order, rules, found, reads, in_a_row, span.period(making.zone))
     if waits is not None:
         return held_bill(making, order, *waits, versions=versions, reads=reads)
     waits = review_rated(order, rated)

@@ -18,6 +18,7 @@ from openami.billing.rating.usage import BillSpan
 from openami.billing.tariff.coverage import Coverage, Fallback
 from openami.billing.tariff.model import RateSchedule, Tariff
 from openami.contracts.channel import Channel
+from openami.kernel.time import Period
 from openami.mdm.api import ReadKind, ReadPiece
 
 Waits = tuple[HoldCode, str]
@@ -27,12 +28,12 @@ DISPLAY_WH = 2_000
 """A display of whole kWh cuts off up to one at each end; times the multiplier, so far register and intervals differ."""
 SHARE = 200
 """Beyond that, one part in so many: the class of accuracy of a meter's register and its profile together (0.5 %)."""
-_AT_MIDNIGHT = frozenset({ReadKind.SCHEDULED, ReadKind.INSTALLER})
+_UNSURE = frozenset({ReadKind.ESTIMATED, ReadKind.MISSING})
 
 
-def review(order: BillOrder, rules: BillRules, found: Determinants, reads: Sequence[ReadPiece], in_a_row: int) -> (
-    Waits | None
-):  # fmt: skip
+def review(
+    order: BillOrder, rules: BillRules, found: Determinants, reads: Sequence[ReadPiece], in_a_row: int, period: Period
+) -> Waits | None:
     """Why a bill waits before it is rated; None where it does not, or a person let it pass.
 
     Args:
@@ -41,8 +42,11 @@ def review(order: BillOrder, rules: BillRules, found: Determinants, reads: Seque
         found: its energy.
         reads: as it prints them.
         in_a_row: how many estimated bills would follow each other with it.
+        period: its days in UTC.
     """
-    for code, words in _doubts(order, rules, found, reads, in_a_row):
+    doubts = _doubts(order, rules, reads, in_a_row)
+    doubts.append((HoldCode.REGISTER_DISAGREES, disagreement(found.usage_wh, reads, period)))
+    for code, words in doubts:
         if words and not order.has_passed(code):
             return code, words
     return None
@@ -91,9 +95,7 @@ def estimate_cause(reads: Sequence[ReadPiece]) -> EstimateCause:
     return EstimateCause.NO_ACCESS if by_hand else EstimateCause.NO_COMMUNICATION
 
 
-def _doubts(
-    order: BillOrder, rules: BillRules, found: Determinants, reads: Sequence[ReadPiece], in_a_row: int
-) -> list[Waits]:
+def _doubts(order: BillOrder, rules: BillRules, reads: Sequence[ReadPiece], in_a_row: int) -> list[Waits]:
     days, period = order.period_days or order.span.days, rules.period
     doubts = []
     if order.kind is BillKind.REGULAR and order.cycle is not None and not period.allows(days):
@@ -104,19 +106,26 @@ def _doubts(
         doubts.append((HoldCode.TOO_MANY_ESTIMATES, words))
     if in_a_row and (cause := estimate_cause(reads)) not in rules.estimate.causes:
         doubts.append((HoldCode.NO_READ, f"a bill may not be estimated for this cause: {cause.value}"))
-    doubts.append((HoldCode.REGISTER_DISAGREES, _disagreement(found, reads)))
     return doubts
 
 
-def _disagreement(found: Determinants, reads: Sequence[ReadPiece]) -> str:
-    """Say by how much register and intervals of a meter that hung there all the time differ; empty if little."""
+def disagreement(usage_wh: int, reads: Sequence[ReadPiece], period: Period) -> str:
+    """Say by how much registers and intervals of a bill differ; empty if little, or if it cannot be told.
+
+    It can where every meter has actual reads, one took over where the other went, and the outer two are of the bill's
+    own ends, whatever they are called: a bill that ended on its nearest read is asked like any other.
+    """
     own = [p for p in reads if p.channel is Channel.DELIVERED]
-    if len(own) != 1 or own[0].usage_wh is None:
+    if not own or any(end.kind in _UNSURE for p in own for end in (p.begin, p.end)):
         return ""
-    piece, counted = own[0], own[0].usage_wh
-    if piece.begin.kind not in _AT_MIDNIGHT or piece.end.kind not in _AT_MIDNIGHT:
+    ends, begins = [period.start, *(p.end.at for p in own)], [*(p.begin.at for p in own), period.end]
+    if ends != begins:
         return ""
-    allowed = max(DISPLAY_WH * piece.multiplier, counted // SHARE)
-    if abs(counted - found.usage_wh) <= allowed:
+    back = next((p for p in own if p.usage_wh is None), None)
+    if back is not None:
+        return f"the register of meter {back.meter} went back from {back.begin.value} to {back.end.value}"
+    counted = sum(p.usage_wh or 0 for p in own)
+    allowed = max(DISPLAY_WH * sum(p.multiplier for p in own), counted // SHARE)
+    if abs(counted - usage_wh) <= allowed:
         return ""
-    return f"the register advanced by {counted / 1000:.1f} kWh, the intervals hold {found.usage_wh / 1000:.1f} kWh"
+    return f"the register advanced by {counted / 1000:.1f} kWh, the intervals hold {usage_wh / 1000:.1f} kWh"

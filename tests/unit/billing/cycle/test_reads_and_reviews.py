@@ -13,6 +13,7 @@ from openami.billing.bill.order import BillOrder
 from openami.billing.bill.readings import closing_reads, end_of_nearest, printed_reads, reading_state
 from openami.billing.bill.record import Cycle, ReadingState
 from openami.billing.bill.register_bill import register_energy, spread
+from openami.billing.bill.review import disagreement
 from openami.billing.rating.usage import BillSpan
 from openami.contracts.channel import Channel
 from openami.kernel.time import local_midnight
@@ -89,6 +90,40 @@ def test_a_bill_ends_earlier_only_on_a_midnight_that_leaves_both_bills_regular(
     assert end_of_nearest(replace(ORDER, ends_from=None), pieces, ZONE) is None
     noon = [piece(BEGIN, end(290_000, kind, local_midnight(day, ZONE) + timedelta(hours=12)))]
     assert end_of_nearest(ORDER, noon, ZONE) is None
+
+
+SWAP = PERIOD.start + timedelta(days=9)
+HANDED_OVER = (
+    piece(BEGIN, end(101_000, ReadKind.INSTALLER, SWAP)),
+    replace(piece(end(0, ReadKind.INSTALLER, SWAP), end(5_000)), meter="S-2", multiplier=40),
+)
+
+
+@pytest.mark.parametrize(
+    ("pieces", "usage_wh", "differs"),
+    [
+        ([piece(BEGIN, end(301_000))], 301_900, False),
+        ([piece(BEGIN, end(301_000))], 0, True),
+        ([piece(BEGIN, end(301_000, ReadKind.NEAREST))], 0, True),
+        ([piece(end(1_000, ReadKind.NEAREST, PERIOD.start), end(301_000))], 0, True),
+        ([piece(BEGIN, end(301_000, ReadKind.ESTIMATED))], 0, False),
+        ([piece(BEGIN, end(301_000, ReadKind.MANUAL, PERIOD.end + timedelta(hours=9)))], 0, False),
+        ([piece(BEGIN, end(500))], 300_000, True),
+        (HANDED_OVER, 300_000, False),
+        (HANDED_OVER, 105_000, True),
+        (HANDED_OVER[:1], 300_000, False),
+        ([], 300_000, False),
+    ],
+    ids=[
+        "they agree", "a stopped profile", "the bill ended on its nearest read", "it began on one", "an estimated end",
+        "a read of another hour", "a register that went back", "two meters agree",
+        "intervals without the multiplier", "the new meter has no register", "no register",
+    ],
+)  # fmt: skip
+def test_register_and_intervals_are_compared_wherever_all_reads_are_actual_and_of_the_bills_own_ends(
+    pieces: list[ReadPiece], usage_wh: int, differs: bool
+) -> None:
+    assert bool(disagreement(usage_wh, pieces, PERIOD)) is differs
 
 
 def test_an_estimate_that_was_too_high_is_no_roll_over() -> None:
