@@ -15,9 +15,14 @@ from uuid import UUID, uuid4
 from openami.app.correction_room import CorrectionRoom, open_correction_room
 from openami.app.desk import Act, Actor, acting
 from openami.app.engines.rooms import room_database
-from openami.app.order_desk import approve_order, make_order, withdraw_order
+from openami.app.order_desk import approve_or_resume, make_order, withdraw_order
 from openami.app.settings import Settings, real_now
-from openami.billing.correction.decision import CorrectionRefusedError, DecisionHead, DecisionState
+from openami.billing.correction.decision import (
+    CorrectionDecision,
+    CorrectionRefusedError,
+    DecisionHead,
+    DecisionState,
+)
 from openami.billing.correction.effect import CorrectionLimits
 from openami.billing.correction.group import CauseCase
 from openami.billing.correction.proposal import Proposal, Wish
@@ -100,8 +105,9 @@ class CorrectionDesk:
         if proposal.second is None:
             async with acting(self._settings, person, act) as who, self.room() as room:
                 mine = replace(decision, by=who.user_id, at=self.now())
-                await room.corrections.carry_out(mine, effect, by=who.user_id, at=self.now(), real=real_now())
-            return Kept(decision.decision_id, DecisionState.IN_FORCE)
+                if await room.corrections.second(effect, places, by=who.user_id, at=mine.at) is None:
+                    await room.corrections.carry_out(mine, effect, by=who.user_id, at=self.now(), real=real_now())
+                    return Kept(decision.decision_id, DecisionState.IN_FORCE)
         now = real_now().replace(microsecond=0)
         subject = OrderSubject(
             uuid4(), OrderKind.CORRECTIONS, _ascii(decision.words()), _ascii(decision.reason),
@@ -122,13 +128,27 @@ class CorrectionDesk:
         async with self.room() as room:
             head = await room.book.head(decision_id)
             order = await self._order(head)
-            if not good_approvals(order, now=real_now()):
-                order = await approve_order(self._settings, person, Kind.BILLING, "corrections.approve", order)
+            places = await self._places(room, head.decision)
+            order = await approve_or_resume(
+                self._settings, person, Kind.BILLING, "corrections.approve", order, places=places
+            )
             if not good_approvals(order, now=real_now()):
                 raise CorrectionRefusedError("the approvals came too far apart: withdraw it and decide anew")
             second = next((a.user_id for a in order.approvals if a.user_id != order.requester), order.requester)
             await room.corrections.carry_out(head.decision, None, by=second, at=self.now(), real=real_now())
             return await room.book.head(decision_id)
+
+    async def places_of(self, decision_id: UUID) -> frozenset[UUID]:
+        """Return the places whose bills a decision is about: for the log, before anybody acts on it.
+
+        Raises:
+            CorrectionRefusedError: there is no such decision.
+        """
+        async with self.room() as room:
+            return await self._places(room, (await room.book.head(decision_id)).decision)
+
+    async def _places(self, room: CorrectionRoom, decision: CorrectionDecision) -> frozenset[UUID]:
+        return frozenset(b.service_point_id for b in await room.book.bills([b.bill_id for b in decision.bills]))
 
     async def withdraw(self, person: Actor, decision_id: UUID) -> None:
         """Take back a decision that waits. Raises as :meth:`approve`."""
@@ -136,8 +156,8 @@ class CorrectionDesk:
             head = await room.book.head(decision_id)
             if head.state is not DecisionState.WAITING or head.order_id is None:
                 raise CorrectionRefusedError(f"decision {decision_id} is {head.state.value}: nothing of it waits")
-            await withdraw_order(self._settings, person, Kind.BILLING, "corrections.withdraw", head.order_id)
-            await room.book.withdrawn(decision_id, by=head.decision.by, at=self.now(), real=real_now())
+            by = await withdraw_order(self._settings, person, Kind.BILLING, "corrections.withdraw", head.order_id)
+            await room.book.withdrawn(decision_id, by=by, at=self.now(), real=real_now())
 
     async def decisions(
         self, person: Actor, *, state: DecisionState | None = None, limit: int = 100

@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 from openami.app.billing_setting import read_days_around
 from openami.app.desk import Act, Actor, acting
 from openami.app.engines.rooms import room_database
-from openami.app.order_desk import approve_order, make_order, withdraw_order
+from openami.app.order_desk import approve_or_resume, make_order, withdraw_order
 from openami.app.settings import Settings, real_now
 from openami.contracts.channel import Channel
 from openami.kernel.time import Period, local_date, local_midnight, zone_named
@@ -152,8 +152,8 @@ class EditingDesk:
         """
         async with self.rooms() as rooms:
             order = await self.waiting_order(rooms, decision_id)
-            if not good_approvals(order, now=real_now()):
-                order = await approve_order(self._settings, person, Kind.VEE, "worklist.approve", order)
+            places = (await rooms.decisions.whole(decision_id)).service_points
+            order = await approve_or_resume(self._settings, person, Kind.VEE, "worklist.approve", order, places=places)
             if not good_approvals(order, now=real_now()):
                 raise DecisionRefusedError("the approvals came too far apart: withdraw it and decide anew")
             await self._settle(rooms, decision_id, order)

@@ -40,29 +40,59 @@ async def make_order(
         return await orders.order(subject.order_id)
 
 
-async def approve_order(settings: Settings, person: Actor, kind: Kind, query: str, order: Order) -> Order:
+async def approve_order(
+    settings: Settings, person: Actor, kind: Kind, query: str, order: Order, *, places: frozenset[UUID] = frozenset()
+) -> Order:
     """Give a person's approval to an order as it stands in the tables, and return it.
+
+    The log names the places that it is about, where it is about any.
 
     Raises:
         As :func:`make_order`; this person approved it before.
     """
     order_id = order.subject.order_id
-    act = Act(kind, query, f"order {order_id}, digest {order.subject.digest().hex()}")
+    act = Act(kind, query, f"order {order_id}, digest {order.subject.digest().hex()}", service_points=places)
     async with acting(settings, person, act) as principal, room_database(settings, "openami_access") as engine:
         orders = PostgresOrders(engine)
         await orders.approve(order.subject, approval_id=uuid4(), user_id=principal.user_id, at=real_now())
         return await orders.order(order_id)
 
 
-async def withdraw_order(settings: Settings, person: Actor, kind: Kind, query: str, order_id: UUID) -> None:
-    """Let nothing more begin by an order.
+async def approve_or_resume(
+    settings: Settings, person: Actor, kind: Kind, query: str, order: Order, *, places: frozenset[UUID] = frozenset()
+) -> Order:
+    """Give a person's approval; where enough have approved and it was not carried out, only see who goes on with it.
+
+    Either way nobody carries out an order who is not signed in, allowed to, and in the log.
+
+    Args:
+        settings: of the home.
+        person: who.
+        kind: of what the order is about.
+        query: name of the operation.
+        order: as it stands in the tables.
+        places: that it is about, for whoever lives there to see.
+
+    Raises:
+        As :func:`approve_order`.
+    """
+    if not good_approvals(order, now=real_now()):
+        return await approve_order(settings, person, kind, query, order, places=places)
+    note = f"order {order.subject.order_id}, approved before, goes on"
+    async with acting(settings, person, Act(kind, query, note, service_points=places)):
+        return order
+
+
+async def withdraw_order(settings: Settings, person: Actor, kind: Kind, query: str, order_id: UUID) -> UUID:
+    """Let nothing more begin by an order, and return the account of who says so.
 
     Raises:
         As :func:`make_order`.
     """
     act = Act(kind, query, f"order {order_id}")
-    async with acting(settings, person, act), room_database(settings, "openami_access") as engine:
+    async with acting(settings, person, act) as principal, room_database(settings, "openami_access") as engine:
         await PostgresOrders(engine).withdraw(order_id, at=real_now())
+        return principal.user_id
 
 
 def is_over(order: Order) -> bool:

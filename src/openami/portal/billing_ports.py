@@ -53,6 +53,10 @@ class BillingDesk(Protocol):
         """Carry out exactly what was previewed, or keep it for a second person."""
         ...
 
+    async def places_of(self, decision_id: UUID) -> list[UUID]:
+        """Return the places whose bills a decision is about."""
+        ...
+
     async def approve(self, principal: Principal, decision_id: UUID) -> CorrectionKeptView:
         """Approve what another person decided, and carry it out."""
         ...

@@ -6,6 +6,7 @@ import asyncio
 import json
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +21,12 @@ from typer.testing import CliRunner
 from openami.app import correction_desk, correction_room
 from openami.app.accounts import RealClock, accounts_of
 from openami.app.commands import corrections, ledger
+from openami.app.desk import SignInRefusedError
 from openami.app.engines.postgres import SUPERUSER, PostgresEngine
 from openami.app.settings import Home, Settings, real_now
 from openami.billing.correction.decision import CorrectionRefusedError
 from openami.billing.correction.effect import CorrectionLimits
+from openami.billing.correction.work import Corrections
 from openami.kernel.errors import MisuseError, OpenAmiError
 from openami.security.access.account import NewUser
 from openami.security.access.gate import AccessDeniedError
@@ -148,6 +151,72 @@ async def test_beyond_the_limit_a_second_person_approves_and_the_first_cannot(
     assert len(await office.billed.bills()) == 2
     with pytest.raises(CorrectionRefusedError, match="nothing of it waits"):
         await office.says("withdraw", kept["decision"])
+
+
+async def test_slices_of_one_person_add_up_and_so_do_bills_that_are_left(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = correction_desk.CorrectionDesk
+    strict = CorrectionLimits(total=Decimal(10))
+    monkeypatch.setattr(correction_desk, "CorrectionDesk", lambda settings: plain(settings, strict))
+    await office.says("weigh")
+    (case,) = await office.says("list")
+    whole = await office.says("preview", case["cause"], "--leave")
+    assert "15.79 change in all" in whole["second_person"], "to leave money is to decide about it"
+    one, two = (str(office.billed.world.points[p]) for p in range(2))
+    left = await office.says("decide", case["cause"], *WHY, "--place", one, "--leave", "--yes")
+    assert left["state"] == "in_force"
+    kept = await office.says("decide", case["cause"], *WHY, "--place", two, "--yes")
+    assert kept["state"] == "waiting"
+    assert "with what the same person decided alone lately, 15.79 change in all" in kept["second_person"]
+    other = await office.says("preview", case["cause"], "--place", two, by="ben")
+    assert other["second_person"] is None
+
+
+async def test_nobody_goes_on_with_an_approved_decision_unless_signed_in_allowed_and_logged(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = correction_desk.CorrectionDesk
+    monkeypatch.setattr(
+        correction_desk, "CorrectionDesk", lambda settings: plain(settings, CorrectionLimits(customers=1))
+    )
+    await office.says("weigh")
+    (case,) = await office.says("list")
+    kept = await office.says("decide", case["cause"], *WHY, "--yes")
+    carried = Corrections.carry_out
+
+    async def stopped(*_: object, **__: object) -> bool:
+        raise CorrectionRefusedError("the power fails between approval and work")
+
+    monkeypatch.setattr(Corrections, "carry_out", stopped)
+    with pytest.raises(CorrectionRefusedError, match="power fails"):
+        await office.says("approve", kept["decision"], by="ben")
+    monkeypatch.setattr(Corrections, "carry_out", carried)
+    with pytest.raises(SignInRefusedError):
+        await office.says("approve", kept["decision"], by="nobody")
+    with pytest.raises(AccessDeniedError):
+        await office.says("approve", kept["decision"], by="vera")
+    assert len(await office.billed.bills()) == 1
+    assert (await office.says("approve", kept["decision"], by="ben"))["state"] == "in_force"
+    approvals = [(allowed, places) for query, _, allowed, places in await office.looks() if query.endswith("approve")]
+    assert approvals == [(True, 2), (False, 2), (True, 2)]
+
+
+async def test_a_withdrawal_is_of_whoever_withdrew(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = correction_desk.CorrectionDesk
+    monkeypatch.setattr(
+        correction_desk, "CorrectionDesk", lambda settings: plain(settings, CorrectionLimits(customers=1))
+    )
+    await office.says("weigh")
+    (case,) = await office.says("list")
+    kept = await office.says("decide", case["cause"], *WHY, "--yes")
+    await office.says("withdraw", kept["decision"], by="ben")
+    engine = create_async_engine(office.postgres.url(SUPERUSER))
+    async with engine.connect() as connection:
+        found = await connection.execute(text("select by_user from billing.correction_step order by step_id"))
+        asked, taken_back = found.scalars().all()
+    await engine.dispose()
+    assert asked != taken_back
 
 
 async def test_what_cannot_be_is_refused_in_words_and_a_viewer_sees_nothing(office: Office) -> None:

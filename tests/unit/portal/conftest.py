@@ -202,6 +202,9 @@ class FakeBilling:
     async def decide(self, principal: Principal, wish: DecideCorrection) -> CorrectionKeptView:
         return CorrectionKeptView(decision_id=BILL, state="in_force", words="")
 
+    async def places_of(self, decision_id: UUID) -> list[UUID]:
+        return [OTHER]
+
     async def approve(self, principal: Principal, decision_id: UUID) -> CorrectionKeptView:
         return CorrectionKeptView(decision_id=decision_id, state="in_force", words="")
 

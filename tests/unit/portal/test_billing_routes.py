@@ -23,6 +23,7 @@ WISH = {"cause": "readings:2026-11-10", "reason": "late readings came"}
         ("get", f"/places/{OTHER}/not-billed", None, Action.READ),
         ("post", "/corrections/preview", WISH, Action.READ),
         ("post", "/corrections/decisions", WISH | {"token": "ab" * 32}, Action.CHANGE),
+        ("post", f"/corrections/decisions/{UUID(int=5)}/approvals", None, Action.CHANGE),
     ],
 )
 async def test_a_look_at_bills_names_the_places_in_the_log(

@@ -125,6 +125,11 @@ class BillingPages:
         return _kept(kept.decision_id, kept.state)
 
     @desk_act
+    async def places_of(self, decision_id: UUID) -> list[UUID]:
+        """Return where the bills of a decision are."""
+        return sorted(await self.corrections_desk.places_of(decision_id))
+
+    @desk_act
     async def approve(self, principal: Principal, decision_id: UUID) -> CorrectionKeptView:
         """Approve another person's decision."""
         head = await self.corrections_desk.approve(Decided(principal), decision_id)
@@ -188,6 +193,9 @@ def _head(head: DecisionHead, principal: Principal) -> CorrectionDecisionView:
 def effect_words(effect: Effect, currency: str) -> str:
     """Return the sums of a preview in a sentence."""
     who = f"{counted(effect.bills, 'bill')} of {counted(effect.customers, 'customer')}"
+    if effect.left_customers:
+        whose = counted(effect.left_customers, "customer")
+        return f"Bills stay as they are: {amount(effect.left, currency)} of {whose} is neither asked nor given back."
     parts = [f"{who}: {amount(effect.up, currency)} more, {amount(effect.down, currency)} given back"]
     if effect.beyond:
         parts.append(f"{counted(effect.beyond, 'bill')} beyond the look-back limit left")

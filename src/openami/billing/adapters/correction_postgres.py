@@ -105,6 +105,14 @@ class PostgresCorrections:
         bills = None if bill_ids is None else list(bill_ids)
         return [rows.change_of(r) for r in await self._all(rows.CHANGES, bills=bills, cause=cause, place=place)]
 
+    async def alone(
+        self, by: UUID, service_points: Collection[UUID], *, customer_since: datetime, since: datetime
+    ) -> Effect:
+        """See the port."""
+        asked = {"by": by, "points": list(service_points), "customer_since": customer_since, "since": since}
+        (row,) = await self._all(rows.ALONE, **asked)
+        return Effect(**row)
+
     async def keep(
         self, decision: CorrectionDecision, effect: Effect, *, order_id: UUID | None, real: datetime
     ) -> None:

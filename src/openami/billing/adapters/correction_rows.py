@@ -122,6 +122,24 @@ STEP = text("""
     values (:decision_id, :step, :order_id, :by, :at, :real) on conflict (decision_id, step) do nothing
     returning decision_id
 """)
+ALONE = text("""
+    with mine as (
+        select d.decision_id, d.effect, s.at from billing.correction_step s
+        join billing.correction_decision d using (decision_id)
+        where s.by_user = :by and s.step = 'in_force'
+        and s.at >= least(cast(:customer_since as timestamptz), cast(:since as timestamptz))
+        and not exists (select from billing.correction_step w where w.decision_id = s.decision_id and w.step = 'waits'))
+    select
+        coalesce(sum((effect ->> 'most')::numeric) filter (where at >= :customer_since and exists (
+            select from billing.correction_decision_bill b where b.decision_id = mine.decision_id
+            and b.service_point_id = any(:points))), 0) as most,
+        coalesce(sum((effect ->> 'up')::numeric) filter (where at >= :since), 0) as up,
+        coalesce(sum((effect ->> 'down')::numeric) filter (where at >= :since), 0) as down,
+        coalesce(sum((effect ->> 'left')::numeric) filter (where at >= :since), 0) as "left",
+        coalesce(sum((effect ->> 'customers')::integer) filter (where at >= :since), 0)::integer as customers,
+        coalesce(sum((effect ->> 'left_customers')::integer) filter (where at >= :since), 0)::integer as left_customers
+    from mine
+""")
 STEPS = text("select step from billing.correction_step where decision_id = :decision_id")
 _HEADS = """
     select d.*, w.order_id, f.by_user as in_force_by,
@@ -205,7 +223,8 @@ def head_of(row: Any) -> DecisionHead:
         tuple(DecidedBill(UUID(b), digest, is_rebilled) for b, digest, is_rebilled in row["bills"]), row["reason"],
         row["made_by"], row["made_at"], tampering=row["tampering"], in_parts=row["in_parts"], approved_by=second,
     )  # fmt: skip
-    money = {name: Decimal(told[name]) for name in ("up", "down", "most")}
+    # Decisions of before they were counted tell nothing of what they left.
+    money = {name: Decimal(told.get(name, 0)) for name in ("up", "down", "most", "left")}
     return DecisionHead(decision, state, Effect(**(told | money)), row["order_id"])
 
 

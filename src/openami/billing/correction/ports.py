@@ -103,6 +103,19 @@ class CorrectionBook(Protocol):
         """Return weighed bills that nothing was decided about yet."""
         ...
 
+    async def alone(
+        self, by: UUID, service_points: Collection[UUID], *, customer_since: datetime, since: datetime
+    ) -> Effect:
+        """Return what a person brought into force without a second one.
+
+        Args:
+            by: the account.
+            service_points: ``most`` is of decisions that touched one of these.
+            customer_since: domain time from which those count.
+            since: domain time from which the other sums count, whatever they touched.
+        """
+        ...
+
     async def keep(
         self, decision: CorrectionDecision, effect: Effect, *, order_id: UUID | None, real: datetime
     ) -> None:

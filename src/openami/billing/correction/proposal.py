@@ -61,6 +61,17 @@ class Proposal:
     second: str | None = None
 
 
+def found_before(wish: Wish, case: CauseCase, effect: Effect) -> str | None:
+    """Return why a second person must agree on the day of discovery; None where nobody is charged more by it.
+
+    The look-back limit is counted from that day: whoever may put it back alone may charge for any year.
+    """
+    noted = min(c.found_at for c in case.changes)
+    if wish.discovered is None or wish.discovered >= noted.date() or not effect.up:
+        return None
+    return f"the error is said to have been found on {wish.discovered}, before it came up here on {noted:%Y-%m-%d}"
+
+
 def fresh_change(change: Change, made: Bill) -> Change:
     """Return a change as it is made now.
 

@@ -48,6 +48,8 @@ def proposal_words(proposal: Proposal) -> list[str]:
     effect = proposal.effect
     if not effect.bills:
         told = [f"{len(proposal.decision.bills):,} bills stay as they are."]
+        if effect.left_customers:
+            told.append(f"{effect.left:,.2f} of {effect.left_customers:,} customers is neither asked nor given back.")
     else:
         who = f"{effect.bills:,} bills of {effect.customers:,} customers are corrected"
         money = f"+{effect.up:,.2f} and -{effect.down:,.2f}, at most {effect.most:,.2f} for one"

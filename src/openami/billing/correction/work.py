@@ -15,10 +15,10 @@ from openami.billing.correction.decision import (
     CorrectionRefusedError,
     DecisionHead,
 )
-from openami.billing.correction.effect import CorrectionLimits, Effect, effect_of
+from openami.billing.correction.effect import CorrectionLimits, Effect, effect_of, effect_of_leaving
 from openami.billing.correction.group import CauseCase, cases_of
 from openami.billing.correction.ports import CorrectionBook, Remaker, Writes
-from openami.billing.correction.proposal import Proposal, Wish, decided_bill, fresh_change
+from openami.billing.correction.proposal import Proposal, Wish, decided_bill, found_before, fresh_change
 from openami.billing.correction.reach import Reach, reach_of
 from openami.billing.correction.record import DecisionKind, Finding
 from openami.billing.correction.rules import CorrectionRules
@@ -82,12 +82,25 @@ class Corrections:
             wish.reason.strip(), by, at, tampering=wish.tampering, in_parts=wish.in_parts,
         )  # fmt: skip
         unmakable = sum(c.found is Finding.UNMAKABLE for c in case.changes)
-        effect = effect_of(
-            list(reaches.values()) if is_rebill else [],
-            unmakable=unmakable,
-            in_parts=sum(n > 1 for n in parts.values()),
+        whole = list(reaches.values())
+        effect = (
+            effect_of(whole, unmakable=unmakable, in_parts=sum(n > 1 for n in parts.values()))
+            if is_rebill
+            else effect_of_leaving(whole, unmakable=unmakable)
         )
-        return Proposal(decision, case, reaches, parts, effect, self.limits.needs_second(effect))
+        places = frozenset(c.service_point_id for c in case.changes)
+        second = found_before(wish, case, effect) or await self.second(effect, places, by=by, at=at)
+        return Proposal(decision, case, reaches, parts, effect, second)
+
+    async def second(self, effect: Effect, places: frozenset[UUID], *, by: UUID, at: datetime) -> str | None:
+        """Return why a second person must approve: for this by itself, or with what this one decided alone before.
+
+        Asked again when a decision is carried out, since another may have been since its preview.
+        """
+        before = await self.book.alone(
+            by, places, customer_since=at - self.limits.customer_span, since=at - self.limits.total_span
+        )
+        return self.limits.needs_second(effect, before)
 
     async def _made(self, reaches: Mapping[UUID, Reach], at: datetime) -> dict[UUID, Reach]:
         """Return the reaches with what each bill becomes if exactly these are made again, now."""

@@ -115,4 +115,6 @@ async def approve_correction(decision_id: UUID, session: SessionOf, ports: Ports
     """Approve what another person decided, and carry it out."""
     note = f"decision {decision_id}"
     await open_gate(ports, session, query="corrections.approve", kind=Kind.BILLING, action=Action.CHANGE, note=note)
+    places = await ports.billing.places_of(decision_id)
+    await _note(ports, session, "corrections.approve", places, action=Action.CHANGE, note=note)
     return await ports.billing.approve(session.principal, decision_id)

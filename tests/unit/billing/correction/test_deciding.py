@@ -13,8 +13,9 @@ from tests.unit.billing.ledger.bills import AT, POINT, bill, line
 from openami.billing.bill.record import BillState
 from openami.billing.correction.corrected import adjustment_of, differences, superseding, versions_digest
 from openami.billing.correction.decision import CorrectionDecision, CorrectionRefusedError, DecidedBill
-from openami.billing.correction.effect import CorrectionLimits, Effect, effect_of
+from openami.billing.correction.effect import CorrectionLimits, Effect, effect_of, effect_of_leaving
 from openami.billing.correction.group import cases_of, main_cause
+from openami.billing.correction.proposal import Wish, found_before
 from openami.billing.correction.reach import reach_of
 from openami.billing.correction.record import Cause, CauseKind, Change, DecisionKind, Finding
 from openami.billing.correction.rules import LookBack, Tolerances
@@ -135,6 +136,43 @@ def test_the_effect_counts_each_customer_once_and_limits_ask_for_a_second_person
     assert CorrectionLimits(customer=Decimal(600), total=Decimal(620)).needs_second(effect) is None
     assert "620.00 change in all" in str(CorrectionLimits(Decimal(600), Decimal("619.99")).needs_second(effect))
     assert "2 customers" in str(CorrectionLimits(Decimal(600), Decimal(620), customers=1).needs_second(effect))
+
+
+def test_a_large_correction_in_slices_asks_for_a_second_person_as_the_whole_does() -> None:
+    slice_ = Effect(customers=40, bills=40, up=Decimal(2_000), most=Decimal(300))
+    before = Effect(customers=50, bills=50, up=Decimal(2_500), most=Decimal(150))
+    assert CorrectionLimits().needs_second(slice_) is None
+    assert CorrectionLimits().needs_second(slice_, before) is None
+    for more in (
+        replace(before, most=Decimal(201)), replace(before, down=Decimal(501)), replace(before, left=Decimal(501)),
+        replace(before, customers=61), replace(before, left_customers=11),
+    ):  # fmt: skip
+        assert "decided alone lately" in str(CorrectionLimits().needs_second(slice_, more))
+    assert CorrectionLimits().needs_second(Effect(), replace(before, up=Decimal(9_999))) is None
+
+
+def test_what_is_left_counts_as_what_is_changed_does() -> None:
+    reaches = [reach_of([change(by)], PERIODS, LookBack(), discovered=DISCOVERED) for by in ("-450", "300", "-10")] + [
+        reach_of([change("400", back=30)], PERIODS, LookBack(), discovered=DISCOVERED)
+    ]
+    effect = effect_of_leaving(reaches, unmakable=1)
+    assert effect == Effect(beyond=1, unmakable=1, most=Decimal(450), left=Decimal(760), left_customers=3)
+    assert CorrectionLimits().needs_second(effect) is None
+    assert "change by 450.00" in str(CorrectionLimits(customer=Decimal(449)).needs_second(effect))
+    assert "760.00" in str(CorrectionLimits(total=Decimal(759)).needs_second(effect))
+    assert "3 customers" in str(CorrectionLimits(customers=2).needs_second(effect))
+
+
+@pytest.mark.parametrize(
+    ("days_before", "by", "asks"), [(400, "30", True), (1, "30", True), (0, "30", False), (400, "-30", False)]
+)
+def test_nobody_puts_the_day_of_discovery_back_alone_to_charge_for_older_bills(
+    days_before: int, by: str, asks: bool
+) -> None:
+    (case,) = cases_of([change(by)])
+    said = Wish(LATE.name, DecisionKind.REBILL, "found long ago", discovered=AT.date() - timedelta(days=days_before))
+    reach = reach_of(case.changes, PERIODS, LookBack(), discovered=DISCOVERED)
+    assert bool(found_before(said, case, effect_of([reach], unmakable=0, in_parts=0))) is asks
 
 
 def test_a_corrected_bill_is_the_next_version_and_names_the_one_it_supersedes() -> None:
