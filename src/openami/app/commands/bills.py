@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from openami.app.commands.bills_cycle import due, held, hold, lift, release, run, show
+from openami.app.commands.bills_dry_run import dry_run
 from openami.app.commands.bills_papers import call, explain, rebuild, statement, why
 from openami.app.commands.ledger import balance
 
@@ -15,5 +16,6 @@ app.command("rebuild")(rebuild)
 app.command("statement")(statement)
 app.command("why")(why)
 app.command("balance")(balance)
+app.command("dry-run")(dry_run)
 for command in (due, run, held, show, release, hold, lift):
     app.command(command.__name__)(command)

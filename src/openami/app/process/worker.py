@@ -37,7 +37,9 @@ from openami.app.rate_wiring import rate_work
 from openami.app.settings import Settings
 from openami.billing.adapters.book_postgres import PostgresBillBook
 from openami.billing.adapters.editions_postgres import PostgresEditions
+from openami.billing.adapters.foresight_postgres import PostgresForesight
 from openami.billing.api import Billing, BillingJob
+from openami.billing.cycle.foresight_job import ForesightJob
 from openami.billing.edition.job import EditionJob
 from openami.contracts.changed import DaysChanged
 from openami.contracts.errors import ContractError
@@ -103,10 +105,13 @@ def jobs_of(wiring: Wiring) -> Sequence[Job]:
     rates = home_rates(wiring.settings.home)
     cases = PostgresCases(wiring.engine_for("openami_mdm"))
     setting = bill_setting(wiring.settings)
-    billing = BillingJob(Billing(meters=wiring.meter_data, book=book, rates=rates, setting=setting))
+    face = Billing(meters=wiring.meter_data, book=book, rates=rates, setting=setting)
+    foresight = PostgresForesight(wiring.engine_for("openami_billing"))
+    billing = BillingJob(face)
     return (
         EditionJob(PostgresEditions(wiring.engine_for("openami_billing")), rates),
         billing,
+        ForesightJob(face.run, foresight, zone_named(wiring.settings.zone)),
         rate_work(wiring.meter_data, wiring.engine_for("openami_billing"), rates, setting),
         *ledger_jobs(wiring.settings, wiring.meter_data, wiring.engine_for, rates),
         CaseJob(cases),
