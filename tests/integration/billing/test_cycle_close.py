@@ -146,6 +146,22 @@ async def test_a_release_lets_one_bill_pass_one_hold_and_says_so_on_it(world: Wo
     assert (bill.state, bill.released) == (BillState.ISSUED, "read again on site (staff)")
 
 
+async def test_an_estimated_bill_waits_behind_one_that_waits_so_that_estimates_are_counted(world: World) -> None:
+    point, december = world.points[0], datetime(2026, 12, 5, tzinfo=UTC)
+    await world.billing.assign_rate([point], "ameren-mo-anytime", first_day=OCTOBER, at=NOW)
+    await world.write_days(OCTOBER, date(2026, 10, 31), missing=2)
+    await world.write_days(NOVEMBER, date(2026, 11, 30), is_read=False)
+    report = await world.billing.close_due(december)
+    assert (report.issued, report.held) == (0, 2)
+    codes = [b.hold.code for b in await bills(world, point) if b.hold is not None]
+    assert codes == [HoldCode.MISSING_INTERVALS, HoldCode.EARLIER_WAITS]
+    await world.write_days(OCTOBER, date(2026, 10, 31), version=2)
+    assert (await world.billing.close_due(december)).issued == 2
+    first, second = await bills(world, point)
+    assert (first.reading_state, second.reading_state) == (ReadingState.ACTUAL, ReadingState.ESTIMATED)
+    assert (first.estimates_in_a_row, second.estimates_in_a_row) == (0, 1)
+
+
 async def test_a_held_bill_that_is_no_longer_due_is_withdrawn(world: World) -> None:
     point = world.points[0]
     await world.billing.assign_rate([point], "ameren-mo-anytime", first_day=OCTOBER, at=NOW)

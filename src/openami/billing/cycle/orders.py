@@ -14,7 +14,7 @@ from openami.billing.bill.make import Making, held_bill
 from openami.billing.bill.making import SpanData, bills_from, bills_of, span_data
 from openami.billing.bill.order import BillOrder
 from openami.billing.bill.readings import closing_reads, end_of_nearest, opening_reads
-from openami.billing.bill.record import Bill, BillKind
+from openami.billing.bill.record import Bill, BillKind, ReadingState
 from openami.billing.calendar.cycle import next_read_day
 from openami.billing.cycle.place import Planned
 from openami.billing.cycle.ports import PlaceHold, Release
@@ -88,9 +88,20 @@ async def made(
             found[point] = held_bill(making, order, *hold)
     if free:
         data = await span_data(run.meters, [o.service_point_id for _, o in free], span, zone)
+        by_point = {o.service_point_id: (m, o) for m, o in free}
         for bill in await _made(run, free, data):
-            found[bill.service_point_id] = bill
+            point = bill.service_point_id
+            found[point] = _in_turn(bill, *by_point[point]) if point in waits else bill
     return [found[r.service_point_id] for r in rows]
+
+
+def _in_turn(bill: Bill, making: Making, order: BillOrder) -> Bill:
+    """Return a bill behind one that waits: an estimated one waits too, for nobody knows how many it would follow."""
+    if bill.reading_state is not ReadingState.ESTIMATED or order.has_passed(HoldCode.TOO_MANY_ESTIMATES):
+        return bill
+    words = "the bill before it waits, so it is not known how many estimated bills would follow each other"
+    held = held_bill(making, order, HoldCode.EARLIER_WAITS, words, versions=bill.day_versions, reads=bill.reads)
+    return replace(held, span=bill.span)
 
 
 async def _made(run: BillRun, free: Sequence[tuple[Making, BillOrder]], data: SpanData) -> list[Bill]:
