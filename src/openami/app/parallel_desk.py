@@ -59,11 +59,13 @@ async def compare_with(
         everywhere = await rooms.book.names(sender, IdKind.SERVICE_POINT)
         names = everywhere | {place: name for name, place in named.items()}
         note = f"{len(theirs)} bills of {sender[:60]} compared with ours"
-        act = Act(Kind.BILLING, "bills.parallel", note, action=Action.READ, service_points=frozenset(named.values()))
+        bills = await _our_bills(rooms, theirs, set(names), set(named.values()))
+        # What they do not bill is shown too: those places are looked at as well.
+        places = frozenset(named.values()) | {b.service_point_id for b in bills}
+        act = Act(Kind.BILLING, "bills.parallel", note, action=Action.READ, service_points=places)
         async with acting(settings, person, act):
             rates = home_rates(settings.home)
             known = Rates(rooms.billing.book, rates).known
-            bills = await _our_bills(rooms, theirs, set(names), set(named.values()))
             sides = await _sides(rooms, bills, names, known, known_at)
             return compare_cycle(theirs, sides, rates)
 

@@ -14,8 +14,7 @@ from datetime import date
 from zoneinfo import ZoneInfo
 
 from openami.billing.parallel.ours import OurRead, OurSide
-from openami.billing.parallel.theirs import ParallelFileError
-from openami.billing.rating.errors import UsageError
+from openami.billing.parallel.theirs import ParallelFileError, span_of
 from openami.billing.rating.terms import BillTerms
 from openami.billing.rating.usage import BillSpan, Usage
 from openami.billing.tariff.model import RateSchedule
@@ -55,22 +54,23 @@ def parse_places(octets: bytes) -> list[PlaceRow]:
     if unknown or missing:
         raise ParallelFileError(1, f"places: columns missing {missing}, not known {unknown}")
     found: dict[str, PlaceRow] = {}
-    for number, row in enumerate(rows, start=2):
-        one = _row({k: (v or "").strip() for k, v in row.items() if k}, number)
-        if one.service_point in found:
-            raise ParallelFileError(number, f"places: {one.service_point[:40]} stands twice")
-        found[one.service_point] = one
+    try:
+        for number, row in enumerate(rows, start=2):
+            one = _row({k: (v or "").strip() for k, v in row.items() if k}, number)
+            if one.service_point in found:
+                raise ParallelFileError(number, f"places: {one.service_point[:40]} stands twice")
+            found[one.service_point] = one
+    except csv.Error as error:
+        raise ParallelFileError(rows.line_num, f"places: not CSV: {str(error)[:80]}") from error
     return list(found.values())
 
 
 def _row(cells: Mapping[str, str], line: int) -> PlaceRow:
+    span = span_of(cells, line)
     try:
-        span = BillSpan(date.fromisoformat(cells["from"]), date.fromisoformat(cells["to"]))
         month = date.fromisoformat(cells["revenue_month"]) if cells.get("revenue_month") else None
-    except (ValueError, UsageError) as error:
-        raise ParallelFileError(
-            line, "places: from, to and revenue_month are days YYYY-MM-DD, to after from"
-        ) from error
+    except ValueError as error:
+        raise ParallelFileError(line, "places: revenue_month is a day YYYY-MM-DD") from error
     numbers = {n: _whole(cells.get(n, ""), n, line) for n in ("multiplier", "begin_wh", "end_wh", "capacity_wh")}
     if not cells["service_point"] or not cells["rate"]:
         raise ParallelFileError(line, "places: service_point and rate must be named")

@@ -133,7 +133,13 @@ def _write(report: ParallelReport, out: Path) -> None:
         rows.writerow(("bill", "service_point", "cause", "ours", "theirs", "amount", "words"))
         for d in report.differences:
             for e in d.effects:
-                rows.writerow((d.bill, d.service_point, e.cause.value, d.ours, d.theirs, e.amount, e.words))
+                words = map(_cell, (d.bill, d.service_point, e.cause.value))
+                rows.writerow((*words, d.ours, d.theirs, e.amount, _cell(e.words)))
+
+
+def _cell(text: str) -> str:
+    """Return a text that no spreadsheet takes for a formula: the other system's words are a stranger's."""
+    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
 
 
 def _show(report: ParallelReport) -> None:

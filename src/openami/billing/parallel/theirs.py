@@ -28,6 +28,9 @@ COLUMNS = (
 MOST_ROWS = 5_000_000
 _WH = {"Wh": Decimal(1), "kWh": Decimal(1000), "MWh": Decimal(1_000_000)}
 _LARGEST = Decimal(10) ** 12
+_YEARS = range(1971, 2200)
+MOST_DAYS = 800
+"""Of one bill: two years, and a read that came late. Every day is priced, so longer ones are refused."""
 
 
 class ParallelFileError(OpenAmiError):
@@ -172,15 +175,27 @@ class _Draft:
 def _draft_of(drafts: dict[str, _Draft], cells: Mapping[str, str], line: int) -> _Draft:
     if not cells["bill"] or not cells["service_point"]:
         raise ParallelFileError(line, "bill and service_point must be named")
-    try:
-        span = BillSpan(date.fromisoformat(cells["from"]), date.fromisoformat(cells["to"]))
-    except (ValueError, UsageError) as error:
-        raise ParallelFileError(line, "from and to are days YYYY-MM-DD, and to is later") from error
+    span = span_of(cells, line)
     head = (cells["bill"], cells["service_point"], cells["rate"])
     draft = drafts.setdefault(cells["bill"], _Draft(cells, span, line))
     if draft.head != head or draft.span != span:
         raise ParallelFileError(line, f"bill {cells['bill'][:40]} began on line {draft.line} with another head")
     return draft
+
+
+def span_of(cells: Mapping[str, str], line: int) -> BillSpan:
+    """Return the days of a row.
+
+    Raises:
+        ParallelFileError: they are no days that a bill can have.
+    """
+    try:
+        span = BillSpan(date.fromisoformat(cells["from"]), date.fromisoformat(cells["to"]))
+    except (ValueError, UsageError) as error:
+        raise ParallelFileError(line, "from and to are days YYYY-MM-DD, and to is later") from error
+    if span.first.year not in _YEARS or span.end.year not in _YEARS or span.days > MOST_DAYS:
+        raise ParallelFileError(line, f"a bill has at most {MOST_DAYS} days, of {_YEARS[0]} to {_YEARS[-1]}")
+    return span
 
 
 def _line(cells: Mapping[str, str], line: int) -> TheirLine:
