@@ -15,6 +15,9 @@ from openami.kernel.time import epoch_s
 from openami.mdm.api import DailyTotals, MeterData
 
 _BILLED = frozenset({Channel.DELIVERED, Channel.RECEIVED})
+LONGEST_BILL = timedelta(days=100)
+"""So far before a day a bill may begin that holds it: a plan looks no further ahead for a read day."""
+_DAY = timedelta(days=1)
 
 
 async def find_corrections(
@@ -26,21 +29,28 @@ async def find_corrections(
     end: date,
     service_points: frozenset[UUID] | None = None,
 ) -> int:
-    """Queue days of issued bills (beginning in ``[first, end)``) whose version has risen since; returns new ones.
+    """Queue days of issued bills (that bill a day of ``[first, end)``) whose version has risen since; returns new ones.
+
+    Bills of a whole fleet are asked for by the day on which they begin: some bill groups' worth in memory at once.
 
     Args:
         meters: validated usage.
         book: bills.
         now: domain time.
-        first: the earliest day on which the bills begin.
-        end: the day after the latest.
+        first: the earliest day that the bills hold.
+        end: the day after the latest on which they begin.
         service_points: whose bills; all for None.
     """
-    bills = await book.issued(first, end, service_points=service_points)
-    changed: list[Correction] = []
-    for at in range(0, len(bills), CHUNK):
-        changed += await _changed(meters, bills[at : at + CHUNK])
-    return await book.note_corrections(changed, at=now)
+    earliest, noted = first - LONGEST_BILL, 0
+    parts = [(earliest, end)]
+    if service_points is None:
+        begins = (earliest + n * _DAY for n in range((end - earliest).days))
+        parts = [(day, day + _DAY) for day in begins]
+    for begin, until in parts:
+        bills = await book.issued(begin, until, service_points=service_points, bills_from=first)
+        for at in range(0, len(bills), CHUNK):
+            noted += await book.note_corrections(await _changed(meters, bills[at : at + CHUNK]), at=now)
+    return noted
 
 
 async def days_changed(meters: MeterData, book: BillBook, news: DaysChanged, now: datetime) -> int:
@@ -50,11 +60,9 @@ async def days_changed(meters: MeterData, book: BillBook, news: DaysChanged, now
         touched = [news.first, news.last]
     if not touched:
         return 0
-    # A bill is longer than a month at most by some days, so it begins at most two months before its last day.
-    first, _ = month_before(min(touched))
-    end = max(touched) + timedelta(days=1)
+    end = max(touched) + _DAY
     places = None if news.many else frozenset(d.service_point_id for d in news.days)
-    return await find_corrections(meters, book, now, first=first, end=end, service_points=places)
+    return await find_corrections(meters, book, now, first=min(touched), end=end, service_points=places)
 
 
 async def _changed(meters: MeterData, part: Sequence[Bill]) -> list[Correction]:

@@ -56,8 +56,22 @@ class BillBook(Protocol):
         """
         ...
 
-    async def issued(self, first: date, end: date, *, service_points: Collection[UUID] | None = None) -> list[Bill]:
-        """Return issued bills (without lines) that begin in ``[first, end)``: of these places, all for None."""
+    async def issued(
+        self,
+        first: date,
+        end: date,
+        *,
+        service_points: Collection[UUID] | None = None,
+        bills_from: date | None = None,
+    ) -> list[Bill]:
+        """Return issued bills (without lines) that begin in ``[first, end)``.
+
+        Args:
+            first: earliest day on which they begin.
+            end: the day after the latest.
+            service_points: whose; all for None.
+            bills_from: only those that bill this day or a later one; None asks for no such thing.
+        """
         ...
 
     async def issued_at(self, service_points: Collection[UUID], first: date, last: date) -> list[Bill]:

@@ -225,6 +225,23 @@ async def test_billing_hears_of_days_that_changed_after_they_were_billed_and_of_
     assert [(c.service_point_id, c.local_day) for c in await world.billing.book.corrections()] == [(place, day)]
 
 
+@pytest.mark.parametrize("many", [False, True])
+async def test_a_bill_that_touches_three_months_hears_of_its_last_day_too(world: World, many: bool) -> None:
+    # Group 21 is read on 30 January and 2 March: so long a bill begins two months before a day of it.
+    begin, end, day = date(2026, 9, 30), date(2026, 11, 2), date(2026, 11, 1)
+    calendar = DatedCalendar({1: [ReadDay(begin, 1, date(2026, 9, 1)), ReadDay(end, 1, date(2026, 10, 1))]})
+    billing = Billing(
+        meters=world.data, book=world.billing.book, rates=base_rates(), setting=BillSetting(calendar=calendar)
+    )
+    await billing.assign_rate(world.points, "ameren-mo-anytime", first_day=FIRST, at=NOW)
+    await world.write_days(FIRST, date(2026, 11, 5))
+    assert (await billing.close_due(NOW)).issued == 2 * POINTS
+    place = world.points[0]
+    await world.data.store.write_days(DayTable.from_rows([_day(place, day, 2, wh=900)]), token="late")
+    named = [ChangedDay(place, Channel.DELIVERED, day, 2)]
+    assert await billing.days_changed(news_of(uuid4(), day, day, versions=1, days=None if many else named), NOW) == 1
+
+
 async def test_a_rate_change_ends_the_rate_before_and_two_rates_at_once_are_refused(world: World) -> None:
     billing, point = world.billing, world.points[0]
     await billing.assign_rate([point], "ameren-mo-anytime", first_day=FIRST, at=NOW)

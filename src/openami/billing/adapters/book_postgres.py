@@ -127,9 +127,18 @@ class PostgresBillBook:
                 await connection.execute(insert(BILL_LINE).on_conflict_do_nothing(), lines)
         return len(kept)
 
-    async def issued(self, first: date, end: date, *, service_points: Collection[UUID] | None = None) -> list[Bill]:
+    async def issued(
+        self,
+        first: date,
+        end: date,
+        *,
+        service_points: Collection[UUID] | None = None,
+        bills_from: date | None = None,
+    ) -> list[Bill]:
         """See the port."""
         query = select(BILL).where(BILL.c.first_day >= first, BILL.c.first_day < end, BILL.c.state == BillState.ISSUED)
+        if bills_from is not None:
+            query = query.where(BILL.c.end_day > bills_from)
         if service_points is not None:
             query = query.where(BILL.c.service_point_id == any_(literal(list(service_points), ARRAY(Uuid))))
         async with self._engine.connect() as connection:
