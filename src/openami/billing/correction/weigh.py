@@ -164,7 +164,9 @@ def change_of(
     after_wh = before_wh if after is None else made.usage_wh or 0
     found = Finding.UNMAKABLE
     if after is not None:
-        is_left = rules.tolerances.leaves(after_wh - before_wh, after - before)
+        # Days that are another account's now are given up however little they held: that account's bill waits for it.
+        keeps_its_days = made.span == old.span and not is_reversed(made)
+        is_left = keeps_its_days and rules.tolerances.leaves(after_wh - before_wh, after - before)
         found = Finding.WITHIN_TOLERANCE if is_left else Finding.OPEN
     is_issued = made.state is BillState.ISSUED
     return Change(

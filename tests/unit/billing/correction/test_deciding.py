@@ -15,10 +15,12 @@ from openami.billing.correction.corrected import adjustment_of, differences, sup
 from openami.billing.correction.decision import CorrectionDecision, CorrectionRefusedError, DecidedBill
 from openami.billing.correction.effect import CorrectionLimits, Effect, effect_of, effect_of_leaving
 from openami.billing.correction.group import cases_of, main_cause
+from openami.billing.correction.ports import TouchedBill
 from openami.billing.correction.proposal import Wish, found_before
 from openami.billing.correction.reach import reach_of
 from openami.billing.correction.record import Cause, CauseKind, Change, DecisionKind, Finding
-from openami.billing.correction.rules import LookBack, Tolerances
+from openami.billing.correction.rules import CorrectionRules, LookBack, Tolerances
+from openami.billing.correction.weigh import change_of
 from openami.billing.rating.usage import BillSpan
 from openami.kernel.errors import MisuseError
 
@@ -247,3 +249,12 @@ def test_the_digest_tells_versions_rates_and_totals_apart() -> None:
         replace(one, total=Decimal(51)),
     ]
     assert len({versions_digest(b) for b in [one, *others]}) == 4
+
+
+@pytest.mark.parametrize("days", [30, 29], ids=["the same days", "the last one is another account's"])
+def test_days_that_are_given_up_are_never_within_tolerance_for_another_bill_waits_for_them(days: int) -> None:
+    old = bill([line("fixed", "9.00")])
+    made = replace(old, span=BillSpan(old.span.first, old.span.first + timedelta(days=days)))
+    touched = TouchedBill(old.bill_id, POINT, ((old.span.first, 2),), AT, AT)
+    found = change_of(old, made, touched, {LATE: 1}, POINT, CorrectionRules()).found
+    assert found is (Finding.WITHIN_TOLERANCE if days == 30 else Finding.OPEN)
