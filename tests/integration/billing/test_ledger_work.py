@@ -270,6 +270,15 @@ async def test_a_stop_entered_late_ends_the_bill_there_and_bills_the_rest_to_who
     assert (await room.energy.balance([place], OCTOBER, NOVEMBER)).residual_wh == 0
     assert len({e.agreement_id for e in await room.ledger.of_place(place)}) == 2
     assert await room.stops.note(LATER) == 0
+    late = replace(_day(place, date(2026, 10, 7), 5, wh=900), known_at=LATER)
+    await world.data.store.write_days(DayTable.from_rows([late]), token="late")
+    await world.billing.find_corrections(LATER, first=OCTOBER, end=NOVEMBER)
+    await room.weigher.weigh(LATER)
+    ((change,),) = [c.changes for c in await room.corrections.cases()]
+    final = next(b for b in bills if b.account_id == gone)
+    again = (await room.corrections.remaker.again([final], now=LATER))[final.bill_id]
+    assert change.bill_id == final.bill_id
+    assert (final.terms.is_final, again.terms.is_final) == (True, True), "a corrected last bill is corrected as such"
     for engine in engines:
         await engine.dispose()
 

@@ -149,7 +149,8 @@ class RoadRemaker:
             approved = await approvals_of(self.meters, points, span, zone_named(zone))
             for bill in some:
                 month = None if bill.cycle is None else bill.cycle.revenue_month
-                is_final = bill.kind is BillKind.FINAL
+                # A corrected bill has another kind; that it was the account's last stays with its terms.
+                is_final = bill.kind is BillKind.FINAL or bill.terms.is_final
                 rows = approved.get(bill.service_point_id, ())
                 found[bill.bill_id] = BillTerms(
                     month, self.standing.municipality, is_final, self.standing.attributes, rows
