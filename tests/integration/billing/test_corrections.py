@@ -185,6 +185,25 @@ async def test_too_little_is_left_and_listed_and_grows_until_it_counts(billed: B
     assert await billed.weigh() == Weighed(open=1), "both days together are compared with what was billed"
 
 
+async def test_bills_that_cannot_be_made_are_in_nobodys_way_and_are_looked_at_in_turn(billed: Billed) -> None:
+    for place in (0, 1):
+        await billed.change(900, place=place)
+        missing = _day(billed.world.points[place], date(2026, 10, 8), 5, wh=900, missing=4)
+        await billed.world.data.store.write_days(DayTable.from_rows([missing]), token=uuid4().hex)
+    assert await billed.weigh() == Weighed(unmakable=2)
+    await billed.change(900, place=2)
+    await billed.world.billing.find_corrections(NOW, first=OCTOBER, end=date(2026, 11, 1))
+    (first,) = await billed.book.touched(limit=1)
+    assert first.service_point_id == billed.world.points[2], "what was never weighed comes first"
+    weigher = Weigher(billed.book, billed.corrections.remaker, billed.causes, billed.corrections.rules)
+    assert await weigher.weigh(LATER, limit=1) == Weighed(open=1)
+    seen = []
+    for hour in (1, 2):
+        seen += [t.service_point_id for t in await billed.book.touched(limit=1)]
+        assert await weigher.weigh(LATER + timedelta(hours=hour), limit=1) == Weighed(unmakable=1)
+    assert set(seen) == set(billed.world.points[:2])
+
+
 async def test_one_cause_of_many_is_one_case_and_each_customer_gets_one_decision(billed: Billed) -> None:
     edit = Cause(CauseKind.EDIT, str(uuid4()), "the clock of a firmware was wrong")
     for place in range(3):

@@ -24,7 +24,8 @@ from openami.billing.correction.record import (
 )
 from openami.billing.rating.usage import BillSpan
 
-# Of each changed day the version seen last; a bill is weighed again where these differ from what was weighed.
+# Of each changed day the version seen last; a bill is weighed again where these differ from what was weighed. Those
+# that could not be made come after all others, the longest unseen first: however many, they are in nobody's way.
 TOUCHED = text("""
     with seen as (
         select c.bill_id, c.service_point_id, c.local_day, max(c.seen_version) as version, min(c.found_at) as found_at
@@ -37,9 +38,9 @@ TOUCHED = text("""
         from seen group by bill_id, service_point_id
     )
     select s.*, b.issued_at from bills s join billing.bill b using (bill_id)
-    where not exists (select from billing.correction_weighing w where w.bill_id = s.bill_id and w.seen = s.told
-        and not w.is_settled and w.found <> 'unmakable')
-    order by s.found_at, s.bill_id limit :most
+    left join billing.correction_weighing w on w.bill_id = s.bill_id and w.seen = s.told and not w.is_settled
+    where w.bill_id is null or w.found = 'unmakable'
+    order by w.weighed_at nulls first, s.found_at, s.bill_id limit :most
 """)
 WEIGHED = text("""
     insert into billing.correction_weighing (bill_id, service_point_id, agreement_id, cause_kind, cause_key,
