@@ -6,7 +6,9 @@ asked, and nothing is fetched. What is set is data; a rate's name is somebody's 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 from functools import lru_cache
 from importlib.resources import files
@@ -20,6 +22,7 @@ from openami.kernel.errors import OpenAmiError
 from openami.kernel.time import epoch_s
 
 STANDARDS: Any = ("ua-1", "a-2a")
+_QUOTED = re.compile(r"`[^`]*`")
 MOST_OCTETS = 1_000_000
 """A statement has at most some hundred lines; a larger document is a fault of ours or an attack."""
 
@@ -53,10 +56,26 @@ def ticks(chosen: Sequence[date]) -> list[str]:
 def pdf_of(statement: Statement) -> bytes:
     """Return the statement as a tagged PDF.
 
+    A line of name or address whose letters the fonts do not have is left out: a person of any name gets their bill.
+
     Raises:
         SettingError: it is too large, or it would not be PDF/UA-1.
     """
-    return bytes(_set(statement, "pdf"))
+    try:
+        return bytes(_set(statement, "pdf"))
+    except SettingError:
+        shown = tuple(line for line in statement.addressee if _can_be_set(line, statement))
+        if shown == statement.addressee:
+            raise
+        return bytes(_set(replace(statement, addressee=shown), "pdf"))
+
+
+def _can_be_set(line: str, statement: Statement) -> bool:
+    try:
+        _set(replace(statement, addressee=(line,)), "pdf")
+    except SettingError:
+        return False
+    return True
 
 
 def picture_of(statement: Statement, *, page: int = 0, dots_per_inch: float = 110) -> bytes:
@@ -76,7 +95,10 @@ def _set(statement: Statement, form: Any, *, dots_per_inch: float | None = None)
     # The engine is 40 MB: whoever only prices a file never loads it.
     import typst
 
-    text = orjson.dumps(document_of(statement)).decode()
+    try:
+        text = orjson.dumps(document_of(statement)).decode()
+    except TypeError as error:
+        raise SettingError("the statement cannot be set: a text of it is no Unicode") from error
     if len(text) > MOST_OCTETS:
         raise SettingError(f"the statement is {len(text)} octets, the limit is {MOST_OCTETS}")
     template, fonts = _tools()
@@ -90,7 +112,8 @@ def _set(statement: Statement, form: Any, *, dots_per_inch: float | None = None)
             ppi=dots_per_inch,
         )
     except typst.TypstError as error:
-        raise SettingError(f"the statement cannot be set: {error.message[:200]}") from error
+        # What is quoted there is a piece of the statement: a name, perhaps, which no error repeats.
+        raise SettingError(f"the statement cannot be set: {_QUOTED.sub('...', error.message)[:200]}") from error
 
 
 @lru_cache(maxsize=1)

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from datetime import date
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from enum import StrEnum
 from typing import Any, TypeVar
+from unicodedata import category
 
 from openami.billing.tariff.errors import TariffError
 from openami.billing.tariff.price import can_be_price
@@ -19,6 +20,8 @@ MAX_ITEMS = 5000
 """No list of a rate sheet is longer; daily values of a rider for ten years fit."""
 UNKNOWN = "unknown"
 """How a file says that a value exists and is not known; JSON may say null as well."""
+_STEERING = frozenset({"Cc", "Cs"})
+_TURNING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 _Word = TypeVar("_Word", bound=StrEnum)
 _Read = TypeVar("_Read")
@@ -101,6 +104,8 @@ class Clause:
         """Return the keys of an object, each with its clause, all read."""
         for key in self.fields():
             self._seen.add(key)
+            if not is_plain(str(key)):
+                raise self.refuse(f"the key {str(key)[:40]!a} holds a character that no page can show")
             yield str(key), Clause(f"{self.path}[{str(key)[:60]}]", self.fields()[key], strict=self.strict)
 
     def close(self) -> None:
@@ -117,6 +122,8 @@ class Clause:
         """Return text."""
         if not isinstance(self.value, str) or len(self.value) > MAX_TEXT:
             raise self.refuse(f"text of up to {MAX_TEXT} characters is needed here")
+        if not is_plain(self.value):
+            raise self.refuse(f"{self.value[:40]!a} holds a character that no page can show")
         return self.value
 
     def number(self) -> Decimal:
@@ -125,9 +132,10 @@ class Clause:
             raise self.refuse("a decimal is needed here, best as text")
         try:
             number = Decimal(self.value)
-        except InvalidOperation as error:
+            fits = can_be_price(number)
+        except ArithmeticError as error:
             raise self.refuse(f"{str(self.value)[:20]!r} is not a decimal") from error
-        if not can_be_price(number):
+        if not fits:
             raise self.refuse(f"{str(self.value)[:20]!r} is outside what a price can be")
         return number
 
@@ -170,6 +178,20 @@ class Clause:
 
     def _under(self, key: str) -> str:
         return f"{self.path}.{key}" if self.path else key
+
+
+def is_plain(text: str) -> bool:
+    """Tell whether a text steers nothing: a terminal, the direction of a line, or a table that cannot hold it.
+
+    Lines and tabs may stand in it; what a page cannot show, half a surrogate pair, and marks that turn a line may not.
+    """
+    return text.isprintable() or not any(category(c) in _STEERING or c in _TURNING for c in text if c not in "\n\t")
+
+
+def plain_words(value: object, most: int) -> str:
+    """Return a value of a record that is taken as it comes, cut, and without what :func:`is_plain` refuses."""
+    words = str(value)[:most]
+    return words if is_plain(words) else "".join(c if is_plain(c) else " " for c in words)
 
 
 def placed(clause: Clause, make: Callable[[], _Read]) -> _Read:

@@ -14,6 +14,7 @@ class TariffError(OpenAmiError):
     """
 
     def __init__(self, clause: str, reason: str) -> None:
-        super().__init__(f"{clause}: {reason}")
+        # A path names keys of a stranger's file: on a terminal they are letters and nothing else.
+        super().__init__("".join(c if c.isprintable() else ascii(c)[1:-1] for c in f"{clause}: {reason}"))
         self.clause = clause
         self.reason = reason

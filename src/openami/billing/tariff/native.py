@@ -59,10 +59,17 @@ def read_native(document: Mapping[str, Any]) -> RateSchedule:
     versions = tuple(_version(v) for v in rows)
     schedule = RateSchedule(
         root.at("code").text(), root.at("name").text(), root.get("utility", Clause.text, ""),
-        root.get("currency", Clause.text, "USD"), versions,
+        root.get("currency", _currency, "USD"), versions,
     )  # fmt: skip
     root.close()
     return schedule
+
+
+def _currency(clause: Clause) -> str:
+    code = clause.text()
+    if not (len(code) == 3 and code.isascii() and code.isalpha() and code.isupper()):
+        raise clause.refuse(f"{code[:10]!r} is no currency; three capital letters are, as USD")
+    return code
 
 
 def _version(row: Clause) -> Tariff:

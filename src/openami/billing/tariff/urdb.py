@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from openami.billing.tariff.clause import plain_words
 from openami.billing.tariff.eligibility import Eligibility
 from openami.billing.tariff.errors import TariffError
 from openami.billing.tariff.model import RateSchedule, Tariff
@@ -52,13 +53,14 @@ def read_urdb(document: Mapping[str, Any], *, code: str) -> RateSchedule:
         minimum=read_minimum(document),
         demand=tuple(d[0] for d in demands),
         holidays=_holidays(document),
-        provenance={"format": "URDB"} | {k: str(document[k])[:500] for k in _ORIGIN if is_present(document.get(k))},
+        provenance={"format": "URDB"}
+        | {k: plain_words(document[k], 500) for k in _ORIGIN if is_present(document.get(k))},
         confidence=_confidence(document),
         eligibility=_eligibility(document),
         export=read_export(document, periods),
     )
-    name = str(document.get("name") or code)[:200]
-    return RateSchedule(code, name, str(document.get("utility", ""))[:200], "USD", (tariff,))
+    name = plain_words(document.get("name") or code, 200)
+    return RateSchedule(code, name, plain_words(document.get("utility", ""), 200), "USD", (tariff,))
 
 
 def _block_unit(periods: Sequence[Sequence[Mapping[str, Any]]]) -> BlockUnit:
@@ -106,10 +108,10 @@ def _eligibility(document: Mapping[str, Any]) -> Eligibility:
         return int(read_number(clause, document[clause]) * 1000) if is_present(document.get(clause)) else None
 
     words = ", ".join(f"{key} {document[key]}" for key in _WORDS if is_present(document.get(key)))
-    return Eligibility(watts("peakkwcapacitymin"), watts("peakkwcapacitymax"), words=words[:500])
+    return Eligibility(watts("peakkwcapacitymin"), watts("peakkwcapacitymax"), words=plain_words(words, 500))
 
 
 def _confidence(document: Mapping[str, Any]) -> dict[str, str]:
     text = document.get("x_confidence")
-    said = {"all": text[:1000]} if isinstance(text, str) else {}
-    return said | {key: str(document[key])[:500] for key in _OPEN if is_present(document.get(key))}
+    said = {"all": plain_words(text, 1000)} if isinstance(text, str) else {}
+    return said | {key: plain_words(document[key], 500) for key in _OPEN if is_present(document.get(key))}

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from openami.billing.tariff.charge import ChargeUnit, FixedCharge, MinimumCharge
+from openami.billing.tariff.clause import plain_words
 from openami.billing.tariff.errors import TariffError
 from openami.billing.tariff.urdb_value import is_present, read_number
 
@@ -30,7 +31,8 @@ def read_fixed(document: Mapping[str, Any]) -> tuple[FixedCharge, ...]:
     if not isinstance(parts, dict) or not parts:
         return (FixedCharge("Customer charge", amount, unit),)
     charges = tuple(
-        FixedCharge(str(k)[:1].upper() + str(k)[1:80], read_number("x_fixed_parts", v), unit) for k, v in parts.items()
+        FixedCharge(plain_words(k, 80)[:1].upper() + plain_words(k, 80)[1:], read_number("x_fixed_parts", v), unit)
+        for k, v in parts.items()
     )
     if sum(c.amount for c in charges) != amount:
         raise TariffError("x_fixed_parts", f"the parts do not add up to fixedchargefirstmeter {amount}")
