@@ -38,14 +38,15 @@ class PostgresCycleBook:
             select(
                 c.service_point_id, c.account_id, func.max(c.end_day),
                 func.array_agg(aggregate_order_by(c.first_day, c.first_day)).filter(c.state == BillState.HELD),
+                func.min(c.first_day),
             )
             .where(c.state != BillState.SUPERSEDED)
             .group_by(c.service_point_id, c.account_id)
         )  # fmt: skip
         found: dict[UUID, list[Billed]] = defaultdict(list)
         async with self._engine.connect() as connection:
-            for point, account, end, held in (await connection.execute(query)).all():
-                found[point].append(Billed(account, end, tuple(held or ())))
+            for point, account, end, held, first in (await connection.execute(query)).all():
+                found[point].append(Billed(account, end, tuple(held or ()), first))
         return found
 
     async def reversed_at(self, service_points: Collection[UUID]) -> dict[tuple[UUID, date], int]:

@@ -11,7 +11,7 @@ from uuid import UUID
 from openami.billing.bill.record import Assignment
 from openami.billing.calendar.cycle import CycleCalendar, last_read_day
 from openami.billing.cycle.place import Holding, Place, Planned, Unplanned
-from openami.billing.cycle.plan import is_quiet, plan
+from openami.billing.cycle.plan import is_quiet, lacks_its_start, plan
 from openami.billing.jurisdiction.model import Jurisdiction
 from openami.billing.ports import BillBook
 from openami.kernel.time import local_date, zone_named
@@ -52,8 +52,10 @@ async def due_bills(
     """
     today = _Today(now, calendar)
     restless = [p for p in await places(meters, book) if not is_quiet(p, today.last_read(p))]
-    # Only a bill that waits, or an account before, makes it matter which days went out.
-    asked = [p.service_point_id for p in restless if len(p.billed) > 1 or any(b.held for b in p.billed)]
+    # Only a bill that waits, days before the first one, or an account before make it matter which days went out.
+    asked = [
+        p.service_point_id for p in restless if len(p.billed) > 1 or any(b.held for b in p.billed) or lacks_its_start(p)
+    ]
     issued = await book.cycle.issued_spans(asked) if asked else {}
     planned: list[Planned] = []
     unplanned: list[Unplanned] = []

@@ -31,11 +31,13 @@ class Billed:
         account_id: whose.
         end: first day after its last bill, held ones too.
         held: first days of its bills that wait, rising.
+        first: first day of its first bill, held ones too; None where nobody looked.
     """
 
     account_id: UUID | None
     end: date
     held: tuple[date, ...] = ()
+    first: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,7 @@ class Place:
         holdings: accounts, by first day.
         rates: assignments, by first day.
         billed: by account.
-        issued: days of bills that went out, by account; needed only where a bill waits.
+        issued: days of bills that went out, by account; needed only where a bill waits, or days before the first one.
     """
 
     service_point_id: UUID

@@ -48,7 +48,12 @@ def is_quiet(place: Place, last_read_day: date | None) -> bool:
         return False
     told, billed = (place.holdings or (Holding(None, date.min),))[0], place.billed[0]
     is_open = told.end is None and bool(place.rates) and place.rates[-1].end_day is None
-    return is_open and not billed.held and billed.end >= last_read_day
+    return is_open and not billed.held and billed.end >= last_read_day and not lacks_its_start(place)
+
+
+def lacks_its_start(place: Place) -> bool:
+    """Tell whether days of an account lie before its first bill: it came earlier than was known when that went out."""
+    return any(_lacks_start(h, _own(place, h)) for h in _held(place))
 
 
 def _held(place: Place) -> list[Holding]:
@@ -69,7 +74,7 @@ def _held(place: Place) -> list[Holding]:
 def _of_account(
     place: Place, holding: Holding, calendar: CycleCalendar, rules: Jurisdiction, today: date
 ) -> Iterator[Planned | Unplanned]:
-    start = _start(holding, [b for b in place.billed if b.account_id in {holding.account_id, None}])
+    start = _start(holding, _own(place, holding))
     own = [*place.issued.get(holding.account_id, ()), *(place.issued.get(None, ()) if holding.account_id else ())]
     others = [b for b in place.billed if b.account_id not in {holding.account_id, None}]
     before = {h.account_id for h in place.holdings if h.first < holding.first}
@@ -96,9 +101,20 @@ def _of_account(
         start = end
 
 
+def _own(place: Place, holding: Holding) -> list[Billed]:
+    return [b for b in place.billed if b.account_id in {holding.account_id, None}]
+
+
+def _lacks_start(holding: Holding, billed: Sequence[Billed]) -> bool:
+    firsts = [b.first for b in billed if b.first is not None and b.end > holding.first]
+    return bool(firsts) and min(firsts) > holding.first
+
+
 def _start(holding: Holding, billed: Sequence[Billed]) -> date:
-    """Return the first day that was not billed: where the oldest bill waits, else where the last one ended."""
+    """Return the first day that was not billed: before the first bill, where the oldest waits, where the last ended."""
     waits = [day for b in billed for day in b.held]
+    if _lacks_start(holding, billed):
+        return holding.first
     if waits:
         return max(holding.first, min(waits))
     return max([holding.first, *(b.end for b in billed)])

@@ -84,6 +84,38 @@ def test_a_back_dated_move_out_holds_the_new_account_until_the_old_bill_is_corre
     assert (new.span.first, new.is_billed_already) == (moved, False)
 
 
+def test_an_account_that_came_earlier_than_was_known_is_billed_for_the_days_before_its_first_bill() -> None:
+    known, came, end = date(2026, 11, 20), date(2026, 11, 10), date(2026, 12, 7)
+    holdings = Holding(ANNE, date(2026, 9, 1), came), Holding(BEN, came)
+    went_out: dict[UUID | None, tuple[BillSpan, ...]] = {
+        ANNE: (BillSpan(date(2026, 11, 6), known),),
+        BEN: (BillSpan(known, end),),
+    }
+    told = place(
+        *holdings, billed=(Billed(ANNE, known, (), date(2026, 9, 1)), Billed(BEN, end, (), known)), issued=went_out
+    )
+    (one,) = due(told)
+    assert (one.account_id, one.span, one.kind) == (BEN, BillSpan(came, known), BillKind.INITIAL)
+    assert one.is_billed_already, "it waits until the bill of the account before is corrected"
+    corrected = replace(told, billed=(Billed(ANNE, came, (), date(2026, 9, 1)), told.billed[1]))
+    assert [p.is_billed_already for p in due(corrected)] == [False]
+    done = replace(
+        corrected,
+        billed=(corrected.billed[0], Billed(BEN, end, (), came)),
+        issued={BEN: (BillSpan(came, known), BillSpan(known, end))},
+    )
+    assert due(done) == []
+
+
+def test_a_place_that_was_held_earlier_than_its_first_bill_says_is_not_passed_over() -> None:
+    told = place(Holding(ANNE, date(2026, 10, 20)), billed=(Billed(ANNE, date(2026, 12, 7), (), date(2026, 11, 6)),))
+    assert not is_quiet(told, date(2026, 12, 7))
+    assert days(due(replace(told, issued={ANNE: (BillSpan(date(2026, 11, 6), date(2026, 12, 7)),)}))) == [
+        (date(2026, 10, 20), date(2026, 11, 6), BillKind.INITIAL)
+    ]
+    assert is_quiet(replace(told, holdings=(Holding(ANNE, date(2026, 11, 6)),)), date(2026, 12, 7))
+
+
 def test_a_change_of_rate_parts_the_bill_and_the_length_from_read_to_read_counts() -> None:
     rates = (
         Assignment(POINT, "flat", date(2026, 9, 1), date(2026, 11, 16)),
