@@ -110,7 +110,8 @@ class Papers:
             return None
         neighbors = neighbors_of(bill, await self.book.bills(scope, bill.service_point_id))
         found = await rebuild(self.meters, self.rules, await self._rate(bill), scope, bill, neighbors)
-        papers = [pdf_of(statement_of(await self._facts(scope, b, ()))) for b in (as_issued(bill), found.bill)]
+        both = [statement_of(await self._facts(scope, b, ())) for b in (as_issued(bill), found.bill)]
+        papers = [await to_thread(pdf_of, one) for one in both]
         return found, papers[0] == papers[1]
 
     async def _facts(self, scope: Scope, bill: Bill, addressee: tuple[str, ...]) -> StatementFacts:

@@ -10,13 +10,19 @@ from fastapi import APIRouter, Query
 from openami.portal.door import PortsOf, SessionOf, open_gate
 from openami.portal.routes import ERRORS, policy
 from openami.portal.routes.customer import StatedPurpose
+from openami.portal.turns import LONG
 from openami.portal.views.rates import AskRate, Assumed, BreakEvensView, RatesView, WishView
 from openami.security.access.policy import Action, Kind
 
 router = APIRouter(tags=["rates"])
 
 
-@router.get("/service-points/{service_point_id}/rates", responses=ERRORS, openapi_extra=policy(Kind.INTERVALS))
+@router.get(
+    "/service-points/{service_point_id}/rates",
+    responses=ERRORS,
+    openapi_extra=policy(Kind.INTERVALS),
+    dependencies=LONG,
+)
 async def rates(
     service_point_id: UUID,
     session: SessionOf,
@@ -32,7 +38,10 @@ async def rates(
 
 
 @router.get(
-    "/service-points/{service_point_id}/rates/break-even", responses=ERRORS, openapi_extra=policy(Kind.INTERVALS)
+    "/service-points/{service_point_id}/rates/break-even",
+    responses=ERRORS,
+    openapi_extra=policy(Kind.INTERVALS),
+    dependencies=LONG,
 )
 async def break_even(
     service_point_id: UUID, session: SessionOf, ports: PortsOf, purpose: StatedPurpose = None

@@ -14,6 +14,7 @@ from openami.portal.door import PortsOf, SessionOf, open_gate
 from openami.portal.problem import not_found
 from openami.portal.routes import ERRORS, policy
 from openami.portal.routes.customer import StatedPurpose
+from openami.portal.turns import LONG
 from openami.portal.views.bill import MadeAgainView
 from openami.security.access.account import LiveSession
 from openami.security.access.policy import Kind
@@ -27,6 +28,7 @@ T = TypeVar("T")
     "/service-points/{service_point_id}/bills/{bill_id}/statement",
     responses=ERRORS,
     openapi_extra=policy(Kind.BILL),
+    dependencies=LONG,
 )
 async def statement(
     service_point_id: UUID, bill_id: UUID, session: SessionOf, ports: PortsOf, purpose: StatedPurpose = None
@@ -43,6 +45,7 @@ async def statement(
     response_class=Response,
     responses={**ERRORS, 200: {"content": {PDF: {}}}},
     openapi_extra=policy(Kind.BILL),
+    dependencies=LONG,
 )
 async def statement_pdf(
     service_point_id: UUID, bill_id: UUID, session: SessionOf, ports: PortsOf, purpose: StatedPurpose = None
@@ -59,7 +62,10 @@ async def statement_pdf(
 
 
 @router.get(
-    "/service-points/{service_point_id}/bills/{bill_id}/answer", responses=ERRORS, openapi_extra=policy(Kind.BILL)
+    "/service-points/{service_point_id}/bills/{bill_id}/answer",
+    responses=ERRORS,
+    openapi_extra=policy(Kind.BILL),
+    dependencies=LONG,
 )
 async def bill_answer(
     service_point_id: UUID, bill_id: UUID, session: SessionOf, ports: PortsOf, purpose: StatedPurpose = None
@@ -72,7 +78,10 @@ async def bill_answer(
 
 
 @router.get(
-    "/service-points/{service_point_id}/bills/{bill_id}/proof", responses=ERRORS, openapi_extra=policy(Kind.BILL)
+    "/service-points/{service_point_id}/bills/{bill_id}/proof",
+    responses=ERRORS,
+    openapi_extra=policy(Kind.BILL),
+    dependencies=LONG,
 )
 async def bill_proof(
     service_point_id: UUID, bill_id: UUID, session: SessionOf, ports: PortsOf, purpose: StatedPurpose = None
@@ -85,7 +94,10 @@ async def bill_proof(
 
 
 @router.get(
-    "/service-points/{service_point_id}/bills/{bill_id}/readings", responses=ERRORS, openapi_extra=policy(Kind.BILL)
+    "/service-points/{service_point_id}/bills/{bill_id}/readings",
+    responses=ERRORS,
+    openapi_extra=policy(Kind.BILL),
+    dependencies=LONG,
 )
 async def bill_readings(
     service_point_id: UUID,
@@ -103,7 +115,10 @@ async def bill_readings(
 
 
 @router.get(
-    "/service-points/{service_point_id}/bills/{bill_id}/made-again", responses=ERRORS, openapi_extra=policy(Kind.BILL)
+    "/service-points/{service_point_id}/bills/{bill_id}/made-again",
+    responses=ERRORS,
+    openapi_extra=policy(Kind.BILL),
+    dependencies=LONG,
 )
 async def bill_made_again(
     service_point_id: UUID, bill_id: UUID, session: SessionOf, ports: PortsOf, purpose: StatedPurpose = None
