@@ -26,7 +26,8 @@ from openami.billing.compare.wish import Wish, WishRefusedError, WishStep
 from openami.billing.ledger.account import LedgerAccount
 from openami.billing.ledger.entry import EntryKind
 from openami.billing.ledger.posting import agreements_of
-from openami.kernel.time import Period
+from openami.kernel.time import Period, local_midnight, zone_named
+from openami.mdm.registry.facts import FactEntry, FactKind
 from openami.security.access.row import of_scope, seen_as
 from openami.security.access.scope import Purpose, Scope, ScopeError, granted_scope
 from openami.security.adapters.row_security import row_secured_engine
@@ -62,7 +63,7 @@ async def test_a_wish_begins_with_the_next_read_and_its_bills_have_a_shadow(
         first = await asked.ask(scope, place, "ameren-mo-smart", NOW, by=USER, wish_id=uuid4())
         second = await asked.ask(scope, place, "ameren-mo-overnight", NOW, by=USER, wish_id=uuid4())
         assert first.first_day == second.first_day == date(2026, 12, 1)
-        newest = await asked.wish_of(scope, place)
+        newest = await asked.wish_of(scope, place, NOW)
     assert newest is not None
     assert (newest.rate_code, newest.is_open) == ("ameren-mo-overnight", True)
 
@@ -81,7 +82,7 @@ async def test_a_wish_begins_with_the_next_read_and_its_bills_have_a_shadow(
     assert (await work.work(january)).shadowed == 1
     assert (await work.work(january)).shadowed == 0
     with seen_as(of_scope(scope)):
-        kept = await asked.protection_of(scope, place)
+        kept = await asked.protection_of(scope, place, january)
     assert kept is not None
     guard, entries = kept
     bill = next(b for b in await world.billing.bills(SCOPE, place) if b.span.first == date(2026, 12, 1))
@@ -104,7 +105,7 @@ async def test_a_wish_can_be_taken_back_and_is_then_never_applied(world: World, 
         assert (await asked.withdraw(scope, place, NOW, by=USER)).rate_code == "ameren-mo-smart"
         with pytest.raises(WishRefusedError):
             await asked.withdraw(scope, place, NOW, by=USER)
-        newest = await asked.wish_of(scope, place)
+        newest = await asked.wish_of(scope, place, NOW)
     assert newest is not None
     assert newest.step is WishStep.WITHDRAWN
     assert (
@@ -173,7 +174,7 @@ async def test_who_moved_out_sees_and_asks_nothing_of_the_next_customers_time(
     with seen_as(of_scope(here)):
         await asked.ask(here, place, "ameren-mo-smart", NOW, by=USER, wish_id=uuid4())
     with seen_as(of_scope(gone)):
-        assert await asked.wish_of(gone, place) is None
+        assert await asked.wish_of(gone, place, NOW) is None
         assert (await asked.compare(gone, place, NOW)).present is None
         for act in (
             asked.ask(gone, place, "ameren-mo-smart", NOW, by=USER, wish_id=uuid4()),
@@ -183,9 +184,39 @@ async def test_who_moved_out_sees_and_asks_nothing_of_the_next_customers_time(
                 await act
     with seen_as(of_scope(here)):
         assert (await asked.compare(here, place, NOW)).present == "ameren-mo-anytime"
-        kept = await asked.wish_of(here, place)
+        kept = await asked.wish_of(here, place, NOW)
     assert kept is not None
     assert kept.is_open
+    await portal.dispose()
+
+
+async def test_staff_are_told_of_whoever_holds_the_place_and_of_nobody_before(
+    world: World, postgres: PostgresEngine
+) -> None:
+    portal = row_secured_engine(postgres.url("openami_portal"))
+    place, zone = world.points[0], zone_named("America/Chicago")
+    move = date(2026, 10, 16)
+    staff = granted_scope(
+        actor=f"user:{uuid4()}", purpose=Purpose.OPERATIONS, service_points=frozenset({place}), audit_id=uuid4()
+    )
+    await world.billing.assign_rate([place], "ameren-mo-anytime", first_day=FIRST, at=NOW)
+    await world.write_days(date(2026, 9, 1), date(2026, 10, 31))
+    asked = questions(world, portal)
+    with seen_as(of_scope(staff)):
+        before = await asked.compare(staff, place, NOW)
+        wish = Wish(
+            uuid4(), place, "ameren-mo-smart", "ameren-mo-anytime", date(2026, 11, 1), NOW - timedelta(50), USER
+        )
+        await PostgresWishes(portal).ask(staff, wish)
+        assert await asked.wish_of(staff, place, NOW) is not None
+    day = local_midnight(move, zone)
+    for account, start, end in ((uuid4(), local_midnight(date(2026, 1, 1), zone), day), (uuid4(), day, None)):
+        await world.data.registry.facts.enter([FactEntry(place, FactKind.ACCOUNT, str(account), start, end)], at=NOW)
+    with seen_as(of_scope(staff)):
+        after = await asked.compare(staff, place, NOW)
+        assert await asked.wish_of(staff, place, NOW) is None
+    assert min(before.usage["ameren-mo-anytime"].start_s) < day.timestamp()
+    assert min(after.usage["ameren-mo-anytime"].start_s) == day.timestamp()
     await portal.dispose()
 
 

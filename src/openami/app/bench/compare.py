@@ -28,7 +28,7 @@ from openami.billing.tariff import RateSchedule, demonstration_rates
 from openami.contracts.channel import Channel
 from openami.contracts.day import DayTable, DayVersion
 from openami.contracts.quality import QualityState
-from openami.kernel.time import local_day, local_days, zone_named
+from openami.kernel.time import Period, local_day, local_days, zone_named
 from openami.mdm.adapters.store_socket import SocketStore
 from openami.mdm.api import MeterData, ServicePoint
 from openami.mdm.registry.ports import Registry
@@ -115,6 +115,10 @@ class _Rates:
 class _Facts:
     async def facts(self, service_point_id: UUID, spans: Sequence[BillSpan]) -> PlaceFacts:  # noqa: ARG002 - the port
         return PlaceFacts()
+
+    async def of_present(self, service_point_id: UUID, period: Period, now: datetime) -> tuple[Period, ...]:
+        del service_point_id, now  # one customer, always
+        return (period,)
 
     async def next_read_day(self, service_point_id: UUID, after: date) -> date:  # noqa: ARG002 - the port
         return after

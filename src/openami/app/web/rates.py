@@ -42,9 +42,9 @@ class PortalRates:
         assumptions = _assumptions(assumed)
         async with _as_reader(scope):
             found = await self.questions.compare(scope, service_point_id, self.domain.now(), assumptions=assumptions)
-            wish = await self.questions.wish_of(scope, service_point_id)
+            wish = await self.questions.wish_of(scope, service_point_id, self.domain.now())
             next_read = await self.questions.next_read(scope, service_point_id, self.domain.now())
-            guard = await self.questions.protection_of(scope, service_point_id)
+            guard = await self.questions.protection_of(scope, service_point_id, self.domain.now())
         names = self._names()
         return rates_view(
             service_point_id,

@@ -13,7 +13,7 @@ from openami.billing.cycle.run import BillRun
 from openami.billing.cycle.terms import approvals_of
 from openami.billing.rating.terms import BillTerms
 from openami.billing.rating.usage import BillSpan
-from openami.kernel.time import local_date, zone_named
+from openami.kernel.time import EVER, Period, local_date, local_midnight, zone_named
 
 
 class BilledFacts:
@@ -45,6 +45,21 @@ class BilledFacts:
             h.account_id for h in found.get(service_point_id, ()) if h.first <= day and (h.end is None or day < h.end)
         )
         return next(mine, None)
+
+    async def of_present(self, service_point_id: UUID, period: Period, now: datetime) -> tuple[Period, ...]:
+        """See the port."""
+        present = await self.account_at(service_point_id, now)
+        if present is None:
+            return (period,)
+        (point,) = await self._run.meters.registry.service_points({service_point_id})
+        zone = zone_named(point.zone)
+        found = await holdings_of(self._run.meters, {service_point_id: point.zone}, {service_point_id})
+        own = [
+            Period(local_midnight(h.first, zone), EVER.end if h.end is None else local_midnight(h.end, zone))
+            for h in found[service_point_id]
+            if h.account_id == present
+        ]
+        return tuple(part for p in own if (part := period.intersection(p)) is not None)
 
     async def next_read_day(self, service_point_id: UUID, after: date) -> date:
         """See the port; the first of the next month where the calendar knows no read."""

@@ -14,6 +14,7 @@ from openami.billing.compare.wish import Wish, WishStep
 from openami.billing.rating.terms import BillTerms
 from openami.billing.rating.usage import BillSpan
 from openami.billing.tariff.model import RateSchedule
+from openami.kernel.time import Period
 from openami.security.access.scope import Scope
 
 
@@ -50,6 +51,10 @@ class FactsOfPlaces(Protocol):
 
     async def facts(self, service_point_id: UUID, spans: Sequence[BillSpan]) -> PlaceFacts:
         """Return what the bills of these spans are made with."""
+        ...
+
+    async def of_present(self, service_point_id: UUID, period: Period, now: datetime) -> tuple[Period, ...]:
+        """Return the parts of a period in which whoever holds a place now held it; all of it where nobody is named."""
         ...
 
     async def next_read_day(self, service_point_id: UUID, after: date) -> date:

@@ -129,19 +129,23 @@ class RateQuestions:
         zone = zone_named((await self._meters.service_point(scope, service_point_id)).zone)
         return await self._facts.next_read_day(service_point_id, local_date(now, zone))
 
-    async def wish_of(self, scope: Scope, service_point_id: UUID) -> Wish | None:
-        """Return the newest wish of a place, if it was made in the scope's time: an earlier customer's is theirs."""
+    async def wish_of(self, scope: Scope, service_point_id: UUID, now: datetime) -> Wish | None:
+        """Return the newest wish of a place, if it is of this customer's time: an earlier customer's is theirs."""
         found = await self._wishes.newest(scope, service_point_id)
-        return found if found is not None and _holds(scope, service_point_id, found.asked_at) else None
+        is_theirs = found is not None and await self._is_own(scope, service_point_id, found.asked_at, now)
+        return found if is_theirs else None
 
-    async def protection_of(self, scope: Scope, service_point_id: UUID) -> tuple[Protection, list[ShadowEntry]] | None:
-        """Return the newest first-year protection of a place with its ledger, if it is of the scope's time."""
+    async def protection_of(
+        self, scope: Scope, service_point_id: UUID, now: datetime
+    ) -> tuple[Protection, list[ShadowEntry]] | None:
+        """Return the newest first-year protection of a place with its ledger, if it is of this customer's time."""
         found = await self._shadows.of_place(scope, service_point_id)
         if found is None:
             return None
         guard, entries = found
         zone = zone_named((await self._meters.service_point(scope, service_point_id)).zone)
-        is_theirs = _holds(scope, service_point_id, local_midnight(guard.first_day, zone))
+        begun = local_midnight(guard.first_day, zone)
+        is_theirs = await self._is_own(scope, service_point_id, begun, now)
         return (guard, entries) if is_theirs else None
 
     async def ask(
@@ -202,7 +206,7 @@ class RateQuestions:
         schedules = [_reaching(s, first) for s in self._rates.rates.values()]
         needs_received = any(v.export is not None for s in schedules for v in s.versions)
         usage, present, facts = await asyncio.gather(
-            self._usage(scope, service_point_id, period, needs_received=needs_received),
+            self._usage(scope, service_point_id, period, now, needs_received=needs_received),
             self._rates.rate_of(service_point_id, local_date(now, zone)),
             self._facts.facts(service_point_id, spans),
         )
@@ -211,8 +215,18 @@ class RateQuestions:
         code = None if present is None or not is_here else _code(present)
         return _Question(service_point_id, usage, spans, zone, code, schedules, facts)
 
-    async def _usage(self, scope: Scope, service_point_id: UUID, period: Period, *, needs_received: bool) -> Usage:
-        parts = scope.granted(service_point_id, period)
+    async def _own(self, scope: Scope, place: UUID, period: Period, now: datetime) -> tuple[Period, ...]:
+        """Return the parts of a period that may be told to a customer: staff speak to whoever holds the place now."""
+        parts = scope.granted(place, period)
+        return parts if scope.periods is not None else await self._facts.of_present(place, period, now)
+
+    async def _is_own(self, scope: Scope, place: UUID, at: datetime, now: datetime) -> bool:
+        return bool(await self._own(scope, place, Period(at, at + timedelta(seconds=1)), now))
+
+    async def _usage(
+        self, scope: Scope, service_point_id: UUID, period: Period, now: datetime, *, needs_received: bool
+    ) -> Usage:
+        parts = await self._own(scope, service_point_id, period, now)
         channels = (Channel.DELIVERED, Channel.RECEIVED) if needs_received else (Channel.DELIVERED,)
         found = [
             await asyncio.gather(*(self._meters.intervals(scope, service_point_id, c, p) for c in channels))
