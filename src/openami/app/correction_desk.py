@@ -80,6 +80,7 @@ class CorrectionDesk:
         """Weigh the queue now; the worker does it by itself as well."""
         async with acting(self._settings, person, Act(Kind.BILLING, "corrections.weigh")), self.room() as room:
             await room.book.note_rates(at=self.now())
+            await room.book.note_handed(at=self.now())
             await room.stops.note(self.now())
             return await room.weigher.weigh(self.now())
 

@@ -322,6 +322,49 @@ async def test_a_bill_that_takes_in_something_else_is_corrected_with_the_one_tha
         await engine.dispose()
 
 
+async def test_a_bill_that_went_out_while_the_one_before_was_decided_on_is_weighed_by_what_it_takes_in_now(
+    world: World, postgres: PostgresEngine
+) -> None:
+    engines = [create_async_engine(postgres.url(role)) for role in ("openami_billing", "openami_mdm")]
+    flat = base_rates()["ameren-mo-anytime"]
+    whole = [replace(v, rounding=replace(v.rounding, energy=EnergyRounding.WHOLE_KWH)) for v in flat.versions]
+    rates = {"whole": replace(flat, code="whole", versions=tuple(whole))}
+    billing = Billing(meters=world.data, book=world.billing.book, rates=rates, setting=world.billing.setting)
+    room = correction_room(world.data, billing=engines[0], mdm=engines[1], today=NOW.date(), rates=rates)
+    exact = replace(room.weigher, rules=replace(room.weigher.rules, tolerances=Tolerances(0, Decimal(0))))
+    place = world.points[0]
+    await billing.assign_rate([place], "whole", first_day=FIRST, at=NOW)
+    await world.write_days(FIRST, date(2026, 11, 9))
+    await billing.close_due(local_midnight(date(2026, 10, 3), ZONE))
+    late = replace(_day(place, date(2026, 9, 25), 5, wh=107), known_at=NOW)
+    await world.data.store.write_days(DayTable.from_rows([late]), token="late")
+    await billing.find_corrections(NOW, first=FIRST, end=NOVEMBER)
+    assert (await exact.weigh(NOW)).open == 1
+    await billing.close_due(NOW)
+    (case,) = await room.corrections.cases()
+    wish = Wish(case.cause.name, DecisionKind.REBILL, "late readings came in")
+    proposal = await room.corrections.propose(wish, by=uuid4(), at=LATER)
+    assert await room.corrections.carry_out(proposal.decision, proposal.effect, by=uuid4(), at=LATER, real=LATER)
+    october, september, _ = await billing.bills(SCOPE, place)
+    assert october.carried_in != september.carried_out, "it took in what the bill before handed over at first"
+
+    assert await room.book.note_handed(at=LATER) == 1
+    assert await room.book.note_handed(at=LATER) == 0
+    assert (await exact.weigh(LATER)).open == 1
+    (case,) = await room.corrections.cases()
+    assert [c.bill_id for c in case.changes] == [october.bill_id]
+    proposal = await room.corrections.propose(
+        replace(wish, cause=case.cause.name), by=uuid4(), at=LATER + timedelta(days=1)
+    )
+    at = LATER + timedelta(days=1)
+    assert await room.corrections.carry_out(proposal.decision, proposal.effect, by=uuid4(), at=at, real=at)
+    again = next(b for b in await billing.bills(SCOPE, place) if b.span == october.span and b.version == 2)
+    assert again.carried_in == september.carried_out
+    assert await room.book.note_handed(at=at) == 0
+    for engine in engines:
+        await engine.dispose()
+
+
 async def test_a_bill_wholly_after_a_stop_is_reversed_and_its_days_are_billed_to_whoever_came(
     world: World, postgres: PostgresEngine
 ) -> None:

@@ -88,6 +88,11 @@ class PostgresCorrections:
         async with self._engine.begin() as connection:
             return len((await connection.execute(rows.NOTE_RATES, {"at": at, "since": since})).all())
 
+    async def note_handed(self, *, at: datetime) -> int:
+        """See :class:`~openami.billing.correction.job.RateChanges`."""
+        async with self._engine.begin() as connection:
+            return len((await connection.execute(rows.NOTE_HANDED, {"at": at})).all())
+
     async def weighed(self, changes: Sequence[tuple[Change, str]], *, at: datetime) -> None:
         """See the port."""
         if not changes:

@@ -95,6 +95,17 @@ NOTE_RATES = text("""
         and (cast(:since as timestamptz) is null or a.entered_at >= :since)
     on conflict do nothing returning bill_id
 """)
+# A bill that went out while the correction of the one before it was decided took in what that one handed over then.
+# The corrected bill's version, below zero, is what was seen: each correction of the one before counts anew.
+NOTE_HANDED = text("""
+    insert into billing.correction (bill_id, service_point_id, local_day, billed_version, seen_version, state, found_at)
+    select n.bill_id, n.service_point_id, n.first_day, 0, -p.version, 'open', :at
+    from billing.bill p join billing.bill n on n.service_point_id = p.service_point_id and n.first_day = p.end_day
+        and n.account_id is not distinct from p.account_id
+    where p.supersedes is not null and p.state = 'issued' and n.state = 'issued' and n.issued_at < p.issued_at
+        and n.carried_in <> p.carried_out
+    on conflict do nothing returning bill_id
+""")
 BILLS = text("select * from billing.bill where bill_id = any(:bills)")
 LINES = text("select * from billing.bill_line where bill_id = any(:bills) order by bill_id, number")
 SUPERSEDE = text("""

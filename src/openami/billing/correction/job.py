@@ -14,7 +14,7 @@ _LOG = structlog.get_logger("corrections")
 
 
 class RateChanges(Protocol):
-    """Finds bills whose rate was changed after they went out."""
+    """Finds bills that stand on something else than they went out with: another rate, or another hand-over."""
 
     async def note_rates(self, *, at: datetime, since: datetime | None = None) -> int:
         """Put issued bills on the queue whose days are on another rate now; returns how many are new.
@@ -22,6 +22,17 @@ class RateChanges(Protocol):
         Args:
             at: domain time.
             since: rates entered from then on; None looks at all.
+        """
+        ...
+
+    async def note_handed(self, *, at: datetime) -> int:
+        """Put bills on the queue that took in what a bill before them handed over before it was corrected.
+
+        Args:
+            at: domain time.
+
+        Returns:
+            How many are new.
         """
         ...
 
@@ -61,6 +72,7 @@ class CorrectionJob:
         self._again = now + self.PAUSE
         await self._rates.note_rates(at=now, since=self._rates_at)
         self._rates_at = now - self.PAUSE
+        await self._rates.note_handed(at=now)
         # Accounts are asked about all at once: once a day is often enough for what was late already.
         if self._stops_on != now.date():
             await self._stops.note(now)
