@@ -131,6 +131,14 @@ async def test_a_customer_neither_sees_nor_makes_anothers_wish(world: World, pos
         assert await PostgresWishes(portal).newest(other, world.points[2]) is None
         with pytest.raises(DBAPIError):
             await PostgresWishes(portal).ask(other, replace(wish, wish_id=uuid4()))
+        # Nor is another's wish taken back under a place of one's own, by its number.
+        step = (
+            "insert into billing.rate_wish_step (wish_id, service_point_id, step, at) "
+            "values (:wish, :place, 'withdrawn', now())"
+        )
+        with pytest.raises(DBAPIError):
+            async with portal.begin() as connection:
+                await connection.execute(text(step), {"wish": wish.wish_id, "place": world.points[0]})
         for change in ("update billing.rate_wish set rate_code = 'x'", "delete from billing.rate_wish"):
             with pytest.raises(DBAPIError):
                 async with portal.begin() as connection:

@@ -100,6 +100,15 @@ async def test_every_answer_that_takes_long_takes_a_turn(portal: Any, path: str)
     assert answers[-1] == 429
 
 
+async def test_wishes_for_rates_have_a_pace_for_each_is_kept_for_good(portal: Any) -> None:
+    path, body = f"/api/v1/service-points/{MINE}/rate-wish", {"rate_code": "ameren-mo-smart"}
+    async with portal.client(Role.CUSTOMER) as client:
+        answers = [(await client.post(path, json=body)).status_code for _ in range(PACE.burst)]
+        answers.append((await client.delete(path)).status_code)
+    assert 429 not in answers[:-1]
+    assert answers[-1] == 429
+
+
 async def test_nobody_takes_a_turn_who_is_not_signed_in(portal: Any) -> None:
     async with portal.client() as client:
         answers = {

@@ -56,7 +56,7 @@ async def break_even(
 
 @router.post(
     "/service-points/{service_point_id}/rate-wish", responses=ERRORS,
-    openapi_extra=policy(Kind.RATE_WISH, Action.CHANGE),
+    openapi_extra=policy(Kind.RATE_WISH, Action.CHANGE), dependencies=LONG,
 )  # fmt: skip
 async def ask_rate(service_point_id: UUID, body: AskRate, session: SessionOf, ports: PortsOf) -> WishView:
     """Record the wish for another rate; it begins with the next billing read."""
@@ -69,7 +69,7 @@ async def ask_rate(service_point_id: UUID, body: AskRate, session: SessionOf, po
 
 @router.delete(
     "/service-points/{service_point_id}/rate-wish", responses=ERRORS,
-    openapi_extra=policy(Kind.RATE_WISH, Action.CHANGE),
+    openapi_extra=policy(Kind.RATE_WISH, Action.CHANGE), dependencies=LONG,
 )  # fmt: skip
 async def withdraw_rate(service_point_id: UUID, session: SessionOf, ports: PortsOf) -> WishView:
     """Take the open wish back."""
