@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 from openami.app.bill_room import SCOPE, bill_room
@@ -109,6 +109,8 @@ async def not_billed(billing: Billing, service_point_id: UUID, settings: Setting
     setting = billing.setting
     known = await places(billing.meters, billing.book, [service_point_id])
     place = known[0] if known else Place(service_point_id, point.zone, point.bill_group, (), ())
+    issued = await billing.book.cycle.issued_spans([service_point_id])
+    place = replace(place, issued=issued.get(service_point_id, {}))
     due = plan(place, setting.calendar, setting.rules, today)
     bills = await billing.bills(SCOPE, service_point_id)
     return blocked(place, due, bills, setting.calendar, now, today)

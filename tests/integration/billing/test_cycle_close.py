@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from typing import cast
 from uuid import UUID, uuid4
 
 import numpy as np
@@ -10,11 +12,14 @@ import pytest
 from tests.integration.billing.test_billing import FIRST, NOW, SCOPE, ZONE, World
 from tests.integration.billing.test_billing import world as world  # noqa: PLC0414 - a fixture
 
+from openami.app.hold_desk import not_billed
+from openami.app.settings import Settings
 from openami.billing.api import Bill, BillKind, BillState, HoldCode, ReadingState
 from openami.billing.cycle.ports import PlaceHold, Release
 from openami.contracts.channel import Channel
 from openami.contracts.quality import Source
 from openami.contracts.reading import RegisterBatch, uuid_column
+from openami.kernel.clock import FixedClock
 from openami.kernel.time import local_midnight
 from openami.mdm.api import ReadKind
 from openami.mdm.registry.change import EndRead, Exchange, Hang, TakeDown
@@ -144,6 +149,41 @@ async def test_a_release_lets_one_bill_pass_one_hold_and_says_so_on_it(world: Wo
     await world.billing.close_due(NOW)
     (bill,) = await bills(world, point)
     assert (bill.state, bill.released) == (BillState.ISSUED, "read again on site (staff)")
+
+
+async def test_a_released_bill_passes_the_hold_of_its_place_and_the_next_one_does_not(world: World) -> None:
+    point, book = world.points[0], world.billing.book.cycle
+    await world.billing.assign_rate([point], "ameren-mo-anytime", first_day=OCTOBER, at=NOW)
+    await world.write_days(OCTOBER, date(2026, 11, 30))
+    await book.hold_place(PlaceHold(uuid4(), point, "a dispute about the meter", "staff", NOW))
+    december = datetime(2026, 12, 3, tzinfo=UTC)
+    assert (await world.billing.close_due(december)).held == 2
+    await book.release(Release(point, OCTOBER, HoldCode.ASKED_FOR, "October is not disputed", "staff", NOW))
+    await world.billing.close_due(december)
+    first, second = await bills(world, point)
+    assert (first.state, first.released) == (BillState.ISSUED, "October is not disputed (staff)")
+    assert second.state is BillState.HELD
+
+
+async def test_why_a_place_is_not_billed_counts_no_day_that_went_out(world: World) -> None:
+    point = world.points[0]
+    await world.billing.assign_rate([point], "ameren-mo-anytime", first_day=OCTOBER, at=NOW)
+    await world.write_days(OCTOBER, date(2026, 10, 31), missing=2)
+    await world.write_days(NOVEMBER, date(2026, 11, 30))
+    await world.billing.close_due(datetime(2026, 12, 3, tzinfo=UTC))
+    settings = cast("Settings", _Clocked(FixedClock(datetime(2026, 12, 3, tzinfo=UTC))))
+    told = await not_billed(world.billing, point, settings)
+    assert (told.waiting_days, told.bill_id) == (31, (await bills(world, point))[0].bill_id)
+
+
+@dataclass
+class _Clocked:
+    """Settings of which the clock alone is asked."""
+
+    now: FixedClock
+
+    def clock(self) -> FixedClock:
+        return self.now
 
 
 async def test_an_estimated_bill_waits_behind_one_that_waits_so_that_estimates_are_counted(world: World) -> None:

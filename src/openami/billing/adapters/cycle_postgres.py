@@ -31,7 +31,7 @@ class PostgresCycleBook:
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
 
-    async def billed(self) -> dict[UUID, list[Billed]]:
+    async def billed(self, service_points: Collection[UUID] | None = None) -> dict[UUID, list[Billed]]:
         """See the port."""
         c = BILL.c
         query = (
@@ -43,6 +43,8 @@ class PostgresCycleBook:
             .where(c.state != BillState.SUPERSEDED)
             .group_by(c.service_point_id, c.account_id)
         )  # fmt: skip
+        if service_points is not None:
+            query = query.where(_among(service_points))
         found: dict[UUID, list[Billed]] = defaultdict(list)
         async with self._engine.connect() as connection:
             for point, account, end, held, first in (await connection.execute(query)).all():

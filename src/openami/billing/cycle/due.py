@@ -80,7 +80,7 @@ async def places(meters: MeterData, book: BillBook, service_points: Sequence[UUI
     points = await meters.registry.service_points(set(rates) if service_points is not None else None)
     zones = {p.id: p.zone for p in points}
     holdings = await holdings_of(meters, zones, None if service_points is None else set(rates))
-    billed = await book.cycle.billed()
+    billed = await book.cycle.billed(None if service_points is None else list(rates))
     return [
         Place(p.id, p.zone, p.bill_group, holdings.get(p.id, ()), rates[p.id], billed.get(p.id, ()))
         for p in points

@@ -80,7 +80,7 @@ async def made(
         making = making_of(run, planned.rate_code, zone, now)
         hold = _known_hold(planned, order, making.schedule, is_known=planned.rate_code in run.rates, waits=waits)
         point = planned.service_point_id
-        if hold is None and point in said.holds:
+        if hold is None and point in said.holds and not order.has_passed(HoldCode.ASKED_FOR):
             hold = HoldCode.ASKED_FOR, said.holds[point].reason
         if hold is None:
             free.append((making, order))

@@ -60,8 +60,8 @@ class PlaceHold:
 class CycleBook(Protocol):
     """What was billed so far, and what people said of holds. Every write may be repeated and counts once."""
 
-    async def billed(self) -> dict[UUID, list[Billed]]:
-        """Return what each account was billed at each place, by service point."""
+    async def billed(self, service_points: Collection[UUID] | None = None) -> dict[UUID, list[Billed]]:
+        """Return what each account was billed at each of these places, of all for None, by service point."""
         ...
 
     async def reversed_at(self, service_points: Collection[UUID]) -> dict[tuple[UUID, date], int]:
