@@ -65,11 +65,14 @@ class CycleDesk:
         Raises:
             SignInRefusedError, AccessDeniedError, AuditUnavailableError: see :func:`openami.app.desk.acting`.
         """
-        act = Act(Kind.BILLING, "bills.due", "" if on is None else on.isoformat(), Action.READ, Purpose.OPERATIONS)
-        async with acting(self._settings, person, act), bill_room(self._settings) as billing:
+        async with bill_room(self._settings) as billing:
             run = billing.run
             found = await due_bills(run.meters, run.book, run.setting.calendar, run.setting.rules, self._at(on))
-        return grouped(found), found
+            named = frozenset(u.service_point_id for u in found.unplanned)
+            note = "" if on is None else on.isoformat()
+            act = Act(Kind.BILLING, "bills.due", note, Action.READ, Purpose.OPERATIONS, named)
+            async with acting(self._settings, person, act):
+                return grouped(found), found
 
     async def run(self, person: Actor) -> CloseReport:
         """Close what is due now, held bills too; what the worker does by itself.
@@ -102,7 +105,7 @@ class CycleDesk:
         Raises:
             As :meth:`due`; UnknownRecordError: no such place; CycleRefusedError: no reason is given.
         """
-        words = _words(reason)
+        words = words_of(reason)
         note = f"hold: {words}"
         act = Act(Kind.BILLING, "bills.hold", note, Action.CHANGE, Purpose.OPERATIONS, frozenset({service_point_id}))
         async with acting(self._settings, person, act) as who, bill_room(self._settings) as billing:
@@ -117,7 +120,7 @@ class CycleDesk:
         Raises:
             As :meth:`due`; CycleRefusedError: no reason is given, or nothing is held there.
         """
-        words = _words(reason)
+        words = words_of(reason)
         note = f"lift: {words}"
         act = Act(Kind.BILLING, "bills.lift", note, Action.CHANGE, Purpose.OPERATIONS, frozenset({service_point_id}))
         async with acting(self._settings, person, act) as who, bill_room(self._settings) as billing:
@@ -151,8 +154,13 @@ def grouped(due: Due) -> list[DueGroup]:
     return found
 
 
-def _words(reason: str) -> str:
+def words_of(reason: str) -> str:
+    """Return a person's reason as it is kept.
+
+    Raises:
+        CycleRefusedError: it is none, is too long, or holds what steers a terminal.
+    """
     words = reason.strip()
-    if not words or len(words) > MOST_REASON:
+    if not words or len(words) > MOST_REASON or not words.isprintable():
         raise CycleRefusedError(f"a reason of 1 to {MOST_REASON} letters is needed, without any name")
     return words

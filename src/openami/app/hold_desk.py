@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from uuid import UUID
 
 from openami.app.bill_room import SCOPE, bill_room
+from openami.app.cycle_desk import words_of
 from openami.app.desk import Act, Actor, acting
 from openami.app.settings import Settings
 from openami.billing.api import Bill, Billing, BillState
@@ -68,12 +69,14 @@ class HoldDesk:
             reason: why, without any name.
 
         Raises:
-            As :meth:`held`; ReleaseRefusedError: it does not wait, or lacks what no reason replaces.
+            As :meth:`held`; ReleaseRefusedError: it does not wait, or lacks what no reason replaces;
+            CycleRefusedError: no reason is given.
         """
+        words = words_of(reason)
         async with bill_room(self._settings) as billing:
             bill = await billing.bill(SCOPE, bill_id)
             named = frozenset() if bill is None else frozenset({bill.service_point_id})
-            act = Act(Kind.BILLING, "bills.release", f"bill {bill_id}: {reason}", Action.CHANGE,
+            act = Act(Kind.BILLING, "bills.release", f"bill {bill_id}: {words}", Action.CHANGE,
                       Purpose.OPERATIONS, named)  # fmt: skip
             async with acting(self._settings, person, act) as who:
                 if bill is None or bill.state is not BillState.HELD or bill.hold is None:
@@ -82,7 +85,7 @@ class HoldDesk:
                     raise ReleaseRefusedError(f"no reason replaces what it lacks: {bill.hold.action}")
                 await billing.book.cycle.release(
                     Release(
-                        bill.service_point_id, bill.span.first, bill.hold.code, reason.strip(), str(who.user_id),
+                        bill.service_point_id, bill.span.first, bill.hold.code, words, str(who.user_id),
                         self._settings.clock().now(),
                     )
                 )  # fmt: skip

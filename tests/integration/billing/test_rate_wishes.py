@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from structlog.testing import capture_logs
 from tests.integration.billing.test_billing import FIRST, NOW, SCOPE, World
 from tests.integration.billing.test_billing import world as world  # noqa: PLC0414 - a fixture
 
@@ -156,14 +157,17 @@ async def test_what_a_protected_year_cost_more_is_given_back_once(world: World, 
     january = datetime(2027, 1, 2, 18, tzinfo=UTC)
     await world.billing.close_due(january)
     work = wired_work(world.data, own, world.billing.rates, world.billing.setting)
-    assert (await work.work(january)).shadowed == 1
-    await work.work(january)
+    with capture_logs() as logs:
+        assert (await work.work(january)).shadowed == 1
+        await work.work(january)
     bill = next(b for b in await world.billing.bills(SCOPE, place) if b.span.first == date(2026, 12, 1))
     agreement = agreements_of([bill])[bill.bill_id]
     found = [e for e in await PostgresLedger(own).of_agreement(agreement) if e.kind is EntryKind.RATE_PROTECTION]
     (entries,) = (await PostgresShadows(own).entries([guard.protection_id])).values()
     assert entries[0].over > 0
     assert [e.amount_of(LedgerAccount.RECEIVABLE) for e in found] == [-entries[0].over]
+    assert any(line["event"] == "rates.settled" for line in logs)
+    assert str(entries[0].over) not in str(logs), "no log holds what a customer pays"
     await own.dispose()
 
 

@@ -181,7 +181,7 @@ class RateWork:
             day=local_date(now, zone_named(last.zone)), currency=last.currency, made_at=now,
         )  # fmt: skip
         if entry is not None and await self._ledger.keep([entry]):
-            _LOG.info("rates.settled", amount=str(entry.postings[1].amount))
+            _LOG.info("rates.settled", entries=1)
 
     async def _entry(self, guard: Protection, bill: Bill, now: datetime) -> ShadowEntry | None:
         """Return both amounts of a bill; None while the store does not answer: the next run asks again."""
