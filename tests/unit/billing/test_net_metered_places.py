@@ -34,8 +34,9 @@ from openami.mdm.api import EndOfRead, MeterData, ReadKind, ReadPiece, UsageMatr
 
 CHICAGO = ZoneInfo("America/Chicago")
 SPAN = BillSpan(date(2026, 4, 1), date(2026, 5, 1))
+JANUARY = date(2026, 1, 1)
 POINTS = [UUID(int=n) for n in range(1, 4)]
-APPROVED = BillTerms(approved_w=(Approval(date(2026, 1, 1), None, 7_600),))
+APPROVED = BillTerms(approved_w=(Approval(JANUARY, None, 7_600),))
 NET = ExportTerms(ExportKind.NET_METERING, Netting.BILLING_PERIOD, credit=CreditUnit.KWH)
 
 
@@ -103,18 +104,39 @@ def test_each_place_is_netted_by_its_own_received_intervals() -> None:
     assert [(c.month, c.wh) for c in third.carried_out.bank] == [(date(2026, 4, 1), 144_000)]
 
 
-@pytest.mark.parametrize("quality", [QualityState.MISSING, QualityState.QUESTIONABLE])
 @pytest.mark.parametrize("credits", [True, False], ids=["a rate that credits it", "a rate that does not"])
-def test_a_received_interval_that_cannot_be_trusted_holds_a_bill_that_credits_it(
-    credits: bool,  # noqa: A002
-    quality: QualityState,
-) -> None:
+def test_a_received_interval_without_a_value_holds_a_bill_that_credits_it(credits: bool) -> None:  # noqa: A002
     received = _matrix(POINTS[:1], 30)
-    received.quality[0, 5:8] = quality
+    received.quality[0, 5:8] = QualityState.MISSING
     bills = _bills([received], schedule=_rate(NET if credits else None))
     held = [None if b.hold is None else b.hold.code for b in bills]
     assert held == [HoldCode.MISSING_INTERVALS if credits else None, None, None]
     assert not credits or "3 intervals of received energy" in str(bills[0].hold_reason)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "approved", "holds"),
+    [
+        (_rate(), (Approval(JANUARY, None, 7_600),), True),
+        (_rate(), (Approval(date(2026, 4, 3), date(2026, 4, 4), 7_600),), True),
+        (_rate(), (Approval(date(2026, 4, 4), None, 7_600), Approval(JANUARY, date(2026, 4, 3), 7_600)), False),
+        (_rate(), (), False),
+        (_rate(replace(NET, needs_interconnection=False)), (), True),
+        (_rate(None), (Approval(JANUARY, None, 7_600),), False),
+    ],
+    ids=[
+        "approved", "approved on that day alone", "approved before and after", "never approved",
+        "no approval is asked for", "the rate credits none",
+    ],
+)  # fmt: skip
+def test_doubted_received_energy_holds_a_bill_on_days_on_which_it_may_be_credited(
+    schedule: RateSchedule, approved: tuple[Approval, ...], holds: bool
+) -> None:
+    received = _matrix(POINTS[:1], 30)
+    received.quality[0, 2 * 96 : 3 * 96] = QualityState.QUESTIONABLE
+    bills = _bills([received], schedule=schedule, terms=BillTerms(approved_w=approved))
+    held = [None if b.hold is None else b.hold.code for b in bills]
+    assert held == [HoldCode.OPEN_FINDING if holds else None, None, None]
 
 
 @pytest.mark.parametrize(

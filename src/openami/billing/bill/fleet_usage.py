@@ -5,8 +5,8 @@ A day without a version, or an interval without a value, keeps a bill from being
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -24,6 +24,7 @@ from openami.billing.rating.terms import NO_TERMS, BillTerms
 from openami.billing.rating.usage import I64, BillSpan
 from openami.billing.tariff.model import RateSchedule
 from openami.contracts.quality import QualityState
+from openami.kernel.time import epoch_s, local_midnight
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,8 +40,9 @@ class FleetUsage:
         received_wh: (S,) energy received in the span.
         versions: (S, D) version of each day; 0 where there is none.
         received: (S, N) received energy by interval, for rates that credit it; None where no row has any.
-        received_lacks: (S,) how many of those intervals have no value or a doubted one, of rows that measure it.
+        received_lacks: (S,) how many of those intervals have no value, of rows that measure it.
         sends: service points of which any received interval is validated.
+        doubted_s: starts of received intervals that a rule doubts, of service points that have some.
     """
 
     service_points: tuple[UUID, ...]
@@ -53,6 +55,7 @@ class FleetUsage:
     received: I64 | None = None
     received_lacks: I64 | None = None
     sends: frozenset[UUID] = frozenset()
+    doubted_s: Mapping[UUID, I64] = field(default_factory=dict)
 
     def part(self, rows: Sequence[int]) -> FleetUsage:
         """Return some rows, in that order."""
@@ -154,7 +157,7 @@ def hold_reason(usage: FleetUsage, row: int, span: BillSpan) -> tuple[HoldCode, 
 
 
 def received_reason(
-    schedule: RateSchedule, usage: FleetUsage, row: int, *, is_expected: bool = False
+    schedule: RateSchedule, usage: FleetUsage, row: int, terms: BillTerms, zone: ZoneInfo, *, is_counted: bool = False
 ) -> tuple[HoldCode, str] | None:
     """Why a bill cannot credit energy sent out; None where the rate credits none, or all of it is there.
 
@@ -162,17 +165,34 @@ def received_reason(
         schedule: the rate.
         usage: of the service points.
         row: which of them.
-        is_expected: whether a meter that counts received energy hung there, and may be credited.
+        terms: of its bill: doubted energy holds a bill on days on which it may be credited, and on no others.
+        zone: of the service point.
+        is_counted: whether a meter with a register of received energy hung there.
     """
-    if not any(v.export for v in schedule.versions):
+    exports = [v.export for v in schedule.versions if v.export is not None]
+    if not exports:
         return None
-    if is_expected and usage.service_points[row] not in usage.sends:
+    point = usage.service_points[row]
+    if is_counted and terms.approved_w and point not in usage.sends:
         words = "no day of received energy is validated, and the rate credits what was sent out"
         return HoldCode.MISSING_INTERVALS, words
     lacks = 0 if usage.received_lacks is None else int(usage.received_lacks[row])
-    if not lacks:
+    if lacks:
+        words = f"{lacks} intervals of received energy have no value, and the rate credits what was sent out"
+        return HoldCode.MISSING_INTERVALS, words
+    doubted = usage.doubted_s.get(point)
+    if doubted is None:
         return None
-    words = (
-        f"{lacks} intervals of received energy have no value or a doubted one, and the rate credits what is sent out"
-    )
-    return HoldCode.MISSING_INTERVALS, words
+    needs_approval = all(e.needs_interconnection for e in exports)
+    count = _approved(doubted, terms, zone) if needs_approval else len(doubted)
+    words = f"{count} intervals of received energy are doubted by a rule, and the rate credits what was sent out"
+    return (HoldCode.OPEN_FINDING, words) if count else None
+
+
+def _approved(start_s: I64, terms: BillTerms, zone: ZoneInfo) -> int:
+    """Return how many instants lie on days of an approved interconnection."""
+    inside = np.zeros(len(start_s), bool)
+    for one in terms.approved_w:
+        begun = start_s >= epoch_s(local_midnight(one.first, zone))
+        inside |= begun if one.end is None else begun & (start_s < epoch_s(local_midnight(one.end, zone)))
+    return int(inside.sum())

@@ -65,8 +65,8 @@ def make_bills(
     for row, point in enumerate(usage.service_points):
         order = orders[point]
         versions = usage.versions[row]
-        is_expected = bool(order.terms.approved_w) and _counts_received(pieces.get(point, ()))
-        reason = reasons[row] or received_reason(schedule, usage, row, is_expected=is_expected)
+        is_counted = _counts_received(pieces.get(point, ()))
+        reason = reasons[row] or received_reason(schedule, usage, row, order.terms, making.zone, is_counted=is_counted)
         if reason is not None:
             bills.append(held_bill(making, order, *reason, versions=versions.tolist()))
             continue

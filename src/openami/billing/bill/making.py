@@ -34,7 +34,6 @@ CHUNK = 500
 INTERVAL = "interval"
 """What the registry calls a service point whose intervals the network reads."""
 SCOPE = system_scope(process="billing", purpose=Purpose.BILLING)
-_UNFIT = (QualityState.MISSING, QualityState.QUESTIONABLE)
 
 
 async def bills_of(
@@ -178,16 +177,27 @@ def _fleet(matrix: UsageMatrix, received: Sequence[UsageMatrix]) -> FleetUsage:
     laid, lacks, sums = laid_received(matrix, received)
     sends = frozenset(p for other in received for p in other.service_points)
     return FleetUsage(
-        points, matrix.start_s, matrix.interval_s, matrix.values, matrix.quality, sums, versions, laid, lacks, sends
-    )
+        points, matrix.start_s, matrix.interval_s, matrix.values, matrix.quality, sums, versions, laid, lacks, sends,
+        _doubted(received),
+    )  # fmt: skip
+
+
+def _doubted(received: Sequence[UsageMatrix]) -> dict[UUID, I64]:
+    """Return the starts of received intervals that a rule doubts, of places that have some [s since the epoch]."""
+    found = {}
+    for other in received:
+        doubted = other.quality == QualityState.QUESTIONABLE
+        for row in np.flatnonzero(doubted.any(axis=1)).tolist():
+            found[other.service_points[row]] = other.start_s[doubted[row]]
+    return found
 
 
 def laid_received(matrix: UsageMatrix, received: Sequence[UsageMatrix]) -> tuple[I64 | None, I64 | None, I64]:
     """Lay received energy beside delivered energy, row by row and interval by interval.
 
     Returns:
-        The intervals (S, N), None where no row measures any; how many of them have no value or one that is doubted
-        (S,), what lies on another grid among them; and the energy of each row (S,).
+        The intervals (S, N), None where no row measures any; how many of them have no value (S,), what lies on another
+        grid among them; and the energy of each row (S,).
     """
     row_of = {point: row for row, point in enumerate(matrix.service_points)}
     sums, lacks = np.zeros(len(row_of), np.int64), np.zeros(len(row_of), np.int64)
@@ -203,5 +213,5 @@ def laid_received(matrix: UsageMatrix, received: Sequence[UsageMatrix]) -> tuple
             lacks[place] += len(matrix.start_s)
             continue
         laid[place[:, None], mine] = other.values[rows][:, theirs]
-        lacks[place] += np.isin(other.quality[rows][:, theirs], _UNFIT).sum(axis=1)
+        lacks[place] += (other.quality[rows][:, theirs] == QualityState.MISSING).sum(axis=1)
     return laid, lacks if laid is not None else None, sums
