@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import cast
 from uuid import UUID, uuid4
 
 import numpy as np
 import pytest
+from tests.base_rates import base_rates
 from tests.integration.billing.test_billing import FIRST, NOW, SCOPE, ZONE, World
 from tests.integration.billing.test_billing import world as world  # noqa: PLC0414 - a fixture
 
 from openami.app.hold_desk import not_billed
 from openami.app.settings import Settings
-from openami.billing.api import Bill, BillKind, BillState, HoldCode, ReadingState
+from openami.billing.api import Bill, Billing, BillKind, BillState, HoldCode, ReadingState
 from openami.billing.cycle.ports import PlaceHold, Release
+from openami.billing.tariff.rounding import EnergyRounding
 from openami.contracts.channel import Channel
 from openami.contracts.quality import Source
 from openami.contracts.reading import RegisterBatch, uuid_column
@@ -149,6 +151,25 @@ async def test_a_release_lets_one_bill_pass_one_hold_and_says_so_on_it(world: Wo
     await world.billing.close_due(NOW)
     (bill,) = await bills(world, point)
     assert (bill.state, bill.released) == (BillState.ISSUED, "read again on site (staff)")
+
+
+async def test_who_comes_does_not_wait_for_the_last_bill_of_who_went(world: World) -> None:
+    point, moved = world.points[0], date(2026, 10, 12)
+    flat = base_rates()["ameren-mo-anytime"]
+    whole = [replace(v, rounding=replace(v.rounding, energy=EnergyRounding.WHOLE_KWH)) for v in flat.versions]
+    billing = Billing(
+        meters=world.data, book=world.billing.book, setting=world.billing.setting,
+        rates={"whole": replace(flat, code="whole", versions=tuple(whole))},
+    )  # fmt: skip
+    await billing.assign_rate([point], "whole", first_day=OCTOBER, at=NOW)
+    await account(world, point, ANNE, OCTOBER, moved)
+    await account(world, point, BEN, moved)
+    await world.write_days(OCTOBER, date(2026, 10, 11), missing=2)
+    await world.write_days(moved, date(2026, 11, 30))
+    await billing.close_due(datetime(2026, 12, 3, tzinfo=UTC))
+    assert [(b.account_id, b.state) for b in await bills(world, point)] == [
+        (ANNE, BillState.HELD), (BEN, BillState.ISSUED), (BEN, BillState.ISSUED),
+    ]  # fmt: skip
 
 
 async def test_a_released_bill_passes_the_hold_of_its_place_and_the_next_one_does_not(world: World) -> None:

@@ -16,7 +16,7 @@ from uuid import UUID
 from openami.billing.bill.making import CHUNK, SCOPE
 from openami.billing.bill.record import Bill, BillState
 from openami.billing.cycle.due import due_bills
-from openami.billing.cycle.orders import Said, made, said_of
+from openami.billing.cycle.orders import Agreement, Said, agreement_of, made, said_of
 from openami.billing.cycle.place import Planned
 from openami.billing.cycle.run import BillRun
 from openami.billing.cycle.waiting import ended_early, waits_for_a_read
@@ -84,7 +84,7 @@ class _Closing:
         self._held = held
         self._said = said
         self._retry_held = retry_held
-        self._open: set[UUID] = set()
+        self._open: set[Agreement] = set()
         self._moved: set[UUID] = set()
         self._done: dict[tuple[str, BillSpan], bool] = {}
 
@@ -95,11 +95,11 @@ class _Closing:
         rows = [r for r in rows if r.service_point_id not in self._moved]
         if not self._retry_held:
             known = {r.service_point_id for r in rows if span.first in self._held.get(r.service_point_id, ())}
-            self._open |= known
+            self._open |= {agreement_of(r) for r in rows if r.service_point_id in known}
             rows = [r for r in rows if r.service_point_id not in known]
         is_done = await self._is_done(zone, span)
         if not is_done and len(rows) > FEW:
-            self._open |= {r.service_point_id for r in rows}
+            self._open |= {agreement_of(r) for r in rows}
             return CloseReport(waiting=len(rows))
         done = CloseReport()
         for at in range(0, len(rows), CHUNK):
@@ -115,7 +115,7 @@ class _Closing:
         await run.setting.postings.post(issued, at=self._now)
         self._moved |= {b.service_point_id for b in ripe if b.span.end < rows[0].span.end}
         out = {b.service_point_id for b in issued}
-        self._open |= {r.service_point_id for r in rows if r.service_point_id not in out}
+        self._open |= {agreement_of(r) for r in rows if r.service_point_id not in out}
         return CloseReport(issued=len(issued), held=len(ripe) - len(issued), waiting=len(bills) - len(ripe))
 
     def _is_ripe(self, bill: Bill, *, is_done: bool) -> bool:

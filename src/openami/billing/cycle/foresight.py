@@ -17,7 +17,7 @@ from uuid import UUID
 from openami.billing.bill.hold import HoldCode
 from openami.billing.bill.record import Bill, BillState
 from openami.billing.cycle.due import due_bills
-from openami.billing.cycle.orders import made, said_of
+from openami.billing.cycle.orders import Agreement, agreement_of, made, said_of
 from openami.billing.cycle.place import Planned
 from openami.billing.cycle.run import BillRun
 from openami.billing.rating.usage import BillSpan
@@ -113,7 +113,7 @@ async def foresee(run: BillRun, read_on: date, now: datetime) -> list[Foreseen]:
     # Noon in Greenwich is that local day from Hawaii to Samoa's neighbors, which is where read days are read.
     then = datetime.combine(read_on, time(12), UTC)
     due = await due_bills(run.meters, run.book, run.setting.calendar, run.setting.rules, then)
-    waits = {p for p, days in due.held.items() if days}
+    waits = {agreement_of(p) for p in due.planned if p.span.first in due.held.get(p.service_point_id, ())}
     tonight = [p for p in due.planned if p.cycle is not None and p.cycle.read_on == read_on]
     groups: dict[tuple[BillSpan, str], list[Planned]] = defaultdict(list)
     found: list[Foreseen] = []
@@ -132,7 +132,7 @@ async def foresee(run: BillRun, read_on: date, now: datetime) -> list[Foreseen]:
 
 
 async def _foreseen(
-    run: BillRun, rows: Sequence[Planned], read_on: date, now: datetime, waits: Collection[UUID]
+    run: BillRun, rows: Sequence[Planned], read_on: date, now: datetime, waits: Collection[Agreement]
 ) -> list[Foreseen]:
     bills = await made(run, rows, now, await said_of(run, rows), waits=waits)
     return [_one(bill, read_on) for bill in bills]

@@ -30,6 +30,8 @@ from openami.billing.tariff.rounding import EnergyRounding
 from openami.kernel.time import zone_named
 
 _Hold = tuple[HoldCode, str]
+Agreement = tuple[UUID, UUID | None]
+"""A service point and the account that holds it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +62,13 @@ async def said_of(run: BillRun, planned: Sequence[Planned]) -> Said:
     return Said(holds, releases, await all_approvals_of(run.meters, zones), reversed_at)
 
 
+def agreement_of(planned: Planned) -> Agreement:
+    """Return whose bill a planned one is: who comes takes nothing in from who went."""
+    return planned.service_point_id, planned.account_id
+
+
 async def made(
-    run: BillRun, rows: Sequence[Planned], now: datetime, said: Said, *, waits: Collection[UUID]
+    run: BillRun, rows: Sequence[Planned], now: datetime, said: Said, *, waits: Collection[Agreement]
 ) -> list[Bill]:
     """Return the bills of planned ones of one span and zone, of any rates, in their order; nothing is written.
 
@@ -70,7 +77,7 @@ async def made(
         rows: of one span and zone.
         now: domain time.
         said: of their places.
-        waits: places of which an earlier bill waits.
+        waits: accounts at places of which an earlier bill waits.
     """
     zone, span = zone_named(rows[0].zone), rows[0].span
     orders = await orders_of(run, rows, said)
@@ -91,7 +98,7 @@ async def made(
         by_point = {o.service_point_id: (m, o) for m, o in free}
         for bill in await _made(run, free, data):
             point = bill.service_point_id
-            found[point] = _in_turn(bill, *by_point[point]) if point in waits else bill
+            found[point] = _in_turn(bill, *by_point[point]) if (point, bill.account_id) in waits else bill
     return [found[r.service_point_id] for r in rows]
 
 
@@ -154,7 +161,7 @@ async def orders_of(run: BillRun, rows: Sequence[Planned], said: Said) -> list[B
 
 
 def _known_hold(
-    planned: Planned, order: BillOrder, schedule: RateSchedule, *, is_known: bool, waits: Collection[UUID]
+    planned: Planned, order: BillOrder, schedule: RateSchedule, *, is_known: bool, waits: Collection[Agreement]
 ) -> _Hold | None:
     if not planned.rate_code:
         return HoldCode.NO_RATE, f"no rate is assigned from {planned.span.first} to {planned.span.last}"
@@ -162,7 +169,7 @@ def _known_hold(
         return HoldCode.UNKNOWN_RATE, f"the rate {planned.rate_code} is not known"
     if planned.is_billed_already:
         return HoldCode.BILLED_ALREADY, f"days from {planned.span.first} on are on a bill of the account before"
-    if planned.service_point_id in waits and carries(schedule, order):
+    if agreement_of(planned) in waits and carries(schedule, order):
         return HoldCode.EARLIER_WAITS, "the bill before it waits, and this rate carries credits or peaks from it"
     return None
 
