@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import replace
-from decimal import InvalidOperation
 from pathlib import Path
 from typing import Any, cast
 
 from openami.app.commands.intervals import octets_of
+from openami.billing.bill.terms_check import fault_of
 from openami.billing.bill.terms_document import parse_terms
 from openami.billing.rating.carried import Carried
 from openami.billing.rating.carried_document import parse_carried
@@ -43,8 +43,11 @@ def load_terms(path: Path | None, spans: Sequence[BillSpan]) -> list[BillTerms]:
         raise MisuseError(f"{path.name}: {unknown[0]!r} is not one of {sorted(_KEYS)}")
     try:
         terms = parse_terms(document)
-    except (ValueError, TypeError, KeyError, AttributeError, InvalidOperation) as error:
-        raise MisuseError(f"{path.name}: a value has another shape than terms have: {str(error)[:120]}") from error
+        fault = fault_of(terms)
+    except (ValueError, TypeError, KeyError, AttributeError, ArithmeticError) as error:
+        raise MisuseError(f"{path.name}: a value has another shape than terms have: {str(error)[:120]!a}") from error
+    if fault:
+        raise MisuseError(f"{path.name}: {fault}")
     usual = replace(terms, is_final=False)
     return [usual] * (len(spans) - 1) + [terms]
 

@@ -13,6 +13,9 @@ from openami.billing.rating.errors import UsageError
 MOST_ROWS = 10_000
 """Far more credits or peaks than a customer can have: 24 buckets of 36 months are under 1,000."""
 
+MOST_PLACES = 20
+"""Of an amount: exact ones have a dozen, and each is written out in full."""
+
 
 def carried_document(carried: Carried) -> dict[str, Any]:
     """Return carried state as JSON values.
@@ -131,6 +134,7 @@ def _money(place: str, value: object) -> Decimal:
         found = Decimal(str(value)[:40])
     except InvalidOperation as error:
         raise UsageError(f"{place}: {str(value)[:20]!r} is not an amount") from error
-    if not found.is_finite() or abs(found) > 10**12:
+    exponent = found.as_tuple().exponent
+    if not isinstance(exponent, int) or exponent < -MOST_PLACES or found.adjusted() > 12:
         raise UsageError(f"{place}: {str(value)[:20]!r} is not an amount")
     return found
