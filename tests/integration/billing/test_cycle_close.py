@@ -260,6 +260,29 @@ async def test_a_place_read_by_hand_is_billed_from_its_reads_and_estimated_from_
     assert third.stamps == ("estimated: no_access",)
 
 
+async def test_a_place_whose_intervals_begin_within_a_bill_is_billed_by_its_registers_that_once(world: World) -> None:
+    point, meter, began = world.points[0], world.meters[0], date(2026, 10, 12)
+    november_wh = (30 * 96 + 4) * 100  # the 1st has 25 hours
+    await world.data.registry.facts.enter(
+        [
+            FactEntry(point, FactKind.READING, "by_hand", midnight(date(2026, 9, 1)), midnight(began)),
+            FactEntry(point, FactKind.READING, "interval", midnight(began)),
+        ],
+        at=NOW,
+    )
+    await world.billing.assign_rate([point], "ameren-mo-anytime", first_day=OCTOBER, at=NOW)
+    await world.book.mark_done(ZONE.key, [OCTOBER + timedelta(days=n) for n in range(31)], run_id=uuid4(), at=NOW)
+    await world.write_days(began, date(2026, 11, 30), is_read=False)
+    await read(world, meter, midnight(OCTOBER) + timedelta(hours=10), 1_000, Source.FIELD)
+    await read(world, meter, midnight(NOVEMBER), 301_000)
+    await read(world, meter, midnight(date(2026, 12, 1)), 301_000 + november_wh)
+    await world.billing.close_due(datetime(2026, 12, 3, tzinfo=UTC))
+    first, second = await bills(world, point)
+    assert (first.state, first.usage_wh) == (BillState.ISSUED, 300_000)
+    assert (second.state, second.usage_wh, second.reading_state) == (BillState.ISSUED, november_wh, ReadingState.ACTUAL)
+    assert second.reads[0].begin == first.reads[0].end
+
+
 async def test_a_rate_by_time_is_refused_where_only_a_register_is_read(world: World) -> None:
     point, meter = world.points[0], world.meters[0]
     await world.data.registry.facts.enter(

@@ -25,7 +25,6 @@ from openami.billing.rating.usage import I64, BillSpan
 from openami.billing.tariff.errors import TariffError
 from openami.contracts.channel import Channel
 from openami.contracts.quality import QualityState
-from openami.kernel.time import local_day
 from openami.mdm.api import FactKind, MeterData, ReadPiece, UsageMatrix
 from openami.security.access.scope import Purpose, Scope, system_scope
 
@@ -136,9 +135,11 @@ def bills_from(making: Making, orders: Sequence[BillOrder], data: SpanData) -> l
 async def register_only(
     meters: MeterData, points: Collection[UUID], span: BillSpan, zone: ZoneInfo, known_at: datetime | None
 ) -> frozenset[UUID]:
-    """Return the service points that are read by register alone on the last day of a span."""
-    last_day = local_day(span.last, zone)
-    facts = await meters.registry.facts.of(points, last_day, kinds=[FactKind.READING], as_known_at=known_at)
+    """Return the service points that are read by register alone on a day of a span.
+
+    One whose intervals begin within it, with the network's meter, has none before: its registers alone hold all of it.
+    """
+    facts = await meters.registry.facts.of(points, span.period(zone), kinds=[FactKind.READING], as_known_at=known_at)
     return frozenset(f.service_point_id for f in facts if f.value != INTERVAL)
 
 
