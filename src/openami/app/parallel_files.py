@@ -14,7 +14,7 @@ from datetime import date
 from zoneinfo import ZoneInfo
 
 from openami.billing.parallel.ours import OurRead, OurSide
-from openami.billing.parallel.theirs import ParallelFileError, span_of
+from openami.billing.parallel.theirs import ParallelFileError, span_of, text_of
 from openami.billing.rating.terms import BillTerms
 from openami.billing.rating.usage import BillSpan, Usage
 from openami.billing.tariff.model import RateSchedule
@@ -45,9 +45,9 @@ def parse_places(octets: bytes) -> list[PlaceRow]:
         ParallelFileError: it cannot be taken; the text names the line.
     """
     try:
-        rows = csv.DictReader(io.StringIO(octets.decode("utf-8-sig"), newline=""))
+        rows = csv.DictReader(io.StringIO(text_of(octets), newline=""))
         header = [f.strip() for f in rows.fieldnames or ()]
-    except (UnicodeDecodeError, csv.Error) as error:
+    except csv.Error as error:
         raise ParallelFileError(1, "places: not a CSV file in UTF-8") from error
     unknown = [h[:20] for h in header if h not in (*NEEDED, *OPTIONAL)]
     missing = [n for n in NEEDED if n not in header]

@@ -63,6 +63,18 @@ def test_a_bill_of_days_that_nobody_bills_is_refused(first: str, end: str) -> No
         parse_their_bills((HEAD + f"B1,SP-1,r,{first},{end},total,,,,,,,25.41\n").encode())
 
 
+@pytest.mark.parametrize(
+    "letter", ["\x1b[31m", "\x00", "\x9b", "\x7f", "\u202e"], ids=["escape", "NUL", "C1", "DEL", "turned"]
+)
+def test_a_text_that_steers_a_terminal_is_refused_by_its_line(letter: str) -> None:
+    bill = f"B1,SP-1,r,2026-06-15,2026-07-15,total,,,,,,,25.41\nB{letter}2,SP-2,r,2026-06-15,2026-07-15,total,,,,,,,1\n"
+    with pytest.raises(ParallelFileError, match="line 3") as refused:
+        parse_their_bills((HEAD + bill).encode())
+    assert str(refused.value).isprintable()
+    with pytest.raises(ParallelFileError, match="line 2"):
+        parse_places((PLACES + f"SP{letter}1,r,2026-06-15,2026-07-15\n").encode())
+
+
 def test_no_cell_that_a_stranger_wrote_is_a_formula_for_whoever_opens_the_differences(tmp_path: Path) -> None:
     evil = ['=HYPERLINK("http://x")', "+1+1", "@SUM(A1)", "-2+3", "\t=1", "\r=1"]
     found = [

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -25,6 +26,7 @@ COLUMNS = (
     "bill", "service_point", "rate", "from", "to", "item", "name", "period", "tier", "quantity", "unit", "price",
     "amount",
 )  # fmt: skip
+_STEERING = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 MOST_ROWS = 5_000_000
 _WH = {"Wh": Decimal(1), "kWh": Decimal(1000), "MWh": Decimal(1_000_000)}
 _LARGEST = Decimal(10) ** 12
@@ -105,11 +107,7 @@ def parse_their_bills(octets: bytes) -> list[TheirBill]:
     Raises:
         ParallelFileError: it cannot be taken; nothing of it is.
     """
-    try:
-        text = octets.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise ParallelFileError(1, "not UTF-8: save the file as UTF-8") from error
-    rows = csv.DictReader(io.StringIO(text, newline=""))
+    rows = csv.DictReader(io.StringIO(text_of(octets), newline=""))
     if rows.fieldnames is None or tuple(f.strip() for f in rows.fieldnames) != COLUMNS:
         raise ParallelFileError(1, f"the header must be {','.join(COLUMNS)}")
     drafts: dict[str, _Draft] = {}
@@ -124,6 +122,21 @@ def parse_their_bills(octets: bytes) -> list[TheirBill]:
     except csv.Error as error:
         raise ParallelFileError(rows.line_num, f"not CSV: {str(error)[:80]}") from error
     return [d.bill() for d in drafts.values()]
+
+
+def text_of(octets: bytes) -> str:
+    """Return a file's text, in which nothing steers the terminal or the page that it is shown on.
+
+    Raises:
+        ParallelFileError: it is no UTF-8, or holds such a character.
+    """
+    try:
+        text = octets.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ParallelFileError(1, "not UTF-8: save the file as UTF-8") from error
+    if found := _STEERING.search(text):
+        raise ParallelFileError(text.count("\n", 0, found.start()) + 1, f"{found[0]!a} is no character of a bill")
+    return text
 
 
 class _Draft:
