@@ -85,7 +85,8 @@ async def _changed(meters: MeterData, part: Sequence[Bill]) -> list[Correction]:
             day = bill.span.first + timedelta(days=number)
             key = bill.service_point_id.bytes, day.toordinal() - base
             version = seen.get(key, billed)
-            if version > billed:
+            # A bill made from register reads alone stands on no version of any day.
+            if billed and version > billed:
                 found.append(Correction(bill.bill_id, bill.service_point_id, day, billed, version))
             other, at = known.get(key, (0, 0))
             if at > made_at:

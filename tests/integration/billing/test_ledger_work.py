@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from tests.base_rates import base_rates
 from tests.integration.billing.test_billing import FIRST, NOW, SCOPE, World, _day
 from tests.integration.billing.test_corrections import LATER, OCTOBER, REBILL, Billed, billed
+from tests.integration.billing.test_cycle_close import read
 
 from openami.app.correction_causes import RegistryCauses
 from openami.app.correction_room import correction_room
@@ -34,7 +35,8 @@ from openami.billing.tariff import demonstration_rates
 from openami.billing.tariff.rounding import EnergyRounding
 from openami.contracts.channel import Channel
 from openami.contracts.day import DayTable
-from openami.kernel.time import local_day, local_midnight, zone_named
+from openami.contracts.quality import Source
+from openami.kernel.time import local_day, local_days, local_midnight, zone_named
 from openami.mdm.adapters.decision_postgres import PostgresDecisions
 from openami.mdm.adapters.registry_postgres import PostgresRegistry
 from openami.mdm.editing.decision import Decision, Target
@@ -137,6 +139,31 @@ async def test_energy_is_conserved_through_bills_changes_holds_and_corrections(b
     inside = await check.balance(world.points, date(2026, 10, 10), date(2026, 10, 12))
     assert inside.billed_wh == corrected.billed_wh, "a bill is taken whole"
     assert inside.residual_wh == 0
+
+
+async def test_energy_of_a_place_that_is_read_by_hand_is_what_its_register_advanced(
+    world: World, postgres: PostgresEngine
+) -> None:
+    engines = [create_async_engine(postgres.url(role)) for role in ("openami_billing", "openami_mdm")]
+    room = correction_room(world.data, billing=engines[0], mdm=engines[1], today=NOW.date(), rates=base_rates())
+    point, meter, began = world.points[0], world.meters[0], date(2026, 10, 12)
+    midnights = [local_midnight(d, ZONE) for d in (FIRST, OCTOBER, began, NOVEMBER)]
+    by_hand = FactEntry(point, FactKind.READING, "by_hand", midnights[0], midnights[2])
+    await world.data.registry.facts.enter(
+        [by_hand, FactEntry(point, FactKind.READING, "interval", midnights[2])], at=NOW
+    )
+    await world.billing.assign_rate([point], "ameren-mo-anytime", first_day=FIRST, at=NOW)
+    await world.write_days(began, date(2026, 11, 9), is_read=False)
+    await world.book.mark_done(ZONE.key, list(local_days(FIRST, began)), run_id=uuid4(), at=NOW)
+    for at, value in ((midnights[0], 0), (midnights[1], 110_000), (midnights[3], 410_000)):
+        await read(world, meter, at, value, Source.FIELD)
+    await world.billing.close_due(NOW)
+    assert [b.usage_wh for b in await world.billing.bills(SCOPE, point)] == [300_000, 110_000]
+    found = await room.energy.balance([point], FIRST, NOVEMBER)
+    assert (found.metered_wh, found.billed_wh, found.residual_wh) == (410_000, 410_000, 0)
+    assert await world.billing.find_corrections(NOW, first=FIRST, end=NOVEMBER) == 0, "no version was billed"
+    for engine in engines:
+        await engine.dispose()
 
 
 async def test_a_held_bill_and_a_day_without_a_rate_are_named_as_such(world: World, postgres: PostgresEngine) -> None:

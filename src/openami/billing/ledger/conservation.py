@@ -106,20 +106,23 @@ class BilledEnergy:
     carried_wh: int = 0
 
 
-def balance_of(days: PlaceDays, bills: Sequence[BilledEnergy], *, loose_wh: int = 0) -> EnergyBalance:
+def balance_of(
+    days: PlaceDays, bills: Sequence[BilledEnergy], *, loose_wh: int = 0, by_register_wh: int = 0
+) -> EnergyBalance:
     """Return the balance of one cycle.
 
     Args:
         days: every place's every day.
         bills: issued and in force, each whole: all of its days are among ``days``.
         loose_wh: of meters that hang nowhere.
+        by_register_wh: what registers advanced on bills that were made from reads alone; their days hold nothing.
     """
     by = np.where(days.on_bill, days.wh - days.then_wh, 0)
     off = ~days.on_bill
     open_days = off & days.has_rate
     estimated = sum(b.estimated_wh for b in bills)
     return EnergyBalance(
-        metered_wh=int(days.wh.sum()) + loose_wh,
+        metered_wh=int(days.wh.sum()) + loose_wh + by_register_wh,
         billed_wh=sum(b.usage_wh for b in bills) - estimated,
         estimated_wh=estimated,
         carried_wh=sum(b.carried_wh for b in bills),

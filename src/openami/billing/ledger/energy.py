@@ -76,12 +76,16 @@ class EnergyCheck:
         for bill in bills:
             where = row_of[bill.service_point_id], slice((bill.span.first - low).days, (bill.span.end - low).days)
             (on_bill if bill.state is BillState.ISSUED else on_hold)[where] = True
+            if _is_by_register(bill):
+                # Its days hold no intervals, or not all of them: what its register advanced stands for them.
+                wh[where] = version[where] = 0
         counted |= on_bill
         then, is_left = await self._then(issued, row_of, low, wh, version)
         has_rate = await self._has_rate(points, row_of, low, days)
         columns = (wh, then, on_bill, on_hold, has_rate, is_left)
         found = PlaceDays(*(c[counted] for c in columns))  # type: ignore[arg-type]
-        return balance_of(found, [_printed(b) for b in issued])
+        advanced = sum(_advanced_wh(b) for b in issued if _is_by_register(b))
+        return balance_of(found, [_printed(b) for b in issued], by_register_wh=advanced)
 
     async def _latest(self, points: Sequence[UUID], row_of: dict[UUID, int], low: date, days: int) -> tuple[I64, I64]:
         last = low + timedelta(days=days - 1)
@@ -137,6 +141,16 @@ class EnergyCheck:
             if begin < end:
                 found[row_of[row.service_point_id], begin:end] = True
         return found
+
+
+def _is_by_register(bill: Bill) -> bool:
+    """Tell whether an issued bill was made from register reads alone."""
+    return bill.state is BillState.ISSUED and not any(bill.day_versions)
+
+
+def _advanced_wh(bill: Bill) -> int:
+    """Return what the registers of delivered energy advanced within a bill, by the reads that it prints."""
+    return sum(p.usage_wh or 0 for p in bill.reads if p.channel is Channel.DELIVERED)
 
 
 def _printed(bill: Bill) -> BilledEnergy:
