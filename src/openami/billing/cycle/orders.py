@@ -115,14 +115,17 @@ async def _made(run: BillRun, free: Sequence[tuple[Making, BillOrder]], data: Sp
     """Make bills rate by rate; one whose read day was not read ends where its nearest read is."""
     by_rate: dict[str, list[BillOrder]] = defaultdict(list)
     makings = {m.schedule.code: m for m, _ in free}
-    found: list[Bill] = []
+    moved: dict[str, list[BillOrder]] = defaultdict(list)
     for making, order in free:
         day = end_of_nearest(order, data.pieces.get(order.service_point_id, ()), making.zone)
         if day is None or order.service_point_id in data.by_register:
             by_rate[making.schedule.code].append(order)
             continue
-        moved = replace(order, span=BillSpan(order.span.first, day), period_days=None, closes_on={})
-        found += await bills_of(run.meters, making, [moved])
+        early = replace(order, span=BillSpan(order.span.first, day), period_days=None, closes_on={})
+        moved[making.schedule.code].append(early)
+    found: list[Bill] = []
+    for code, orders in moved.items():
+        found += await bills_of(run.meters, makings[code], orders)
     for code, orders in by_rate.items():
         found += bills_from(makings[code], orders, data)
     return found
