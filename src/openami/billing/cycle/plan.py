@@ -157,7 +157,7 @@ def _end(start: date, holding: Holding, read_day: ReadDay | None, issued: Sequen
 
 
 def _parts(place: Place, holding: Holding, whole: BillSpan, read_day: ReadDay | None) -> Iterator[Planned]:
-    """Part a period where its rate changes; the first part is the initial bill, the last one the final bill."""
+    """Part a period where its rate changes; all parts of the first period are initial, the last one of all is final."""
     changes = {d for d in _changes(place) if whole.first < d < whole.end}
     edges = [whole.first, *sorted(changes), whole.end]
     cycle = None if read_day is None else cycle_of(read_day)
@@ -165,7 +165,7 @@ def _parts(place: Place, holding: Holding, whole: BillSpan, read_day: ReadDay | 
         kind = BillKind.REGULAR
         if end == holding.end:
             kind = BillKind.FINAL
-        elif first == holding.first:
+        elif whole.first == holding.first:
             kind = BillKind.INITIAL
         code = _code(place.rates, first)
         span = BillSpan(first, end)

@@ -157,6 +157,14 @@ def test_a_part_that_waits_keeps_its_read_day_and_its_period_though_the_other_we
     assert [p.span.end for p in due(told, today)][1:] in ([], [date(2027, 1, 8)])
 
 
+def test_every_part_of_an_accounts_first_period_is_initial_for_it_may_be_short() -> None:
+    rates = (Assignment(POINT, "flat", date(2026, 9, 1), date(2026, 9, 4)), Assignment(POINT, "tou", date(2026, 9, 4)))
+    found = due(place(Holding(ANNE, date(2026, 9, 1)), rates=rates), date(2026, 9, 10))
+    assert [(p.span.first, p.kind, p.period_days) for p in found] == [
+        (date(2026, 9, 1), BillKind.INITIAL, 7), (date(2026, 9, 4), BillKind.INITIAL, 7),
+    ]  # fmt: skip
+
+
 def test_a_rate_that_changes_on_a_read_day_begins_a_period_of_its_own() -> None:
     rates = (
         Assignment(POINT, "flat", date(2026, 9, 1), date(2026, 11, 6)),
