@@ -12,6 +12,8 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import create_async_engine
 from tests.base_rates import base_rates
 from tests.contract.store.fake_store import FakeStore
@@ -323,3 +325,34 @@ async def test_interval_prices_name_their_period_and_blocks_have_no_single_cost(
     assert winter is not None
     assert winter.cost is None
     assert replace(winter).currency == "USD"
+
+
+async def test_a_bill_that_is_out_stays_as_it_is_whoever_asks_the_database(
+    world: World, postgres: PostgresEngine
+) -> None:
+    own = create_async_engine(postgres.url("openami_billing"))
+    await world.billing.assign_rate(world.points, "ameren-mo-smart", first_day=FIRST, at=NOW)
+    await world.write_days(FIRST, date(2026, 11, 9))
+    await world.billing.close_due(NOW)
+    for altered in (
+        "update billing.bill set total = 1",
+        "update billing.bill set state = 'held', hold_code = 'no_read', hold_owner = 'field', held_since = now()",
+        "update billing.bill set state = 'superseded', usage_wh = 0",
+        "delete from billing.bill",
+        "update billing.bill_line set amount = 0",
+        "delete from billing.bill_line",
+        "delete from billing.hold_release",
+        "update billing.hold_release set reason = 'another'",
+        "delete from billing.place_hold",
+        "update billing.place_hold set held_by = 'another'",
+    ):
+        with pytest.raises(DBAPIError):
+            async with own.begin() as connection:
+                await connection.execute(text(altered))
+    async with own.begin() as connection:
+        changed = await connection.execute(text("update billing.bill set state = 'superseded' where version = 1"))
+    assert changed.rowcount == 2 * POINTS
+    with pytest.raises(DBAPIError, match="stays"):
+        async with own.begin() as connection:
+            await connection.execute(text("update billing.bill set state = 'issued'"))
+    await own.dispose()
