@@ -25,7 +25,7 @@ from openami.billing.rating.carried import Carried
 from openami.billing.rating.terms import Approval, BillTerms
 from openami.billing.rating.usage import BillSpan
 from openami.billing.tariff import RateSchedule, Tariff
-from openami.billing.tariff.export import CreditUnit, ExportKind, ExportTerms, Netting
+from openami.billing.tariff.export import CreditUnit, ExportKind, ExportPrice, ExportTerms, Netting
 from openami.billing.tariff.price import Block, PricePeriod, Window
 from openami.billing.tariff.season import Season
 from openami.contracts.channel import Channel
@@ -150,6 +150,16 @@ def test_a_bill_waits_where_a_meter_counts_what_is_sent_out_and_no_day_of_it_is_
     bills = _bills([_matrix([POINTS[1]], 30)], schedule=schedule, counts=POINTS[:2], terms=terms)
     held = [None if b.hold is None else b.hold.code for b in bills]
     assert held == [HoldCode.MISSING_INTERVALS if holds else None, None, None]
+
+
+def test_a_bill_that_the_rate_cannot_price_keeps_no_other_from_going_out() -> None:
+    from_june = (ExportPrice(Decimal("0.03"), date(2026, 6, 1)),)
+    received = _matrix(POINTS, 30)
+    received.values[1] = 150  # more than it takes in: its excess needs a price, and none is in force in April
+    export = replace(NET, credit=CreditUnit.MONEY, prices=from_june)
+    bills = _bills([received], schedule=_rate(export))
+    assert [None if b.hold is None else b.hold.code for b in bills] == [None, HoldCode.RATE_REFUSED, None]
+    assert "no price of energy sent out is in force" in str(bills[1].hold_reason)
 
 
 def test_received_energy_on_another_grid_is_never_netted_in_part() -> None:

@@ -121,15 +121,24 @@ def bills_from(making: Making, orders: Sequence[BillOrder], data: SpanData) -> l
         if not rows:
             continue
         usage = whole if len(rows) == len(whole.service_points) else whole.part(rows)
-        try:
-            found += make_bills(making, usage, orders[0].span, by_point, data.pieces)
-        except TariffError as error:
-            code, reason = HoldCode.RATE_REFUSED, str(error)
-            found += [held_bill(making, by_point[p], code, reason) for p in usage.service_points]
+        found += _made_or_refused(making, usage, by_point, data)
     there = {b.service_point_id for b in found}
     absent = [o for o in orders if o.service_point_id not in there]
     reason = f"none of {orders[0].span.days} days has validated readings" if orders else ""
     return found + [held_bill(making, o, HoldCode.MISSING_DAYS, reason) for o in absent]
+
+
+def _made_or_refused(making: Making, usage: FleetUsage, orders: Mapping[UUID, BillOrder], data: SpanData) -> list[Bill]:
+    """Return a bill for each row; what the rate cannot price is held, and keeps no other from going out."""
+    points = usage.service_points
+    try:
+        return make_bills(making, usage, orders[points[0]].span, orders, data.pieces)
+    except TariffError as error:
+        if len(points) == 1:
+            return [held_bill(making, orders[points[0]], HoldCode.RATE_REFUSED, str(error))]
+    # Halves, so that one of five hundred costs some ten more tries.
+    parts = range(len(points) // 2), range(len(points) // 2, len(points))
+    return [bill for rows in parts for bill in _made_or_refused(making, usage.part(rows), orders, data)]
 
 
 async def register_only(
