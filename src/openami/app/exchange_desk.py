@@ -29,6 +29,7 @@ from openami.mdm.exchange.errors import MessageRefusedError
 from openami.mdm.exchange.flat import parse_flat
 from openami.mdm.exchange.message import Message
 from openami.mdm.exchange.ports import IdKind, KeptRecord, Span
+from openami.mdm.exchange.record import MasterRecord, RejectedRecord
 from openami.mdm.exchange.taking import MasterData
 from openami.mdm.registry.desk import RegistryDesk, Store
 from openami.mdm.registry.errors import RegistryError
@@ -116,12 +117,12 @@ async def take(
     """
     message = parse_message(octets, zone=settings.zone)
     async with AsyncExitStack() as stack:
+        rooms = await stack.enter_async_context(rooms_of(settings))
         if accept_billed is not None:
             note = f"message {message.id} of {message.sender}, issued bills or not"
-            await stack.enter_async_context(
-                acting(settings, accept_billed, Act(Kind.MASTER_DATA, "exchange.take", note))
-            )
-        rooms = await stack.enter_async_context(rooms_of(settings))
+            places = await _places_of(rooms, message.sender, message.records)
+            act = Act(Kind.MASTER_DATA, "exchange.take", note, service_points=places)
+            await stack.enter_async_context(acting(settings, accept_billed, act))
         at = settings.clock().now()
         return message, await rooms.master_data.take(message, at=at, accept_billed=accept_billed is not None)
 
@@ -165,13 +166,17 @@ async def _held(rooms: Rooms, sender: str, record: str) -> tuple[KeptRecord | No
     found = [k for k in await rooms.book.open(sender, limit=100_000) if k.answer.id == record]
     if not found or found[0].record is None or found[0].answer.result != "held":
         return None, frozenset()
-    values = found[0].record
-    places = set()
-    if name := values.text("service_point"):
-        places |= set((await rooms.book.ids(sender, IdKind.SERVICE_POINT, [name])).values())
-    serials = {values.text(f) for f in ("meter", "old_meter") if values.text(f)}
+    return found[0], await _places_of(rooms, sender, [found[0].record])
+
+
+async def _places_of(rooms: Rooms, sender: str, records: Sequence[MasterRecord | RejectedRecord]) -> frozenset[UUID]:
+    """Return the places that are known of records: those that they name, and where the meters hang or hung."""
+    read = [r for r in records if isinstance(r, MasterRecord)]
+    names = {name for r in read if (name := r.text("service_point"))}
+    places = set((await rooms.book.ids(sender, IdKind.SERVICE_POINT, names)).values()) if names else set()
+    serials = {serial for r in read for f in ("meter", "old_meter") if (serial := r.text(f))}
     if serials:
         meters = {m.id for m in await rooms.data.registry.meters_of_serials(serials)}
         installed = await rooms.data.registry.installed(None, EVER, meters=meters) if meters else []
         places |= {i.installation.service_point_id for i in installed}
-    return found[0], frozenset(places)
+    return frozenset(places)
