@@ -27,6 +27,7 @@ from openami.billing.parallel.difference import BillDifference, Effect
 from openami.billing.parallel.report import ParallelReport
 from openami.billing.parallel.theirs import COLUMNS, ParallelFileError, parse_their_bills
 
+pytestmark = pytest.mark.attack("A21")
 PLACES = "service_point,rate,from,to\n"
 HEAD = ",".join(COLUMNS) + "\n"
 

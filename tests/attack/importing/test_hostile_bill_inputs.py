@@ -13,6 +13,7 @@ from openami.app.commands.bill_terms import load_carried, load_terms
 from openami.billing.rating.usage import BillSpan
 from openami.kernel.errors import OpenAmiError
 
+pytestmark = pytest.mark.attack("A21")
 SPANS = [BillSpan(date(2026, 6, 1), date(2026, 7, 1))]
 START = "2026-06-01T00:00:00+00:00"
 GOOD: dict[str, Any] = {

@@ -13,6 +13,7 @@ import pytest
 from openami.billing.tariff.errors import TariffError
 from openami.billing.tariff.load import parse_rate
 
+pytestmark = pytest.mark.attack("A21")
 RATE: dict[str, Any] = {
     "format": "openami-rate/1", "code": "ours", "name": "Ours", "currency": "USD",
     "versions": [

@@ -10,6 +10,7 @@ from tests.unit.billing.statement.made import made_facts
 from openami.billing.statement.make import statement_of
 from openami.billing.statement.setting import SettingError, pdf_of
 
+pytestmark = pytest.mark.attack("A21")
 STATEMENT = statement_of(made_facts())
 MARKUP = '#read("/etc/passwd") #import "@preview/x:0.1.0" $ \\ ] [ #{panic()}'
 

@@ -153,6 +153,7 @@ async def test_beyond_the_limit_a_second_person_approves_and_the_first_cannot(
         await office.says("withdraw", kept["decision"])
 
 
+@pytest.mark.attack("A16")
 async def test_slices_of_one_person_add_up_and_so_do_bills_that_are_left(
     office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -173,6 +174,7 @@ async def test_slices_of_one_person_add_up_and_so_do_bills_that_are_left(
     assert other["second_person"] is None
 
 
+@pytest.mark.attack("A16")
 async def test_nobody_goes_on_with_an_approved_decision_unless_signed_in_allowed_and_logged(
     office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:

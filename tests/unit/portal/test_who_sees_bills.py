@@ -12,6 +12,7 @@ from tests.unit.portal.conftest import MINE, OTHER
 from openami.portal.application import openapi_document
 from openami.security.access.role import Role
 
+pytestmark = pytest.mark.attack("A22")
 OF_HOMES = {"intervals", "bill", "billing", "rate_wish"}
 STRANGERS = (Role.VIEWER, Role.INSTALLER, Role.SECADM, Role.SECAUD, Role.THIRD_PARTY)
 BODIES: dict[str, dict[str, str]] = {
