@@ -91,7 +91,8 @@ class CorrectionDesk:
             places = frozenset(c.service_point_id for case in cases for c in case.changes)
             note = f"preview: {wish.kind.value} {wish.cause}"
             async with acting(self._settings, person, look("corrections.preview", places, note)) as who:
-                return await room.corrections.propose(wish, by=who.user_id, at=self.now())
+                accounts = await self._accounts(who.user_id)
+                return await room.corrections.propose(wish, by=who.user_id, at=self.now(), accounts=accounts)
 
     async def decide(self, person: Actor, proposal: Proposal) -> Kept:
         """Carry out a decision that was previewed, or keep it until a second person approves.
@@ -106,7 +107,8 @@ class CorrectionDesk:
         if proposal.second is None:
             async with acting(self._settings, person, act) as who, self.room() as room:
                 mine = replace(decision, by=who.user_id, at=self.now())
-                if await room.corrections.second(effect, places, by=who.user_id, at=mine.at) is None:
+                by = await self._accounts(who.user_id)
+                if await room.corrections.second(effect, places, by=by, at=mine.at) is None:
                     await room.corrections.carry_out(mine, effect, by=who.user_id, at=self.now(), real=real_now())
                     return Kept(decision.decision_id, DecisionState.IN_FORCE)
         now = real_now().replace(microsecond=0)
@@ -147,6 +149,10 @@ class CorrectionDesk:
         """
         async with self.room() as room:
             return await self._places(room, (await room.book.head(decision_id)).decision)
+
+    async def _accounts(self, user_id: UUID) -> frozenset[UUID]:
+        async with room_database(self._settings, "openami_access") as engine:
+            return await PostgresOrders(engine).accounts_of_human(user_id)
 
     async def _places(self, room: CorrectionRoom, decision: CorrectionDecision) -> frozenset[UUID]:
         return frozenset(b.service_point_id for b in await room.book.bills([b.bill_id for b in decision.bills]))

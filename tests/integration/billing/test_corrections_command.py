@@ -9,6 +9,7 @@ from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 import typer
@@ -172,6 +173,31 @@ async def test_slices_of_one_person_add_up_and_so_do_bills_that_are_left(
     assert "with what the same person decided alone lately, 15.79 change in all" in kept["second_person"]
     other = await office.says("preview", case["cause"], "--place", two, by="ben")
     assert other["second_person"] is None
+
+
+@pytest.mark.attack("A16")
+async def test_two_accounts_of_one_human_share_what_one_person_may_decide_alone(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = correction_desk.CorrectionDesk
+    monkeypatch.setattr(
+        correction_desk, "CorrectionDesk", lambda settings: plain(settings, CorrectionLimits(total=Decimal(10)))
+    )
+    access = row_secured_engine(office.postgres.url("openami_access"))
+    human = uuid4()
+    twins = [
+        NewUser(name, frozenset({Role.OPERATOR}), f"{name}-secret", display_name=name, human_id=human)
+        for name in ("carl", "carl-night")
+    ]
+    await accounts_of(Settings.load(office.home), access, RealClock()).register_users(twins)
+    await access.dispose()
+    await office.says("weigh")
+    (case,) = await office.says("list")
+    one, two = (str(office.billed.world.points[p]) for p in range(2))
+    assert (await office.says("decide", case["cause"], *WHY, "--place", one, "--yes", by="carl"))["state"] == "in_force"
+    kept = await office.says("decide", case["cause"], *WHY, "--place", two, "--yes", by="carl-night")
+    assert kept["state"] == "waiting"
+    assert (await office.says("preview", case["cause"], "--place", two, by="ben"))["second_person"] is None
 
 
 @pytest.mark.attack("A16")

@@ -111,10 +111,10 @@ class PostgresCorrections:
         return [rows.change_of(r) for r in await self._all(rows.CHANGES, bills=bills, cause=cause, place=place)]
 
     async def alone(
-        self, by: UUID, service_points: Collection[UUID], *, customer_since: datetime, since: datetime
+        self, by: Collection[UUID], service_points: Collection[UUID], *, customer_since: datetime, since: datetime
     ) -> Effect:
         """See the port."""
-        asked = {"by": by, "points": list(service_points), "customer_since": customer_since, "since": since}
+        asked = {"by": list(by), "points": list(service_points), "customer_since": customer_since, "since": since}
         (row,) = await self._all(rows.ALONE, **asked)
         return Effect(**row)
 

@@ -138,7 +138,7 @@ ALONE = text("""
     with mine as (
         select d.decision_id, d.effect, s.at from billing.correction_step s
         join billing.correction_decision d using (decision_id)
-        where s.by_user = :by and s.step = 'in_force'
+        where s.by_user = any(:by) and s.step = 'in_force'
         and s.at >= least(cast(:customer_since as timestamptz), cast(:since as timestamptz))
         and not exists (select from billing.correction_step w where w.decision_id = s.decision_id and w.step = 'waits'))
     select

@@ -104,12 +104,12 @@ class CorrectionBook(Protocol):
         ...
 
     async def alone(
-        self, by: UUID, service_points: Collection[UUID], *, customer_since: datetime, since: datetime
+        self, by: Collection[UUID], service_points: Collection[UUID], *, customer_since: datetime, since: datetime
     ) -> Effect:
         """Return what a person brought into force without a second one.
 
         Args:
-            by: the account.
+            by: the accounts of that person.
             service_points: ``most`` is of decisions that touched one of these.
             customer_since: domain time from which those count.
             since: domain time from which the other sums count, whatever they touched.

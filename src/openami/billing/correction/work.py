@@ -52,8 +52,14 @@ class Corrections:
         """Return open cases, the most money first."""
         return cases_of(await self.book.changes(cause=cause, place=place))
 
-    async def propose(self, wish: Wish, *, by: UUID, at: datetime) -> Proposal:
+    async def propose(self, wish: Wish, *, by: UUID, at: datetime, accounts: frozenset[UUID] = frozenset()) -> Proposal:
         """Return the decision that a wish comes to, with what it would do.
+
+        Args:
+            wish: what a person wants.
+            by: the account of that person.
+            at: domain time.
+            accounts: others of the same person, whose decisions count with this one's.
 
         Raises:
             CorrectionRefusedError: nothing is open, or it cannot be. The text says why.
@@ -89,10 +95,10 @@ class Corrections:
             else effect_of_leaving(whole, unmakable=unmakable)
         )
         places = frozenset(c.service_point_id for c in case.changes)
-        second = found_before(wish, case, effect) or await self.second(effect, places, by=by, at=at)
+        second = found_before(wish, case, effect) or await self.second(effect, places, by=accounts | {by}, at=at)
         return Proposal(decision, case, reaches, parts, effect, second)
 
-    async def second(self, effect: Effect, places: frozenset[UUID], *, by: UUID, at: datetime) -> str | None:
+    async def second(self, effect: Effect, places: frozenset[UUID], *, by: frozenset[UUID], at: datetime) -> str | None:
         """Return why a second person must approve: for this by itself, or with what this one decided alone before.
 
         Asked again when a decision is carried out, since another may have been since its preview.

@@ -63,6 +63,11 @@ _APPROVE = text("""
     select :approval_id, :order_id, :digest, user_id, coalesce(human_id, user_id), :made_at from access.user_account
     where user_id = :user_id and is_enabled returning human_id
 """)
+_OF_HUMAN = text("""
+    select b.user_id from access.user_account a
+    join access.user_account b on coalesce(b.human_id, b.user_id) = coalesce(a.human_id, a.user_id)
+    where a.user_id = :user_id
+""")
 _WITHDRAW = text("""
     update access.work_order set withdrawn_at = :at where order_id = :order_id and withdrawn_at is null
     returning order_id
@@ -103,6 +108,16 @@ class PostgresOrders:
             OrdersUnavailableError: the database does not answer.
         """
         return await self._orders(_NEWEST, {"kind": kind.value, "most": MAX_SHOWN})
+
+    async def accounts_of_human(self, user_id: UUID) -> frozenset[UUID]:
+        """Return all accounts of the human behind one, that one included: together they decide what one may alone.
+
+        Raises:
+            OrdersUnavailableError: the database does not answer.
+        """
+        async with self._transaction() as connection:
+            found = (await connection.execute(_OF_HUMAN, {"user_id": user_id})).scalars()
+            return frozenset({user_id, *found})
 
     async def order(self, order_id: UUID) -> Order:
         """Return one order.
