@@ -657,4 +657,6 @@ def _built() -> FastAPI:
 def _app_over(ports: Ports) -> FastAPI:
     app = _built()
     app.state.ports = ports
+    # Turns are counted by person in the application, and a test's clock stands: each test has its own.
+    app.state.turns = None
     return app
