@@ -104,6 +104,26 @@ async def test_a_pushed_reading_leads_to_its_sealed_frame(demo: Demo) -> None:
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed: apt-get install chromium")
+def test_every_bill_of_a_customer_opens_the_short_first_one_too(demo: Demo, issued: tuple[str, str]) -> None:
+    assert issued
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_FLAGS)
+        page = opened(browser, demo, "customer", phone=False, dark=False)
+        broken: list[str] = []
+        page.on("pageerror", lambda error: broken.append(str(error)))
+        page.goto(f"{demo.portal}/bills")
+        links = page.get_by_role("region", name="Table of bills").get_by_role("link")
+        expect(links.first).to_be_visible()
+        addresses = [link.get_attribute("href") for link in links.all()]
+        for address in addresses:
+            page.goto(f"{demo.portal}{address}")
+            expect(page.get_by_test_id("bill-total")).to_contain_text("$")
+        browser.close()
+    assert len(addresses) > 1
+    assert broken == []
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed: apt-get install chromium")
 @pytest.mark.parametrize(("phone", "dark"), [(False, False), (True, True)], ids=["desktop", "phone-dark"])
 def test_a_bill_is_read_by_its_customer_and_answered_by_staff(
     demo: Demo, issued: tuple[str, str], phone: bool, dark: bool

@@ -57,9 +57,21 @@ def history_of(bill: Bill, earlier: Sequence[Bill]) -> tuple[BillBar, ...]:
                 newest[one.span.first] = one
     chosen = sorted(newest.values(), key=lambda b: b.span.first)[-MOST_BILLS:]
     return tuple(
-        BillBar(month(b.span), daily_wh(b) or 0, b is bill, before is not None and b.bill_id == before.bill_id)
-        for b in chosen
+        BillBar(label, daily_wh(b) or 0, b is bill, before is not None and b.bill_id == before.bill_id)
+        for b, label in zip(chosen, _labels(chosen), strict=True)
     )
+
+
+def _labels(bills: Sequence[Bill]) -> list[str]:
+    """Return the month of each bill; of two in one month, the day that each begins on.
+
+    A first bill up to a read day early in a month shares it with the whole one after it.
+    """
+    months = [month(b.span) for b in bills]
+    return [
+        one if months.count(one) == 1 else day(b.span.first).partition(" ")[2]
+        for b, one in zip(bills, months, strict=True)
+    ]
 
 
 def history_words(bars: Sequence[BillBar]) -> str:

@@ -73,6 +73,15 @@ def test_the_history_has_the_newest_version_of_each_bill_and_at_most_thirteen() 
     assert statement.history[-2].wh_per_day == 1_000
 
 
+def test_two_bills_of_one_month_are_told_apart_by_the_days_they_begin_on() -> None:
+    schedule = RATES["ameren-mo-smart"]
+    first = made_bill(BillSpan(date(2025, 10, 30), date(2025, 11, 3)), schedule)[0]
+    second = made_bill(BillSpan(date(2025, 11, 3), date(2025, 12, 1)), schedule)[0]
+    labels = [b.label for b in statement_of(replace(FACTS, earlier=(first, second))).history]
+    assert labels[:2] == ["30 Oct 2025", "3 Nov 2025"]
+    assert len(set(labels)) == len(labels)
+
+
 def test_estimates_are_said_in_words_and_nothing_estimated_is_said_as_that() -> None:
     assert "(30 intervals) are estimated" in statement_of(FACTS).state
     assert "partly estimated" in statement_of(FACTS).chart_words
