@@ -55,7 +55,7 @@ def test_a_period_that_is_not_over_waits_for_the_next_read_and_for_nobody() -> N
     found = _ask(due=())
     assert found.act is FreeingAct.NOTHING
     assert found.headline == (
-        "Nothing waits. It is billed through 2026-10-06. The next bill follows the read of 2026-12-07."
+        "Nothing waits. It is billed through Tue 6 Oct 2026. The next bill follows the read of Mon 7 Dec 2026."
     )
     assert (found.waiting_days, found.waiting_amount, found.owner) == (0, Decimal("0.00"), "")
 
@@ -63,7 +63,7 @@ def test_a_period_that_is_not_over_waits_for_the_next_read_and_for_nobody() -> N
 @pytest.mark.parametrize("code", list(HoldCode))
 def test_every_hold_names_its_owner_its_age_and_what_frees_it(code: HoldCode) -> None:
     found = _ask(bills=(_held(code), LAST))
-    assert found.headline == "2026-10-07 to 2026-11-05 is held for 4 days: because of that."
+    assert found.headline == "Wed 7 Oct 2026 to Thu 5 Nov 2026 is held for 4 days: because of that."
     assert found.owner == OWNERS[code].value
     assert found.action == ACTIONS[code]
     assert found.can_release is (code in RELEASABLE)

@@ -114,6 +114,6 @@ def _meter(facts: CallFacts) -> str:
     if facts.meter_since is None:
         return "No meter hangs here by the registry."
     since = local_date(facts.meter_since, zone_named(facts.bill.zone))
-    inside = facts.bill.span.first <= since < facts.bill.span.end
+    inside = len({p.meter for p in facts.bill.reads}) > 1
     words = f"Meter {facts.serial} has hung here since {day(since)}"
     return f"{words}, within this bill: see both meters' reads." if inside else f"{words}; no exchange in this bill."

@@ -17,7 +17,7 @@ from openami.billing.bill.hold import RELEASABLE, Desk, HoldCode
 from openami.billing.bill.record import Bill, BillState
 from openami.billing.calendar.cycle import CycleCalendar, next_read_day
 from openami.billing.cycle.place import Place, Planned, Unplanned
-from openami.billing.statement.dates import counted
+from openami.billing.statement.dates import counted, day
 from openami.kernel.money import rounded_to_cent
 
 
@@ -154,14 +154,14 @@ class _Walk:
             return self._answer(f"Its {words}.", FreeingAct.SET_READ_DAY, action, Desk.BILLING, since=unplanned.since)
         read = next_read_day(calendar, group, today)
         if read is not None:
-            self._next = f"{read.read_on:%Y-%m-%d}"
+            self._next = day(read.read_on)
         self._note(_READ_DAY, f"group {group}, next read on {self._next}", Stands.GOOD)
         return None
 
     def period(self) -> Blocked | None:
         if not self._planned:
             self._note(_PERIOD, f"it ends with the next read, on {self._next}", Stands.LATER)
-            through = "" if self._last is None else f" It is billed through {self._last.span.last:%Y-%m-%d}."
+            through = "" if self._last is None else f" It is billed through {day(self._last.span.last)}."
             headline = f"Nothing waits.{through} The next bill follows the read of {self._next}."
             return self._answer(headline, FreeingAct.NOTHING, "")
         first = self._planned[0]
@@ -195,7 +195,7 @@ class _Walk:
     @property
     def _days(self) -> str:
         span = self._planned[0].span
-        return f"{span.first:%Y-%m-%d} to {span.last:%Y-%m-%d}"
+        return f"{day(span.first)} to {day(span.last)}"
 
     def _note(self, title: str, words: str, stands: Stands) -> None:
         self._chain.append(BlockedLink(title, words, stands))

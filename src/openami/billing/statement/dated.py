@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from datetime import date
 from decimal import Decimal
 
+from openami.billing.statement.dates import day
 from openami.billing.statement.hours import joined
 from openami.billing.statement.prices import amount, number, unit_price
 from openami.billing.tariff.charge import Credit, DatedCharge, RiderUnit
@@ -36,7 +37,7 @@ def _charge(charge: DatedCharge, currency: str, on: date | None) -> str:
     if index is None:
         return ""
     found = charge.values[index]
-    since = "" if found.effective_from is None else f" since {found.effective_from:%Y-%m-%d}"
+    since = "" if found.effective_from is None else f" since {day(found.effective_from).partition(' ')[2]}"
     if found.value is None:
         return f"{charge.name}: {NOT_KNOWN}{since}"
     if found.value == 0:

@@ -17,7 +17,8 @@ from openami.billing.statement.prices import amount, blocks_in_words, number
 from openami.billing.tariff.charge import ChargeUnit, FixedCharge, MinimumCharge
 from openami.billing.tariff.demand import DemandCharge, WindowAlignment
 from openami.billing.tariff.model import Tariff
-from openami.billing.tariff.price import HOLIDAY, BlockScope, WeekPlan
+from openami.billing.tariff.price import HOLIDAY, BlockScope, BlockUnit, WeekPlan
+from openami.billing.tariff.proration import ProrationRule
 from openami.billing.tariff.season import Season, SeasonRule
 from openami.kernel.holiday import Observance
 
@@ -164,7 +165,7 @@ def _charge(charge: FixedCharge, currency: str) -> str:
 
 
 def _notes(tariff: Tariff, asked: Sequence[Season]) -> list[str]:
-    notes = [_demand_note(d) for d in tariff.demand]
+    notes = [*(_demand_note(d) for d in tariff.demand), *_proration_note(tariff)]
     for season in asked:
         held = {w.period for plan in season.energy for w in plan}
         if len(held) > 1 and any(len(tariff.periods[p].blocks) > 1 for p in held):
@@ -180,6 +181,22 @@ def _notes(tariff: Tariff, asked: Sequence[Season]) -> list[str]:
     elif any(s.energy[HOLIDAY] != s.energy[0] for s in tariff.seasons):
         notes.append("The rate names no holidays, so each is priced as the day of the week it falls on.")
     return notes
+
+
+def _proration_note(tariff: Tariff) -> list[str]:
+    """Say how many months a bill is, where that is not one whatever its days are."""
+    rule, usual = tariff.proration, f"{tariff.proration.least_days} to {tariff.proration.most_days} days"
+    is_monthly = any(f.unit is ChargeUnit.MONTH for f in tariff.fixed) or tariff.demand
+    has_blocks = tariff.block_unit is BlockUnit.KWH and any(len(p.blocks) > 1 for p in tariff.periods)
+    if rule.rule is ProrationRule.WHOLE_BILL or not (is_monthly or has_blocks):
+        return []
+    said = {
+        ProrationRule.OUTSIDE_RANGE: f"is for a bill of {usual}; of any other it is a thirtieth for each day",
+        ProrationRule.THIRTIETHS: "is for thirty days, a thirtieth for each day",
+        ProrationRule.CALENDAR: "is for a calendar month, for each day its part of it",
+        ProrationRule.YEARLY: "is a twelfth of a year's, by the days of the bill",
+    }
+    return [f"What is stated for a bill {said[rule.rule]}."]
 
 
 def _demand_note(charge: DemandCharge) -> str:

@@ -20,6 +20,8 @@ from openami.billing.call.facts import CallFacts, Hourly
 from openami.billing.call.record import CallAnswer
 from openami.billing.call.rises import day_rises, hour_rises, hours_words
 from openami.billing.rating.usage import BillSpan
+from openami.contracts.channel import Channel
+from openami.mdm.api import EndOfRead, ReadKind, ReadPiece
 
 JULY, AUGUST = BillSpan(date(2026, 7, 1), date(2026, 8, 1)), BillSpan(date(2026, 8, 1), date(2026, 8, 30))
 RATE = RATES["ameren-mo-smart"]
@@ -124,8 +126,11 @@ def test_what_nobody_can_say_is_said_as_that() -> None:
 
 
 def test_an_exchange_a_changed_rate_an_estimate_before_and_open_findings_are_pointed_out() -> None:
+    begin, end = (EndOfRead(at, 1, ReadKind.SCHEDULED) for at in (FACTS.bill.period.start, FACTS.bill.period.end))
+    piece = ReadPiece(FACTS.bill.service_point_id, "OAM1004711", Channel.DELIVERED, begin, end, 1, None)
+    exchanged = replace(FACTS.bill, reads=(replace(piece, meter="OLD-1"), piece))
     facts = replace(
-        FACTS, meter_since=datetime(2026, 8, 9, 15, tzinfo=UTC), findings=("spike", "register_stuck"),
+        FACTS, bill=exchanged, meter_since=datetime(2026, 8, 9, 15, tzinfo=UTC), findings=("spike", "register_stuck"),
         before=replace(THEN, rate_code="x", rate_name="Anytime", reading_state=ReadingState.ESTIMATED),
     )  # fmt: skip
     answer = answer_of(facts)
@@ -134,6 +139,11 @@ def test_an_exchange_a_changed_rate_an_estimate_before_and_open_findings_are_poi
     assert "may be settled now" in _said(answer, "Earlier readings")
     assert "spike and register stuck" in _said(answer, "Checks")
     assert "another rate" in answer.parts[2].words
+
+
+def test_a_meter_that_came_with_the_first_day_of_a_bill_is_no_exchange() -> None:
+    facts = replace(FACTS, meter_since=FACTS.bill.period.start)
+    assert "no exchange in this bill" in _said(answer_of(facts), "Meter")
 
 
 @pytest.mark.parametrize("code", ["ameren-mo-ultimate"])

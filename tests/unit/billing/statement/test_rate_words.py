@@ -36,6 +36,7 @@ from openami.billing.tariff.price import (
     WeekPlan,
     Window,
 )
+from openami.billing.tariff.proration import Proration, ProrationRule
 from openami.billing.tariff.season import DayRange, Season, YearDay
 from openami.kernel.holiday import KNOWN, HolidayList, Observance
 
@@ -81,6 +82,14 @@ def test_demand_says_price_hours_and_what_it_is() -> None:
         "Winter 6 to 22: every day 06:00 to 22:00, $3.83 per kW",
     ]
     assert "highest average power in any one hour" in words.notes[0]
+
+
+def test_a_charge_stated_for_a_bill_says_what_a_short_bill_takes_of_it() -> None:
+    tariff = RATES["ameren-mo-ultimate"].versions[0]
+    told = "What is stated for a bill is for a bill of 26 to 35 days; of any other it is a thirtieth for each day."
+    assert told in rate_words(tariff, "USD").notes
+    whole = replace(tariff, proration=Proration(ProrationRule.WHOLE_BILL))
+    assert not [n for n in rate_words(whole, "USD").notes if n.startswith("What is stated for a bill")]
 
 
 @pytest.mark.parametrize(
@@ -153,7 +162,7 @@ def test_riders_credits_and_taxes_say_the_value_of_the_day_and_an_unknown_one_sa
         "Low-income credit: a credit of $8.00 a bill",
     )
     (second, _, taxed) = rate_words(tariff, "USD", on=date(2026, 2, 1), municipality="St. Louis").dated
-    assert second == "Fuel adjustment: \N{MINUS SIGN}0.207 ¢ per kWh since 2026-02-01"
+    assert second == "Fuel adjustment: \N{MINUS SIGN}0.207 ¢ per kWh since 1 Feb 2026"
     assert taxed == "City tax: 5 % of electricity and FAC"
     assert "not known to us" in rate_words(tariff, "USD").dated[0]
 
