@@ -6,7 +6,6 @@ taxed and what agreements have in common.
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Callable
 from datetime import date, timedelta
 from pathlib import Path
@@ -18,6 +17,7 @@ from openami.billing.cycle.run import BillSetting
 from openami.billing.cycle.terms import Standing
 from openami.billing.jurisdiction import load_jurisdiction
 from openami.billing.ledger.ports import NO_POSTINGS, Postings
+from openami.kernel.toml import TomlError, parse_toml
 
 CALENDAR_FILE, JURISDICTION_FILE, STANDING_FILE = "calendar.toml", "jurisdiction.toml", "standing.toml"
 _MOST_OCTETS = 100_000
@@ -90,11 +90,9 @@ def load_standing(path: Path) -> Standing:
     """
     if not path.exists():
         return Standing()
-    if path.stat().st_size > _MOST_OCTETS:
-        raise SettingsError(f"{path.name}: longer than {_MOST_OCTETS} octets")
     try:
-        told = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        told = parse_toml(path.read_bytes(), limit_octets=_MOST_OCTETS)
+    except TomlError as error:
         raise SettingsError(f"{path.name}: {error}") from error
     municipality, attributes = told.get("municipality", ""), told.get("attributes", {})
     texts = isinstance(attributes, dict) and all(isinstance(v, str) for v in attributes.values())

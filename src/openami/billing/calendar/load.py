@@ -5,7 +5,6 @@ A file gives either ``groups`` and ``holidays`` (names, or dates) for the rule b
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from datetime import date
 from itertools import pairwise
@@ -15,6 +14,7 @@ from typing import Any
 from openami.billing.calendar.cycle import BusinessDayCalendar, CycleCalendar, DatedCalendar, ReadDay
 from openami.kernel.errors import OpenAmiError
 from openami.kernel.holiday import KNOWN, HolidayList, Observance
+from openami.kernel.toml import TomlError, parse_toml
 
 SCHEMA = "openami-calendar/1"
 MOST_OCTETS = 2_000_000
@@ -34,23 +34,18 @@ def load_calendar(path: Path | None) -> CycleCalendar:
     """
     if path is None or not path.exists():
         return BusinessDayCalendar()
-    if path.stat().st_size > MOST_OCTETS:
-        raise CalendarError(f"{path.name}: longer than {MOST_OCTETS} octets")
-    try:
-        return parse_calendar(path.read_text(encoding="utf-8"), name=path.name)
-    except UnicodeDecodeError as error:
-        raise CalendarError(f"{path.name}: not UTF-8 at octet {error.start}") from error
+    return parse_calendar(path.read_bytes(), name=path.name)
 
 
-def parse_calendar(text: str, *, name: str) -> CycleCalendar:
+def parse_calendar(octets: bytes, *, name: str) -> CycleCalendar:
     """Return what a file says.
 
     Raises:
         CalendarError: it is none.
     """
     try:
-        told = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+        told = parse_toml(octets, limit_octets=MOST_OCTETS)
+    except TomlError as error:
         raise CalendarError(f"{name}: {error}") from error
     if told.get("schema") != SCHEMA:
         raise CalendarError(f"{name}: schema is {told.get('schema')!r}, it must be {SCHEMA!r}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
@@ -23,6 +22,7 @@ from openami.billing.jurisdiction.model import (
     PeriodRule,
 )
 from openami.kernel.errors import OpenAmiError
+from openami.kernel.toml import TomlError, parse_toml
 
 SCHEMA = "openami-jurisdiction/1"
 MOST_OCTETS = 200_000
@@ -49,7 +49,7 @@ class JurisdictionError(OpenAmiError):
 def shipped_jurisdiction() -> Jurisdiction:
     """Return the one that is shipped."""
     place = files("openami.billing.jurisdiction") / "missouri.toml"
-    return parse_jurisdiction(place.read_text(encoding="utf-8"), name="missouri.toml")
+    return parse_jurisdiction(place.read_bytes(), name="missouri.toml")
 
 
 def load_jurisdiction(path: Path | None) -> Jurisdiction:
@@ -60,23 +60,18 @@ def load_jurisdiction(path: Path | None) -> Jurisdiction:
     """
     if path is None or not path.exists():
         return shipped_jurisdiction()
-    if path.stat().st_size > MOST_OCTETS:
-        raise JurisdictionError(f"{path.name}: longer than {MOST_OCTETS} octets")
-    try:
-        return parse_jurisdiction(path.read_text(encoding="utf-8"), name=path.name)
-    except UnicodeDecodeError as error:
-        raise JurisdictionError(f"{path.name}: not UTF-8 at octet {error.start}") from error
+    return parse_jurisdiction(path.read_bytes(), name=path.name)
 
 
-def parse_jurisdiction(text: str, *, name: str) -> Jurisdiction:
+def parse_jurisdiction(octets: bytes, *, name: str) -> Jurisdiction:
     """Return what a file says.
 
     Raises:
         JurisdictionError: it is none.
     """
     try:
-        told = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+        told = parse_toml(octets, limit_octets=MOST_OCTETS)
+    except TomlError as error:
         raise JurisdictionError(f"{name}: {error}") from error
     if told.get("schema") != SCHEMA:
         raise JurisdictionError(f"{name}: schema is {told.get('schema')!r}, it must be {SCHEMA!r}")

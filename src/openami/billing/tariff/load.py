@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
-import tomllib
 from decimal import Decimal
 from importlib.resources import files
 from typing import Any
@@ -13,15 +11,12 @@ from openami.billing.tariff.errors import TariffError
 from openami.billing.tariff.model import RateSchedule
 from openami.billing.tariff.native import FORMAT, FORMATS, read_native
 from openami.billing.tariff.urdb import read_urdb
+from openami.kernel.toml import TomlError, parse_toml
 
 MAX_OCTETS = 4 * 1024 * 1024
 """The largest of 58,866 URDB records is under 0.2 MB."""
 MAX_TOML_OCTETS = 512 * 1024
 """TOML is read by slower code; a rate of daily values for years is a tenth of it."""
-
-MAX_DOTS = 200
-"""Between two marks of TOML. Its reader takes time by the square of a dotted key's length."""
-_PART = re.compile(rb"[=\[\]{},\n]")
 
 
 def parse_rate(octets: bytes, *, code: str) -> RateSchedule:
@@ -72,12 +67,10 @@ def _json(octets: bytes) -> Any:
 def _toml(octets: bytes) -> Any:
     if len(octets) > MAX_TOML_OCTETS:
         raise TariffError("file", f"{len(octets)} octets of TOML, the limit is {MAX_TOML_OCTETS}; JSON may have more")
-    if any(part.count(b".") > MAX_DOTS for part in _PART.split(octets)):
-        raise TariffError("file", f"a key or text of more than {MAX_DOTS} dots")
     try:
-        return tomllib.loads(octets.decode("utf-8-sig"), parse_float=Decimal)
-    except (ValueError, RecursionError, ArithmeticError) as error:
-        raise TariffError("file", f"neither JSON nor TOML: {str(error)[:120]}") from error
+        return parse_toml(octets, limit_octets=MAX_TOML_OCTETS, parse_float=Decimal)
+    except TomlError as error:
+        raise TariffError("file", f"neither JSON nor TOML: {error}") from error
 
 
 def shipped_rates() -> dict[str, RateSchedule]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from openami.billing.calendar import CalendarError, ReadDay, load_calendar
 from openami.billing.calendar.load import parse_calendar
 from openami.billing.jurisdiction import JurisdictionError, load_jurisdiction, shipped_jurisdiction
 from openami.billing.jurisdiction.load import parse_jurisdiction
+from openami.kernel.errors import OpenAmiError
 
 HEAD = 'schema = "openami-calendar/1"\n'
 ROW = "[[read]]\ngroup = {group}\nrevenue_month = {month}\nread_on = {day}\n"
@@ -25,7 +27,7 @@ def test_a_calendar_of_days_gives_these_days_and_no_others() -> None:
     text = HEAD + ROW.format(group=3, month="2026-11-01", day="2026-11-04") + ROW.format(
         group=3, month="2026-12-01", day="2026-12-03"
     )  # fmt: skip
-    found = parse_calendar(text, name="c")
+    found = parse_calendar(text.encode(), name="c")
     assert found.read_days(3, date(2026, 11, 1), date(2026, 12, 3)) == [
         ReadDay(date(2026, 11, 4), 3, date(2026, 11, 1))
     ]
@@ -33,7 +35,7 @@ def test_a_calendar_of_days_gives_these_days_and_no_others() -> None:
 
 
 def test_a_calendar_by_rule_counts_business_days_without_its_own_holidays() -> None:
-    told = parse_calendar(HEAD + 'groups = 2\nholidays = ["new_years_day", 2027-01-04]\n', name="c")
+    told = parse_calendar((HEAD + 'groups = 2\nholidays = ["new_years_day", 2027-01-04]\n').encode(), name="c")
     (found,) = told.read_days(1, date(2027, 1, 1), date(2027, 1, 20))
     assert found.read_on == date(2027, 1, 5)
     assert told.read_days(3, date(2027, 1, 1), date(2027, 3, 1)) == []
@@ -56,7 +58,7 @@ def test_a_calendar_by_rule_counts_business_days_without_its_own_holidays() -> N
 )
 def test_a_calendar_that_cannot_be_is_refused_by_its_place(text: str, words: str) -> None:
     with pytest.raises(CalendarError, match=words):
-        parse_calendar(text, name="c")
+        parse_calendar(text.encode(), name="c")
 
 
 def test_the_shipped_rules_are_missouris_with_their_clauses() -> None:
@@ -71,7 +73,7 @@ def test_the_shipped_rules_are_missouris_with_their_clauses() -> None:
 
 def test_later_rules_hold_from_their_day_on() -> None:
     later = SHIPPED[SHIPPED.index("[[rules]]") :].replace("[[rules]]", "[[rules]]\nfrom = 2027-01-01", 1)
-    told = parse_jurisdiction(SHIPPED + later.replace("most_days = 35", "most_days = 40"), name="j")
+    told = parse_jurisdiction((SHIPPED + later.replace("most_days = 35", "most_days = 40")).encode(), name="j")
     days = [told.on(d).period.most_days for d in (date(2026, 12, 31), date(2027, 1, 1))]
     assert days == [35, 40]
 
@@ -90,25 +92,36 @@ def test_later_rules_hold_from_their_day_on() -> None:
 )
 def test_rules_that_cannot_be_are_refused_by_their_place(old: str, new: str, words: str) -> None:
     with pytest.raises(JurisdictionError, match=words):
-        parse_jurisdiction(SHIPPED.replace(old, new, 1), name="j")
+        parse_jurisdiction((SHIPPED.replace(old, new, 1)).encode(), name="j")
 
 
 @given(st.text(max_size=200))
 def test_no_text_crashes_a_reader(text: str) -> None:
     with pytest.raises(CalendarError, match=r"^x"):
-        parse_calendar(text, name="x")
+        parse_calendar(text.encode(), name="x")
     with pytest.raises(JurisdictionError, match=r"^x"):
-        parse_jurisdiction(text, name="x")
+        parse_jurisdiction(text.encode(), name="x")
 
 
-def test_without_files_what_is_shipped_holds_and_bad_octets_are_refused(tmp_path: Path) -> None:
+def test_without_files_what_is_shipped_holds(tmp_path: Path) -> None:
     assert load_jurisdiction(tmp_path / "none.toml") is shipped_jurisdiction()
     assert load_calendar(tmp_path / "none.toml").read_days(1, date(2026, 11, 1), date(2026, 11, 30))
     assert load_standing(tmp_path / "none.toml").municipality == ""
+
+
+@pytest.mark.parametrize(
+    "octets",
+    [b"\xff\xfe", b"a = " + b"[" * 5_000 + b"]" * 5_000, b"a" + b".b" * 50_000 + b" = 1", b"#" * 3_000_000],
+    ids=["no text", "nested without end", "a key of fifty thousand parts", "longer than any such file"],
+)
+@pytest.mark.parametrize(
+    ("load", "error"),
+    [(load_calendar, CalendarError), (load_jurisdiction, JurisdictionError), (load_standing, SettingsError)],
+)
+def test_a_file_made_to_harm_its_reader_is_refused_by_its_name(
+    load: Callable[[Path], object], error: type[OpenAmiError], octets: bytes, tmp_path: Path
+) -> None:
     bad = tmp_path / "bad.toml"
-    bad.write_bytes(b"\xff\xfe")
-    for load, error in (
-        (load_calendar, CalendarError), (load_jurisdiction, JurisdictionError), (load_standing, SettingsError),
-    ):  # fmt: skip
-        with pytest.raises(error, match=r"bad\.toml"):
-            load(bad)
+    bad.write_bytes(octets)
+    with pytest.raises(error, match=r"bad\.toml"):
+        load(bad)
