@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
+from zoneinfo import ZoneInfo
 
 import typer
 from rich.console import Console
@@ -21,6 +23,12 @@ from openami.app.commands.bill import (
     ZoneOption,
 )
 from openami.app.commands.compare_words import break_even_sentence
+
+if TYPE_CHECKING:
+    from openami.billing.compare import Comparison
+    from openami.billing.compare.assumption import Assumption
+    from openami.billing.rating import Usage
+    from openami.billing.tariff import RateSchedule
 
 
 def compare(
@@ -81,25 +89,46 @@ def compare_intervals(
         MisuseError: an argument cannot be read, or the folder holds no rate.
         FileRefusedError, UsageError: the intervals cannot be read or rated.
     """
-    from openami.app.commands.compare_words import (
-        assumptions_of,
-        basis_words,
-        break_even_words,
-        range_words,
-        rate_words,
-    )
-    from openami.app.commands.intervals import day_of, load_rate, load_spans, load_usage, zone_of
+    from openami.app.commands.compare_words import assumptions_of, break_even_words
+    from openami.app.commands.intervals import day_of, load_spans, load_usage, zone_of
     from openami.billing.compare import compare_rates
     from openami.billing.compare.several import assumed_by_rate, solved
-    from openami.billing.document import bill_document, money
-    from openami.billing.tariff import RateSchedule, TariffError
     from openami.kernel.errors import MisuseError
 
     zone = zone_of(tz)
     spans = load_spans(day_of(first, "--from"), day_of(end, "--to"), cycle)
-    files = sorted(p for p in tariffs.glob("*") if p.suffix in {".json", ".toml"})
+    schedules, names, refused = _rates_of(tariffs)
+    codes = {v: k for k, v in names.items()}
+    if present is not None and present not in {*names, *codes}:
+        raise MisuseError(f"--present {present!r} is not one of {sorted(names)}")
+    usage = load_usage(intervals, zone=zone, unit=unit, meter=meter)
+    code = codes.get(present or "", present)
+    if break_even and code is None:
+        raise MisuseError("--break-even needs --present: it is against the rate that the customer is on")
+    assumptions = assumptions_of(vehicle, heat_pump, shift)
+    changed = assumed_by_rate(schedules, usage, spans, zone, assumptions)
+    found = compare_rates(schedules, usage, spans, zone, present=code, changed=changed)
+    document = _document(found, changed, zone, assumptions)
+    return document | {
+        "currency": schedules[0].currency if schedules else "USD",
+        "rates": [*document["rates"], *refused],
+        "break_even": break_even_words(solved(found, code, changed, zone)) if break_even else None,
+    }
+
+
+def _rates_of(folder: Path) -> tuple[list[RateSchedule], dict[str, str], list[dict[str, Any]]]:
+    """Return the rates of a folder, the file name of each code, and a row for each file that is refused.
+
+    Raises:
+        MisuseError: it holds no rate file.
+    """
+    from openami.app.commands.intervals import load_rate
+    from openami.billing.tariff import TariffError
+    from openami.kernel.errors import MisuseError
+
+    files = sorted(p for p in folder.glob("*") if p.suffix in {".json", ".toml"})
     if not files:
-        raise MisuseError(f"{tariffs} holds no rate file (*.json, *.toml)")
+        raise MisuseError(f"{folder} holds no rate file (*.json, *.toml)")
     schedules: list[RateSchedule] = []
     refused: list[dict[str, Any]] = []
     names: dict[str, str] = {}
@@ -111,31 +140,29 @@ def compare_intervals(
             continue
         schedules.append(schedule)
         names[schedule.code] = file.stem
-    codes = {v: k for k, v in names.items()}
-    if present is not None and present not in {*names, *codes}:
-        raise MisuseError(f"--present {present!r} is not one of {sorted(names)}")
-    usage = load_usage(intervals, zone=zone, unit=unit, meter=meter)
-    code = codes.get(present or "", present)
-    if break_even and code is None:
-        raise MisuseError("--break-even needs --present: it is against the rate that the customer is on")
-    assumptions = assumptions_of(vehicle, heat_pump, shift)
-    changed = assumed_by_rate(schedules, usage, spans, zone, assumptions)
-    found = compare_rates(schedules, usage, spans, zone, present=code, changed=changed)
-    rates = [
-        {
-            "tariff": o.schedule.code,
-            "name": o.schedule.name,
-            "total": None if o.refused else money(o.total),
-            "bills": [bill_document(b, zone) for b in o.bills],
-            "refused": o.refused or None,
-            **rate_words(o, changed[o.schedule.code], zone),
-        }
-        for o in found.outcomes
-    ]
+    return schedules, names, refused
+
+
+def _document(
+    found: Comparison, usage: Mapping[str, Usage], zone: ZoneInfo, assumptions: Sequence[Assumption]
+) -> dict[str, Any]:
+    """Return a comparison as JSON shows it."""
+    from openami.app.commands.compare_words import basis_words, range_words, rate_words
+    from openami.billing.document import bill_document, money
+
     advice = found.advice
     return {
-        "currency": schedules[0].currency if schedules else "USD",
-        "rates": [*rates, *refused],
+        "rates": [
+            {
+                "tariff": o.schedule.code,
+                "name": o.schedule.name,
+                "total": None if o.refused else money(o.total),
+                "bills": [bill_document(b, zone) for b in o.bills],
+                "refused": o.refused or None,
+                **rate_words(o, usage[o.schedule.code], zone),
+            }
+            for o in found.outcomes
+        ],
         "coverage": float(found.coverage),
         "advice": {
             "tariff": advice.schedule.code if advice.schedule else None,
@@ -144,7 +171,6 @@ def compare_intervals(
         },
         "saving_in_a_year": range_words(advice.year),
         **basis_words(found, assumptions),
-        "break_even": break_even_words(solved(found, code, changed, zone)) if break_even else None,
     }
 
 
