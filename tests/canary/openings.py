@@ -7,9 +7,9 @@ import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+from openami.app.devices.shipment import root_key
 from openami.app.engines.rooms import room_database
 from openami.app.settings import Settings
-from openami.app.shipment import root_key
 from openami.contracts.command import decode_command
 from openami.contracts.frame import decode_frame_batch
 from openami.protocol.envelope.sealed import (

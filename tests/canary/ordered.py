@@ -11,10 +11,10 @@ from uuid import UUID
 
 from tests.zones.site import Site
 
-from openami.app.desk import Person
-from openami.app.rekey_desk import RekeyDesk
+from openami.app.keys.rekey_desk import RekeyDesk
+from openami.app.orders.switch_desk import SwitchDesk
+from openami.app.people.desk import Person
 from openami.app.settings import real_now
-from openami.app.switch_desk import SwitchDesk
 from openami.headend.keeping.rekey import Cause
 from openami.headend.switching.life import ItemState
 from openami.headend.switching.order import SwitchAction, SwitchReason, SwitchSubject

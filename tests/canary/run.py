@@ -34,10 +34,10 @@ from tests.zones.namespaces import Net, namespaces
 from tests.zones.probing import load
 from tests.zones.site import Site, site
 
+from openami.app.devices.shipment import take_shipment
 from openami.app.engines.address import nats_url, postgres_engine
 from openami.app.engines.postgres import DATABASE, SUPERUSER
-from openami.app.shipment import take_shipment
-from openami.app.territory_files import TerritoryFiles
+from openami.app.territory.territory_files import TerritoryFiles
 from openami.contracts.stream import DMZ_COMMAND_SUBJECT, SEALING_SUBJECT
 from openami.protocol import apdu
 from openami.protocol.envelope import wrap

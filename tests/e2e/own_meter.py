@@ -20,10 +20,10 @@ from uuid import UUID, uuid4
 import httpx
 from tests.e2e.conftest import Demo
 
+from openami.app.devices.shipment import take_shipment
 from openami.app.engines.rooms import room_database
 from openami.app.process.web import RealClock, accounts_of
 from openami.app.settings import Settings, real_now
-from openami.app.shipment import take_shipment
 from openami.billing.adapters.book_postgres import PostgresBillBook
 from openami.billing.bill.record import Assignment
 from openami.contracts.channel import Channel

@@ -15,8 +15,8 @@ from tests.e2e.conftest import CHROMIUM, CHROMIUM_FLAGS, Demo
 from tests.e2e.own_meter import signed_in
 from tests.e2e.test_browser import opened, violations
 
-from openami.app.bill_room import SCOPE, bill_room
-from openami.app.sealed_frames import find_frames
+from openami.app.billing.bill_room import SCOPE, bill_room
+from openami.app.devices.sealed_frames import find_frames
 from openami.app.settings import Settings
 from openami.contracts.channel import Channel
 from openami.kernel.time import Period

@@ -25,13 +25,13 @@ from tests.e2e.conftest import DAYS, HOMES, Demo, announced, restart_demo, stop
 from tests.e2e.conservation import Account, Scenario, Verdict
 from tests.e2e.own_meter import signed_in, until
 
-from openami.app.demo_people import DemoHooks
 from openami.app.engines.address import postgres_engine
 from openami.app.engines.postgres import DATABASE, SUPERUSER, PostgresEngine
 from openami.app.engines.rooms import room_database
-from openami.app.history import load_history
+from openami.app.people.demo_people import DemoHooks
+from openami.app.readings.history import load_history
 from openami.app.settings import Settings
-from openami.app.territory_files import TerritoryFiles
+from openami.app.territory.territory_files import TerritoryFiles
 from openami.mdm.adapters.registry_postgres import PostgresRegistry
 from openami.mdm.adapters.store_socket import SocketStore
 from openami.meter.registers import I64, MJ_PER_WH

@@ -26,7 +26,7 @@ from tests.e2e.own_meter import (
 )
 
 from openami.app.settings import Settings
-from openami.app.territory_files import TerritoryFiles
+from openami.app.territory.territory_files import TerritoryFiles
 
 pytestmark = [pytest.mark.e2e, pytest.mark.enable_socket, pytest.mark.timeout(300)]
 METERS = 10

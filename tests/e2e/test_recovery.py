@@ -21,7 +21,7 @@ from tests.e2e.conftest import Demo, start_demo, stop, wait_until_loaded
 from tests.e2e.own_meter import signed_in, until
 
 from openami.app.settings import Settings
-from openami.app.territory_files import TerritoryFiles
+from openami.app.territory.territory_files import TerritoryFiles
 from openami.contracts.channel import Channel
 from openami.contracts.quality import Source
 from openami.contracts.reading import uuids_of

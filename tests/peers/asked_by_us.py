@@ -10,7 +10,7 @@ from typing import Any
 from tests.peers.environments import Peer
 from tests.peers.result import Cell, Outcome, ok
 
-from openami.app.reading import Reading, Wanted, read_meter
+from openami.app.devices.reading import Reading, Wanted, read_meter
 from openami.kernel.errors import OpenAmiError
 from openami.kernel.obis import Obis
 from openami.network.adapters.hdlc_client import HdlcTcpExchange

@@ -17,7 +17,7 @@ from tests.peers.result import Cell, Outcome, ok
 from tests.peers.suite_one import CLIENT_SCALAR, METER_SCALAR, SuiteOneServer
 
 from openami.app.bench.peers import PeerUnavailableError
-from openami.app.lone_meter import LoneMeter, shipped_meter
+from openami.app.devices.lone_meter import LoneMeter, shipped_meter
 from openami.network.adapters.meter_server import serve_hdlc_tcp, serve_wrapper_tcp, serve_wrapper_udp
 from openami.network.exchange import MeterSession, OpenSession
 from openami.protocol.envelope.link import HdlcAddress, LinkParameters

@@ -30,7 +30,7 @@ from tests.zones.namespaces import Net
 
 from openami.app.process.listener import COLLECTOR_NUMBER
 from openami.app.settings import Home, Settings
-from openami.app.territory_files import TerritoryFiles
+from openami.app.territory.territory_files import TerritoryFiles
 from openami.app.zones import DmzPlace, core_settings, write_dmz_kit, write_field_kit
 
 SPEED = 60.0

@@ -16,10 +16,10 @@ from uuid import UUID
 import pytest
 from tests.unit.billing.statement.made import made_facts
 
-from openami.app import parallel_desk
+from openami.app.billing import parallel_desk
+from openami.app.billing.parallel_files import parse_places
 from openami.app.commands import bill_parallel
-from openami.app.desk import Act, Person
-from openami.app.parallel_files import parse_places
+from openami.app.people.desk import Act, Person
 from openami.app.settings import Settings
 from openami.billing.bill.record import Cycle
 from openami.billing.parallel.cause import Cause

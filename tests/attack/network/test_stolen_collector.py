@@ -19,15 +19,15 @@ from tests.conftest import free_port
 from tests.integration.downlink.conftest import Process
 from tests.integration.network.support import pki_contexts, sealed_frame, stream_frames, title_of
 
-from openami.app.collector_desk import CollectorDesk
-from openami.app.desk import Person, SignInRefusedError
+from openami.app.devices.collector_desk import CollectorDesk
+from openami.app.devices.quarantine_desk import QuarantineDesk, ReleaseRefusedError
+from openami.app.devices.shipment import root_key
 from openami.app.engines.nats import NatsEngine, connect
 from openami.app.engines.postgres import SUPERUSER, PostgresEngine
 from openami.app.engines.rooms import room_database
+from openami.app.people.desk import Person, SignInRefusedError
 from openami.app.process.web import RealClock, accounts_of
-from openami.app.quarantine_desk import QuarantineDesk, ReleaseRefusedError
 from openami.app.settings import Home, Settings, real_now
-from openami.app.shipment import root_key
 from openami.app.web.audit import audit_log
 from openami.contracts.deadletter import RefusalReason
 from openami.contracts.frame import FrameClass

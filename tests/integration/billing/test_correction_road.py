@@ -16,7 +16,7 @@ from tests.integration.billing.test_billing import SCOPE
 from tests.integration.mdm.test_decisions import Desk
 from tests.integration.mdm.test_validation import ZONE
 
-from openami.app.correction_room import CorrectionRoom, correction_room
+from openami.app.billing.correction_room import CorrectionRoom, correction_room
 from openami.app.engines.postgres import PostgresEngine
 from openami.app.settings import real_now
 from openami.billing.adapters.book_postgres import PostgresBillBook

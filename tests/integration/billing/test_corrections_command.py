@@ -19,11 +19,11 @@ from tests.base_rates import base_rates
 from tests.integration.billing.test_corrections import LATE, LATER, OCTOBER, Billed, billed
 from typer.testing import CliRunner
 
-from openami.app import correction_desk, correction_room
-from openami.app.accounts import RealClock, accounts_of
+from openami.app.billing import correction_desk, correction_room
 from openami.app.commands import corrections, ledger
-from openami.app.desk import SignInRefusedError
 from openami.app.engines.postgres import SUPERUSER, PostgresEngine
+from openami.app.people.accounts import RealClock, accounts_of
+from openami.app.people.desk import SignInRefusedError
 from openami.app.settings import Home, Settings, real_now
 from openami.billing.correction.decision import CorrectionRefusedError
 from openami.billing.correction.effect import CorrectionLimits

@@ -13,7 +13,7 @@ from tests.base_rates import base_rates
 from tests.integration.billing.test_billing import FIRST, NOW, SCOPE, ZONE, World
 from tests.integration.billing.test_billing import world as world  # noqa: PLC0414 - a fixture
 
-from openami.app.hold_desk import not_billed
+from openami.app.billing.hold_desk import not_billed
 from openami.app.settings import Settings
 from openami.billing.api import Bill, Billing, BillKind, BillState, HoldCode, ReadingState
 from openami.billing.cycle.ports import PlaceHold, Release

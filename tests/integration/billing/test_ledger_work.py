@@ -15,8 +15,8 @@ from tests.integration.billing.test_billing import FIRST, NOW, SCOPE, World, _da
 from tests.integration.billing.test_corrections import LATER, OCTOBER, REBILL, Billed, billed
 from tests.integration.billing.test_cycle_close import read
 
-from openami.app.correction_causes import RegistryCauses
-from openami.app.correction_room import correction_room
+from openami.app.billing.correction_causes import RegistryCauses
+from openami.app.billing.correction_room import correction_room
 from openami.app.engines.postgres import PostgresEngine
 from openami.billing.api import Billing
 from openami.billing.correction.proposal import Wish

@@ -15,8 +15,8 @@ from structlog.testing import capture_logs
 from tests.integration.billing.test_billing import FIRST, NOW, SCOPE, World
 from tests.integration.billing.test_billing import world as world  # noqa: PLC0414 - a fixture
 
+from openami.app.billing.rate_wiring import rate_work as wired_work
 from openami.app.engines.postgres import PostgresEngine
-from openami.app.rate_wiring import rate_work as wired_work
 from openami.billing.adapters.ledger_postgres import PostgresLedger
 from openami.billing.adapters.shadows_postgres import PostgresShadows
 from openami.billing.adapters.wishes_postgres import PostgresWishes

@@ -16,7 +16,7 @@ from tests.integration.downlink.conftest import Road
 from tests.unit.meter.made import between, rows
 
 from openami.app.bench.pushes import FIRST_END
-from openami.app.territory_radio import RadioCell
+from openami.app.territory.territory_radio import RadioCell
 from openami.headend.ports import SealingRefusedError
 from openami.kernel.ids import SystemTitle
 from openami.kernel.obis import Obis

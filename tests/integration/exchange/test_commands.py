@@ -14,12 +14,12 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from tests.integration.exchange.test_inbox import MASTER, NOW, SNAPSHOT
 from typer.testing import CliRunner
 
-from openami.app import exchange_desk, exchange_out
-from openami.app.accounts import RealClock, accounts_of
 from openami.app.commands.exchange_all import app
-from openami.app.desk import Person, SignInRefusedError
 from openami.app.engines.postgres import SUPERUSER, PostgresEngine
 from openami.app.engines.rooms import room_database
+from openami.app.exchange import exchange_desk, exchange_out
+from openami.app.people.accounts import RealClock, accounts_of
+from openami.app.people.desk import Person, SignInRefusedError
 from openami.app.settings import Home, Settings
 from openami.mdm.exchange.acknowledgement import Answer, Result
 from openami.mdm.exchange.errors import MessageRefusedError

@@ -12,9 +12,9 @@ import pytest
 from tests.unit.exchange.test_cim_asking import NOVEMBER, asking
 
 from openami.app.engines.postgres import SUPERUSER, PostgresEngine
-from openami.app.exchange_inbox import work_off
-from openami.app.exchange_job import ExchangeJob
-from openami.app.exchange_night import history
+from openami.app.exchange.exchange_inbox import work_off
+from openami.app.exchange.exchange_job import ExchangeJob
+from openami.app.exchange.exchange_night import history
 from openami.app.settings import Home, Settings
 
 pytestmark = pytest.mark.engines

@@ -14,9 +14,9 @@ from tests.base_rates import base_rates
 from tests.contract.store.fake_store import FakeStore
 
 from openami.app.engines.postgres import PostgresEngine
-from openami.app.exchange_desk import Rooms
-from openami.app.exchange_out import keep
-from openami.app.exchange_reads import Wanted, billing_reads, of_cycle
+from openami.app.exchange.exchange_desk import Rooms
+from openami.app.exchange.exchange_out import keep
+from openami.app.exchange.exchange_reads import Wanted, billing_reads, of_cycle
 from openami.app.settings import Home, Settings
 from openami.billing.adapters.book_postgres import PostgresBillBook
 from openami.billing.api import Billing

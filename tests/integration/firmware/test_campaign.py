@@ -15,8 +15,8 @@ from uuid import UUID
 import pytest
 from tests.integration.firmware.conftest import ANNA, BEN, CONTENT, NEW, OLD, VERA, Site
 
-from openami.app.desk import SignInRefusedError
-from openami.app.firmware_desk import FirmwareRefusedError, Person
+from openami.app.devices.firmware_desk import FirmwareRefusedError, Person
+from openami.app.people.desk import SignInRefusedError
 from openami.app.settings import real_now
 from openami.contracts.command import CommandClass
 from openami.headend.adapters.campaigns_postgres import CampaignRefusedError

@@ -10,11 +10,11 @@ import pytest
 from sqlalchemy import text
 from tests.integration.headend.test_collectors import T0, WELL, word
 
-from openami.app.accounts import RealClock, accounts_of
-from openami.app.collector_desk import CollectorDesk, UnknownCollectorError
-from openami.app.desk import Person
+from openami.app.devices.collector_desk import CollectorDesk, UnknownCollectorError
 from openami.app.engines.postgres import SUPERUSER, PostgresEngine
 from openami.app.engines.rooms import room_database
+from openami.app.people.accounts import RealClock, accounts_of
+from openami.app.people.desk import Person
 from openami.app.settings import Home, Settings, real_now
 from openami.headend.adapters.collectors_postgres import PostgresCollectors
 from openami.headend.collectors.finding import CollectorRule

@@ -12,13 +12,13 @@ from typing import Any
 
 from typer.testing import CliRunner, Result
 
-from openami.app.accounts import RealClock, accounts_of
 from openami.app.commands.keys import app
-from openami.app.desk import Person
+from openami.app.devices.shipment import public_shipment_key
 from openami.app.engines.rooms import room_database
-from openami.app.key_desk import KeyDesk
+from openami.app.keys.key_desk import KeyDesk
+from openami.app.people.accounts import RealClock, accounts_of
+from openami.app.people.desk import Person
 from openami.app.settings import Settings
-from openami.app.shipment import public_shipment_key
 from openami.security.access.account import NewUser
 from openami.security.access.role import Role
 from openami.security.suites.curve import public_key_of

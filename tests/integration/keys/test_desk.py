@@ -23,11 +23,11 @@ from tests.integration.keys.desk import (
     ship,
 )
 
-from openami.app.desk import SignInRefusedError
+from openami.app.devices.shipment import take_shipment
 from openami.app.engines.postgres import SUPERUSER, PostgresEngine
-from openami.app.key_desk import KeyDesk
+from openami.app.keys.key_desk import KeyDesk
+from openami.app.people.desk import SignInRefusedError
 from openami.app.settings import Home, Settings
-from openami.app.shipment import take_shipment
 from openami.kernel.errors import MisuseError
 from openami.security.access.gate import AccessDeniedError
 from openami.security.audit.entry import AuditEntry

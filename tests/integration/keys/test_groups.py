@@ -12,7 +12,7 @@ import pytest
 from tests.integration.keys.conftest import AT, shipment, superuser
 
 from openami.app.engines.postgres import PostgresEngine
-from openami.app.group_renewal import GroupRenewal
+from openami.app.keys.group_renewal import GroupRenewal
 from openami.kernel.ids import SystemTitle
 from openami.security.access.stolen import CollectorReport, Whereabouts
 from openami.security.adapters.vault_postgres import PostgresVault

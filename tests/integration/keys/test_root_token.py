@@ -15,11 +15,11 @@ from tests.integration.keys.conftest import AT, shipment
 from tests.integration.keys.desk import SAM, printed, register_people, ship
 from tests.integration.keys.softhsm import PIN, make_token, softhsm_module
 
+from openami.app.devices.shipment import take_shipment
 from openami.app.engines.postgres import SUPERUSER, PostgresEngine
-from openami.app.key_desk import KeyDesk
-from openami.app.root_key import root_keys
+from openami.app.keys.key_desk import KeyDesk
+from openami.app.keys.root_key import root_keys
 from openami.app.settings import Home, Settings
-from openami.app.shipment import take_shipment
 from openami.security.adapters.root_file import FileRootKey
 from openami.security.adapters.root_pkcs11 import Pkcs11RootKey
 from openami.security.adapters.vault_postgres import PostgresVault

@@ -18,10 +18,10 @@ from tests.integration.mdm.test_decisions import DAY, Desk
 from tests.integration.mdm.test_validation import FIRST, NOW, ZONE
 from typer.testing import CliRunner
 
-from openami.app import editing_desk
-from openami.app.accounts import RealClock, accounts_of
 from openami.app.commands import cases, worklist
 from openami.app.engines.postgres import SUPERUSER, PostgresEngine
+from openami.app.people.accounts import RealClock, accounts_of
+from openami.app.readings import editing_desk
 from openami.app.settings import Home, Settings, real_now
 from openami.kernel.errors import OpenAmiError
 from openami.mdm.adapters.decision_postgres import PostgresDecisions

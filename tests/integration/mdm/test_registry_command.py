@@ -17,11 +17,11 @@ import pytest
 from sqlalchemy import text
 from typer.testing import CliRunner
 
-from openami.app import registry_desk
-from openami.app.accounts import RealClock, accounts_of
 from openami.app.commands import registry_group
+from openami.app.devices import registry_desk
 from openami.app.engines.postgres import SUPERUSER, PostgresEngine
 from openami.app.engines.rooms import room_database
+from openami.app.people.accounts import RealClock, accounts_of
 from openami.app.settings import Home, Settings, real_now
 from openami.billing.adapters.book_postgres import PostgresBillBook
 from openami.billing.bill.record import Assignment, Bill, BillState

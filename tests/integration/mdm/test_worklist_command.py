@@ -14,8 +14,8 @@ from tests.integration.mdm.office import LATER, Office, office_over
 from tests.integration.mdm.test_decisions import DAY
 from tests.integration.mdm.test_validation import NOW, ZONE
 
-from openami.app import editing_desk
 from openami.app.engines.postgres import PostgresEngine
+from openami.app.readings import editing_desk
 from openami.kernel.errors import MisuseError
 from openami.kernel.time import instant_from_epoch_s
 from openami.mdm.editing.decision import DecisionRefusedError

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from tests.integration.network.support import RunningGateway, offered, pki_contexts, running_gateway
 
-from openami.app.collector_health import Housing
+from openami.app.devices.collector_health import Housing
 from openami.app.engines.nats import NatsEngine, connect
 from openami.contracts.health import CollectorWord, LinkPresence
 from openami.contracts.stream import DMZ_HEALTH, health_subject

@@ -22,16 +22,16 @@ from tests.integration.network.support import pki_contexts
 from tests.unit.headend.switching.desk import signed_list
 from typer.testing import CliRunner
 
-from openami.app.accounts import RealClock, accounts_of
 from openami.app.bench.pushes import PushFactory
 from openami.app.commands.orders import app as orders_app
-from openami.app.desk import Person, SignInRefusedError
 from openami.app.engines.nats import NatsEngine
 from openami.app.engines.postgres import SUPERUSER, PostgresEngine
+from openami.app.orders.switch_desk import SwitchDesk
+from openami.app.orders.switch_orders import SwitchRefusedError
+from openami.app.orders.switch_standing import OrderHead, OrderState
+from openami.app.people.accounts import RealClock, accounts_of
+from openami.app.people.desk import Person, SignInRefusedError
 from openami.app.settings import Home, Settings, real_now
-from openami.app.switch_desk import SwitchDesk
-from openami.app.switch_orders import SwitchRefusedError
-from openami.app.switch_standing import OrderHead, OrderState
 from openami.app.web.audit import audit_log
 from openami.contracts.frame import FrameClass
 from openami.customer.supply import HoldKind

@@ -21,10 +21,10 @@ from tests.integration.mdm.test_validation import FIRST, LAST, ZONE
 from tests.unit.portal.conftest import Portal
 from tests.unit.portal.conftest import portal as portal_fixture
 
-from openami.app.case_desk import CaseDesk
-from openami.app.editing_desk import EditingDesk
 from openami.app.engines.postgres import PostgresEngine
+from openami.app.people.case_desk import CaseDesk
 from openami.app.process.web import STATIC
+from openami.app.readings.editing_desk import EditingDesk
 from openami.app.settings import Settings
 from openami.app.web.readings import ReadingPages
 from openami.app.web.readings_why import WhyDesk

@@ -13,9 +13,9 @@ from tests.integration.rekey.conftest import PASSWORD, PEOPLE, Site
 from typer.testing import CliRunner
 
 from openami.app.commands.keys import app as keys_command
-from openami.app.desk import Person, SignInRefusedError
-from openami.app.order_desk import standing_words
-from openami.app.rekey_desk import RekeyDesk, RekeyRefusedError
+from openami.app.keys.rekey_desk import RekeyDesk, RekeyRefusedError
+from openami.app.orders.order_desk import standing_words
+from openami.app.people.desk import Person, SignInRefusedError
 from openami.headend.keeping.rekey import Cause, RekeyProgress
 from openami.kernel.ids import SystemTitle
 from openami.security.access.order import OrderRefusedError

@@ -12,10 +12,10 @@ import pytest
 from tests.conftest import free_port
 from tests.integration.store.support import StoreChild, quarter_hours
 
-from openami.app.desk import Decided
 from openami.app.engines.postgres import SUPERUSER, PostgresEngine
 from openami.app.engines.rooms import room_database
-from openami.app.retention_desk import RetentionDesk
+from openami.app.people.desk import Decided
+from openami.app.readings.retention_desk import RetentionDesk
 from openami.app.settings import Home, Settings
 from openami.contracts.channel import Channel
 from openami.kernel.time import Period, epoch_s

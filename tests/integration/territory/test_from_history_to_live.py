@@ -18,13 +18,13 @@ import pytest
 from sqlalchemy.ext.asyncio import create_async_engine
 from tests.conftest import free_port
 
+from openami.app.devices.shipment import public_shipment_key, register_maker, take_shipment
 from openami.app.engines.address import postgres_url
 from openami.app.engines.nats import NatsEngine
 from openami.app.engines.postgres import SUPERUSER, PostgresEngine
-from openami.app.history import load_history
+from openami.app.readings.history import load_history
 from openami.app.settings import Home, Settings, real_now
-from openami.app.shipment import public_shipment_key, register_maker, take_shipment
-from openami.app.territory_files import TerritoryFiles
+from openami.app.territory.territory_files import TerritoryFiles
 from openami.contracts.channel import Channel
 from openami.contracts.quality import Source
 from openami.kernel.time import Period, instant_from_epoch_s

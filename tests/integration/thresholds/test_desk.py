@@ -16,12 +16,12 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from typer.testing import CliRunner
 
 from openami.app.commands.thresholds import app
-from openami.app.desk import Person
+from openami.app.devices.quarantine_desk import QuarantineDesk
 from openami.app.engines.postgres import SUPERUSER, PostgresEngine
+from openami.app.orders.threshold_desk import ThresholdRefusedError
+from openami.app.people.desk import Person
 from openami.app.process.web import RealClock, accounts_of
-from openami.app.quarantine_desk import QuarantineDesk
 from openami.app.settings import Home, Settings
-from openami.app.threshold_desk import ThresholdRefusedError
 from openami.contracts.command import CommandEffect
 from openami.contracts.threshold import BUILT_IN
 from openami.contracts.threshold_word import ThresholdRule, ThresholdWord, WordKind

@@ -10,11 +10,11 @@ from uuid import UUID, uuid4
 import numpy as np
 import pytest
 
-from openami.app.desk import Decided
 from openami.app.engines.postgres import SUPERUSER, PostgresEngine
 from openami.app.engines.rooms import room_database
+from openami.app.people.desk import Decided
+from openami.app.readings.usage_desk import Question, UsageDesk, UsageRefusedError
 from openami.app.settings import Home, Settings
-from openami.app.usage_desk import Question, UsageDesk, UsageRefusedError
 from openami.contracts.channel import Channel
 from openami.contracts.day import DayTable, day_number
 from openami.contracts.quality import Method, QualityState

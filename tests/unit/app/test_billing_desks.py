@@ -13,11 +13,11 @@ from uuid import UUID
 import pytest
 from tests.unit.billing.statement.made import made_facts
 
-from openami.app import cycle_desk, hold_desk, ledger_desk
-from openami.app.cycle_desk import CycleDesk
-from openami.app.desk import Act, Person
-from openami.app.hold_desk import HoldDesk
-from openami.app.ledger_desk import LedgerDesk
+from openami.app.billing import cycle_desk, hold_desk, ledger_desk
+from openami.app.billing.cycle_desk import CycleDesk
+from openami.app.billing.hold_desk import HoldDesk
+from openami.app.billing.ledger_desk import LedgerDesk
+from openami.app.people.desk import Act, Person
 from openami.app.settings import Settings
 from openami.billing.api import BillState
 from openami.billing.bill.hold import Hold, HoldCode

@@ -10,7 +10,7 @@ from uuid import UUID
 import pytest
 
 from openami.app import cli
-from openami.app.firmware_desk import FirmwareRefusedError, check_image, shares_of
+from openami.app.devices.firmware_desk import FirmwareRefusedError, check_image, shares_of
 from openami.app.settings import Home, Settings
 from openami.headend.keeping.campaign import CampaignPlan, assigned_waves
 from openami.kernel.errors import MisuseError

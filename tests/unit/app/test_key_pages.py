@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from openami.app.desk import Decided
+from openami.app.people.desk import Decided
 from openami.app.web.keys import KeyPages, _left_over, _residual
 from openami.headend.command.key_orders import EVERY_METER
 from openami.headend.keeping.rekey import Cause, Rekey, RekeyStep

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from openami.app import cli
-from openami.app.quarantine_desk import QuarantineDesk, ReleaseRefusedError
+from openami.app.devices.quarantine_desk import QuarantineDesk, ReleaseRefusedError
 from openami.app.settings import Home, Settings
 from openami.contracts.deadletter import RefusalReason
 from openami.network.gateway.batch import RefusedFrame

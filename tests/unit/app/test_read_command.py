@@ -11,7 +11,7 @@ import typer
 from typer.testing import CliRunner
 
 from openami.app.commands import read as command
-from openami.app.lone_meter import shipped_meter
+from openami.app.devices.lone_meter import shipped_meter
 from openami.network.exchange import NoAnswerError
 from openami.protocol import apdu as messages
 from openami.protocol.apdu.acse import AssociationRequest

@@ -9,7 +9,7 @@ from uuid import UUID
 
 import numpy as np
 
-from openami.app.switch_loads import LOOK_BACK, peak_loads_w
+from openami.app.orders.switch_loads import LOOK_BACK, peak_loads_w
 from openami.contracts.channel import Channel
 from openami.contracts.reading import ReadingBatch, uuid_column
 from openami.kernel.time import Period

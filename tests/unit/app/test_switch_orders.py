@@ -13,7 +13,7 @@ from tests.unit.headend.switching.desk import ANNA, BEN, HOUR, MemoryOrders
 from typer.testing import CliRunner
 
 from openami.app.commands.orders import app
-from openami.app.switch_standing import OrderState, state_of
+from openami.app.orders.switch_standing import OrderState, state_of
 from openami.headend.switching.list_file import read_list
 from openami.headend.switching.order import SwitchAction, SwitchItem, SwitchReason, SwitchSubject
 from openami.kernel.errors import MisuseError

@@ -13,7 +13,7 @@ from tests.pair.meter.reading import Reader
 from tests.unit.meter.made import CLOCK, at, rows
 
 from openami.app.process.territory import Meters
-from openami.app.territory_files import Standing, TerritoryFiles
+from openami.app.territory.territory_files import Standing, TerritoryFiles
 from openami.kernel.clock import FixedClock
 from openami.kernel.obis import Obis
 from openami.kernel.time import instant_from_epoch_s

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from tests.unit.meter.made import IDENTITY, NOON
 
-from openami.app.territory_files import TerritoryFiles, TerritoryFilesError
-from openami.app.territory_memory import TerritoryMemory
+from openami.app.territory.territory_files import TerritoryFiles, TerritoryFilesError
+from openami.app.territory.territory_memory import TerritoryMemory
 from openami.meter.events import EventCode
 from openami.meter.fleet_memory import FleetMemory
 from openami.meter.kept import state_document

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from openami.app.devices.shipment import root_key
 from openami.app.engines.address import IN_CORE, nats_engine, nats_url, service_identity
 from openami.app.settings import Home, Settings, SettingsError
-from openami.app.shipment import root_key
 from openami.app.supervisor.platform import ZONE_SERVICES
 from openami.app.zones import DmzPlace, ZoneError, core_settings, write_dmz_kit, write_field_kit
 from openami.security.adapters.secret_file import secret_in

@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from tests.unit.billing.test_parallel import SPAN, printed, side, usage
 from typer.testing import CliRunner
 
+from openami.app.billing.parallel_files import parse_places
 from openami.app.commands.bill_parallel import app
-from openami.app.parallel_files import parse_places
 from openami.billing.parallel.theirs import COLUMNS, ParallelFileError, TheirBill, parse_their_bills
 
 HEAD = ",".join(COLUMNS)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from openami.app.rate_files import assume_values, home_rates
+from openami.app.billing.rate_files import assume_values, home_rates
 from openami.app.settings import Home
 from openami.billing.tariff import RateSchedule, TariffError, demonstration_rates, shipped_rates
 from openami.billing.tariff.values import parse_values, with_values

@@ -6,7 +6,7 @@ from datetime import date
 
 import numpy as np
 
-from openami.app.territory_airtime import airtime_rows
+from openami.app.territory.territory_airtime import airtime_rows
 from openami.contracts.frame import FrameClass
 from openami.kernel.ids import SystemTitle
 from openami.sim.mesh import OnAir, TerritoryAir

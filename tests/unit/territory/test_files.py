@@ -9,7 +9,7 @@ from uuid import UUID
 import numpy as np
 import pytest
 
-from openami.app.territory_files import FileCounterStore, Standing, TerritoryFiles, TerritoryFilesError
+from openami.app.territory.territory_files import FileCounterStore, Standing, TerritoryFiles, TerritoryFilesError
 from openami.meter.counters import BLOCK, InvocationCounters
 from openami.sim.factory import FactoryFileError, make_meters, parse_book, shipment_document
 from openami.sim.plan import PlanError, make_plan, parse_plan

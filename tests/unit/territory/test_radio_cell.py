@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from openami.app.territory_radio import RadioCell
+from openami.app.territory.territory_radio import RadioCell
 from openami.kernel.ids import SystemTitle
 from openami.network.ports import DeliveryError, UnknownMeterError
 from openami.network.radio import frame_us

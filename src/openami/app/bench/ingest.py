@@ -23,8 +23,8 @@ from pathlib import Path
 
 from openami.app.bench.processor import processor_s
 from openami.app.bench.pushes import PushFactory
+from openami.app.devices.shipment import take_shipment
 from openami.app.settings import Home, Settings, real_now
-from openami.app.shipment import take_shipment
 from openami.app.supervisor.platform import Platform
 from openami.contracts.frame import FrameClass, SealedFrame
 from openami.mdm.adapters.store_socket import SocketStore

@@ -72,8 +72,8 @@ async def _groups(home: Path, each: int) -> list[AlertGroup]:
 
 
 async def _seen(home: Path, alert_id: UUID, login: str, password: str) -> None:
-    from openami.app.desk import Act, Person, acting
     from openami.app.engines.rooms import room_database
+    from openami.app.people.desk import Act, Person, acting
     from openami.app.settings import Settings, real_now
     from openami.security.access.policy import Kind
     from openami.security.adapters.alert_postgres import PostgresAlerts

@@ -76,16 +76,16 @@ def parallel(
 def _on_platform(
     home: Path, login: str, sender: str, theirs: list[TheirBill], known_at: datetime | None
 ) -> ParallelReport:
+    from openami.app.billing.parallel_desk import compare_with
     from openami.app.commands.person import person_of
-    from openami.app.parallel_desk import compare_with
     from openami.app.settings import Settings
 
     return asyncio.run(compare_with(Settings.load(home), person_of(login), sender, theirs, known_at=known_at))
 
 
 def _on_files(theirs: list[TheirBill], tariffs: Path, intervals: Path, places: Path, tz: str) -> ParallelReport:
+    from openami.app.billing.parallel_files import parse_places, sides_of
     from openami.app.commands.intervals import load_rate, load_usages, octets_of, zone_of
-    from openami.app.parallel_files import parse_places, sides_of
     from openami.billing.parallel.report import compare_cycle
 
     zone = zone_of(tz)

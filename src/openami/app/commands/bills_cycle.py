@@ -32,7 +32,7 @@ def due(
     login: LoginOption, on: OnOption = None, home: HomeOption = DEFAULT_HOME, json_output: JsonOption = False
 ) -> None:
     """Show how many bills are due, by read day and group. Exits 1 if a place is in no group that is read."""
-    from openami.app.cycle_desk import CycleDesk
+    from openami.app.billing.cycle_desk import CycleDesk
     from openami.app.settings import Settings
 
     desk = CycleDesk(Settings.load(home))
@@ -65,7 +65,7 @@ def run(login: LoginOption, home: HomeOption = DEFAULT_HOME, json_output: JsonOp
     """Close what is due now, bills that wait too. The worker does so by itself. Exits 1 if any bill waits."""
     from dataclasses import asdict
 
-    from openami.app.cycle_desk import CycleDesk
+    from openami.app.billing.cycle_desk import CycleDesk
     from openami.app.settings import Settings
 
     report = asyncio.run(CycleDesk(Settings.load(home)).run(person_of(login)))
@@ -85,7 +85,7 @@ def held(
     json_output: JsonOption = False,
 ) -> None:
     """Show bills that wait, the longest first: why, whose work it is, since when, what frees them. Exits 1 if any."""
-    from openami.app.hold_desk import HoldDesk
+    from openami.app.billing.hold_desk import HoldDesk
     from openami.app.settings import Settings
 
     settings = Settings.load(home)
@@ -110,7 +110,7 @@ def show(
     bill: BillArgument, login: LoginOption, home: HomeOption = DEFAULT_HOME, json_output: JsonOption = False
 ) -> None:
     """Show one bill: its place in the calendar, its reads, its lines, or why it waits. Exits 1 if it waits."""
-    from openami.app.cycle_desk import CycleDesk
+    from openami.app.billing.cycle_desk import CycleDesk
     from openami.app.settings import Settings
 
     settings = Settings.load(home)
@@ -133,7 +133,7 @@ def release(
     json_output: JsonOption = False,
 ) -> None:
     """Let a held bill pass its hold with the next run. What lacks a reading or a price cannot be talked away."""
-    from openami.app.hold_desk import HoldDesk
+    from openami.app.billing.hold_desk import HoldDesk
     from openami.app.settings import Settings
 
     found = asyncio.run(HoldDesk(Settings.load(home)).release(person_of(login), bill, reason))
@@ -149,7 +149,7 @@ def hold(
     json_output: JsonOption = False,
 ) -> None:
     """Let the bills of a place wait until the hold is lifted."""
-    from openami.app.cycle_desk import CycleDesk
+    from openami.app.billing.cycle_desk import CycleDesk
     from openami.app.settings import Settings
 
     row = asyncio.run(CycleDesk(Settings.load(home)).hold(person_of(login), service_point, reason))
@@ -165,7 +165,7 @@ def lift(
     json_output: JsonOption = False,
 ) -> None:
     """Lift the holds of a place: its bills go out with the next run."""
-    from openami.app.cycle_desk import CycleDesk
+    from openami.app.billing.cycle_desk import CycleDesk
     from openami.app.settings import Settings
 
     lifted = asyncio.run(CycleDesk(Settings.load(home)).lift(person_of(login), service_point, reason))

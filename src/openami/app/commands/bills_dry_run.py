@@ -35,7 +35,7 @@ def dry_run(
 
     The worker does it at noon before each read day. Exits 1 where a bill will wait, or one was foreseen wrongly.
     """
-    from openami.app.foresight_desk import ForesightDesk
+    from openami.app.billing.foresight_desk import ForesightDesk
     from openami.app.settings import Settings
 
     desk, day = ForesightDesk(Settings.load(home)), None if on is None else on.date()

@@ -19,7 +19,7 @@ from openami.app.commands.worklist_words import LoginOption
 from openami.kernel.time import zone_named
 
 if TYPE_CHECKING:
-    from openami.app.papers_desk import Explained, PapersDesk
+    from openami.app.billing.papers_desk import Explained, PapersDesk
 
 BillArgument = Annotated[UUID, typer.Argument(metavar="BILL", help="Number of the bill, as printed on it.")]
 DayOption = Annotated[
@@ -108,7 +108,7 @@ def why(
     json_output: JsonOption = False,
 ) -> None:
     """Say why a place is not billed: the first link that stops it, since when, whose move, the one act."""
-    from openami.app.hold_desk import HoldDesk
+    from openami.app.billing.hold_desk import HoldDesk
     from openami.app.settings import Settings
     from openami.billing.cycle.blocked import Stands
     from openami.billing.proof.document import proof_document
@@ -170,7 +170,7 @@ def statement(
 
 
 def _desk(home: Path) -> PapersDesk:
-    from openami.app.papers_desk import PapersDesk
+    from openami.app.billing.papers_desk import PapersDesk
     from openami.app.settings import Settings
 
     return PapersDesk(Settings.load(home))

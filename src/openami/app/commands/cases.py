@@ -18,7 +18,7 @@ from openami.app.commands.platform import DEFAULT_HOME, HomeOption, JsonOption
 from openami.app.commands.worklist_words import LoginOption, ReasonOption, YesOption, show_proposal
 
 if TYPE_CHECKING:
-    from openami.app.case_desk import CaseDesk
+    from openami.app.people.case_desk import CaseDesk
     from openami.mdm.editing.case import OpenItem
     from openami.mdm.editing.casebook import Case
 
@@ -159,7 +159,7 @@ def _show_cases(cases: Sequence[Case]) -> None:
 
 
 def _desk(home: Path) -> CaseDesk:
-    from openami.app.case_desk import CaseDesk
+    from openami.app.people.case_desk import CaseDesk
     from openami.app.settings import Settings
 
     return CaseDesk(Settings.load(home))

@@ -16,8 +16,8 @@ from openami.app.commands.platform import DEFAULT_HOME, HomeOption, JsonOption
 from openami.kernel.errors import MisuseError
 
 if TYPE_CHECKING:
-    from openami.app.collector_desk import FleetOfCollectors
-    from openami.app.desk import Person
+    from openami.app.devices.collector_desk import FleetOfCollectors
+    from openami.app.people.desk import Person
     from openami.security.access.stolen import Whereabouts
 
 app = typer.Typer(help="See how collectors are; report one stolen, or back.", no_args_is_help=True)
@@ -30,7 +30,7 @@ _TIME_HELP = "as 2026-07-01T18:00+00:00; without it: now."
 @app.command("list")
 def list_collectors(home: HomeOption = DEFAULT_HOME, json_output: JsonOption = False) -> None:
     """List collectors with their link, what is wrong with them, and those reported stolen."""
-    from openami.app.collector_desk import CollectorDesk
+    from openami.app.devices.collector_desk import CollectorDesk
     from openami.app.settings import Settings
 
     rows = rows_of(asyncio.run(CollectorDesk(Settings.load(home)).fleet()))
@@ -94,7 +94,7 @@ def accept(
     json_output: JsonOption = False,
 ) -> None:
     """Say that a collector belongs where it is now: its place and cell are its home from here on."""
-    from openami.app.collector_desk import CollectorDesk
+    from openami.app.devices.collector_desk import CollectorDesk
     from openami.app.settings import Settings
 
     asyncio.run(CollectorDesk(Settings.load(home)).accept_home(_person(login), collector, note=reason))
@@ -111,7 +111,7 @@ def retire(
     json_output: JsonOption = False,
 ) -> None:
     """Take a collector off the watch because it was taken down: its silence is no finding any more."""
-    from openami.app.collector_desk import CollectorDesk
+    from openami.app.devices.collector_desk import CollectorDesk
     from openami.app.settings import Settings
 
     desk = CollectorDesk(Settings.load(home))
@@ -153,7 +153,7 @@ def rows_of(fleet: FleetOfCollectors) -> list[dict[str, Any]]:
 def _report(
     collector: int, login: str, whereabouts: Whereabouts, at: str, reason: str, home: Any, *, json_output: bool
 ) -> None:
-    from openami.app.collector_desk import CollectorDesk
+    from openami.app.devices.collector_desk import CollectorDesk
     from openami.app.settings import Settings
 
     from_at = _instant(at)
@@ -172,7 +172,7 @@ def _report(
 
 
 def _person(login: str) -> Person:
-    from openami.app.desk import Person
+    from openami.app.people.desk import Person
 
     return Person(login, typer.prompt("Password", hide_input=True, err=True))
 

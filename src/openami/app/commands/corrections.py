@@ -16,7 +16,7 @@ from openami.app.commands.platform import DEFAULT_HOME, HomeOption, JsonOption
 from openami.app.commands.worklist_words import LoginOption, ReasonOption, YesOption
 
 if TYPE_CHECKING:
-    from openami.app.correction_desk import CorrectionDesk
+    from openami.app.billing.correction_desk import CorrectionDesk
     from openami.billing.correction.proposal import Wish
 
 app = typer.Typer(help="Correct bills whose data changed after they went out.", no_args_is_help=True)
@@ -177,7 +177,7 @@ def _carry_out(home: Path, login: str, wish: Wish, *, yes: bool, json_output: bo
 
 
 def _desk(home: Path) -> CorrectionDesk:
-    from openami.app.correction_desk import CorrectionDesk
+    from openami.app.billing.correction_desk import CorrectionDesk
     from openami.app.settings import Settings
 
     return CorrectionDesk(Settings.load(home))

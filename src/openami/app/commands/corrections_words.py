@@ -9,8 +9,8 @@ from typing import Any
 from rich.box import SIMPLE
 from rich.table import Table
 
+from openami.app.billing.correction_desk import Kept
 from openami.app.commands.person import print_wide
-from openami.app.correction_desk import Kept
 from openami.billing.correction.decision import DecisionHead
 from openami.billing.correction.effect import Effect
 from openami.billing.correction.group import CauseCase

@@ -32,8 +32,8 @@ def take(
 ) -> None:
     """Take master data and answer each record. Exits 1 if a record is rejected or held."""
     from openami.app.commands.intervals import octets_of
-    from openami.app.exchange_desk import answer_text
-    from openami.app.exchange_desk import take as take_message
+    from openami.app.exchange.exchange_desk import answer_text
+    from openami.app.exchange.exchange_desk import take as take_message
     from openami.app.settings import Settings
 
     if accept_billed and login is None:
@@ -62,7 +62,7 @@ def rejects(
     json_output: JsonOption = False,
 ) -> None:
     """List records that were rejected or held and have not been accepted since. Exits 1 if there are some."""
-    from openami.app.exchange_desk import waiting
+    from openami.app.exchange.exchange_desk import waiting
     from openami.app.settings import Settings
 
     found = asyncio.run(waiting(Settings.load(home), sender, limit=limit))
@@ -91,7 +91,7 @@ def release(
     json_output: JsonOption = False,
 ) -> None:
     """Carry out a record that is held because it alters issued bills."""
-    from openami.app.exchange_desk import release as release_record
+    from openami.app.exchange.exchange_desk import release as release_record
     from openami.app.settings import Settings
 
     answer = asyncio.run(release_record(Settings.load(home), person_of(login), sender, record))

@@ -27,7 +27,7 @@ def reconcile(
 ) -> None:
     """Compare a snapshot with ours, both ways, and count every difference. Exits 1 if something differs or waits."""
     from openami.app.commands.intervals import octets_of
-    from openami.app.exchange_night import reconcile as compare
+    from openami.app.exchange.exchange_night import reconcile as compare
     from openami.app.settings import Settings
 
     night = asyncio.run(compare(Settings.load(home), octets_of(file)))
@@ -49,8 +49,8 @@ def snapshot(
     home: HomeOption = DEFAULT_HOME,
 ) -> None:
     """Write what we believe of every service point now, for the other system to compare with its own."""
-    from openami.app.exchange_desk import rooms_of
-    from openami.app.exchange_night import our_snapshot
+    from openami.app.exchange.exchange_desk import rooms_of
+    from openami.app.exchange.exchange_night import our_snapshot
     from openami.app.settings import Settings
     from openami.mdm.exchange.snapshot import flat_snapshot
 
@@ -74,7 +74,7 @@ def reconciliations(
     json_output: JsonOption = False,
 ) -> None:
     """List what the last reconciliations found, newest first."""
-    from openami.app.exchange_night import history
+    from openami.app.exchange.exchange_night import history
     from openami.app.settings import Settings
 
     rows = asyncio.run(history(Settings.load(home), partner, limit=limit))
@@ -95,7 +95,7 @@ def inbox(
     json_output: JsonOption = False,
 ) -> None:
     """Take every file of the inbox: master data, requests, acknowledgements, snapshots. Exits 1 if one is not clean."""
-    from openami.app.exchange_inbox import work_off
+    from openami.app.exchange.exchange_inbox import work_off
     from openami.app.settings import Settings
 
     settings = Settings.load(home)

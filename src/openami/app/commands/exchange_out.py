@@ -18,7 +18,7 @@ from openami.app.commands.person import person_of, print_wide
 from openami.app.commands.platform import DEFAULT_HOME, HomeOption, JsonOption
 
 if TYPE_CHECKING:
-    from openami.app.exchange_out import OutFile
+    from openami.app.exchange.exchange_out import OutFile
 
 FormOption = Annotated[str, typer.Option("--form", help="flat or cim.")]
 
@@ -37,9 +37,9 @@ def reads(
     json_output: JsonOption = False,
 ) -> None:
     """Write the billing reads and determinants of a bill group's cycle. Exits 1 if a bill is held."""
-    from openami.app.billing_setting import cycle_days
+    from openami.app.billing.billing_setting import cycle_days
     from openami.app.commands.intervals import day_of
-    from openami.app.exchange_out import by_cycle, check_form
+    from openami.app.exchange.exchange_out import by_cycle, check_form
     from openami.app.settings import Settings
 
     settings = Settings.load(home)
@@ -63,7 +63,7 @@ def answer(
 ) -> None:
     """Answer a request for billing reads. Exits 1 if a bill is held or a request rejected."""
     from openami.app.commands.intervals import octets_of
-    from openami.app.exchange_out import by_request, check_form
+    from openami.app.exchange.exchange_out import by_request, check_form
     from openami.app.settings import Settings
 
     found = asyncio.run(by_request(Settings.load(home), person_of(login), octets_of(file), form=check_form(form)))
@@ -79,7 +79,7 @@ def resend(
     home: HomeOption = DEFAULT_HOME,
 ) -> None:
     """Write a message of billing reads again, as it was sent."""
-    from openami.app.exchange_out import resend as again
+    from openami.app.exchange.exchange_out import resend as again
     from openami.app.settings import Settings
 
     text = asyncio.run(again(Settings.load(home), person_of(login), receiver, message))
@@ -97,7 +97,7 @@ def acknowledge(
 ) -> None:
     """Keep what was answered to billing reads. Exits 1 if a record was rejected, or is none of ours."""
     from openami.app.commands.intervals import octets_of
-    from openami.app.exchange_out import acknowledged
+    from openami.app.exchange.exchange_out import acknowledged
     from openami.app.settings import Settings
 
     found, strange = asyncio.run(acknowledged(Settings.load(home), octets_of(file)))
@@ -116,7 +116,7 @@ def unanswered(
     json_output: JsonOption = False,
 ) -> None:
     """List billing reads that were rejected or not answered. Exits 1 if there are some."""
-    from openami.app.exchange_out import unanswered as waiting
+    from openami.app.exchange.exchange_out import unanswered as waiting
     from openami.app.settings import Settings
 
     found = asyncio.run(waiting(Settings.load(home), receiver, limit=limit))

@@ -20,7 +20,7 @@ from openami.app.commands.platform import DEFAULT_HOME, HomeOption, JsonOption
 from openami.kernel.errors import MisuseError
 
 if TYPE_CHECKING:
-    from openami.app.firmware_desk import FirmwareDesk
+    from openami.app.devices.firmware_desk import FirmwareDesk
     from openami.headend.session.rollout_ports import CampaignHead
 
 app = typer.Typer(help="Bring firmware to meters, in waves and under two people's approval.", no_args_is_help=True)
@@ -55,7 +55,7 @@ def plan(
     json_output: JsonOption = False,
 ) -> None:
     """Plan a campaign. It begins once another person has approved it."""
-    from openami.app.firmware_desk import Choice, Wish, check_image
+    from openami.app.devices.firmware_desk import Choice, Wish, check_image
     from openami.app.settings import real_now
     from openami.kernel.time import Period
 
@@ -243,7 +243,7 @@ def _show_one(document: dict[str, Any]) -> None:
 
 
 def _desk(home: Path) -> FirmwareDesk:
-    from openami.app.firmware_desk import FirmwareDesk
+    from openami.app.devices.firmware_desk import FirmwareDesk
     from openami.app.settings import Settings
 
     return FirmwareDesk(Settings.load(home))

@@ -42,9 +42,9 @@ async def bring_known_in(octets: bytes, found: Any, options: Options, home: Path
 
 async def attach_file(octets: bytes, found: Any, options: Options, home: Path) -> list[dict[str, Any]]:
     """Make a virtual meter of each meter of a file and return their part of the report."""
-    from openami.app.billing_setting import bill_setting
+    from openami.app.billing.billing_setting import bill_setting
+    from openami.app.billing.rate_files import home_rates
     from openami.app.engines.rooms import room_database
-    from openami.app.rate_files import home_rates
     from openami.app.settings import Settings
     from openami.billing.adapters.book_postgres import PostgresBillBook
     from openami.billing.api import Billing

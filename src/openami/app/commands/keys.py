@@ -42,9 +42,9 @@ def import_shipment(
     json_output: JsonOption = False,
 ) -> None:
     """Take a shipment, whole or not at all. The same shipment again changes nothing."""
-    from openami.app.key_desk import KeyDesk
+    from openami.app.devices.shipment import take_shipment
+    from openami.app.keys.key_desk import KeyDesk
     from openami.app.settings import Settings
-    from openami.app.shipment import take_shipment
     from openami.security.keys.shipment import ShipmentError
 
     settings = Settings.load(home)
@@ -73,7 +73,7 @@ def list_keys(
     json_output: JsonOption = False,
 ) -> None:
     """List meters with the state and age of their keys, those that need somebody first."""
-    from openami.app.key_desk import KeyDesk
+    from openami.app.keys.key_desk import KeyDesk
     from openami.app.settings import Settings
 
     settings = Settings.load(home)
@@ -106,7 +106,7 @@ def list_keys(
 @app.command()
 def status(home: HomeOption = DEFAULT_HOME, json_output: JsonOption = False) -> None:
     """Say where the keys of the installation stand: levels, states, the key above them, what leaked, what is broken."""
-    from openami.app.key_desk import KeyDesk
+    from openami.app.keys.key_desk import KeyDesk
     from openami.app.settings import Settings
 
     settings = Settings.load(home)

@@ -18,7 +18,7 @@ from openami.app.commands.platform import DEFAULT_HOME, HomeOption, JsonOption
 from openami.kernel.errors import MisuseError
 
 if TYPE_CHECKING:
-    from openami.app.rekey_desk import RekeyDesk
+    from openami.app.keys.rekey_desk import RekeyDesk
     from openami.headend.keeping.rekey import Rekey
     from openami.kernel.ids import SystemTitle
     from openami.security.access.order import Order
@@ -165,7 +165,7 @@ def _job_document(job: Rekey) -> dict[str, Any]:
 
 
 def _order_document(order: Order) -> dict[str, Any]:
-    from openami.app.order_desk import standing_words
+    from openami.app.orders.order_desk import standing_words
 
     return {
         "order": str(order.subject.order_id),
@@ -215,7 +215,7 @@ def _title(word: str) -> SystemTitle:
 
 
 def _desk(home: Path) -> RekeyDesk:
-    from openami.app.rekey_desk import RekeyDesk
+    from openami.app.keys.rekey_desk import RekeyDesk
     from openami.app.settings import Settings
 
     return RekeyDesk(Settings.load(home))

@@ -16,7 +16,7 @@ from openami.app.commands.platform import DEFAULT_HOME, HomeOption, JsonOption
 from openami.kernel.errors import MisuseError
 
 if TYPE_CHECKING:
-    from openami.app.key_desk import KeyDesk
+    from openami.app.keys.key_desk import KeyDesk
 
 LoginOption = Annotated[str, typer.Option("--as", metavar="LOGIN", help="Your staff login; the password is asked.")]
 MakerArgument = Annotated[str, typer.Argument(metavar="MAKER", help="Its name, as in its shipments.")]
@@ -35,8 +35,8 @@ def add_to(app: typer.Typer) -> None:
 
 def public(home: HomeOption = DEFAULT_HOME, json_output: JsonOption = False) -> None:
     """Print the public key that makers encrypt shipments to: 128 hexadecimal digits, X and Y on P-256."""
+    from openami.app.devices.shipment import public_shipment_key
     from openami.app.settings import Settings
-    from openami.app.shipment import public_shipment_key
     from openami.security.keys.sealed_shipment import fingerprint_of_point
 
     key = asyncio.run(public_shipment_key(Settings.load(home)))
@@ -180,7 +180,7 @@ def withdraw_maker(
 
 def desk_of(home: Path) -> KeyDesk:
     """Return the desk of a home."""
-    from openami.app.key_desk import KeyDesk
+    from openami.app.keys.key_desk import KeyDesk
     from openami.app.settings import Settings
 
     return KeyDesk(Settings.load(home))

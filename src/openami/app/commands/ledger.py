@@ -16,7 +16,7 @@ from openami.app.commands.platform import DEFAULT_HOME, HomeOption, JsonOption
 from openami.app.commands.worklist_words import LoginOption, PlaceArgument, ReasonOption
 
 if TYPE_CHECKING:
-    from openami.app.ledger_desk import LedgerDesk
+    from openami.app.billing.ledger_desk import LedgerDesk
 
 app = typer.Typer(help="Look at the ledger of bills, and check that it adds up.", no_args_is_help=True)
 MonthArgument = Annotated[datetime, typer.Argument(metavar="MONTH", formats=["%Y-%m"], help="For example 2026-10.")]
@@ -134,7 +134,7 @@ def balance(
 
 
 def _desk(home: Path) -> LedgerDesk:
-    from openami.app.ledger_desk import LedgerDesk
+    from openami.app.billing.ledger_desk import LedgerDesk
     from openami.app.settings import Settings
 
     return LedgerDesk(Settings.load(home))

@@ -10,8 +10,8 @@ from uuid import UUID
 from rich.box import SIMPLE
 from rich.table import Table
 
+from openami.app.billing.ledger_desk import CycleBalance
 from openami.app.commands.person import print_wide
-from openami.app.ledger_desk import CycleBalance
 from openami.billing.ledger.account import NORMAL_SIDE
 from openami.billing.ledger.conservation import EnergyBalance
 from openami.billing.ledger.entry import Entry

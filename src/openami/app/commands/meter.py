@@ -54,7 +54,7 @@ def serve(
 async def _serve(
     shipment: Path, host: str, port: int, *, hdlc: bool, zone: ZoneInfo, days: int, json_output: bool
 ) -> None:
-    from openami.app.lone_meter import LOGICAL_DEVICE, LoneMeter, shipped_meter
+    from openami.app.devices.lone_meter import LOGICAL_DEVICE, LoneMeter, shipped_meter
     from openami.network.adapters.meter_server import serve_hdlc_tcp, serve_wrapper_tcp, serve_wrapper_udp
     from openami.protocol.envelope.link import HdlcAddress, LinkParameters
 

@@ -72,7 +72,7 @@ def sign(
     json_output: JsonOption = False,
 ) -> None:
     """Sign an order list as a customer information system would, to try one."""
-    from openami.app.order_lists import signed_file
+    from openami.app.orders.order_lists import signed_file
 
     list_id = signed_file(action, octets_of(meters), key=key, out=out, hours=hours)
     public = key.with_name(key.name + ".pub")

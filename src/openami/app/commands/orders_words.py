@@ -15,8 +15,8 @@ from rich.table import Table
 from openami.kernel.errors import MisuseError
 
 if TYPE_CHECKING:
-    from openami.app.switch_desk import SwitchDesk
-    from openami.app.switch_standing import OrderHead
+    from openami.app.orders.switch_desk import SwitchDesk
+    from openami.app.orders.switch_standing import OrderHead
     from openami.headend.switching.life import SwitchTurn
     from openami.kernel.ids import SystemTitle
 
@@ -29,7 +29,7 @@ KEY_OCTETS = 32
 
 def head_document(head: OrderHead) -> dict[str, Any]:
     """Return an order as a document."""
-    from openami.app.switch_standing import switched
+    from openami.app.orders.switch_standing import switched
 
     order, subject = head.order, head.subject
     return {
@@ -102,8 +102,8 @@ def approve_line(order_id: UUID) -> str:
 
 def desk_of(home: Path) -> SwitchDesk:
     """Return the desk of a home."""
+    from openami.app.orders.switch_desk import SwitchDesk
     from openami.app.settings import Settings
-    from openami.app.switch_desk import SwitchDesk
 
     return SwitchDesk(Settings.load(home))
 

@@ -9,12 +9,12 @@ from rich.console import Console
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from openami.app.desk import Person
+    from openami.app.people.desk import Person
 
 
 def person_of(login: str) -> Person:
     """Ask for the password of a login."""
-    from openami.app.desk import Person
+    from openami.app.people.desk import Person
 
     return Person(login, typer.prompt(f"Password of {login}", hide_input=True, err=True))
 

@@ -86,7 +86,7 @@ def demo(
     json_output: JsonOption = False,
 ) -> None:
     """Start the platform with a simulated territory: meters, radio, collectors and 13 months of history."""
-    from openami.app.rate_files import assume_values
+    from openami.app.billing.rate_files import assume_values
 
     wishes = {"web_port": port, "gateway_port": gateway_port, "nats_port": nats_port, "speed": speed}
     settings = _open_home(home, {**wishes, "listener_port": listen, "listener_host": listen_host})
@@ -169,7 +169,7 @@ def _check_rates(settings: Settings) -> None:
     Raises:
         TariffError: a file cannot be read; it is named.
     """
-    from openami.app.rate_files import home_rates
+    from openami.app.billing.rate_files import home_rates
 
     home_rates(settings.home)
 

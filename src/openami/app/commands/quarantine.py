@@ -20,7 +20,7 @@ from openami.contracts.directive_body import ID_OCTETS
 from openami.kernel.errors import MisuseError
 
 if TYPE_CHECKING:
-    from openami.app.quarantine_desk import QuarantineDesk
+    from openami.app.devices.quarantine_desk import QuarantineDesk
     from openami.security.access.order import Order
 
 app = typer.Typer(help="Look at frames that the gateway keeps aside, and let some out.", no_args_is_help=True)
@@ -99,7 +99,7 @@ def approve(
 
 
 def _say(order: Order, *, json_output: bool) -> None:
-    from openami.app.order_desk import standing_words
+    from openami.app.orders.order_desk import standing_words
 
     people = len({a.human_id for a in order.approvals})
     state = standing_words(order)
@@ -127,7 +127,7 @@ def _instant(at_ms: int) -> str:
 
 
 def _desk(home: Path) -> QuarantineDesk:
-    from openami.app.quarantine_desk import QuarantineDesk
+    from openami.app.devices.quarantine_desk import QuarantineDesk
     from openami.app.settings import Settings
 
     return QuarantineDesk(Settings.load(home))

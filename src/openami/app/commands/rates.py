@@ -133,8 +133,8 @@ def check(
 
 def _rates(home: Path, rate_files: list[Path], value_files: list[Path]) -> dict[str, RateSchedule]:
     """Return the shipped rates, those of the home, and those of files."""
+    from openami.app.billing.rate_files import home_rates
     from openami.app.commands.intervals import octets_of
-    from openami.app.rate_files import home_rates
     from openami.app.settings import Home
     from openami.billing.tariff import parse_rate
     from openami.billing.tariff.values import parse_values, with_values

@@ -21,7 +21,7 @@ from openami.kernel.obis import BadObisError, Obis
 from openami.kernel.quantity import scaled, unit_symbol
 
 if TYPE_CHECKING:
-    from openami.app.reading import Reading, Wanted
+    from openami.app.devices.reading import Reading, Wanted
     from openami.network.exchange import ApduExchange
     from openami.security.keys.shipment import ShippedMeter
 
@@ -90,7 +90,7 @@ def read(
     json_output: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
     """Read clock, registers and a stretch of a profile of one meter. Exits 1 where the meter refuses or is away."""
-    from openami.app.reading import Wanted
+    from openami.app.devices.reading import Wanted
 
     host, _, port = meter.rpartition(":")
     if not host or not port.isdecimal():
@@ -110,7 +110,7 @@ def read(
 async def _read(
     target: _Target, shipped: ShippedMeter, wanted: Wanted, *, client: int, counter: int | None, suite: int
 ) -> Reading:
-    from openami.app.reading import read_meter
+    from openami.app.devices.reading import read_meter
     from openami.protocol.apdu.acse import Mechanism
     from openami.protocol.association.client import ClientSettings, fetch_invocation_counter
     from openami.protocol.association.counters import CountUp, RisingCounter

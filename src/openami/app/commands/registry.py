@@ -19,7 +19,7 @@ from openami.app.commands.platform import DEFAULT_HOME, HomeOption, JsonOption
 from openami.kernel.errors import MisuseError
 
 if TYPE_CHECKING:
-    from openami.app.registry_desk import RegistryRoom
+    from openami.app.devices.registry_desk import RegistryRoom
     from openami.mdm.registry.facts import Fact
     from openami.mdm.registry.records import InstalledMeter
 
@@ -202,7 +202,7 @@ async def point_of(room: RegistryRoom, said: str) -> UUID:
 
 
 async def _show(home: Path, place: str, known_at: datetime | None) -> dict[str, Any]:
-    from openami.app.registry_desk import registry_room
+    from openami.app.devices.registry_desk import registry_room
     from openami.app.settings import Settings
     from openami.kernel.time import EVER
 
@@ -267,7 +267,7 @@ def _told(value: Any) -> str:
 
 
 async def _history(home: Path, place: str) -> list[dict[str, Any]]:
-    from openami.app.registry_desk import registry_room
+    from openami.app.devices.registry_desk import registry_room
     from openami.app.settings import Settings
 
     async with registry_room(Settings.load(home)) as room:
@@ -278,7 +278,7 @@ async def _history(home: Path, place: str) -> list[dict[str, Any]]:
 
 
 async def _unbilled(home: Path, days: int) -> list[dict[str, Any]]:
-    from openami.app.registry_desk import registry_room
+    from openami.app.devices.registry_desk import registry_room
     from openami.app.settings import Settings
     from openami.security.access.scope import Purpose, system_scope
 
@@ -296,7 +296,7 @@ async def _unbilled(home: Path, days: int) -> list[dict[str, Any]]:
 
 
 async def _unmetered(home: Path) -> list[dict[str, Any]]:
-    from openami.app.registry_desk import registry_room
+    from openami.app.devices.registry_desk import registry_room
     from openami.app.settings import Settings
 
     async with registry_room(Settings.load(home)) as room:
@@ -311,7 +311,7 @@ async def _unmetered(home: Path) -> list[dict[str, Any]]:
 
 
 async def _calendar(home: Path, name: str, file: Path | None, year: int) -> list[str]:
-    from openami.app.registry_desk import registry_room
+    from openami.app.devices.registry_desk import registry_room
     from openami.app.settings import Settings
     from openami.mdm.registry.calendar import SHIPPED
 

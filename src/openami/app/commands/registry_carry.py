@@ -16,7 +16,7 @@ from openami.app.commands.registry import print_effect
 from openami.kernel.errors import MisuseError
 
 if TYPE_CHECKING:
-    from openami.app.registry_desk import Effect, RegistryRoom
+    from openami.app.devices.registry_desk import Effect, RegistryRoom
     from openami.mdm.registry.change import Change
 
 LoginOption = Annotated[str, typer.Option("--as", metavar="LOGIN", help="Your staff login; the password is asked.")]
@@ -80,8 +80,8 @@ def carry(make: Making, asked: Asked, query: str, *, installs: bool = False) -> 
 
 
 async def _try_and_accept(make: Making, asked: Asked, query: str, *, installs: bool) -> dict[str, Any]:
-    from openami.app.desk import Act, acting
-    from openami.app.registry_desk import place_ids, registry_room
+    from openami.app.devices.registry_desk import place_ids, registry_room
+    from openami.app.people.desk import Act, acting
     from openami.app.settings import Settings
     from openami.security.access.policy import Kind
 

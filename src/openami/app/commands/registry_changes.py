@@ -30,7 +30,7 @@ from openami.app.commands.registry_carry import (
 from openami.app.commands.registry_words import counts_of, end_reads, taken_reads
 
 if TYPE_CHECKING:
-    from openami.app.registry_desk import RegistryRoom
+    from openami.app.devices.registry_desk import RegistryRoom
     from openami.mdm.registry.change import Change
 
 

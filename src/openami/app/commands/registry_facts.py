@@ -22,7 +22,7 @@ from openami.app.commands.registry_carry import (
 from openami.kernel.errors import MisuseError
 
 if TYPE_CHECKING:
-    from openami.app.registry_desk import RegistryRoom
+    from openami.app.devices.registry_desk import RegistryRoom
     from openami.mdm.registry.change import Change
 
 

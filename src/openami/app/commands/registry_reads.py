@@ -21,7 +21,7 @@ from openami.app.commands.registry import app, instant_at, point_of
 from openami.kernel.errors import MisuseError
 
 if TYPE_CHECKING:
-    from openami.app.registry_desk import RegistryRoom
+    from openami.app.devices.registry_desk import RegistryRoom
     from openami.contracts.channel import Channel
     from openami.mdm.hand_reads.desk import HandReadDesk
     from openami.mdm.hand_reads.read import HandRead, Judgement
@@ -165,7 +165,7 @@ def decide(
 
 @asynccontextmanager
 async def _desk(home: Path) -> AsyncIterator[tuple[RegistryRoom, HandReadDesk]]:
-    from openami.app.registry_desk import registry_room
+    from openami.app.devices.registry_desk import registry_room
     from openami.app.settings import Settings
     from openami.mdm.hand_reads.desk import HandReadDesk
 
@@ -187,7 +187,7 @@ async def _read(
 
 async def _sheet(home: Path, file: Path, unit: str, login: str) -> list[dict[str, Any]]:
     from openami.app.commands.intervals import octets_of
-    from openami.app.desk import Act, acting
+    from openami.app.people.desk import Act, acting
     from openami.app.settings import Settings
     from openami.mdm.hand_reads.sheet import parse_sheet
     from openami.security.access.policy import Kind
@@ -249,7 +249,7 @@ async def _decide(home: Path, read_id: UUID, login: str, state: Any, value: int 
 
 @asynccontextmanager
 async def _acting(home: Path, login: str, query: str, note: str, point: UUID) -> AsyncIterator[None]:
-    from openami.app.desk import Act, acting
+    from openami.app.people.desk import Act, acting
     from openami.app.settings import Settings
     from openami.security.access.policy import Kind
 

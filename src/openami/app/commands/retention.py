@@ -16,7 +16,7 @@ from openami.app.commands.platform import DEFAULT_HOME, HomeOption, JsonOption
 from openami.kernel.errors import MisuseError
 
 if TYPE_CHECKING:
-    from openami.app.retention_desk import RetentionDesk
+    from openami.app.readings.retention_desk import RetentionDesk
     from openami.mdm.retention.policy import Removal
 
 app = typer.Typer(help="Say how long readings are kept, and remove what is due.", no_args_is_help=True)
@@ -105,7 +105,7 @@ def _show(removals: list[Removal], *, json_output: bool) -> None:
 
 
 def _desk(home: Path) -> RetentionDesk:
-    from openami.app.retention_desk import RetentionDesk
+    from openami.app.readings.retention_desk import RetentionDesk
     from openami.app.settings import Settings
 
     return RetentionDesk(Settings.load(home))

@@ -18,7 +18,7 @@ from openami.app.commands.platform import DEFAULT_HOME, HomeOption, JsonOption
 from openami.app.commands.worklist_words import LoginOption, ReasonOption
 
 if TYPE_CHECKING:
-    from openami.app.rules_desk import RuleChange, RulesDesk
+    from openami.app.readings.rules_desk import RuleChange, RulesDesk
     from openami.mdm.validation.rule_ports import KeptSetting
     from openami.mdm.vee.ruleset import RuleBook
 
@@ -103,7 +103,7 @@ def set_rule(
 
 
 def _desk(home: Path) -> RulesDesk:
-    from openami.app.rules_desk import RulesDesk
+    from openami.app.readings.rules_desk import RulesDesk
     from openami.app.settings import Settings
 
     return RulesDesk(Settings.load(home))
@@ -184,7 +184,7 @@ def _show_rule(document: dict[str, Any]) -> None:
 
 
 def _kept_document(kept: KeptSetting) -> dict[str, Any]:
-    from openami.app.rules_desk import words_of
+    from openami.app.readings.rules_desk import words_of
 
     s = kept.setting
     return {
@@ -195,7 +195,7 @@ def _kept_document(kept: KeptSetting) -> dict[str, Any]:
 
 
 def _change_document(change: RuleChange) -> dict[str, Any]:
-    from openami.app.rules_desk import words_of
+    from openami.app.readings.rules_desk import words_of
 
     r = change.reach
     return {
@@ -209,7 +209,7 @@ def _change_document(change: RuleChange) -> dict[str, Any]:
 
 
 def _change_words(change: RuleChange) -> str:
-    from openami.app.rules_desk import words_of
+    from openami.app.readings.rules_desk import words_of
 
     r = change.reach
     what = f"Rule {change.setting.rule}: {words_of(change.setting)}."

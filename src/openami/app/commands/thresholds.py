@@ -18,7 +18,7 @@ from openami.app.commands.platform import DEFAULT_HOME, HomeOption, JsonOption
 from openami.kernel.errors import MisuseError
 
 if TYPE_CHECKING:
-    from openami.app.threshold_desk import ThresholdDesk
+    from openami.app.orders.threshold_desk import ThresholdDesk
     from openami.contracts.threshold_word import ThresholdWord
     from openami.security.access.order import Order
 
@@ -148,7 +148,7 @@ def _show_words(found: list[ThresholdWord], *, json_output: bool) -> None:
 
 
 def _order_document(order: Order) -> dict[str, Any]:
-    from openami.app.order_desk import standing_words
+    from openami.app.orders.order_desk import standing_words
 
     return {
         "order": str(order.subject.order_id),
@@ -174,7 +174,7 @@ def _say(order: Order, *, json_output: bool) -> None:
 
 
 def _desk(home: Path) -> ThresholdDesk:
+    from openami.app.orders.threshold_desk import ThresholdDesk
     from openami.app.settings import Settings
-    from openami.app.threshold_desk import ThresholdDesk
 
     return ThresholdDesk(Settings.load(home))

@@ -18,7 +18,7 @@ from openami.app.commands.platform import DEFAULT_HOME, HomeOption, JsonOption
 from openami.kernel.errors import MisuseError
 
 if TYPE_CHECKING:
-    from openami.app.usage_desk import Question, UsageDesk
+    from openami.app.readings.usage_desk import Question, UsageDesk
     from openami.mdm.release.record import ReleaseRecord
     from openami.mdm.usage.groups import GroupUsage
     from openami.mdm.usage.virtual import Term
@@ -233,8 +233,8 @@ def show(
 
 
 def _desk(home: Path) -> UsageDesk:
+    from openami.app.readings.usage_desk import UsageDesk
     from openami.app.settings import Settings
-    from openami.app.usage_desk import UsageDesk
 
     return UsageDesk(Settings.load(home))
 
@@ -252,7 +252,7 @@ def _question(
     known_at: str | None,
 ) -> Question:
     from openami.app.commands.intervals import day_of, load_spans
-    from openami.app.usage_desk import Question
+    from openami.app.readings.usage_desk import Question
     from openami.contracts.channel import CHANNEL_BY_NAME
     from openami.mdm.usage.aggregate import Grain
     from openami.mdm.usage.membership import Grouping

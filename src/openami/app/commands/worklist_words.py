@@ -20,7 +20,7 @@ from openami.kernel.errors import MisuseError
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from openami.app.editing_desk import EditingDesk, Kept
+    from openami.app.readings.editing_desk import EditingDesk, Kept
     from openami.kernel.time import Period
     from openami.mdm.editing.editor import Proposal, Wish
     from openami.mdm.editing.ports import DecisionHead, Effect
@@ -38,7 +38,7 @@ _SHOWN = 12
 
 def desk_of(home: Path) -> EditingDesk:
     """Return the desk of a home."""
-    from openami.app.editing_desk import EditingDesk
+    from openami.app.readings.editing_desk import EditingDesk
     from openami.app.settings import Settings
 
     return EditingDesk(Settings.load(home))

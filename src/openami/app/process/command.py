@@ -17,14 +17,14 @@ from datetime import datetime, timedelta
 import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from openami.app.devices.shipment import root_key
 from openami.app.engines.address import nats_url
 from openami.app.engines.nats import connect_until
 from openami.app.engines.rooms import room_database
-from openami.app.group_renewal import GroupRenewal
+from openami.app.keys.group_renewal import GroupRenewal
+from openami.app.orders.standing_facts import keep_told, standing_facts
 from openami.app.process import ready
 from openami.app.settings import Home, Settings, real_now
-from openami.app.shipment import root_key
-from openami.app.standing_facts import keep_told, standing_facts
 from openami.contracts.command import CommandClass, CommandOutcome
 from openami.headend.adapters.commands import CommandServer, NatsRoad
 from openami.headend.adapters.counter_epoch import CounterEpoch

@@ -22,15 +22,15 @@ from uuid import uuid4
 from nats.aio.client import Client
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from openami.app.billing_setting import billing_calendar
+from openami.app.billing.billing_setting import billing_calendar
+from openami.app.devices.fleet_roster import RegistryRoster
+from openami.app.devices.shipment import root_key
 from openami.app.engines.address import nats_url, postgres_url
 from openami.app.engines.nats import connect_until
 from openami.app.engines.rooms import room_engine
-from openami.app.fleet_roster import RegistryRoster
 from openami.app.process import ready
 from openami.app.process.command import client_title
 from openami.app.settings import Settings, real_now
-from openami.app.shipment import root_key
 from openami.contracts.stream import DMZ_AIRTIME
 from openami.headend.adapters.airtime_postgres import PostgresAirtime
 from openami.headend.adapters.campaigns_postgres import PostgresCampaigns

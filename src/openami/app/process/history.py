@@ -6,9 +6,9 @@ import asyncio
 
 import structlog
 
-from openami.app.demo_people import DemoHooks
 from openami.app.engines.rooms import room_database
-from openami.app.history import load_history
+from openami.app.people.demo_people import DemoHooks
+from openami.app.readings.history import load_history
 from openami.app.settings import Settings
 from openami.mdm.adapters.registry_postgres import PostgresRegistry
 from openami.mdm.adapters.store_socket import SocketStore

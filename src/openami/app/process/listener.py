@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 
-from openami.app.collector_health import Housing
+from openami.app.devices.collector_health import Housing
 from openami.app.process import ready
 from openami.app.settings import Settings, real_now
 from openami.kernel.time import EPOCH

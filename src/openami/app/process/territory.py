@@ -25,13 +25,13 @@ from itertools import count
 
 import structlog
 
-from openami.app.collector_health import Housing
+from openami.app.devices.collector_health import Housing
 from openami.app.process import ready
 from openami.app.settings import Settings, real_now
-from openami.app.territory_airtime import TELL_EVERY_S, airtime_rows
-from openami.app.territory_files import Standing, TerritoryFiles, bank_of
-from openami.app.territory_memory import TerritoryMemory
-from openami.app.territory_radio import RadioCell, radio_cells, serve_commands
+from openami.app.territory.territory_airtime import TELL_EVERY_S, airtime_rows
+from openami.app.territory.territory_files import Standing, TerritoryFiles, bank_of
+from openami.app.territory.territory_memory import TerritoryMemory
+from openami.app.territory.territory_radio import RadioCell, radio_cells, serve_commands
 from openami.contracts.frame import FrameClass
 from openami.kernel.clock import Clock
 from openami.kernel.ids import SystemTitle

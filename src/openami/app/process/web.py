@@ -15,25 +15,25 @@ from granian.server.embed import Server
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from openami.app.accounts import RealClock as RealClock  # noqa: PLC0414 - taken from here by others
-from openami.app.accounts import accounts_of as accounts_of  # noqa: PLC0414 - likewise
-from openami.app.billing_setting import bill_setting
-from openami.app.case_desk import CaseDesk
-from openami.app.collector_reports import CollectorReports
-from openami.app.correction_desk import CorrectionDesk
-from openami.app.editing_desk import EditingDesk
+from openami.app.billing.billing_setting import bill_setting
+from openami.app.billing.correction_desk import CorrectionDesk
+from openami.app.billing.hold_desk import HoldDesk
+from openami.app.billing.rate_files import home_rates
+from openami.app.billing.rate_wiring import portal_rates
+from openami.app.devices.collector_reports import CollectorReports
 from openami.app.engines.address import nats_url, postgres_url
 from openami.app.engines.bus_address import BusError
 from openami.app.engines.nats import connect
-from openami.app.hold_desk import HoldDesk
-from openami.app.key_desk import KeyDesk
+from openami.app.keys.key_desk import KeyDesk
+from openami.app.keys.rekey_desk import RekeyDesk
+from openami.app.orders.switch_desk import SwitchDesk
+from openami.app.orders.threshold_desk import ThresholdDesk
+from openami.app.people.accounts import RealClock as RealClock  # noqa: PLC0414 - taken from here by others
+from openami.app.people.accounts import accounts_of as accounts_of  # noqa: PLC0414 - likewise
+from openami.app.people.case_desk import CaseDesk
 from openami.app.process import ready
-from openami.app.rate_files import home_rates
-from openami.app.rate_wiring import portal_rates
-from openami.app.rekey_desk import RekeyDesk
+from openami.app.readings.editing_desk import EditingDesk
 from openami.app.settings import Settings
-from openami.app.switch_desk import SwitchDesk
-from openami.app.threshold_desk import ThresholdDesk
 from openami.app.web.billing import BillingPages
 from openami.app.web.bills import PortalBills
 from openami.app.web.collectors import WatchedCollectors

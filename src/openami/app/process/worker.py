@@ -24,16 +24,16 @@ from nats.js.api import AckPolicy, ConsumerConfig
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from openami.app.billing_setting import bill_setting
+from openami.app.billing.billing_setting import bill_setting
+from openami.app.billing.ledger_jobs import ledger_jobs
+from openami.app.billing.rate_files import home_rates
+from openami.app.billing.rate_wiring import rate_work
 from openami.app.engines.address import nats_url
 from openami.app.engines.bus_address import BusError
 from openami.app.engines.nats import connect
 from openami.app.engines.rooms import room_engine
-from openami.app.exchange_job import ExchangeJob
-from openami.app.ledger_jobs import ledger_jobs
+from openami.app.exchange.exchange_job import ExchangeJob
 from openami.app.process import ready
-from openami.app.rate_files import home_rates
-from openami.app.rate_wiring import rate_work
 from openami.app.settings import Settings
 from openami.billing.adapters.book_postgres import PostgresBillBook
 from openami.billing.adapters.editions_postgres import PostgresEditions
@@ -281,7 +281,7 @@ class Worker:
 
 def history_is_loading(settings: Settings) -> bool:
     """Tell whether a demonstration's history is still being loaded into this home."""
-    from openami.app.history import PROGRESS_FILE
+    from openami.app.readings.history import PROGRESS_FILE
 
     try:
         return not json.loads((settings.home.path / PROGRESS_FILE).read_text()).get("done", False)

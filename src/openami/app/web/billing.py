@@ -8,10 +8,10 @@ from decimal import Decimal
 from hashlib import sha256
 from uuid import UUID
 
-from openami.app.bill_room import SCOPE, bill_room
-from openami.app.correction_desk import CorrectionDesk
-from openami.app.desk import Decided
-from openami.app.hold_desk import HoldDesk
+from openami.app.billing.bill_room import SCOPE, bill_room
+from openami.app.billing.correction_desk import CorrectionDesk
+from openami.app.people.desk import Decided
+from openami.app.billing.hold_desk import HoldDesk
 from openami.app.settings import Settings
 from openami.app.web.two_person import desk_act
 from openami.billing.api import Bill

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from openami.app.desk import Decided
-from openami.app.threshold_desk import InForce, ThresholdDesk
+from openami.app.people.desk import Decided
+from openami.app.orders.threshold_desk import InForce, ThresholdDesk
 from openami.app.web.two_person import desk_act, order_view, require_seen
 from openami.contracts.command import CommandEffect
 from openami.contracts.threshold import Thresholds

@@ -8,9 +8,9 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from openami.app.desk import Decided
-from openami.app.key_desk import KeyDesk
-from openami.app.rekey_desk import RekeyDesk
+from openami.app.people.desk import Decided
+from openami.app.keys.key_desk import KeyDesk
+from openami.app.keys.rekey_desk import RekeyDesk
 from openami.app.web.two_person import desk_act, order_view, require_seen
 from openami.headend.keeping.rekey import Cause, Rekey, RekeyProgress, RekeyStep
 from openami.kernel.clock import Clock

@@ -9,10 +9,10 @@ from hashlib import sha256
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from openami.app.case_desk import CaseDesk
+from openami.app.people.case_desk import CaseDesk
 from openami.app.commands.worklist_words import effect_words
-from openami.app.desk import Decided
-from openami.app.editing_desk import EditingDesk, Kept
+from openami.app.people.desk import Decided
+from openami.app.readings.editing_desk import EditingDesk, Kept
 from openami.app.web.readings_why import WhyDesk
 from openami.app.web.two_person import desk_act, order_view, require_seen
 from openami.contracts.channel import CHANNEL_BY_NAME, CHANNELS

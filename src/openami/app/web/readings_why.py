@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from openami.app.editing_desk import Rooms
+from openami.app.readings.editing_desk import Rooms
 from openami.contracts.channel import Channel
 from openami.contracts.day import DayTable, DayVersion
 from openami.contracts.quality import QualityState

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
-from openami.app.desk import Decided
-from openami.app.switch_desk import SwitchDesk
-from openami.app.switch_orders import SwitchRefusedError
-from openami.app.switch_standing import OrderHead, OrderState, switched
+from openami.app.people.desk import Decided
+from openami.app.orders.switch_desk import SwitchDesk
+from openami.app.orders.switch_orders import SwitchRefusedError
+from openami.app.orders.switch_standing import OrderHead, OrderState, switched
 from openami.app.web.two_person import desk_act, order_view, require_seen
 from openami.headend.switching.life import GOOD, WORDS, ItemCode, SwitchTurn
 from openami.headend.switching.order import SwitchAction, SwitchReason, SwitchSubject

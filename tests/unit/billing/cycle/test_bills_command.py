@@ -8,9 +8,9 @@ from zoneinfo import ZoneInfo
 
 from typer.testing import CliRunner
 
+from openami.app.billing.cycle_desk import DueGroup, grouped
 from openami.app.commands.bills import app
 from openami.app.commands.bills_cycle import _document, _held
-from openami.app.cycle_desk import DueGroup, grouped
 from openami.billing.bill.hold import ACTIONS, OWNERS, RELEASABLE, Hold, HoldCode
 from openami.billing.bill.record import Bill, BillKind, BillState, Cycle
 from openami.billing.cycle.due import Due

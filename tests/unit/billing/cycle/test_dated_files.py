@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from openami.app.billing_setting import load_standing
+from openami.app.billing.billing_setting import load_standing
 from openami.app.settings import SettingsError
 from openami.billing.calendar import CalendarError, ReadDay, load_calendar
 from openami.billing.calendar.load import parse_calendar

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from openami.app.sealed_frames import SegmentsUnreadableError, find_frames
+from openami.app.devices.sealed_frames import SegmentsUnreadableError, find_frames
 from openami.contracts.frame import SealedFrame, encode_frame_batch
 from openami.kernel.ids import SystemTitle
 from openami.network.gateway.segment import SegmentWriter

@@ -1,0 +1,1 @@
+"""Devices as people work them: registry, roster, shipments, collectors, firmware, quarantine and one lone meter."""

@@ -1,0 +1,1 @@
+"""Accounts and desks: who signs in, and one act of one person."""

@@ -1,0 +1,1 @@
+"""The simulated territory of a home: its files, memory, radio and counted airtime."""
