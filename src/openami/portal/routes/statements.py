@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeVar
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Depends, Query, Response
 
 from openami.billing.api import BillProof, CallAnswer, ReadingProof, Statement
 from openami.portal.config import Ports
@@ -18,115 +19,92 @@ from openami.portal.turns import LONG
 from openami.portal.views.bill import MadeAgainView
 from openami.security.access.account import LiveSession
 from openami.security.access.policy import Kind
+from openami.security.access.scope import Scope
 
 router = APIRouter(tags=["customer"])
 PDF = "application/pdf"
 T = TypeVar("T")
+Route = TypeVar("Route", bound=Callable[..., Any])
 
 
-@router.get(
-    "/service-points/{service_point_id}/bills/{bill_id}/statement",
-    responses=ERRORS,
-    openapi_extra=policy(Kind.BILL),
-    dependencies=LONG,
-)
+def opened(query: str) -> Any:
+    """Return what a route of one bill depends on: the gate, opened for the place of its path and written down."""
+
+    async def scope_of(
+        service_point_id: UUID, session: SessionOf, ports: PortsOf, purpose: StatedPurpose = None
+    ) -> Scope:
+        return await open_gate(
+            ports, session, query=query, kind=Kind.BILL, service_point_id=service_point_id, purpose=purpose
+        )
+
+    return Depends(scope_of)
+
+
+def paper(name: str, **more: Any) -> Callable[[Route], Route]:
+    """Return the route of one paper of a bill."""
+    answers = {**ERRORS, **more.pop("responses", {})}
+    return router.get(
+        f"/service-points/{{service_point_id}}/bills/{{bill_id}}/{name}",
+        responses=answers, openapi_extra=policy(Kind.BILL), dependencies=LONG, **more,
+    )  # fmt: skip
+
+
+@paper("statement")
 async def statement(
-    service_point_id: UUID, bill_id: UUID, session: SessionOf, ports: PortsOf, purpose: StatedPurpose = None
+    service_point_id: UUID, bill_id: UUID, ports: PortsOf, scope: Annotated[Scope, opened("statement")]
 ) -> Statement:
     """Return one bill in words and numbers: the same that its PDF is set from."""
-    scope = await open_gate(
-        ports, session, query="statement", kind=Kind.BILL, service_point_id=service_point_id, purpose=purpose
-    )
     return _there(await ports.bills.statement(scope, service_point_id, bill_id))
 
 
-@router.get(
-    "/service-points/{service_point_id}/bills/{bill_id}/statement.pdf",
-    response_class=Response,
-    responses={**ERRORS, 200: {"content": {PDF: {}}}},
-    openapi_extra=policy(Kind.BILL),
-    dependencies=LONG,
-)
+@paper("statement.pdf", response_class=Response, responses={200: {"content": {PDF: {}}}})
 async def statement_pdf(
-    service_point_id: UUID, bill_id: UUID, session: SessionOf, ports: PortsOf, purpose: StatedPurpose = None
+    service_point_id: UUID,
+    bill_id: UUID,
+    session: SessionOf,
+    ports: PortsOf,
+    scope: Annotated[Scope, opened("statement_pdf")],
 ) -> Response:
     """Return one bill as a tagged PDF, as it went out. Its file name holds the bill's number only."""
-    scope = await open_gate(
-        ports, session, query="statement_pdf", kind=Kind.BILL,
-        service_point_id=service_point_id, purpose=purpose,
-    )  # fmt: skip
     lines = await _addressee(ports, session, service_point_id)
     found = _there(await ports.bills.document(scope, service_point_id, bill_id, lines))
     headers = {"Content-Disposition": f'attachment; filename="bill_{bill_id}.pdf"', "Cache-Control": "no-store"}
     return Response(found, media_type=PDF, headers=headers)
 
 
-@router.get(
-    "/service-points/{service_point_id}/bills/{bill_id}/answer",
-    responses=ERRORS,
-    openapi_extra=policy(Kind.BILL),
-    dependencies=LONG,
-)
+@paper("answer")
 async def bill_answer(
-    service_point_id: UUID, bill_id: UUID, session: SessionOf, ports: PortsOf, purpose: StatedPurpose = None
+    service_point_id: UUID, bill_id: UUID, ports: PortsOf, scope: Annotated[Scope, opened("bill_answer")]
 ) -> CallAnswer:
     """Return why a bill is as high as it is, in words for a call: days, use, prices, hours, readings, meter."""
-    scope = await open_gate(
-        ports, session, query="bill_answer", kind=Kind.BILL, service_point_id=service_point_id, purpose=purpose
-    )
     return _there(await ports.bills.answer(scope, service_point_id, bill_id))
 
 
-@router.get(
-    "/service-points/{service_point_id}/bills/{bill_id}/proof",
-    responses=ERRORS,
-    openapi_extra=policy(Kind.BILL),
-    dependencies=LONG,
-)
+@paper("proof")
 async def bill_proof(
-    service_point_id: UUID, bill_id: UUID, session: SessionOf, ports: PortsOf, purpose: StatedPurpose = None
+    service_point_id: UUID, bill_id: UUID, ports: PortsOf, scope: Annotated[Scope, opened("bill_proof")]
 ) -> BillProof:
     """Return each line down to clause and days, the versions that were billed, and validation's findings."""
-    scope = await open_gate(
-        ports, session, query="bill_proof", kind=Kind.BILL, service_point_id=service_point_id, purpose=purpose
-    )
     return _there(await ports.bills.proof(scope, service_point_id, bill_id))
 
 
-@router.get(
-    "/service-points/{service_point_id}/bills/{bill_id}/readings",
-    responses=ERRORS,
-    openapi_extra=policy(Kind.BILL),
-    dependencies=LONG,
-)
+@paper("readings")
 async def bill_readings(
     service_point_id: UUID,
     bill_id: UUID,
-    session: SessionOf,
     ports: PortsOf,
     day: Annotated[date, Query(description="A local day of the bill.")],
-    purpose: StatedPurpose = None,
+    scope: Annotated[Scope, opened("bill_readings")],
 ) -> list[ReadingProof]:
     """Return the raw reading behind each interval of one billed day, with the number of the frame that brought it."""
-    scope = await open_gate(
-        ports, session, query="bill_readings", kind=Kind.BILL, service_point_id=service_point_id, purpose=purpose
-    )
     return list(_there(await ports.bills.readings(scope, service_point_id, bill_id, day)))
 
 
-@router.get(
-    "/service-points/{service_point_id}/bills/{bill_id}/made-again",
-    responses=ERRORS,
-    openapi_extra=policy(Kind.BILL),
-    dependencies=LONG,
-)
+@paper("made-again")
 async def bill_made_again(
-    service_point_id: UUID, bill_id: UUID, session: SessionOf, ports: PortsOf, purpose: StatedPurpose = None
+    service_point_id: UUID, bill_id: UUID, ports: PortsOf, scope: Annotated[Scope, opened("bill_made_again")]
 ) -> MadeAgainView:
     """Make a bill again from what was known then, and say where it differs."""
-    scope = await open_gate(
-        ports, session, query="bill_made_again", kind=Kind.BILL, service_point_id=service_point_id, purpose=purpose
-    )
     return _there(await ports.bills.made_again(scope, service_point_id, bill_id))
 
 
