@@ -1,16 +1,12 @@
-"""Newest messages of the subjects of a DMZ stream, and then those that come. Core dials; the gateway never does."""
+"""Newest messages of the subjects of a DMZ stream, and then those that come."""
 
 from __future__ import annotations
 
 from nats.aio.client import Client
-from nats.errors import Error as NatsError
-from nats.js import JetStreamContext, api
-from nats.js.errors import Error as JetStreamError
+from nats.js import api
 
 from openami.contracts.stream import StreamSpec
-from openami.headend.ports import BusUnavailableError
-
-FIRST_WAIT_S = 0.2
+from openami.headend.adapters.dmz_reader import DmzReader
 
 
 class LatestMessages:
@@ -23,10 +19,7 @@ class LatestMessages:
     """
 
     def __init__(self, client: Client, spec: StreamSpec, *, most: int) -> None:
-        self._client = client
-        self._spec = spec
-        self._most = most
-        self._subscription: JetStreamContext.PushSubscription | None = None
+        self._reader = DmzReader(client, spec, most=most)
 
     async def read(self) -> list[bytes]:
         """Return the bodies that came since the last call; after a start the last of each subject.
@@ -34,34 +27,8 @@ class LatestMessages:
         Raises:
             BusUnavailableError: the bus does not answer; the next call begins anew.
         """
-        bodies: list[bytes] = []
-        try:
-            if self._subscription is None:
-                self._subscription = await self._begin()
-            while len(bodies) < self._most:
-                try:
-                    message = await self._subscription.next_msg(timeout=FIRST_WAIT_S)
-                except TimeoutError:
-                    break
-                bodies.append(message.data)
-        except (NatsError, JetStreamError, OSError, TimeoutError) as error:
-            await self.close()
-            raise BusUnavailableError(f"the bus does not answer: {type(error).__name__}") from error
-        return bodies
+        return await self._reader.read(api.ConsumerConfig(deliver_policy=api.DeliverPolicy.LAST_PER_SUBJECT))
 
     async def close(self) -> None:
         """Stop reading. Never raises."""
-        subscription, self._subscription = self._subscription, None
-        if subscription is None:
-            return
-        try:
-            await subscription.unsubscribe()
-        except (NatsError, JetStreamError, OSError, TimeoutError):
-            # The server forgets an ordered consumer by itself.
-            return
-
-    async def _begin(self) -> JetStreamContext.PushSubscription:
-        config = api.ConsumerConfig(deliver_policy=api.DeliverPolicy.LAST_PER_SUBJECT)
-        return await self._client.jetstream().subscribe(
-            self._spec.subjects[0], stream=self._spec.name, ordered_consumer=True, config=config
-        )
+        await self._reader.close()
