@@ -9,11 +9,13 @@ it was scheduled for. Source: research on utility practice, "Billing period, rea
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from functools import lru_cache
 from itertools import pairwise
+from operator import attrgetter
 from typing import Protocol
 
 from openami.billing.bill.record import Cycle
@@ -67,6 +69,9 @@ class BusinessDayCalendar:
     groups: int = 21
     holidays: HolidayList = field(default=BUSINESS_DAYS)
     least_days: int = 26
+    _known: dict[tuple[date, int], ReadDay] = field(
+        default_factory=dict, init=False, repr=False, compare=False, hash=False
+    )
 
     def read_days(self, bill_group: int, first: date, end: date) -> list[ReadDay]:
         """See :class:`CycleCalendar`.
@@ -78,8 +83,16 @@ class BusinessDayCalendar:
             return []
         # The last groups of a short month are read early in the next one.
         months = _months((first - timedelta(days=31)).replace(day=1), end)
-        days = (ReadDay(self._read_on(m, bill_group), bill_group, m) for m in months)
+        days = (self._of(m, bill_group) for m in months)
         return [d for d in days if first <= d.read_on < end]
+
+    def _of(self, month: date, bill_group: int) -> ReadDay:
+        # A fleet asks for the same few months of each group over and over; holidays are reckoned once for each.
+        key = month, bill_group
+        found = self._known.get(key)
+        if found is None:
+            found = self._known[key] = ReadDay(self._read_on(month, bill_group), bill_group, month)
+        return found
 
     def _read_on(self, month: date, bill_group: int) -> date:
         before = _nth(self.holidays, (month - timedelta(days=1)).replace(day=1), bill_group)
@@ -100,7 +113,8 @@ class DatedCalendar:
 
     def read_days(self, bill_group: int, first: date, end: date) -> list[ReadDay]:
         """See :class:`CycleCalendar`."""
-        return [d for d in self.days.get(bill_group, ()) if first <= d.read_on < end]
+        days = self.days.get(bill_group, ())
+        return list(days[bisect_left(days, first, key=_read_on) : bisect_left(days, end, key=_read_on)])
 
 
 def cycle_of(found: ReadDay) -> Cycle:
@@ -123,6 +137,9 @@ def last_read_day(calendar: CycleCalendar, bill_group: int, today: date) -> Read
 def lengths(days: Sequence[ReadDay]) -> list[int]:
     """Return the days of the bills between consecutive read days."""
     return [(b.read_on - a.read_on).days for a, b in pairwise(days)]
+
+
+_read_on = attrgetter("read_on")
 
 
 def _months(first: date, end: date) -> Iterator[date]:
