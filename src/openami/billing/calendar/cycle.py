@@ -31,6 +31,8 @@ BUSINESS_DAYS = HolidayList(
 """Days on which nobody bills, beside Saturdays and Sundays, where a utility names no others."""
 _FRIDAY = 4
 _LONGEST_MONTH = timedelta(days=62)
+_CHAIN_DAYS = 75
+"""So far back lies the month from which read days are followed: three months before."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -95,10 +97,14 @@ class BusinessDayCalendar:
         return found
 
     def _read_on(self, month: date, bill_group: int) -> date:
-        before = _nth(self.holidays, (month - timedelta(days=1)).replace(day=1), bill_group)
-        earliest = before + timedelta(days=self.least_days)
-        found = _nth(self.holidays, month, bill_group)
-        return found if found >= earliest else _business_day(self.holidays, earliest)
+        # A read day that moves makes the month after it short as well; no chain is longer than two.
+        first, *others = _months((month - timedelta(days=_CHAIN_DAYS)).replace(day=1), month + timedelta(days=1))
+        found = _nth(self.holidays, first, bill_group)
+        for each in others:
+            earliest = found + timedelta(days=self.least_days)
+            found = _nth(self.holidays, each, bill_group)
+            found = found if found >= earliest else _business_day(self.holidays, earliest)
+        return found
 
 
 @dataclass(frozen=True, slots=True)
