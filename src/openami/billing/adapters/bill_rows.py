@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, cast
 from uuid import UUID
+
+import orjson
 
 from openami.billing.bill.hold import Hold, HoldCode
 from openami.billing.bill.record import Bill, BillKind, BillState, Cycle, KeptLine, ReadingState
@@ -57,6 +60,17 @@ def line_row(bill: Bill, number: int, line: KeptLine) -> dict[str, Any]:
     row: dict[str, Any] = {name: getattr(line, name) for name in LINE}
     row["evidence"] = dict(line.evidence)
     return row | {"bill_id": bill.bill_id, "number": number, "service_point_id": bill.service_point_id}
+
+
+def rows_text(rows: Iterable[Mapping[str, Any]]) -> str:
+    """Return rows as one JSON document that the database reads; money and quantities as text, so they stay exact."""
+    return orjson.dumps(list(rows), default=_exact).decode()
+
+
+def _exact(value: object) -> str:
+    if isinstance(value, Decimal):
+        return str(value)
+    raise TypeError(f"a bill holds no {type(value).__name__}")
 
 
 def line_of(row: Mapping[Any, Any]) -> KeptLine:
