@@ -65,6 +65,7 @@ _GROUPS = (
     ("bills", "app", "bills", WORK),
     ("corrections", "app", "corrections", WORK),
     ("ledger", "app", "ledger", WORK),
+    ("weather", "app", "weather", WORK),
     ("worklist", "app", "worklist", WORK),
 )
 

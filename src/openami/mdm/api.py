@@ -65,15 +65,22 @@ from openami.mdm.usage.series import (
 from openami.mdm.usage.unbilled import UnbilledUsage, unbilled_usage
 from openami.mdm.validation.ports import DayFinding, ValidationBook
 from openami.mdm.vee.grid import I64, grid_of
+from openami.mdm.weather.degree_days import HUNDREDTHS as DEGREE_DAY_HUNDREDTHS
+from openami.mdm.weather.degree_days import DegreeDays, degree_days, degree_days_of
+from openami.mdm.weather.ports import WeatherBook
+from openami.mdm.weather.record import DayTemperature, Station, StationDays, use_of
 from openami.security.access.scope import Scope
 
 __all__ = [
+    "DEGREE_DAY_HUNDREDTHS",
     "READ_WINDOW_AFTER",
     "READ_WINDOW_BEFORE",
     "Affected",
     "Completeness",
     "DailyTotals",
     "DayFinding",
+    "DayTemperature",
+    "DegreeDays",
     "EndOfRead",
     "FactKind",
     "Installation",
@@ -88,6 +95,8 @@ __all__ = [
     "Register",
     "RegistryError",
     "ServicePoint",
+    "Station",
+    "StationDays",
     "StoreError",
     "StoreUnavailableError",
     "UnbilledUsage",
@@ -96,6 +105,8 @@ __all__ = [
     "UsageTotal",
     "codes_of",
     "daily_totals",
+    "degree_days",
+    "degree_days_of",
     "estimated_share",
     "monthly_totals",
 ]  # fmt: skip
@@ -162,12 +173,16 @@ class MeterData:
         registry: who hung where.
         store: readings, versions and their summaries.
         book: validation's findings and queue.
+        weather: temperatures; None where nobody asks for them.
     """
 
-    def __init__(self, *, registry: Registry, store: Store, book: ValidationBook) -> None:
+    def __init__(
+        self, *, registry: Registry, store: Store, book: ValidationBook, weather: WeatherBook | None = None
+    ) -> None:
         self.registry = registry
         self.store = store
         self.book = book
+        self._weather = weather
 
     async def service_point(self, scope: Scope, service_point_id: UUID) -> ServicePoint:
         """Return a service point.
@@ -362,6 +377,22 @@ class MeterData:
         if asked is not None:
             scope.require(asked)
         return await self.book.findings(asked, first, last, limit=limit)
+
+    async def weather(self, scope: Scope, service_point_id: UUID, first: date, end: date) -> StationDays | None:
+        """Return the temperatures of local days ``[first, end)`` at the station that speaks for a place on the last.
+
+        One station for all of them: days of two stations say nothing of each other. None where none is set.
+
+        Raises:
+            ScopeError: outside the scope.
+            UnknownRecordError: no such service point.
+        """
+        point = await self.service_point(scope, service_point_id)
+        if self._weather is None:
+            return None
+        last, uses = end - timedelta(days=1), await self._weather.uses()
+        station = use_of(uses, transformer=point.transformer or "", feeder=point.feeder or "", on=last)
+        return None if station is None else await self._weather.days(station, first, end)
 
     async def unassigned(self, scope: Scope, period: Period) -> list[LastReading]:
         """Return meters that sent readings in the period and hang nowhere; for a process's scope alone."""

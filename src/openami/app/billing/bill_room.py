@@ -16,6 +16,7 @@ from openami.billing.edition.record import edition_of
 from openami.mdm.adapters.registry_postgres import PostgresRegistry
 from openami.mdm.adapters.registry_validation import PostgresBook
 from openami.mdm.adapters.store_socket import SocketStore
+from openami.mdm.adapters.weather_postgres import PostgresWeather
 from openami.mdm.api import MeterData
 from openami.security.access.scope import Purpose, system_scope
 
@@ -28,7 +29,9 @@ async def bill_room(settings: Settings) -> AsyncIterator[Billing]:
     async with room_database(settings, "openami_mdm") as mdm, room_database(settings, "openami_billing") as own:
         store = SocketStore(settings.home.store_socket)
         try:
-            data = MeterData(registry=PostgresRegistry(mdm), store=store, book=PostgresBook(mdm))
+            data = MeterData(
+                registry=PostgresRegistry(mdm), store=store, book=PostgresBook(mdm), weather=PostgresWeather(mdm)
+            )
             rates, editions = home_rates(settings.home), PostgresEditions(own)
             # Bills may be made here before the worker starts anew: what they are made by is kept first.
             await editions.note([edition_of(r) for r in rates.values()], at=settings.clock().now())

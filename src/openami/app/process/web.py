@@ -62,6 +62,7 @@ from openami.headend.adapters.postgres import PostgresHeadendStatus
 from openami.kernel.errors import OpenAmiError
 from openami.mdm.adapters.registry_postgres import PostgresRegistry
 from openami.mdm.adapters.registry_validation import PostgresBook
+from openami.mdm.adapters.weather_postgres import PostgresWeather
 from openami.mdm.api import MeterData
 from openami.portal.application import create_app
 from openami.portal.config import PortalConfig, Ports
@@ -149,7 +150,12 @@ async def wired(settings: Settings) -> AsyncIterator[Parts]:
         audit = PostgresAuditLog(secured("openami_audit"))
         store = RecallingStore(settings.home.store_socket)
         stack.push_async_callback(store.close)
-        data = MeterData(registry=PostgresRegistry(registry), store=store, book=PostgresBook(registry))
+        data = MeterData(
+            registry=PostgresRegistry(registry),
+            store=store,
+            book=PostgresBook(registry),
+            weather=PostgresWeather(registry),
+        )
         status_file = settings.home.folder("run") / "status.json"
         headend = PostgresHeadendStatus(portal)
         letters = Letters(headend, settings.home.path / "gateway", real)
