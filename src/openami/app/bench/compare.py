@@ -135,16 +135,16 @@ def _questions(store: SocketStore) -> tuple[RateQuestions, _Timed]:
 
 async def _fill(store: SocketStore, places: Sequence[UUID], dice: np.random.Generator) -> None:
     for at in range(0, len(places), HOMES_PER_WRITE):
-        rows = [row for place in places[at : at + HOMES_PER_WRITE] for row in _days(place, dice)]
+        rows = [row for place in places[at : at + HOMES_PER_WRITE] for row in made_days(place, dice, FIRST, LAST)]
         await store.write_days(DayTable.from_rows(rows), token=f"bench-{at}")
 
 
-def _days(place: UUID, dice: np.random.Generator) -> list[DayVersion]:
-    """Return a year of validated days of one home."""
+def made_days(place: UUID, dice: np.random.Generator, first: date, last: date) -> list[DayVersion]:
+    """Return validated days of one home, from first to last (both included)."""
     zone, run_id = zone_named(ZONE), uuid4()
     level = dice.lognormal(4.6, 0.4)
     rows = []
-    for day in local_days(FIRST, LAST):
+    for day in local_days(first, last):
         period = local_day(day, zone)
         count = period.duration_s // 900
         hour = np.arange(count) / 4

@@ -24,6 +24,7 @@ NAMES = (
     "idle",
     "outage",
     "store",
+    "charts",
     "vee",
     "findings",
     "gaps",
