@@ -45,6 +45,7 @@ from openami.mdm.registry.records import (
     UnknownRecordError,
 )
 from openami.mdm.registry.segments import Factors
+from openami.mdm.usage.actual_reads import ReadsOfMeters, actual_reads
 from openami.mdm.usage.end_reads import WINDOW_AFTER as READ_WINDOW_AFTER
 from openami.mdm.usage.end_reads import WINDOW_BEFORE as READ_WINDOW_BEFORE
 from openami.mdm.usage.end_reads import EndOfRead, ReadKind, ReadPiece, end_reads
@@ -292,6 +293,18 @@ class MeterData:
         return await end_reads(
             self.registry, self.store, scope, service_points, period, channel, as_known_at=as_known_at
         )
+
+    async def actual_reads(
+        self, scope: Scope, service_points: Collection[UUID], period: Period, channel: Channel
+    ) -> ReadsOfMeters:
+        """Return every actual register read of places in a span, its end included: no estimate is among them.
+
+        Raises:
+            ScopeError: outside the scope.
+            StoreError: the store did not answer.
+        """
+        scope.require(frozenset(service_points))
+        return await actual_reads(self.registry, self.store, scope, service_points, period, channel)
 
     async def origins(
         self,

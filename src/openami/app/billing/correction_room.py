@@ -13,7 +13,7 @@ from openami.app.billing.billing_setting import bill_setting
 from openami.app.billing.correction_causes import RegistryCauses
 from openami.app.billing.rate_files import home_rates
 from openami.app.engines.rooms import room_database
-from openami.app.settings import Settings
+from openami.app.settings import Settings, real_now
 from openami.billing.adapters.book_postgres import PostgresBillBook
 from openami.billing.adapters.correction_postgres import PostgresCorrections
 from openami.billing.adapters.ledger_postgres import PostgresLedger
@@ -21,6 +21,8 @@ from openami.billing.correction.effect import CorrectionLimits
 from openami.billing.correction.moves import LateStops
 from openami.billing.correction.remake import RoadRemaker
 from openami.billing.correction.rules import rules_on
+from openami.billing.correction.true_up import RunsOfEstimates
+from openami.billing.correction.true_up_job import TrueUps
 from openami.billing.correction.weigh import Weigher
 from openami.billing.correction.work import Corrections
 from openami.billing.cycle.run import BillSetting
@@ -50,6 +52,7 @@ class CorrectionRoom:
         stops: finds stops entered back-dated.
         accrual: of month ends.
         energy: balances cycles.
+        true_ups: settles estimated bills behind which an actual read lies.
     """
 
     meters: MeterData
@@ -61,6 +64,7 @@ class CorrectionRoom:
     stops: LateStops
     accrual: Accrual
     energy: EnergyCheck
+    true_ups: TrueUps
 
 
 def correction_room(
@@ -87,13 +91,16 @@ def correction_room(
     said = setting or BillSetting()
     law = said.rules
     book, ledger, bills = PostgresCorrections(billing), PostgresLedger(billing), PostgresBillBook(billing)
-    remaker = RoadRemaker(meters, bills, book, Rates(bills, rates).known, law, said.standing)
+    settling = RunsOfEstimates(meters, book, law)
+    remaker = RoadRemaker(meters, bills, book, Rates(bills, rates).known, law, said.standing, settling)
     rules = rules_on(law, today)
     causes = RegistryCauses(PostgresRegistry(mdm), PostgresDecisions(mdm))
     corrections = Corrections(book, ledger, remaker, rules, limits or CorrectionLimits())
-    weigher, stops = Weigher(book, remaker, causes, rules), LateStops(meters, book, bills)
+    weigher, stops = Weigher(book, remaker, causes, rules, settling), LateStops(meters, book, bills)
+    true_ups = TrueUps(book, settling, weigher, corrections, law, real_now)
     accrual, energy = Accrual(meters, book, ledger), EnergyCheck(meters, book)
-    return CorrectionRoom(meters, book, ledger, LedgerPostings(ledger), corrections, weigher, stops, accrual, energy)
+    postings = LedgerPostings(ledger)
+    return CorrectionRoom(meters, book, ledger, postings, corrections, weigher, stops, accrual, energy, true_ups)
 
 
 @asynccontextmanager

@@ -10,6 +10,7 @@ from openami.app.billing.billing_setting import bill_setting
 from openami.app.billing.correction_room import correction_room
 from openami.app.settings import Settings
 from openami.billing.correction.job import CorrectionJob
+from openami.billing.correction.true_up_job import TrueUpJob
 from openami.billing.ledger.job import LedgerJob
 from openami.billing.tariff.model import RateSchedule
 from openami.kernel.time import local_date, zone_named
@@ -21,8 +22,8 @@ def ledger_jobs(
     meters: MeterData,
     engine_for: Callable[[str], AsyncEngine],
     rates: Mapping[str, RateSchedule] | None = None,
-) -> tuple[LedgerJob, CorrectionJob]:
-    """Return the jobs: first what went out is booked, then what changed is weighed."""
+) -> tuple[TrueUpJob, LedgerJob, CorrectionJob]:
+    """Return the jobs: estimates are settled before bills are closed, what went out is booked, changes are weighed."""
     zone = zone_named(settings.zone)
     today = local_date(settings.clock().now(), zone)
     room = correction_room(
@@ -34,4 +35,4 @@ def ledger_jobs(
         setting=bill_setting(settings),
     )
     ledger = LedgerJob(room.ledger, room.book, room.postings, room.accrual, zone)
-    return ledger, CorrectionJob(room.weigher, room.book, room.stops)
+    return TrueUpJob(room.true_ups), ledger, CorrectionJob(room.weigher, room.book, room.stops)

@@ -108,12 +108,15 @@ def jobs_of(wiring: Wiring) -> Sequence[Job]:
     face = Billing(meters=wiring.meter_data, book=book, rates=rates, setting=setting)
     foresight = PostgresForesight(wiring.engine_for("openami_billing"))
     billing = BillingJob(face)
+    true_ups, ledger, corrections = ledger_jobs(wiring.settings, wiring.meter_data, wiring.engine_for, rates)
     return (
         EditionJob(PostgresEditions(wiring.engine_for("openami_billing")), rates),
+        true_ups,
         billing,
         ForesightJob(face.run, foresight, zone_named(wiring.settings.zone)),
         rate_work(wiring.meter_data, wiring.engine_for("openami_billing"), rates, setting),
-        *ledger_jobs(wiring.settings, wiring.meter_data, wiring.engine_for, rates),
+        ledger,
+        corrections,
         CaseJob(cases),
         ExchangeJob(wiring.settings),
     )

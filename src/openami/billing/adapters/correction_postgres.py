@@ -93,6 +93,22 @@ class PostgresCorrections:
         async with self._engine.begin() as connection:
             return len((await connection.execute(rows.NOTE_HANDED, {"at": at})).all())
 
+    async def estimated(self) -> list[Bill]:
+        """See :class:`~openami.billing.correction.true_up_job.EstimatedBills`."""
+        return [bill_of(r) for r in await self._all(rows.ESTIMATED)]
+
+    async def note_true_ups(self, settled: Sequence[tuple[Bill, datetime]], *, at: datetime) -> int:
+        """See :class:`~openami.billing.correction.true_up_job.EstimatedBills`."""
+        found = 0
+        async with self._engine.begin() as connection:
+            for bill, read_at in settled:
+                row = {
+                    "bill_id": bill.bill_id, "service_point_id": bill.service_point_id, "local_day": bill.span.first,
+                    "seen": -(int(read_at.timestamp()) // 60), "at": at,
+                }  # fmt: skip
+                found += len((await connection.execute(rows.NOTE_TRUE_UPS, row)).all())
+        return found
+
     async def weighed(self, changes: Sequence[tuple[Change, str]], *, at: datetime) -> None:
         """See the port."""
         if not changes:

@@ -106,6 +106,16 @@ NOTE_HANDED = text("""
         and n.carried_in <> p.carried_out
     on conflict do nothing returning bill_id
 """)
+ESTIMATED = text("""
+    select * from billing.bill where state = 'issued' and reading_state = 'estimated'
+    order by service_point_id, first_day
+""")
+# What was seen is the instant of the actual read, in minutes below zero: each read settles a bill once.
+NOTE_TRUE_UPS = text("""
+    insert into billing.correction (bill_id, service_point_id, local_day, billed_version, seen_version, state, found_at)
+    values (:bill_id, :service_point_id, :local_day, 0, :seen, 'open', :at)
+    on conflict do nothing returning bill_id
+""")
 BILLS = text("select * from billing.bill where bill_id = any(:bills)")
 LINES = text("select * from billing.bill_line where bill_id = any(:bills) order by bill_id, number")
 SUPERSEDE = text("""

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from openami.billing.bill.fleet_usage import FleetUsage, hold_reasons, rated_of, received_reason
 from openami.billing.bill.hold import Hold, HoldCode
 from openami.billing.bill.order import BillOrder
-from openami.billing.bill.readings import printed_reads, reading_state
+from openami.billing.bill.readings import ends_estimated, printed_reads, reading_state
 from openami.billing.bill.record import Bill, BillState, KeptLine, ReadingState, bill_id_of
 from openami.billing.bill.review import estimate_cause, falls_back, review, review_rated
 from openami.billing.jurisdiction.model import Jurisdiction
@@ -144,7 +144,7 @@ def reviewed_bill(
     schedule, span, found = making.schedule, order.span, rated.determinants
     rules = making.rules.on(span.last)
     state = reading_state(reads, found.estimated)
-    in_a_row = order.estimates_before + 1 if state is ReadingState.ESTIMATED else 0
+    in_a_row = order.estimates_before + 1 if ends_estimated(reads) else 0
     waits = review(order, rules, found, reads, in_a_row, span.period(making.zone))
     if waits is not None:
         return held_bill(making, order, *waits, versions=versions, reads=reads)

@@ -61,9 +61,21 @@ def end_of_nearest(order: BillOrder, pieces: Sequence[ReadPiece], zone: ZoneInfo
 
 def reading_state(reads: Sequence[ReadPiece], estimated_intervals: int) -> ReadingState:
     """Return what a bill may call its reads. One without registers (a file of intervals) is judged by its intervals."""
-    if any(end.kind in _UNSURE for p in reads for end in (p.begin, p.end)):
+    kinds = {end.kind for p in reads for end in (p.begin, p.end)}
+    if kinds & _UNSURE:
         return ReadingState.ESTIMATED
-    return ReadingState.ESTIMATED_INTERVALS if estimated_intervals else ReadingState.ACTUAL
+    # Between two actual reads how much was used is known, and only when is estimated.
+    is_shared = ReadKind.APPORTIONED in kinds
+    return ReadingState.ESTIMATED_INTERVALS if estimated_intervals or is_shared else ReadingState.ACTUAL
+
+
+def ends_estimated(reads: Sequence[ReadPiece]) -> bool:
+    """Tell whether a bill ends on a read that nobody took: such bills alone follow each other as estimated ones.
+
+    One that opens on the estimate of the bill before it and ends on an actual read ends their row.
+    """
+    last: dict[Channel, ReadPiece] = {p.channel: p for p in reads}
+    return any(p.end.kind in _UNSURE for p in last.values())
 
 
 def closing_reads(reads: Sequence[ReadPiece]) -> MeterReads:

@@ -8,12 +8,14 @@ from datetime import date, datetime
 from typing import Protocol
 from uuid import UUID
 
+from openami.billing.bill.order import MeterReads
 from openami.billing.bill.record import Bill
 from openami.billing.correction.decision import CorrectionDecision, DecisionHead, DecisionState
 from openami.billing.correction.effect import Effect
 from openami.billing.correction.record import Adjustment, Cause, Change
 from openami.billing.ledger.entry import Entry
 from openami.billing.ledger.installment import InstallmentPlan
+from openami.mdm.api import EndOfRead
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,32 @@ class Remaker(Protocol):
         Args:
             bills: issued ones.
             now: domain time.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """How a bill's estimated ends stand now that an actual read lies behind them.
+
+    Args:
+        opens_on, closes_on: the reads instead, by serial number and channel; empty at an end that was no estimate.
+        by: the actual read that settles it.
+    """
+
+    opens_on: MeterReads
+    closes_on: MeterReads
+    by: EndOfRead
+
+
+class Settling(Protocol):
+    """Knows which estimated bills lie between two actual reads now."""
+
+    async def of(self, bills: Sequence[Bill]) -> Mapping[UUID, Settled]:
+        """Return what settles each of these bills; those that nothing settles are absent.
+
+        Args:
+            bills: in force.
         """
         ...
 

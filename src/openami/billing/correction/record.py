@@ -22,6 +22,8 @@ class CauseKind(StrEnum):
     """Another rate was entered for time that is billed."""
     READINGS = "readings"
     """Late or better readings, validated again; the key is the day on which that became known."""
+    TRUE_UP = "true_up"
+    """An actual read, or actual intervals, behind estimated ones; the key is the local day of that read."""
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -23,7 +23,8 @@ from openami.billing.bill.readings import closing_reads, opening_reads
 from openami.billing.bill.record import Assignment, Bill, BillKind, BillState
 from openami.billing.correction.moves import shortened
 from openami.billing.correction.neighbors import Neighbors
-from openami.billing.correction.ports import CorrectionBook
+from openami.billing.correction.ports import CorrectionBook, Settling
+from openami.billing.correction.true_up import on_settled
 from openami.billing.cycle.due import holdings_of
 from openami.billing.cycle.terms import Standing, approvals_of
 from openami.billing.jurisdiction import Jurisdiction
@@ -46,6 +47,7 @@ class RoadRemaker:
         rates: by code, opened twins too.
         rules: of the jurisdiction.
         standing: what holds of every place.
+        settling: which estimated ends an actual read settles; None where none is asked for.
     """
 
     meters: MeterData
@@ -54,6 +56,7 @@ class RoadRemaker:
     rates: Mapping[str, RateSchedule]
     rules: Jurisdiction
     standing: Standing = field(default_factory=Standing)
+    settling: Settling | None = None
 
     async def again(self, bills: Sequence[Bill], *, now: datetime) -> Mapping[UUID, Bill]:
         """See the port."""
@@ -63,13 +66,17 @@ class RoadRemaker:
         terms = await self._terms(bills)
         assigned = await self._assigned(bills)
         around = Neighbors.of(await self.book.bills_of({b.service_point_id for b in bills}))
+        settled = {} if self.settling is None else await self.settling.of(bills)
         chains: dict[UUID, list[Bill]] = defaultdict(list)
         for bill in sorted(bills, key=lambda b: b.span):
             chains[bill.service_point_id].append(bill)
         made: dict[UUID, Bill] = {}
         for wave in zip_longest(*chains.values()):
             part = [b for b in wave if b is not None]
-            orders = {b.bill_id: _order(b, terms[b.bill_id], around, made, set(terms)) for b in part}
+            orders = {
+                b.bill_id: on_settled(_order(b, terms[b.bill_id], around, made, set(terms)), settled.get(b.bill_id))
+                for b in part
+            }
             made |= await self._wave(part, orders, assigned, now)
         return made | gone
 
@@ -192,6 +199,6 @@ def _order(
         terms=terms, carried=bill.carried_in if before is None else before.carried_out,
         opens_on={} if before is None else closing_reads(before.reads),
         closes_on={} if after is None or after.bill_id in again else opening_reads(after.reads),
-        estimates_before=max(bill.estimates_in_a_row - 1, 0), version=bill.version + 1, supersedes=bill.bill_id,
-        released=bill.released,
+        estimates_before=0 if before is None else before.estimates_in_a_row,
+        version=bill.version + 1, supersedes=bill.bill_id, released=bill.released,
     )  # fmt: skip

@@ -8,13 +8,14 @@ from datetime import date, datetime
 from decimal import Decimal
 from uuid import UUID
 
-from openami.billing.bill.record import Bill, BillState
+from openami.billing.bill.record import Bill, BillState, ReadingState
 from openami.billing.correction.corrected import is_reversed, versions_digest
 from openami.billing.correction.group import main_cause
 from openami.billing.correction.neighbors import Neighbors
-from openami.billing.correction.ports import Causes, CorrectionBook, Remaker, TouchedBill
+from openami.billing.correction.ports import Causes, CorrectionBook, Remaker, Settling, TouchedBill
 from openami.billing.correction.record import Cause, CauseKind, Change, Finding
-from openami.billing.correction.rules import CorrectionRules
+from openami.billing.correction.rules import CorrectionRules, Tolerances
+from openami.billing.correction.true_up import true_up_cause
 from openami.billing.ledger.posting import agreements_of
 
 AT_ONCE = 500
@@ -45,12 +46,14 @@ class Weigher:
         remaker: makes bills again.
         causes: why days changed.
         rules: of the jurisdiction.
+        settling: which estimated bills an actual read settles; None where nobody asks.
     """
 
     book: CorrectionBook
     remaker: Remaker
     causes: Causes
     rules: CorrectionRules
+    settling: Settling | None = None
 
     async def weigh(self, now: datetime, *, limit: int = AT_ONCE) -> Weighed:
         """Weigh bills with changes that were not weighed yet, oldest first; doing it again changes nothing.
@@ -66,8 +69,11 @@ class Weigher:
         followers = await self._followers(bills)
         made = await self.remaker.again([*bills, *followers], now=now)
         causes = {i: dict(c) for i, c in (await self.causes.of(list(touched.values()))).items()}
+        settled = {} if self.settling is None else await self.settling.of(bills)
         for bill in bills:
-            other = _other_cause(bill, made[bill.bill_id])
+            other = _other_cause(bill, made[bill.bill_id]) or true_up_cause(
+                bill, made[bill.bill_id], settled.get(bill.bill_id), causes[bill.bill_id]
+            )
             causes[bill.bill_id] |= {} if other is None else {other: bill.span.days + 1}
         for later, first in _led(followers, bills, made):
             touched[later.bill_id] = replace(touched[first.bill_id], bill_id=later.bill_id, days=())
@@ -166,7 +172,10 @@ def change_of(
     if after is not None:
         # Days that are another account's now are given up however little they held: that account's bill waits for it.
         keeps_its_days = made.span == old.span and not is_reversed(made)
-        is_left = keeps_its_days and rules.tolerances.leaves(after_wh - before_wh, after - before)
+        # What a register counted between two actual reads is charged to the cent, however little one bill changes.
+        is_exact = cause.kind is CauseKind.TRUE_UP and old.reading_state is ReadingState.ESTIMATED
+        tolerances = Tolerances(0, Decimal(0)) if is_exact else rules.tolerances
+        is_left = keeps_its_days and tolerances.leaves(after_wh - before_wh, after - before)
         found = Finding.WITHIN_TOLERANCE if is_left else Finding.OPEN
     is_issued = made.state is BillState.ISSUED
     return Change(

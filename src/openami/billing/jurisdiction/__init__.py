@@ -2,6 +2,7 @@
 
 from openami.billing.jurisdiction.load import JurisdictionError, load_jurisdiction, shipped_jurisdiction
 from openami.billing.jurisdiction.model import (
+    Apportion,
     BillRules,
     Confidence,
     CorrectionRule,
@@ -10,9 +11,10 @@ from openami.billing.jurisdiction.model import (
     Jurisdiction,
     Origin,
     PeriodRule,
+    TrueUpRule,
 )
 
 __all__ = [
-    "BillRules", "Confidence", "CorrectionRule", "EstimateCause", "EstimateRule", "Jurisdiction", "JurisdictionError",
-    "Origin", "PeriodRule", "load_jurisdiction", "shipped_jurisdiction",
+    "Apportion", "BillRules", "Confidence", "CorrectionRule", "EstimateCause", "EstimateRule", "Jurisdiction",
+    "JurisdictionError", "Origin", "PeriodRule", "TrueUpRule", "load_jurisdiction", "shipped_jurisdiction",
 ]  # fmt: skip

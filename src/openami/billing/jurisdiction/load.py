@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from openami.billing.jurisdiction.model import (
+    Apportion,
     BillRules,
     Confidence,
     CorrectionRule,
@@ -20,6 +21,7 @@ from openami.billing.jurisdiction.model import (
     Jurisdiction,
     Origin,
     PeriodRule,
+    TrueUpRule,
 )
 from openami.kernel.errors import OpenAmiError
 from openami.kernel.toml import TomlError, parse_toml
@@ -29,7 +31,8 @@ MOST_OCTETS = 200_000
 _TABLES: Mapping[str, Mapping[str, type]] = {
     "period": {"least_days": int, "most_days": int},
     "due": {"days": int},
-    "estimate": {"causes": list, "most_in_a_row": int, "needs_notice": bool},
+    "estimate": {"causes": list, "most_in_a_row": int, "needs_notice": bool, "read_days": int, "warn_at": int},
+    "true_up": {"apportion": str, "most_alone": str, "in_parts_over": str, "parts_a_period": int},
     "correction": {
         "over_periods": int, "under_periods": int, "tampering_periods": int, "installment_factor": int,
         "tolerance_wh": int, "tolerance_money": str,
@@ -102,6 +105,7 @@ def _rules(row: object, place: str) -> BillRules:
         period,
         _estimate(cells["estimate"], f"{place}.estimate"),
         _correction(cells["correction"], f"{place}.correction"),
+        _true_up(cells["true_up"], f"{place}.true_up"),
         cells["due"]["days"],
         {table: _origin(row[table], f"{place}.{table}") for table in _TABLES},
     )
@@ -129,13 +133,26 @@ def _correction(cells: Mapping[str, Any], place: str) -> CorrectionRule:
     return CorrectionRule(**(dict(cells) | {"tolerance_money": Decimal(cells["tolerance_money"])}))
 
 
+def _true_up(cells: Mapping[str, Any], place: str) -> TrueUpRule:
+    if cells["apportion"] not in {a.value for a in Apportion}:
+        known = ", ".join(a.value for a in Apportion)
+        raise JurisdictionError(f"{place}.apportion: {cells['apportion']!r} is not one of {known}")
+    for name in ("most_alone", "in_parts_over"):
+        if not _MONEY.fullmatch(cells[name]):
+            raise JurisdictionError(f'{place}.{name}: {cells[name]!r} is no decimal number, as "0.50"')
+    return TrueUpRule(
+        Apportion(cells["apportion"]), Decimal(cells["most_alone"]), Decimal(cells["in_parts_over"]),
+        cells["parts_a_period"],
+    )  # fmt: skip
+
+
 def _estimate(cells: Mapping[str, Any], place: str) -> EstimateRule:
     try:
         causes = frozenset(EstimateCause(c) for c in cells["causes"])
     except ValueError as error:
         known = ", ".join(c.value for c in EstimateCause)
         raise JurisdictionError(f"{place}.causes: {error}; one of {known}") from error
-    return EstimateRule(causes, cells["most_in_a_row"], cells["needs_notice"])
+    return EstimateRule(causes, cells["most_in_a_row"], cells["needs_notice"], cells["read_days"], cells["warn_at"])
 
 
 def _origin(table: Mapping[str, Any], place: str) -> Origin:

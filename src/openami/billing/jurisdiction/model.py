@@ -58,11 +58,55 @@ class EstimateRule:
         causes: that allow it.
         most_in_a_row: so many may follow each other.
         needs_notice: the customer is told, and asked for a read of their own.
+        read_days: so many days after an estimated bill went out the customer's own read is asked for.
+        warn_at: from so many in a row the notice says that the limit is near.
     """
 
     causes: frozenset[EstimateCause]
     most_in_a_row: int
     needs_notice: bool
+    read_days: int = 14
+    warn_at: int = 2
+
+
+class Apportion(StrEnum):
+    """By what the energy between two actual reads is shared out over the periods in between.
+
+    Where intervals came later they alone say it. Else ESTIMATE keeps the shape of what was estimated (a season that the
+    estimate knew stays where it was), and DAYS takes every day alike.
+    """
+
+    ESTIMATE = "estimate"
+    DAYS = "days"
+
+
+@dataclass(frozen=True, slots=True)
+class TrueUpRule:
+    """What happens when an actual read follows estimated bills.
+
+    Args:
+        apportion: how the difference is shared out where no intervals came.
+        most_alone: a true-up of at most so much, either way, needs no person; a larger one is looked at first.
+        in_parts_over: a charge above this share of what one of its periods comes to on the average is paid in parts.
+        parts_a_period: parts for each estimated period, one with each bill, without interest.
+    """
+
+    apportion: Apportion
+    most_alone: Decimal
+    in_parts_over: Decimal
+    parts_a_period: int
+
+    def parts(self, by: Decimal, billed: Decimal, periods: int) -> int:
+        """Return in how many parts a true-up is paid; what is given back is given at once.
+
+        Args:
+            by: what the customer owes more.
+            billed: what the periods came to, all together, after the true-up.
+            periods: how many were estimated.
+        """
+        if by <= 0 or not periods or by * periods <= self.in_parts_over * billed:
+            return 1
+        return max(1, periods * self.parts_a_period)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +137,7 @@ class BillRules:
         period: days of a regular bill.
         estimate: estimated bills.
         correction: look-back, installments, tolerances.
+        true_up: what an actual read after estimated bills does.
         due_days: days from issue to the day after which a bill is delinquent.
         origins: clause and confidence of each, by the file's table name.
     """
@@ -101,6 +146,7 @@ class BillRules:
     period: PeriodRule
     estimate: EstimateRule
     correction: CorrectionRule
+    true_up: TrueUpRule
     due_days: int
     origins: Mapping[str, Origin]
 

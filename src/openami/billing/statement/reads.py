@@ -25,6 +25,7 @@ _HOW = {
     ReadKind.MANUAL: "read by a person",
     ReadKind.INSTALLER: "read by the installer",
     ReadKind.ESTIMATED: "ESTIMATED",
+    ReadKind.APPORTIONED: "its share of what two actual reads counted",
     ReadKind.MISSING: "not read",
 }
 _STAMPS = {

@@ -40,6 +40,8 @@ class ReadKind(StrEnum):
     MANUAL = "manual"
     INSTALLER = "installer"
     ESTIMATED = "estimated"
+    APPORTIONED = "apportioned"
+    """Between two actual reads: what the register advanced is shared out over the periods in between."""
     MISSING = "missing"
 
 
