@@ -67,7 +67,7 @@ def test_the_shipped_rules_are_missouris_with_their_clauses() -> None:
     assert (rules.correction.over_periods, rules.correction.under_periods, rules.correction.tampering_periods) == (
         60, 12, None,
     )  # fmt: skip
-    assert set(rules.origins) == {"period", "due", "estimate", "correction"}
+    assert set(rules.origins) == {"period", "due", "estimate", "true_up", "correction"}
     assert all("20 CSR 4240" in o.clause for o in rules.origins.values())
 
 
@@ -87,6 +87,8 @@ def test_later_rules_hold_from_their_day_on() -> None:
         ('confidence = "verified"', 'confidence = "sure"', "confidence"),
         ("[rules.due]", "[rules.dues]", "dues"),
         ('tolerance_money = "1.00"', 'tolerance_money = "a lot"', "tolerance_money"),
+        ('apportion = "estimate"', 'apportion = "luck"', "apportion"),
+        ('in_parts_over = "0.25"', 'in_parts_over = "-1"', "in_parts_over"),
         ("openami-jurisdiction/1", "other", "schema"),
     ],
 )

@@ -1,0 +1,131 @@
+"""An actual read behind estimated bills: each period made again at its own prices, one decision, every Wh and cent."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from uuid import UUID, uuid4
+
+import pytest
+from sqlalchemy.ext.asyncio import create_async_engine
+from tests.base_rates import base_rates
+from tests.integration.billing.test_billing import FIRST, NOW, SCOPE, ZONE, World
+from tests.integration.billing.test_cycle_close import bills, midnight, read
+
+from openami.app.billing.correction_room import CorrectionRoom, correction_room
+from openami.app.engines.postgres import PostgresEngine
+from openami.billing.api import Bill, ReadingState
+from openami.billing.bill.record import BillKind
+from openami.billing.correction.record import CauseKind
+from openami.billing.correction.true_up_job import BY_RULE
+from openami.contracts.quality import Source
+from openami.mdm.api import ReadKind
+from openami.mdm.registry.facts import FactEntry, FactKind
+
+pytestmark = pytest.mark.engines
+OCTOBER, NOVEMBER, DECEMBER = date(2026, 10, 1), date(2026, 11, 1), date(2026, 12, 1)
+READ_AT = datetime(2026, 12, 3, tzinfo=UTC)
+
+
+async def estimated(world: World) -> UUID:
+    """Return a place read by hand, with two estimated bills at 10 kWh a day: September's last days, and October."""
+    point, meter = world.points[0], world.meters[0]
+    entry = FactEntry(point, FactKind.READING, "by_hand", midnight(date(2026, 9, 1)))
+    await world.data.registry.facts.enter([entry], at=NOW)
+    await world.billing.assign_rate([point], "ameren-mo-anytime", first_day=FIRST, at=NOW)
+    days = [FIRST + timedelta(days=n) for n in range(72)]
+    await world.book.mark_done(ZONE.key, days, run_id=uuid4(), at=NOW)
+    for day, value in ((FIRST, 1_000_000), (date(2026, 9, 28), 1_080_000)):
+        await read(world, meter, midnight(day), value, Source.FIELD)
+    await world.billing.close_due(NOW)
+    first, second = await bills(world, point)
+    assert [b.reading_state for b in (first, second)] == [ReadingState.ESTIMATED] * 2
+    assert [(b.usage_wh, b.estimates_in_a_row) for b in (first, second)] == [(110_000, 1), (310_000, 2)]
+    return point
+
+
+async def in_force(world: World, point: UUID) -> list[Bill]:
+    return [b for b in await bills(world, point) if b.state.value == "issued"]
+
+
+async def room_of(world: World, postgres: PostgresEngine) -> tuple[CorrectionRoom, list[object]]:
+    own, mdm = (create_async_engine(postgres.url(f"openami_{n}")) for n in ("billing", "mdm"))
+    room = correction_room(
+        world.data, billing=own, mdm=mdm, today=NOW.date(), rates=base_rates(), setting=world.billing.setting
+    )
+    return room, [own, mdm]
+
+
+async def test_the_difference_is_spread_over_every_period_at_its_own_season_and_block(
+    world: World, postgres: PostgresEngine
+) -> None:
+    """Hand-calculated: 1,920 kWh since 28 September, where 640 were expected: 30 of September, 310, 300 of November.
+
+    The shares are 90 (summer; 80 were read before it), 930 and 900 kWh. 60 kWh more at 15.60 cents are $9.36. October
+    was 310 at 10.62 cents, $32.92; it is 750 at 10.62 and 180 at 7.14, $79.65 and $12.85: $59.58 more. November is
+    750 at 10.62 and 150 at 7.14 with $9.19 of charges: $99.55.
+    """
+    point = await estimated(world)
+    old = await in_force(world, point)
+    room, engines = await room_of(world, postgres)
+    assert await room.true_ups.settle(NOW) == 0, "no actual read lies behind them yet"
+    await read(world, world.meters[0], midnight(DECEMBER), 3_000_000, Source.FIELD)
+    assert await room.true_ups.settle(READ_AT) == 1
+    assert await room.true_ups.settle(READ_AT) == 0, "once is enough"
+    await world.billing.close_due(READ_AT)
+
+    new = await in_force(world, point)
+    assert [b.usage_wh for b in new] == [170_000, 930_000, 900_000]
+    assert [b.kind for b in new] == [BillKind.CORRECTED, BillKind.CORRECTED, BillKind.REGULAR]
+    assert [b.reading_state for b in new] == [ReadingState.ESTIMATED_INTERVALS] * 3
+    assert [b.estimates_in_a_row for b in new] == [0, 0, 0]
+    by = [(n.total or 0) - (o.total or 0) for n, o in zip(new, old, strict=False)]
+    assert by == [Decimal("9.36"), Decimal("59.58")]
+    assert new[2].total == Decimal("99.55")
+    assert [p.end.kind for b in new for p in b.reads] == [ReadKind.APPORTIONED] * 2 + [ReadKind.MANUAL]
+
+    told = await room.book.adjustments(service_points=[point])
+    assert len({a.decision_id for a in told}) == 1, "one true-up, a line for each period"
+    assert sorted((a.span.first, a.by_wh, a.by, a.installments) for a in told) == [
+        (FIRST, 60_000, Decimal("9.36"), 2), (OCTOBER, 620_000, Decimal("59.58"), 2),
+    ]  # fmt: skip
+    (head,) = await room.corrections.heads()
+    assert (head.decision.cause.kind, head.decision.by) == (CauseKind.TRUE_UP, BY_RULE)
+
+    await room.postings.post(await room.book.bills([new[2].bill_id]), at=READ_AT)
+    assert (await room.ledger.audit()).faults == []
+    balance = await room.energy.balance(world.points[:1], FIRST, DECEMBER)
+    assert (balance.residual_wh, balance.billed_wh) == (0, 2_000_000)
+    for engine in engines:
+        await engine.dispose()  # type: ignore[attr-defined]
+
+
+async def test_an_estimate_that_was_too_high_is_given_back_at_the_price_at_which_it_was_billed(
+    world: World, postgres: PostgresEngine
+) -> None:
+    """Half of it was used: 95 and 155 kWh; 17.16 of summer becomes 14.82, 32.92 of winter 16.46."""
+    point = await estimated(world)
+    room, engines = await room_of(world, postgres)
+    await read(world, world.meters[0], midnight(DECEMBER), 1_400_000, Source.FIELD)
+    assert await room.true_ups.settle(READ_AT) == 1
+    await world.billing.close_due(READ_AT)
+    new = await in_force(world, point)
+    assert [b.usage_wh for b in new] == [95_000, 155_000, 150_000]
+    told = sorted(await room.book.adjustments(service_points=[point]), key=lambda a: a.span)
+    assert [(a.by, a.installments) for a in told] == [(Decimal("-2.34"), 1), (Decimal("-16.46"), 1)]
+    for engine in engines:
+        await engine.dispose()  # type: ignore[attr-defined]
+
+
+async def test_a_true_up_above_the_policy_waits_for_a_person(world: World, postgres: PostgresEngine) -> None:
+    point = await estimated(world)
+    room, engines = await room_of(world, postgres)
+    await read(world, world.meters[0], midnight(DECEMBER), 20_000_000, Source.FIELD)
+    assert await room.true_ups.settle(READ_AT) == 0
+    (case,) = await room.corrections.cases()
+    assert case.cause.kind is CauseKind.TRUE_UP
+    assert len(case.changes) == 2
+    assert [b.reading_state for b in await in_force(world, point)] == [ReadingState.ESTIMATED] * 2
+    assert await world.billing.bills(SCOPE, point)
+    for engine in engines:
+        await engine.dispose()  # type: ignore[attr-defined]
