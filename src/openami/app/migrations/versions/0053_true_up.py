@@ -1,12 +1,12 @@
 """A correction may be a true-up: an actual read behind estimated bills settles every period since the last one.
 
-Revision ID: 0052_true_up
+Revision ID: 0053_true_up
 """
 
 from alembic import op
 
-revision = "0052_true_up"
-down_revision = "0051_bills_stay"
+revision = "0053_true_up"
+down_revision = "0052_weather"
 branch_labels = None
 depends_on = None
 
