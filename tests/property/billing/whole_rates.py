@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from openami.billing.rating import BillSpan
 from openami.billing.rating.carried import Carried, YearToDate
 from openami.billing.rating.fleet import UsageMatrix
-from openami.billing.rating.terms import Approval, BillTerms, EventPeriod, PriceSeries
+from openami.billing.rating.terms import Annexed, Approval, BillTerms, EventPeriod, PriceSeries
 from openami.billing.tariff import RateSchedule, Tariff, TariffError
 from openami.billing.tariff.agreement import LINE_KINDS
 from openami.billing.tariff.charge import (
@@ -248,6 +248,7 @@ def terms(draw: st.DrawFn) -> BillTerms:
     return BillTerms(
         revenue_month=draw(st.sampled_from([None, date(2026, 10, 1), date(2026, 12, 1)])),
         municipality=draw(st.sampled_from(["", "Here", "There", "Nowhere"])),
+        annexed=draw(st.sampled_from([(), (Annexed(FIRST + timedelta(days=4), "There"),)])),
         is_final=draw(st.booleans()),
         attributes=draw(st.sampled_from([{}, {"class": "home"}])),
         events=tuple(events),

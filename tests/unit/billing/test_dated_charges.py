@@ -14,6 +14,7 @@ import pytest
 
 from openami.billing.rating import BillSpan, BillTerms, LineKind, RatedBill, StampCode, Usage, determinants, rate
 from openami.billing.rating.line import BillLine
+from openami.billing.rating.terms import Annexed
 from openami.billing.tariff import RateSchedule, Tariff, TariffError
 from openami.billing.tariff.charge import (
     Credit,
@@ -201,6 +202,53 @@ def test_a_municipality_that_the_rate_does_not_list_stamps_the_bill(municipality
     bill = _bill(_rate(TAXED), municipality=municipality)
     assert [s.code for s in bill.stamps] == [StampCode.TAX_NOT_KNOWN]
     assert _of(bill, LineKind.TAX) == []
+
+
+MOVED = (Annexed(date(2026, 6, 11), "Brent"),)
+"""June has ten days in Alton and twenty in Brent."""
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        # 720 kWh at 0.10, 9.00 a month and 7.20 of a rider come to 88.20.
+        (ValueChange.DAYS, [("Alton", D("1.47")), ("Brent", D("5.88"))]),
+        (ValueChange.BILL, [("Brent", D("8.82"))]),
+    ],
+    ids=["5 % of 10/30 and 10 % of 20/30", "10 %, for the last day lies in Brent"],
+)
+def test_a_place_that_is_annexed_within_a_bill_is_taxed_as_the_tax_says(
+    change: ValueChange, expected: list[tuple[str, Decimal]]
+) -> None:
+    taxes = tuple(replace(_tax(p, m, change=change), name=m) for p, m in (("5", "Alton"), ("10", "Brent")))
+    bill = _bill(_rate(replace(TAXED, taxes=taxes)), municipality="Alton", annexed=MOVED)
+    assert [(line.name, line.exact_amount) for line in _of(bill, LineKind.TAX)] == expected
+    assert bill.stamps == ()
+
+
+def test_a_tax_on_energy_takes_the_energy_of_the_days_in_its_municipality() -> None:
+    taxes = tuple(
+        Tax("GRT", m, RiderUnit.KWH, (DatedValue(D(p)),), municipality=m, change=ValueChange.METERED)
+        for p, m in (("0.01", "Alton"), ("0.02", "Brent"))
+    )
+    bill = _bill(_rate(replace(PLAIN, taxes=taxes)), municipality="Alton", annexed=MOVED)
+    # 24 kWh a day: 240 kWh at 1 cent, 480 kWh at 2 cents.
+    found = [(line.name, line.quantity, line.days, line.exact_amount) for line in _of(bill, LineKind.TAX)]
+    assert found == [("Alton", D(240), 10, D("2.40")), ("Brent", D(480), 20, D("9.60"))]
+
+
+@pytest.mark.parametrize(
+    ("annexed", "stamps"),
+    [
+        (Annexed(date(2026, 6, 11), "Elsewhere"), 1),
+        (Annexed(date(2026, 6, 11), ""), 1),
+        (Annexed(date(2026, 7, 1), "Elsewhere"), 0),
+    ],
+    ids=["into one that is not listed", "into nobody knows which", "only after the bill"],
+)
+def test_each_municipality_of_a_bill_must_be_known(annexed: Annexed, stamps: int) -> None:
+    bill = _bill(_rate(TAXED), municipality="Alton", annexed=(annexed,))
+    assert [s.code for s in bill.stamps] == [StampCode.TAX_NOT_KNOWN] * stamps
 
 
 def test_a_percentage_is_of_printed_amounts_or_of_exact_ones() -> None:

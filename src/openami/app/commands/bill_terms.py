@@ -21,8 +21,11 @@ from openami.billing.tariff.values import parse_values, with_values
 from openami.kernel.errors import MisuseError
 
 _KEYS = frozenset(
-    {"municipality", "is_final", "attributes", "approved_w", "events", "prices", "coincident", "most_left_out"}
-)
+    {
+        "municipality", "annexed", "is_final", "attributes", "approved_w", "events", "prices", "coincident",
+        "most_left_out",
+    }
+)  # fmt: skip
 
 
 def load_terms(path: Path | None, spans: Sequence[BillSpan]) -> list[BillTerms]:
@@ -30,7 +33,7 @@ def load_terms(path: Path | None, spans: Sequence[BillSpan]) -> list[BillTerms]:
 
     The file is JSON: ``approved_w`` rows of first day, end day or null, and watts; ``coincident`` instants;
     ``events`` rows of signal, start and end; ``prices`` rows of signal, start, seconds and prices; ``municipality``,
-    ``attributes``, ``is_final`` and ``most_left_out``.
+    with ``annexed`` rows of a later day and the municipality from it on; ``attributes``, ``is_final`` and ``most_left_out``.
 
     Raises:
         MisuseError: the file cannot be read, with the place.

@@ -33,9 +33,13 @@ def _faults(terms: Any) -> Iterator[str]:
         yield "attributes are an object of texts"
         return
     names = [e.signal for e in terms.events] + [p.signal for p in terms.prices]
-    texts = [terms.municipality, *names, *(t for pair in terms.attributes.items() for t in pair)]
+    places = [terms.municipality, *(a.municipality for a in terms.annexed)]
+    texts = [*places, *names, *(t for pair in terms.attributes.items() for t in pair)]
     if not all(isinstance(t, str) and len(t) <= MOST_TEXT and is_plain(t) for t in texts):
         yield f"names, places and attributes are texts of up to {MOST_TEXT} letters"
+    firsts = [a.first for a in terms.annexed]
+    if firsts != sorted(set(firsts)):
+        yield "the days on which the municipality changes rise"
     if not all(type(a.capacity_w) is int and 0 <= a.capacity_w <= LARGEST_W for a in terms.approved_w):
         yield f"an approved capacity is a whole number of watts, 0 to {LARGEST_W:,}"
     if not can_be_price(terms.most_left_out) or not 0 <= terms.most_left_out <= 1:

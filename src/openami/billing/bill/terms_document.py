@@ -7,7 +7,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from openami.billing.rating.terms import NO_TERMS, Approval, BillTerms, EventPeriod, PriceSeries
+from openami.billing.rating.terms import NO_TERMS, Annexed, Approval, BillTerms, EventPeriod, PriceSeries
 
 
 def terms_document(terms: BillTerms) -> dict[str, Any]:
@@ -27,6 +27,7 @@ def terms_document(terms: BillTerms) -> dict[str, Any]:
         "prices": [[p.signal, p.start.isoformat(), p.interval_s, [format(x, "f") for x in p.prices]]
                    for p in terms.prices],
         "coincident": [i.isoformat() for i in terms.coincident],
+        "annexed": [[a.first.isoformat(), a.municipality] for a in terms.annexed],
         "most_left_out": "" if terms.most_left_out == NO_TERMS.most_left_out else format(terms.most_left_out, "f"),
     }  # fmt: skip
     return {name: value for name, value in told.items() if value}
@@ -50,6 +51,7 @@ def parse_terms(document: Mapping[str, Any]) -> BillTerms:
         ),
         tuple(_instant(i) for i in document.get("coincident", ())),
         Decimal(document.get("most_left_out", NO_TERMS.most_left_out)),
+        tuple(Annexed(date.fromisoformat(f), m) for f, m in document.get("annexed", ())),
     )
 
 

@@ -120,7 +120,7 @@ def determinants(
                 expected=span.expected_intervals(zone, usage.interval_s),
                 estimated=int(estimated.sum()),
                 estimated_wh=int(wh[estimated].sum()),
-                piece_wh=_pieces(piece_edges(schedule, span, rates), usage.start_s[rows], charged, zone),
+                piece_wh=_pieces(piece_edges(schedule, span, rates, own), usage.start_s[rows], charged, zone),
                 signal_amounts=_signals(schedule, own, usage.interval_s, usage.start_s[rows], charged, key),
                 windows=demand.windows,
                 left_out=demand.left_out,

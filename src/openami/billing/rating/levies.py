@@ -24,12 +24,13 @@ def credit_lines(bill: Levied) -> tuple[list[BillLine], list[Stamp]]:
 
 
 def tax_lines(bill: Levied) -> tuple[list[BillLine], list[Stamp]]:
-    """Return the lines of taxes in force at the bill's municipality; of one that the rate does not list, a stamp."""
-    lines, stamps = _in_order(LineKind.TAX, lambda v: _taxes_at(v, bill.terms.municipality), bill)
+    """Return the lines of taxes in force at the bill's municipalities; of one that the rate does not list, a stamp."""
+    places = bill.terms.municipalities(bill.span)
+    lines, stamps = _in_order(LineKind.TAX, lambda v: _taxes_at(v, places), bill)
     last = bill.rates[-1].version
     listed = {t.municipality for t in bill.schedule.versions[last].taxes} - {""}
-    if listed and bill.terms.municipality not in listed:
-        where = f"in {bill.terms.municipality!r}" if bill.terms.municipality else "where no municipality is stated"
+    for place in (p for p in places if listed and p not in listed):
+        where = f"in {place!r}" if place else "where no municipality is stated"
         words = (
             f"the tax {where} is not known; state one of the {len(listed)} that the rate lists, or add it with its tax"
         )
@@ -37,8 +38,8 @@ def tax_lines(bill: Levied) -> tuple[list[BillLine], list[Stamp]]:
     return lines, stamps
 
 
-def _taxes_at(tariff: Tariff, municipality: str) -> tuple[Tax, ...]:
-    return tuple(t for t in tariff.taxes if t.municipality in ("", municipality))
+def _taxes_at(tariff: Tariff, municipalities: Sequence[str]) -> tuple[Tax, ...]:
+    return tuple(t for t in tariff.taxes if t.municipality in ("", *municipalities))
 
 
 def _in_order(kind: LineKind, of_version: _OfVersion, bill: Levied) -> tuple[list[BillLine], list[Stamp]]:

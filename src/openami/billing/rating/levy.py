@@ -16,7 +16,7 @@ from openami.billing.rating.errors import UsageError
 from openami.billing.rating.exact import exact_decimal
 from openami.billing.rating.line import BillLine, LineKind, Stamp, StampCode
 from openami.billing.rating.months import months_of
-from openami.billing.rating.piece import Piece, pieces_of
+from openami.billing.rating.piece import Piece, pieces_of, taxed_pieces
 from openami.billing.rating.selected import selected
 from openami.billing.rating.share import shared_out
 from openami.billing.rating.terms import BillTerms
@@ -73,7 +73,8 @@ def dated_lines(
     """
     lines: list[BillLine] = []
     stamps: list[Stamp] = []
-    pieces = [p for p in pieces_of(charges, bill.span, bill.rates) if p.charge.applies_to(bill.terms.attributes)]
+    found = taxed_pieces(pieces_of(charges, bill.span, bill.rates), bill.span, bill.terms)
+    pieces = [p for p in found if p.charge.applies_to(bill.terms.attributes)]
     energy = _energy(pieces, bill)
     for number, piece in enumerate(pieces):
         clause = f"versions[{piece.version}].{_plural(kind)}[{piece.charge.code}].values[{piece.index}]"

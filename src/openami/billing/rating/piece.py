@@ -1,17 +1,22 @@
-"""Pieces of a bill: runs of days in which a dated charge has one value, and the days on which energy must be parted."""
+"""Pieces of a bill: runs of days in which a dated charge has one value, and the days on which energy must be parted.
+
+A tax of one municipality is charged for the days on which the place lies in it, as the tax's own ``change`` says: on
+the energy of those days, on their share of the days, or wholly where the place lies on the last day.
+"""
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
 from functools import lru_cache
 
 from openami.billing.rating.calendar import DayRate
+from openami.billing.rating.terms import NO_TERMS, BillTerms
 from openami.billing.rating.usage import BillSpan
-from openami.billing.tariff.charge import DatedCharge, ValueChange
+from openami.billing.tariff.charge import DatedCharge, Tax, ValueChange
 from openami.billing.tariff.model import RateSchedule, Tariff
 
 
@@ -73,6 +78,21 @@ def pieces_of(charges: Sequence[DatedCharge | None], span: BillSpan, rates: Sequ
     return found
 
 
+def taxed_pieces(pieces: Sequence[Piece], span: BillSpan, terms: BillTerms) -> list[Piece]:
+    """Return pieces cut to the days on which the place lies in the municipality of their tax."""
+    return [cut for piece in pieces for cut in _taxed(piece, span, terms)] if terms.annexed else list(pieces)
+
+
+def _taxed(piece: Piece, span: BillSpan, terms: BillTerms) -> list[Piece]:
+    charge = piece.charge
+    if not isinstance(charge, Tax) or not charge.municipality:
+        return [piece]
+    if charge.change is ValueChange.BILL:
+        return [piece] if terms.municipality_on(span.last) == charge.municipality else []
+    days = tuple(d for d in piece.days if terms.municipality_on(d) == charge.municipality)
+    return [replace(piece, days=days)] if days else []
+
+
 def _is_of_one_version(rates: Sequence[DayRate]) -> bool:
     return len({r.version for r in rates}) == 1
 
@@ -82,11 +102,13 @@ def _days_of(span: BillSpan) -> tuple[date, ...]:
     return tuple(span.first + timedelta(days=n) for n in range(span.days))
 
 
-def piece_edges(schedule: RateSchedule, span: BillSpan, rates: Sequence[DayRate]) -> tuple[date, ...]:
+def piece_edges(
+    schedule: RateSchedule, span: BillSpan, rates: Sequence[DayRate], terms: BillTerms = NO_TERMS
+) -> tuple[date, ...]:
     """Return the first days of the parts into which a bill's energy is metered: one where nothing changes inside.
 
-    Energy is parted where a charge that takes the energy of its own days changes its value, and where such a charge
-    meets a change of version.
+    Energy is parted where a charge that takes the energy of its own days changes its value, where such a charge
+    meets a change of version, and where such a tax meets a change of municipality.
     """
     edges = {span.first}
     metered = [
@@ -95,8 +117,10 @@ def piece_edges(schedule: RateSchedule, span: BillSpan, rates: Sequence[DayRate]
         for charge in charges_of(schedule.versions[version])
         if charge.change is ValueChange.METERED
     ]
+    if any(isinstance(c, Tax) and c.municipality for _, c in metered):
+        edges |= {a.first for a in terms.annexed if span.first < a.first < span.end}
     if _is_of_one_version(rates) and all(c.index_on(span.first) == c.index_on(span.last) for _, c in metered):
-        return (span.first,)
+        return tuple(sorted(edges))
     for version, charge in metered:
         mine = [span.first + timedelta(days=n) for n, r in enumerate(rates) if r.version == version]
         edges |= {b for a, b in itertools.pairwise(mine) if charge.index_on(a) != charge.index_on(b)}

@@ -66,7 +66,7 @@ def rate(
     demand, findings = demand_lines(schedule, found, rates, terms, carried)
     lines += demand
     lines += fixed_lines(schedule, span, rates)
-    edges = piece_edges(schedule, span, rates)
+    edges = piece_edges(schedule, span, rates, terms)
     pieces = {edges[0]: found.usage_wh} if len(edges) == 1 else found.piece_wh
     bill = Levied(schedule, span, rates, terms, tariff.rounding, pieces, billed_wh, tuple(lines))
     lines, stamps, exported = _levied(bill, found, settled, carried)

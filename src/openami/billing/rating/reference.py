@@ -42,7 +42,7 @@ def determinants_by_hand(
     filled: dict[Pool, int] = {}
     signals: dict[tuple[int, int], Fraction] = {}
     total = received = count = estimated = estimated_wh = 0
-    edges = piece_edges(schedule, span, day_rates(schedule, span, terms))
+    edges = piece_edges(schedule, span, day_rates(schedule, span, terms), terms)
     pieces = dict.fromkeys(edges, 0) if len(edges) > 1 else {}
     flows: list[Flow] = []
     for index, second in enumerate(usage.start_s.tolist()):

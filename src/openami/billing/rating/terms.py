@@ -31,6 +31,14 @@ class Approval:
 
 
 @dataclass(frozen=True, slots=True)
+class Annexed:
+    """A place is taxed in another municipality from local day ``first`` on; an empty name is not known."""
+
+    first: date
+    municipality: str
+
+
+@dataclass(frozen=True, slots=True)
 class EventPeriod:
     """An event of a signal, for example a critical peak, in ``[start, end)``, aware instants.
 
@@ -77,7 +85,7 @@ class BillTerms:
 
     Args:
         revenue_month: any day of the month to which the cycle calendar counts the bill; None takes the last day's.
-        municipality: where the service point is taxed; empty is not known.
+        municipality: where the service point is taxed on the first day; empty is not known.
         is_final: the customer stops with this bill.
         attributes: facts of the agreement that riders, taxes, credits and eligibility ask for.
         approved_w: approved interconnections.
@@ -85,6 +93,7 @@ class BillTerms:
         prices: price series of signals.
         coincident: instants in which the system peaked, aware.
         most_left_out: share of a demand period's windows without actual intervals above which the bill is held.
+        annexed: where it is taxed from later days on, rising; none where that does not change.
     """
 
     revenue_month: date | None = None
@@ -96,6 +105,18 @@ class BillTerms:
     prices: tuple[PriceSeries, ...] = ()
     coincident: tuple[datetime, ...] = ()
     most_left_out: Decimal = Decimal("0.05")
+    annexed: tuple[Annexed, ...] = ()
+
+    def municipality_on(self, day: date) -> str:
+        """Return where the place is taxed on a day; empty is not known."""
+        return next((a.municipality for a in reversed(self.annexed) if a.first <= day), self.municipality)
+
+    def municipalities(self, span: BillSpan) -> tuple[str, ...]:
+        """Return where the place is taxed on the days of a bill, in their order."""
+        if not self.annexed:
+            return (self.municipality,)
+        days = [span.first, *(a.first for a in self.annexed if span.first < a.first < span.end)]
+        return tuple(dict.fromkeys(self.municipality_on(d) for d in days))
 
     def month_of(self, span: BillSpan) -> int:
         """Return the revenue month of a bill, 1 to 12."""
@@ -103,12 +124,14 @@ class BillTerms:
 
     def of_days(self, span: BillSpan) -> tuple[object, ...]:
         """Return what the days and intervals of a bill are priced by: bills that are alike in it share an index."""
-        return (self.month_of(span), self.approved_w, self.events, self.prices, self.coincident)
+        annexed = tuple(a.first for a in self.annexed)
+        return (self.month_of(span), self.approved_w, self.events, self.prices, self.coincident, annexed)
 
     def of_money(self) -> tuple[object, ...]:
         """Return what else the lines of a bill are made by."""
         attributes = tuple(sorted(self.attributes.items()))
-        return (self.revenue_month, self.municipality, self.is_final, attributes, self.most_left_out)
+        municipality = self.municipality, self.annexed
+        return (self.revenue_month, municipality, self.is_final, attributes, self.most_left_out)
 
 
 NO_TERMS = BillTerms()

@@ -87,7 +87,7 @@ def words_in_force(bill: Bill, schedule: RateSchedule | None) -> list[RateWords]
             schedule.currency,
             seasons=frozenset(days_of),
             on=bill.span.last,
-            municipality=bill.terms.municipality,
+            municipality=bill.terms.municipality_on(bill.span.last),
         )
         found.append(words)
     return found

@@ -96,7 +96,7 @@ def price_index(
     parts = []
     for number, (span, own) in enumerate(zip(spans, terms_of_each(terms, spans), strict=True)):
         rates, inside = day_rates(schedule, span, own), np.flatnonzero(bill == number)
-        edges = piece_edges(schedule, span, rates)
+        edges = piece_edges(schedule, span, rates, own)
         parts.append(
             BillIndex(
                 span, own, rates, pools(schedule, span, rates), span.expected_intervals(zone, interval_s), edges,

@@ -18,7 +18,7 @@ from openami.billing.rating.fleet.line import FleetLine, LineColumn, cents_of, e
 from openami.billing.rating.fleet.number import Numbers, multiplied, scaled, summed
 from openami.billing.rating.line import BillLine, LineKind
 from openami.billing.rating.months import months_of
-from openami.billing.rating.piece import Piece, pieces_of
+from openami.billing.rating.piece import Piece, pieces_of, taxed_pieces
 from openami.billing.rating.selected import selected
 from openami.billing.rating.terms import BillTerms
 from openami.billing.rating.usage import I64
@@ -64,7 +64,7 @@ class FleetLevied:
 
 def levied_lines(kind: LineKind, bills: FleetLevied, lines: Sequence[FleetLine]) -> list[FleetLine]:
     """Return the lines of all riders, credits or taxes; each may be a percentage of those before it."""
-    of_version = _of_version(kind, bills.terms)
+    of_version = _of_version(kind, bills.terms.municipalities(bills.part.span))
     versions = bills.schedule.versions
     in_force = dict.fromkeys(r.version for r in bills.part.rates)
     keys = dict.fromkeys(_key(c) for version in in_force for c in of_version(versions[version]))
@@ -75,12 +75,12 @@ def levied_lines(kind: LineKind, bills: FleetLevied, lines: Sequence[FleetLine])
     return found
 
 
-def _of_version(kind: LineKind, terms: BillTerms) -> Callable[[Tariff], Sequence[DatedCharge]]:
+def _of_version(kind: LineKind, municipalities: Sequence[str]) -> Callable[[Tariff], Sequence[DatedCharge]]:
     if kind is LineKind.RIDER:
         return lambda version: version.riders
     if kind is LineKind.CREDIT:
         return lambda version: version.credits
-    return lambda version: tuple(t for t in version.taxes if t.municipality in ("", terms.municipality))
+    return lambda version: tuple(t for t in version.taxes if t.municipality in ("", *municipalities))
 
 
 def _key(charge: DatedCharge) -> tuple[str, str]:
@@ -92,7 +92,8 @@ def _charge_lines(
 ) -> Iterator[FleetLine]:
     """Yield the line of each piece of one charge whose value is known and not zero."""
     span = bills.part.span
-    pieces = [p for p in pieces_of(charges, span, bills.part.rates) if p.charge.applies_to(bills.terms.attributes)]
+    found = taxed_pieces(pieces_of(charges, span, bills.part.rates), span, bills.terms)
+    pieces = [p for p in found if p.charge.applies_to(bills.terms.attributes)]
     energy = _energy(pieces, bills)
     made: list[FleetLine] = []
     for number, piece in enumerate(pieces):
