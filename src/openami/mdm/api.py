@@ -32,7 +32,7 @@ from openami.mdm.ports import (
 )
 from openami.mdm.quality_codes import codes_of
 from openami.mdm.registry.arrays import place_days
-from openami.mdm.registry.facts import FactKind
+from openami.mdm.registry.facts import Fact, FactKind
 from openami.mdm.registry.ports import Registry
 from openami.mdm.registry.records import (
     Affected,
@@ -83,6 +83,7 @@ __all__ = [
     "DayTemperature",
     "DegreeDays",
     "EndOfRead",
+    "Fact",
     "FactKind",
     "Installation",
     "InstalledMeter",

@@ -134,6 +134,9 @@ class Places:
     async def kinds(self) -> frozenset[FactKind]:
         return frozenset({FactKind.INTERCONNECTION})
 
+    async def touched_since(self, *_asked: Any) -> frozenset[UUID]:
+        return frozenset()
+
     async def holidays(self, *_asked: Any) -> dict[str, frozenset[date]]:
         return {DEFAULT_CALENDAR: self.days_off}
 

@@ -268,6 +268,10 @@ class _Places:
         """See ``FactBook``."""
         return frozenset()
 
+    async def touched_since(self, *_asked: Any) -> frozenset[UUID]:
+        """See ``FactBook``."""
+        return frozenset()
+
     async def holidays(self, _first: date, _last: date) -> dict[str, frozenset[date]]:
         """See ``FactBook``."""
         return {}

@@ -85,6 +85,8 @@ def cycle_days(settings: Settings, bill_group: int, month: date) -> tuple[date, 
 def load_standing(path: Path) -> Standing:
     """Return what a file says of all places: ``municipality``, and a table ``attributes`` of texts.
 
+    ``municipality_is_default = true`` lets it hold for places without one of their own in the registry.
+
     Raises:
         SettingsError: it is none.
     """
@@ -95,7 +97,12 @@ def load_standing(path: Path) -> Standing:
     except TomlError as error:
         raise SettingsError(f"{path.name}: {error}") from error
     municipality, attributes = told.get("municipality", ""), told.get("attributes", {})
+    is_default = told.get("municipality_is_default", False)
     texts = isinstance(attributes, dict) and all(isinstance(v, str) for v in attributes.values())
-    if set(told) - {"municipality", "attributes"} or not isinstance(municipality, str) or not texts:
-        raise SettingsError(f'{path.name}: municipality = "a text" and [attributes] of texts may stand here')
-    return Standing(municipality, attributes)
+    keys = {"municipality", "municipality_is_default", "attributes"}
+    if set(told) - keys or not isinstance(municipality, str) or not isinstance(is_default, bool) or not texts:
+        raise SettingsError(
+            f'{path.name}: municipality = "a text", municipality_is_default = true and [attributes] of texts may '
+            "stand here"
+        )
+    return Standing(municipality, attributes, is_default)

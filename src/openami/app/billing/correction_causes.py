@@ -16,7 +16,9 @@ from openami.mdm.editing.ports import DecisionBook
 from openami.mdm.registry.change import LoggedChange
 from openami.mdm.registry.ports import Registry
 
-_NO_CAUSE = frozenset({"rate", "bill_group", "account", "transformer", "feeder", "cell", "phase"})
+_NO_CAUSE = frozenset(
+    {"rate", "bill_group", "account", "transformer", "feeder", "cell", "phase", "municipality", "customer_class"}
+)
 """Facts that alter no reading."""
 
 

@@ -33,7 +33,8 @@ def load_terms(path: Path | None, spans: Sequence[BillSpan]) -> list[BillTerms]:
 
     The file is JSON: ``approved_w`` rows of first day, end day or null, and watts; ``coincident`` instants;
     ``events`` rows of signal, start and end; ``prices`` rows of signal, start, seconds and prices; ``municipality``,
-    with ``annexed`` rows of a later day and the municipality from it on; ``attributes``, ``is_final`` and ``most_left_out``.
+    with ``annexed`` rows of a later day and the municipality from it on; ``attributes``, ``is_final`` and
+    ``most_left_out``.
 
     Raises:
         MisuseError: the file cannot be read, with the place.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 from uuid import UUID
 
@@ -19,11 +21,59 @@ from openami.app.commands.registry_carry import (
     ReasonOption,
     carry,
 )
-from openami.kernel.errors import MisuseError
+from openami.kernel.errors import MisuseError, OpenAmiError
 
 if TYPE_CHECKING:
     from openami.app.devices.registry_desk import RegistryRoom
     from openami.mdm.registry.change import Change
+    from openami.mdm.registry.facts import FactKind
+
+
+MOST_ROWS = 20_000
+"""Facts in one file: each is looked up by itself, and all are tried in one transaction. An exchange carries more."""
+_COLUMNS = frozenset({"place", "kind", "value", "from"})
+
+
+def kind_of(word: str) -> FactKind:
+    """Return a kind of fact by its name.
+
+    Raises:
+        MisuseError: there is none of that name.
+    """
+    from openami.mdm.registry.facts import FactKind
+
+    try:
+        return FactKind(word.strip().replace("-", "_"))
+    except ValueError as error:
+        raise MisuseError(f"{word[:40]!r} is no kind; there are {', '.join(FactKind)}") from error
+
+
+def rows_of(file: Path) -> list[tuple[int, dict[str, str]]]:
+    """Return the rows of a file of facts, each with its line.
+
+    Raises:
+        MisuseError: it cannot be read, has other columns, a row of another length, or too many rows.
+    """
+    try:
+        with file.open(encoding="utf-8-sig", newline="") as lines:
+            reader = csv.DictReader(lines, strict=True)
+            head = reader.fieldnames or ()
+            if set(head) - {"until"} != _COLUMNS or len(set(head)) != len(head):
+                raise MisuseError(
+                    f"{file.name}: the columns are place, kind, value, from and until, not {list(head)[:8]}"
+                )
+            found = []
+            for row in reader:
+                if None in row or None in row.values():
+                    raise MisuseError(f"{file.name}, line {reader.line_num}: it has more or fewer cells than the head")
+                found.append((reader.line_num, {k: v.strip() for k, v in row.items()}))
+                if len(found) > MOST_ROWS:
+                    raise MisuseError(f"{file.name}: more than {MOST_ROWS} rows; split it")
+    except (OSError, ValueError, csv.Error) as error:
+        raise MisuseError(f"{file.name}: it cannot be read: {str(error)[:120]}") from error
+    if not found:
+        raise MisuseError(f"{file.name}: it has no row")
+    return found
 
 
 @app.command()
@@ -46,10 +96,7 @@ def fact(
         from openami.mdm.registry.change import EnterFacts
         from openami.mdm.registry.facts import FactEntry, FactKind
 
-        try:
-            of_kind = FactKind(kind.replace("-", "_"))
-        except ValueError as error:
-            raise MisuseError(f"{kind[:40]!r} is no kind; there are {', '.join(FactKind)}") from error
+        of_kind = kind_of(kind)
         point = await point_of(room, place)
         start = await instant_at(room, point, since)
         end = await instant_at(room, point, until) if until else None
@@ -57,6 +104,39 @@ def fact(
         return EnterFacts((FactEntry(point, of_kind, told, start, end),))
 
     carry(make, Asked(home, login, reason, preview, accept, json_output), "registry.fact")
+
+
+@app.command()
+def facts(
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="CSV: place, kind, value, from, and until where it ends.")
+    ],
+    login: LoginOption,
+    reason: ReasonOption,
+    preview: PreviewOption = False,
+    accept: AcceptOption = "",
+    home: HomeOption = DEFAULT_HOME,
+    json_output: JsonOption = False,
+) -> None:
+    """Enter many dated facts at once, all or none: for example the municipality of every place."""
+
+    async def make(room: RegistryRoom) -> Change:
+        from openami.mdm.registry.change import EnterFacts
+        from openami.mdm.registry.facts import FactEntry
+
+        entries = []
+        for number, row in rows_of(file):
+            try:
+                point = await point_of(room, row["place"])
+                start = await instant_at(room, point, row["from"])
+                end = await instant_at(room, point, row["until"]) if row.get("until") else None
+                told, of_kind = row["value"], kind_of(row["kind"])
+                entries.append(FactEntry(point, of_kind, None if told.lower() == "none" else told, start, end))
+            except OpenAmiError as error:
+                raise MisuseError(f"{file.name}, line {number}: {error}") from error
+        return EnterFacts(tuple(entries))
+
+    carry(make, Asked(home, login, reason, preview, accept, json_output), "registry.facts")
 
 
 @app.command()

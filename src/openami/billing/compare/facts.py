@@ -10,8 +10,7 @@ from openami.billing.compare.ports import PlaceFacts
 from openami.billing.cycle.due import holdings_of
 from openami.billing.cycle.open import next_read_day
 from openami.billing.cycle.run import BillRun
-from openami.billing.cycle.terms import approvals_of
-from openami.billing.rating.terms import BillTerms
+from openami.billing.cycle.terms import own_facts
 from openami.billing.rating.usage import BillSpan
 from openami.kernel.time import EVER, Period, local_date, local_midnight, zone_named
 
@@ -30,11 +29,11 @@ class BilledFacts:
         """See the port. Spans of a comparison are calendar months, each its own revenue month."""
         (point,) = await self._run.meters.registry.service_points({service_point_id})
         whole = BillSpan(min(s.first for s in spans), max(s.end for s in spans))
-        approved = await approvals_of(self._run.meters, [service_point_id], whole, zone_named(point.zone))
-        own = approved.get(service_point_id, ())
-        standing = self._run.setting.standing
-        terms = BillTerms(municipality=standing.municipality, attributes=standing.attributes, approved_w=own)
-        return PlaceFacts(dict.fromkeys(spans, terms), standing.attributes, is_interconnected=bool(own))
+        found = await own_facts(self._run.meters, {service_point_id: point.zone}, self._run.setting.standing)
+        own = found[service_point_id]
+        terms = {span: own.terms(span) for span in spans}
+        is_interconnected = bool(own.terms(whole).approved_w)
+        return PlaceFacts(terms, own.attributes_on(whole.last), is_interconnected=is_interconnected)
 
     async def account_at(self, service_point_id: UUID, at: datetime | date) -> UUID | None:
         """See the port."""

@@ -26,7 +26,7 @@ from openami.billing.correction.neighbors import Neighbors
 from openami.billing.correction.ports import CorrectionBook, Settling
 from openami.billing.correction.true_up import on_settled
 from openami.billing.cycle.due import holdings_of
-from openami.billing.cycle.terms import Standing, approvals_of
+from openami.billing.cycle.terms import Standing, own_facts
 from openami.billing.jurisdiction import Jurisdiction
 from openami.billing.ports import BillBook
 from openami.billing.rating.terms import BillTerms
@@ -147,21 +147,13 @@ class RoadRemaker:
 
     async def _terms(self, bills: Sequence[Bill]) -> dict[UUID, BillTerms]:
         """Return what rates ask beside intervals, as it is known now, by bill."""
-        spans: dict[tuple[BillSpan, str], list[Bill]] = defaultdict(list)
-        for bill in bills:
-            spans[bill.span, bill.zone].append(bill)
+        own = await own_facts(self.meters, {b.service_point_id: b.zone for b in bills}, self.standing)
         found: dict[UUID, BillTerms] = {}
-        for (span, zone), some in spans.items():
-            points = [b.service_point_id for b in some]
-            approved = await approvals_of(self.meters, points, span, zone_named(zone))
-            for bill in some:
-                month = None if bill.cycle is None else bill.cycle.revenue_month
-                # A corrected bill has another kind; that it was the account's last stays with its terms.
-                is_final = bill.kind is BillKind.FINAL or bill.terms.is_final
-                rows = approved.get(bill.service_point_id, ())
-                found[bill.bill_id] = BillTerms(
-                    month, self.standing.municipality, is_final, self.standing.attributes, rows
-                )
+        for bill in bills:
+            month = None if bill.cycle is None else bill.cycle.revenue_month
+            # A corrected bill has another kind; that it was the account's last stays with its terms.
+            is_final = bill.kind is BillKind.FINAL or bill.terms.is_final
+            found[bill.bill_id] = own[bill.service_point_id].terms(bill.span, month, is_final=is_final)
         return found
 
     async def _assigned(self, bills: Sequence[Bill]) -> dict[UUID, list[Assignment]]:

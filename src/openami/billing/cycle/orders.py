@@ -19,9 +19,8 @@ from openami.billing.calendar.cycle import next_read_day
 from openami.billing.cycle.place import Planned
 from openami.billing.cycle.ports import PlaceHold, Release
 from openami.billing.cycle.run import BillRun
-from openami.billing.cycle.terms import all_approvals_of, terms_of
+from openami.billing.cycle.terms import OwnFacts, own_facts, terms_of
 from openami.billing.rating.carried import Carried
-from openami.billing.rating.terms import Approval
 from openami.billing.rating.usage import BillSpan
 from openami.billing.tariff.charge import ChargeUnit
 from openami.billing.tariff.model import RateSchedule
@@ -41,13 +40,13 @@ class Said:
     Args:
         holds: of places.
         releases: of bills, by service point and first day.
-        approved: interconnections, by service point.
+        own: what the registry says of each service point.
         reversed_at: highest version of bills that were reversed whole, by service point and first day.
     """
 
     holds: Mapping[UUID, PlaceHold]
     releases: Mapping[tuple[UUID, date], Sequence[Release]]
-    approved: Mapping[UUID, tuple[Approval, ...]]
+    own: Mapping[UUID, OwnFacts]
     reversed_at: Mapping[tuple[UUID, date], int] = field(default_factory=dict)
 
 
@@ -59,7 +58,7 @@ async def said_of(run: BillRun, planned: Sequence[Planned]) -> Said:
     book = run.book.cycle
     holds, releases = await book.place_holds(list(zones)), await book.releases(list(zones))
     reversed_at = await book.reversed_at(list(zones))
-    return Said(holds, releases, await all_approvals_of(run.meters, zones), reversed_at)
+    return Said(holds, releases, await own_facts(run.meters, zones, run.setting.standing), reversed_at)
 
 
 def agreement_of(planned: Planned) -> Agreement:
@@ -149,7 +148,7 @@ async def orders_of(run: BillRun, rows: Sequence[Planned], said: Said) -> list[B
         orders.append(
             BillOrder(
                 point, span, planned.kind, planned.account_id, planned.cycle,
-                terms_of(planned, said.approved.get(point, ()), run.setting.standing),
+                terms_of(planned, said.own[point]),
                 last.carried_out if last is not None and is_same else Carried(),
                 opens_on={} if last is None else closing_reads(last.reads),
                 closes_on={} if following is None else opening_reads(following.reads),

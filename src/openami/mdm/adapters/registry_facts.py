@@ -80,6 +80,15 @@ class PostgresFacts:
         async with self._engine.connect() as connection:
             return frozenset(FactKind(k) for k in (await connection.execute(query)).scalars())
 
+    async def touched_since(self, kinds: Collection[FactKind], since: datetime) -> frozenset[UUID]:
+        """See the port."""
+        query = select(PLACE_FACT.c.service_point_id).distinct().where(
+            PLACE_FACT.c.kind == any_(literal([k.value for k in kinds], ARRAY(Text))),
+            or_(PLACE_FACT.c.entered_at >= since, PLACE_FACT.c.superseded_at >= since),
+        )  # fmt: skip
+        async with self._engine.connect() as connection:
+            return frozenset((await connection.execute(query)).scalars())
+
     async def holidays(self, first: date, last: date) -> dict[str, frozenset[date]]:
         """See the port."""
         query = select(CALENDAR_DAY.c.calendar, CALENDAR_DAY.c.local_day)

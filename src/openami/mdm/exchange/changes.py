@@ -32,7 +32,8 @@ _READS = {Channel.DELIVERED: "delivered", Channel.RECEIVED: "received"}
 _PLACE_FACTS = {
     "bill_group": FactKind.BILL_GROUP, "transformer": FactKind.TRANSFORMER, "feeder": FactKind.FEEDER,
     "cell": FactKind.CELL, "phase": FactKind.PHASE, "calendar": FactKind.CALENDAR, "reading": FactKind.READING,
-    "interconnection_w": FactKind.INTERCONNECTION,
+    "interconnection_w": FactKind.INTERCONNECTION, "municipality": FactKind.MUNICIPALITY,
+    "customer_class": FactKind.CUSTOMER_CLASS,
 }  # fmt: skip
 
 
@@ -108,6 +109,8 @@ class Maker:
             RecordKind.STATE: self._fact(FactKind.SERVICE, "state"),
             RecordKind.RATE: self._fact(FactKind.RATE, "rate"),
             RecordKind.BILL_GROUP: self._fact(FactKind.BILL_GROUP, "bill_group"),
+            RecordKind.MUNICIPALITY: self._fact(FactKind.MUNICIPALITY, "municipality"),
+            RecordKind.CUSTOMER_CLASS: self._fact(FactKind.CUSTOMER_CLASS, "customer_class"),
         }
         return await makers[record.kind](record)
 

@@ -36,6 +36,8 @@ class RecordKind(StrEnum):
     STATE = "state"
     RATE = "rate"
     BILL_GROUP = "bill_group"
+    MUNICIPALITY = "municipality"
+    CUSTOMER_CLASS = "customer_class"
 
 
 class FieldError(ValueError):
@@ -183,6 +185,8 @@ FIELDS: dict[str, Callable[[str], Value]] = {
     "reading": _word("interval", "drive_by", "by_hand", "customer"),
     "state": _word("active", "inactive", "disconnected"),
     "bill_group": _whole(1, 99),
+    "municipality": identifier,
+    "customer_class": identifier,
     "interconnection_w": _whole(1, 100_000_000),
     "system_title": _title,
     "interval_s": _whole(60, 86_400),
@@ -209,7 +213,8 @@ FIELDS: dict[str, Callable[[str], Value]] = {
 _IN = ("in_delivered_wh", "in_received_wh", "in_estimated")
 _OUT = ("out_delivered_wh", "out_received_wh", "out_estimated")
 _FACTORS = ("ct", "pt", "constant")
-_PLACE = ("bill_group", "transformer", "feeder", "cell", "phase", "calendar", "reading", "interconnection_w")
+_PLACE = ("bill_group", "transformer", "feeder", "cell", "phase", "calendar", "reading", "interconnection_w",
+          "municipality", "customer_class")  # fmt: skip
 KINDS: dict[RecordKind, tuple[tuple[str, ...], tuple[str, ...]]] = {
     # kind: (required fields, optional fields)
     RecordKind.PREMISE: (("premise",), ()),
@@ -230,6 +235,8 @@ KINDS: dict[RecordKind, tuple[tuple[str, ...], tuple[str, ...]]] = {
     RecordKind.STATE: (("service_point", "state", "at"), ()),
     RecordKind.RATE: (("service_point", "rate", "at"), ()),
     RecordKind.BILL_GROUP: (("service_point", "bill_group", "at"), ()),
+    RecordKind.MUNICIPALITY: (("service_point", "municipality", "at"), ()),
+    RecordKind.CUSTOMER_CLASS: (("service_point", "customer_class", "at"), ()),
 }
 
 

@@ -7,6 +7,7 @@ files write. It knows no person: an account is a random id.
 from __future__ import annotations
 
 import re
+import unicodedata
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum, StrEnum
@@ -16,6 +17,8 @@ from openami.kernel.time import require_utc
 from openami.mdm.registry.records import RegistryError
 
 MAX_VALUE = 100
+_PROPER = re.compile(r"[^\W_](?:[^\W_]|[ .,'/()&-]){0,98}")
+"""Names of places have apostrophes and letters of all scripts: O'Fallon, St. Louis, Cañon City."""
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._ /:-]{0,98}[A-Za-z0-9.]|[A-Za-z0-9]")
 
 
@@ -38,6 +41,8 @@ class FactKind(StrEnum):
     READING = "reading"
     INTERCONNECTION = "interconnection"
     CHECK_OF = "check_of"
+    MUNICIPALITY = "municipality"
+    CUSTOMER_CLASS = "customer_class"
 
 
 class ServiceState(IntEnum):
@@ -69,7 +74,9 @@ REVALIDATING = frozenset(
     {FactKind.SERVICE, FactKind.CALENDAR, FactKind.READING, FactKind.INTERCONNECTION, FactKind.CHECK_OF}
 )
 """Kinds whose change alters what validation says of a day."""
-REBILLING = frozenset({FactKind.ACCOUNT, FactKind.RATE, FactKind.SERVICE, FactKind.BILL_GROUP, FactKind.READING})
+TERMS = frozenset({FactKind.MUNICIPALITY, FactKind.CUSTOMER_CLASS})
+"""Kinds that say what a bill is taxed and charged by beside its readings."""
+REBILLING = TERMS | {FactKind.ACCOUNT, FactKind.RATE, FactKind.SERVICE, FactKind.BILL_GROUP, FactKind.READING}
 """Kinds whose change may alter a bill that was issued."""
 
 
@@ -130,6 +137,8 @@ def fact_value(kind: FactKind, text: str) -> str:
     Raises:
         FactError: it cannot stand there.
 
+    >>> fact_value(FactKind.MUNICIPALITY, " O'Fallon  (MO)")
+    "O'Fallon (MO)"
     >>> fact_value(FactKind.PHASE, " ba "), fact_value(FactKind.BILL_GROUP, "07")
     ('AB', '7')
     """
@@ -146,9 +155,20 @@ def fact_value(kind: FactKind, text: str) -> str:
             return str(UUID(told))
         except ValueError as error:
             raise FactError(f"{kind}: {told[:40]!r} is no id (a UUID stands there, never a name)") from error
+    if kind is FactKind.MUNICIPALITY:
+        return _proper(kind, told)
     if len(told) > MAX_VALUE or not _NAME.fullmatch(told):
         raise FactError(f"{kind}: {told[:40]!r} is no name of letters, digits and . _ / : - (at most {MAX_VALUE})")
     return told
+
+
+def _proper(kind: FactKind, told: str) -> str:
+    name = " ".join(unicodedata.normalize("NFC", told).split())
+    if not _PROPER.fullmatch(name):
+        raise FactError(
+            f"{kind}: {told[:40]!r} is no name of letters, digits and . , ' / ( ) & - (at most {MAX_VALUE})"
+        )
+    return name
 
 
 def _one_of(kind: FactKind, word: str, words: tuple[str, ...]) -> str:

@@ -53,6 +53,10 @@ class FactBook(Protocol):
         """Return the kinds of which the registry believes any fact of any place."""
         ...
 
+    async def touched_since(self, kinds: Collection[FactKind], since: datetime) -> frozenset[UUID]:
+        """Return the service points of which a fact of these kinds was entered or gave way at ``since`` or later."""
+        ...
+
     async def holidays(self, first: date, last: date) -> dict[str, frozenset[date]]:
         """Return the holidays from first to last, both included, of every calendar by name, the shipped ones too."""
         ...
