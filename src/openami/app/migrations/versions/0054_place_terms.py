@@ -1,12 +1,12 @@
 """Facts by which bills are taxed and charged: the municipality of a place and the class of its customer.
 
-Revision ID: 0052_place_terms
+Revision ID: 0054_place_terms
 """
 
 from alembic import op
 
-revision = "0052_place_terms"
-down_revision = "0051_bills_stay"
+revision = "0054_place_terms"
+down_revision = "0053_true_up"
 branch_labels = None
 depends_on = None
 
