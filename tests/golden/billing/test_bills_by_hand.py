@@ -27,7 +27,7 @@ CASES = sorted(p.name for p in HAND.iterdir() if p.is_dir())
 QUARTER_S = 900
 
 
-def _usage(case: dict[str, Any], span: BillSpan, zone: ZoneInfo) -> Usage:
+def quarter_hours(case: dict[str, Any], span: BillSpan, zone: ZoneInfo) -> Usage:
     """``base_wh`` in every quarter-hour, other values where ``extra`` says so by the wall clock."""
     period = span.period(zone)
     starts = np.arange(period.start_s, period.end_s, QUARTER_S, dtype=np.int64)
@@ -50,7 +50,7 @@ def _bills(name: str, *, by_hand: bool) -> tuple[list[RatedBill], dict[str, Any]
     spans = [BillSpan(date.fromisoformat(a), date.fromisoformat(b)) for a, b in case["bills"]]
     found = []
     for span in spans:
-        usage = _usage(case, span, zone)
+        usage = quarter_hours(case, span, zone)
         one = determinants_by_hand(schedule, usage, span, zone) if by_hand else None
         found.append(one or determinants(schedule, usage, [span], zone)[0])
     return rate_in_turn(schedule, found, [NO_TERMS] * len(found)), case
@@ -74,7 +74,7 @@ def test_a_fleet_bills_each_case_as_worked_by_hand(name: str) -> None:
     before, totals = Carried(), []
     for first, end in case["bills"]:
         span = BillSpan(date.fromisoformat(first), date.fromisoformat(end))
-        usage = _usage(case, span, zone)
+        usage = quarter_hours(case, span, zone)
         # The case, and a place without use beside it.
         matrix = UsageMatrix(np.stack([usage.wh, usage.wh * 0]))
         grid = usage.start_s, QUARTER_S

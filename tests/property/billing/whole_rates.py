@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from openami.billing.rating import BillSpan
 from openami.billing.rating.carried import Carried, YearToDate
 from openami.billing.rating.fleet import UsageMatrix
-from openami.billing.rating.terms import Annexed, Approval, BillTerms, EventPeriod, PriceSeries
+from openami.billing.rating.terms import Annexed, Approval, BillTerms, EventPeriod, PartOf, PriceSeries
 from openami.billing.tariff import RateSchedule, Tariff, TariffError
 from openami.billing.tariff.agreement import LINE_KINDS
 from openami.billing.tariff.charge import (
@@ -256,6 +256,9 @@ def terms(draw: st.DrawFn) -> BillTerms:
         approved_w=draw(st.sampled_from([(), (Approval(FIRST + timedelta(days=2), None, 9_000),)])),
         # One in every twelve hours: each local day has one at least.
         coincident=tuple(start + timedelta(hours=12 * n, minutes=draw(st.integers(0, 719))) for n in range(22)),
+        part_of=draw(
+            st.sampled_from([None, None, PartOf(BillSpan(FIRST - timedelta(days=9), FIRST + timedelta(days=22)))])
+        ),
     )
 
 

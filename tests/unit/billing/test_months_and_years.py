@@ -14,6 +14,7 @@ import pytest
 from openami.billing.rating import BillSpan, BillTerms, Carried, LineKind, RatedBill, Usage, determinants, rate
 from openami.billing.rating.carried import YearToDate
 from openami.billing.rating.months import months_of
+from openami.billing.rating.terms import PartOf
 from openami.billing.tariff import RateSchedule, Tariff
 from openami.billing.tariff.charge import ChargeUnit, FixedCharge, MinimumCharge
 from openami.billing.tariff.price import Block, BlockUnit, PricePeriod, Window
@@ -173,6 +174,28 @@ def test_a_years_minimum_is_settled_on_the_bill_that_closes_the_year() -> None:
     )
     assert _amounts(kept, LineKind.MINIMUM) == []
     assert (kept.carried.year_to_date.days, kept.carried.year_to_date.charged) == (335, D("196.44"))
+
+
+def test_a_year_that_closes_on_a_period_in_parts_is_settled_once_on_the_last_of_them() -> None:
+    least = replace(PLAIN, minimum=MinimumCharge("Least", D(240), ChargeUnit.YEAR), year_ends_month=4)
+    before = Carried(year_to_date=YearToDate(date(2025, 5, 1), 335, 900_000, D("189.00"), D(0)))
+    terms = BillTerms(part_of=PartOf(APRIL))
+    early = _bill(least, BillSpan(date(2026, 4, 1), date(2026, 4, 11)), 100, terms, before)
+    # Ten days: 3.00 of the charge and 2.40 for 24 kWh.
+    assert _amounts(early, LineKind.MINIMUM) == []
+    assert early.carried.year_to_date == YearToDate(date(2025, 5, 1), 345, 924_000, D("194.40"), D(0))
+    late = _bill(least, BillSpan(date(2026, 4, 11), date(2026, 5, 1)), 100, terms, early.carried)
+    # 194.40 before, 6.00 + 4.80 now: 34.80 short of 240, as it is for one bill of all thirty days.
+    assert _amounts(late, LineKind.MINIMUM) == [D("34.80")]
+    assert late.carried.year_to_date == YearToDate()
+
+
+def test_a_bill_that_closed_the_year_and_is_made_again_tops_up_to_the_same_year_and_no_further() -> None:
+    least = replace(PLAIN, minimum=MinimumCharge("Least", D(240), ChargeUnit.YEAR), year_ends_month=4)
+    before = Carried(year_to_date=YearToDate(date(2025, 5, 1), 335, 900_000, D("189.00"), D(0)))
+    first, again = (_bill(least, APRIL, wh, carried=before) for wh in (100, 150))
+    assert [b.total for b in (first, again)] == [D("51.00"), D("51.00")], "what the year lacks, whatever was used"
+    assert again.carried.year_to_date == first.carried.year_to_date == YearToDate()
 
 
 def test_who_stops_within_the_year_owes_the_share_of_the_years_minimum() -> None:

@@ -34,7 +34,6 @@ class BillOrder:
         opens_on: reads that the bill before it closed on: this one opens on exactly those.
         closes_on: reads that the bill after it opened on, where that one went out first.
         ends_from: earliest day on which it may end where its last midnight was not read; None where that stands.
-        period_days: days from read to read; None where they are the span's.
         estimates_before: how many estimated bills end where this one begins.
         version, supersedes: of a corrected bill.
         released: why it passes every hold that a person may pass; empty where it does not.
@@ -51,7 +50,6 @@ class BillOrder:
     opens_on: MeterReads = field(default_factory=dict)
     closes_on: MeterReads = field(default_factory=dict)
     ends_from: date | None = None
-    period_days: int | None = None
     estimates_before: int = 0
     version: int = 1
     supersedes: UUID | None = None

@@ -96,9 +96,12 @@ def estimate_cause(reads: Sequence[ReadPiece]) -> EstimateCause:
 
 
 def _doubts(order: BillOrder, rules: BillRules, reads: Sequence[ReadPiece], in_a_row: int) -> list[Waits]:
-    days, period = order.period_days or order.span.days, rules.period
+    days, period = order.terms.whole(order.span).days, rules.period
+    part = order.terms.part_of
     doubts = []
-    if order.kind is BillKind.REGULAR and order.cycle is not None and not period.allows(days):
+    # A part of the account's last period is of a final one, whose length nobody limits.
+    is_limited = order.kind is BillKind.REGULAR and order.cycle is not None and not (part and part.ends_service)
+    if is_limited and not period.allows(days):
         words = f"{days} days from read to read; a regular bill has {period.least_days} to {period.most_days}"
         doubts.append((HoldCode.PERIOD_LENGTH, words))
     if in_a_row > rules.estimate.most_in_a_row:

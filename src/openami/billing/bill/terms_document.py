@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from openami.billing.rating.terms import NO_TERMS, Annexed, Approval, BillTerms, EventPeriod, PriceSeries
+from openami.billing.rating.terms import NO_TERMS, Annexed, Approval, BillTerms, EventPeriod, PartOf, PriceSeries
+from openami.billing.rating.usage import BillSpan
 
 
 def terms_document(terms: BillTerms) -> dict[str, Any]:
@@ -16,6 +17,7 @@ def terms_document(terms: BillTerms) -> dict[str, Any]:
     >>> terms_document(BillTerms(revenue_month=date(2026, 11, 1)))
     {'revenue_month': '2026-11-01'}
     """
+    part = terms.part_of
     told: dict[str, Any] = {
         "revenue_month": None if terms.revenue_month is None else terms.revenue_month.isoformat(),
         "municipality": terms.municipality,
@@ -29,6 +31,8 @@ def terms_document(terms: BillTerms) -> dict[str, Any]:
         "coincident": [i.isoformat() for i in terms.coincident],
         "annexed": [[a.first.isoformat(), a.municipality] for a in terms.annexed],
         "most_left_out": "" if terms.most_left_out == NO_TERMS.most_left_out else format(terms.most_left_out, "f"),
+        "part_of": None if part is None else [part.period.first.isoformat(), part.period.end.isoformat(),
+                                              part.ends_service],
     }  # fmt: skip
     return {name: value for name, value in told.items() if value}
 
@@ -52,7 +56,15 @@ def parse_terms(document: Mapping[str, Any]) -> BillTerms:
         tuple(_instant(i) for i in document.get("coincident", ())),
         Decimal(document.get("most_left_out", NO_TERMS.most_left_out)),
         tuple(Annexed(date.fromisoformat(f), m) for f, m in document.get("annexed", ())),
+        _part(document.get("part_of")),
     )
+
+
+def _part(told: Sequence[Any] | None) -> PartOf | None:
+    if told is None:
+        return None
+    first, end, ends_service = told
+    return PartOf(BillSpan(date.fromisoformat(first), date.fromisoformat(end)), ends_service)
 
 
 def _day(text: str | None) -> date | None:

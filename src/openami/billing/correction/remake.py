@@ -153,7 +153,10 @@ class RoadRemaker:
             month = None if bill.cycle is None else bill.cycle.revenue_month
             # A corrected bill has another kind; that it was the account's last stays with its terms.
             is_final = bill.kind is BillKind.FINAL or bill.terms.is_final
-            found[bill.bill_id] = own[bill.service_point_id].terms(bill.span, month, is_final=is_final)
+            terms = own[bill.service_point_id].terms(bill.span, month, is_final=is_final)
+            part = bill.terms.part_of
+            part = None if part is None else part.within(bill.span, is_final=is_final)
+            found[bill.bill_id] = replace(terms, part_of=part)
         return found
 
     async def _assigned(self, bills: Sequence[Bill]) -> dict[UUID, list[Assignment]]:

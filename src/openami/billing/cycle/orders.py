@@ -120,7 +120,7 @@ async def _made(run: BillRun, free: Sequence[tuple[Making, BillOrder]], data: Sp
         if day is None or order.service_point_id in data.by_register:
             by_rate[making.schedule.code].append(order)
             continue
-        early = replace(order, span=BillSpan(order.span.first, day), period_days=None, closes_on={})
+        early = replace(order, span=BillSpan(order.span.first, day), closes_on={})
         moved[making.schedule.code].append(early)
     found: list[Bill] = []
     for code, orders in moved.items():
@@ -152,7 +152,6 @@ async def orders_of(run: BillRun, rows: Sequence[Planned], said: Said) -> list[B
                 last.carried_out if last is not None and is_same else Carried(),
                 opens_on={} if last is None else closing_reads(last.reads),
                 closes_on={} if following is None else opening_reads(following.reads),
-                period_days=planned.period_days,
                 ends_from=_ends_from(run, planned, has_next=following is not None),
                 estimates_before=last.estimates_in_a_row if last is not None and is_same else 0,
                 version=said.reversed_at.get((point, span.first), 0) + 1,

@@ -8,6 +8,7 @@ from datetime import date
 from uuid import UUID
 
 from openami.billing.bill.record import Assignment, BillKind, Cycle
+from openami.billing.rating.terms import PartOf
 from openami.billing.rating.usage import BillSpan
 
 
@@ -76,6 +77,7 @@ class Planned:
         account_id: whose; None where none is named.
         cycle: its place in the calendar; None where the calendar knows no read day.
         period_days: days from read to read; more than the span's where a rate ends within.
+        part_of: that period, where the bill is one part of it.
         is_billed_already: days of it went out on a bill of the account before, which has to be corrected first.
     """
 
@@ -88,6 +90,7 @@ class Planned:
     cycle: Cycle | None
     period_days: int
     is_billed_already: bool = False
+    part_of: PartOf | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from openami.billing.bill.record import Assignment, BillKind
 from openami.billing.calendar.cycle import CycleCalendar, ReadDay, cycle_of
 from openami.billing.cycle.place import Billed, Holding, Place, Planned, Unplanned
 from openami.billing.jurisdiction.model import Jurisdiction
+from openami.billing.rating.terms import PartOf
 from openami.billing.rating.usage import BillSpan
 
 _SEARCH = timedelta(days=100)
@@ -169,8 +170,9 @@ def _parts(place: Place, holding: Holding, whole: BillSpan, read_day: ReadDay | 
             kind = BillKind.INITIAL
         code = _code(place.rates, first)
         span = BillSpan(first, end)
+        part_of = None if span == whole else PartOf(whole, ends_service=whole.end == holding.end)
         yield Planned(
-            place.service_point_id, place.zone, span, code, kind, holding.account_id, cycle, whole.days
+            place.service_point_id, place.zone, span, code, kind, holding.account_id, cycle, whole.days, part_of=part_of
         )  # fmt: skip
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from uuid import UUID
 
@@ -120,7 +120,8 @@ def within(approved: Sequence[Approval], span: BillSpan) -> tuple[Approval, ...]
 def terms_of(planned: Planned, own: OwnFacts) -> BillTerms:
     """Return the terms of one bill."""
     month = None if planned.cycle is None else planned.cycle.revenue_month
-    return own.terms(planned.span, month, is_final=planned.kind is BillKind.FINAL)
+    terms = own.terms(planned.span, month, is_final=planned.kind is BillKind.FINAL)
+    return replace(terms, part_of=planned.part_of)
 
 
 async def _keeps_municipalities(meters: MeterData) -> bool:

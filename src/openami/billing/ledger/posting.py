@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from datetime import date, datetime
 from uuid import UUID
 
@@ -13,6 +14,7 @@ from openami.billing.ledger.charge import bill_entry
 from openami.billing.ledger.entry import Entry, EntryKind, agreement_id_of
 from openami.billing.ledger.installment import InstallmentPlan, part_entry
 from openami.billing.ledger.ports import LedgerBook
+from openami.kernel.money import rounded_to_cent
 from openami.kernel.time import local_date, zone_named
 
 
@@ -76,8 +78,21 @@ def charged(
     if entry is None or bill.total is None:
         return []
     plan = plan_for(plans, bill.span.last)
-    level = None if plan is None else budget_entry(plan, entry, bill.total, made_at=made_at)
+    level = None if plan is None else budget_entry(_for_part(plan, bill), entry, bill.total, made_at=made_at)
     return [entry] if level is None else [entry, level]
+
+
+def _for_part(plan: BudgetPlan, bill: Bill) -> BudgetPlan:
+    """Return the plan with the level of a bill: one level a period, shared by days where a change of rate parts it.
+
+    Each part's share is what the level comes to through its days less what it came to before, so that all parts
+    together are the level to the cent, whichever of them goes out first or is made again.
+    """
+    whole = bill.terms.whole(bill.span)
+    through, before = (
+        rounded_to_cent(plan.level * (day - whole.first).days / whole.days) for day in (bill.span.end, bill.span.first)
+    )
+    return replace(plan, level=through - before)
 
 
 def plan_for(plans: Sequence[BudgetPlan], day: date) -> BudgetPlan | None:
@@ -109,10 +124,13 @@ def _due(
     taken: Collection[tuple[UUID | None, UUID | None]],
     at: datetime,
 ) -> list[Entry]:
-    """Return the parts that fall due with bills that are new: each bill takes one part of each plan."""
+    """Return the parts that fall due with bills that are new: each period takes one part of each plan.
+
+    Where a change of rate parts a period, the last of its bills takes the part.
+    """
     of_agreement: dict[UUID, list[Bill]] = defaultdict(list)
     for bill in bills:
-        if bill.supersedes is None:
+        if bill.supersedes is None and bill.terms.is_last_part(bill.span):
             of_agreement[agreements[bill.bill_id]].append(bill)
     found = []
     for plan, fallen in plans:

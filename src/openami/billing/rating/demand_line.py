@@ -48,7 +48,7 @@ def demand_lines(
         step_w = tariff.rounding.demand_step_w
         billed[key] = billed_demand(priced, name, found.peaks.get(key), month, carried.peaks, step_w=step_w)
         if key in found.peaks or billed[key].watts:
-            lines += _block_lines(schedule, key, billed[key], days, found.span)
+            lines += _block_lines(schedule, key, billed[key], days, found.span, terms.whole(found.span))
     days_of = {key: len(days) for key, days in in_force.items()}
     return lines, demand_findings(schedule, found, billed, days_of, month, terms.most_left_out)
 
@@ -70,13 +70,13 @@ def demand_in_force(schedule: RateSchedule, span: BillSpan, rates: list[DayRate]
 
 
 def _block_lines(
-    schedule: RateSchedule, key: DemandKey, billed: BilledDemand, days: list[date], span: BillSpan
+    schedule: RateSchedule, key: DemandKey, billed: BilledDemand, days: list[date], span: BillSpan, whole: BillSpan
 ) -> list[BillLine]:
     version, charge, period = key
     priced = schedule.versions[version].demand[charge]
     price_period = priced.periods[period]
     proration = schedule.versions[version].proration
-    months = months_of(proration, span, days) if proration.demand else Fraction(len(days), span.days)
+    months = months_of(proration, whole, days) if proration.demand else Fraction(len(days), whole.days)
     name = f"{priced.name}, {price_period.name}{_reason(billed)}"
     clause = f"versions[{version}].demand[{priced.name}].periods[{price_period.name}]"
     lines = []

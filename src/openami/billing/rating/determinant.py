@@ -113,7 +113,7 @@ def determinants(
                 span=span,
                 usage_wh=int(wh.sum()),
                 energy_wh=_by_key(key, charged),
-                blocks_wh=_running(schedule, pools(schedule, span, rates), key, charged),
+                blocks_wh=_running(schedule, pools(schedule, span, rates, own), key, charged),
                 peaks=demand.peaks,
                 received_wh=0 if usage.received_wh is None else int(usage.received_wh[rows].sum()),
                 intervals=len(rows),

@@ -100,12 +100,13 @@ def _amount(kind: LineKind, piece: Piece, wh: int, bill: Levied) -> tuple[Fracti
     """Return quantity, unit and exact amount of one piece."""
     value, unit = Fraction(piece.value or 0), piece.charge.unit
     share = Fraction(len(piece.days), bill.span.days)
+    whole = bill.terms.whole(bill.span)
     if unit is RiderUnit.KWH:
         quantity = Fraction(wh, KWH)
         return quantity, "kWh", quantity * value
     if unit is RiderUnit.KW:
         quantity = _highest_kw(piece.charge, bill.lines)
-        return quantity, "kW", quantity * value * share
+        return quantity, "kW", quantity * value * Fraction(len(piece.days), whole.days)
     if unit is RiderUnit.PERCENT:
         of = selected(bill.lines, piece.charge.of or _BEFORE[kind])
         exact = bill.rounding.percent_of is PercentOf.EXACT
@@ -113,7 +114,7 @@ def _amount(kind: LineKind, piece: Piece, wh: int, bill: Levied) -> tuple[Fracti
         return base, "percent", base * value * share / 100
     if unit is RiderUnit.DAY:
         return Fraction(len(piece.days)), "day", len(piece.days) * value
-    months = months_of(bill.schedule.versions[piece.version].proration, bill.span, piece.days)
+    months = months_of(bill.schedule.versions[piece.version].proration, whole, piece.days)
     return months, "month", months * value
 
 

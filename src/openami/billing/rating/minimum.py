@@ -29,7 +29,7 @@ FULL_YEAR_DAYS = 350
 
 
 def minimum_lines(
-    schedule: RateSchedule, span: BillSpan, rates: list[DayRate], lines: Sequence[BillLine]
+    schedule: RateSchedule, span: BillSpan, rates: list[DayRate], lines: Sequence[BillLine], terms: BillTerms
 ) -> list[BillLine]:
     """Return the top-up to the minimum by bill or by day; none where the lines come to it."""
     least, last, at = Fraction(0), None, 0
@@ -37,7 +37,7 @@ def minimum_lines(
         charge = schedule.versions[version].minimum
         if charge is not None and charge.unit is not ChargeUnit.YEAR:
             last, at = charge, version
-            quantity, _ = charged(charge.unit, schedule.versions[version].proration, span, days)
+            quantity, _ = charged(charge.unit, schedule.versions[version].proration, terms.whole(span), days)
             least += Fraction(charge.amount) * quantity
     if last is None:
         return []
@@ -60,8 +60,9 @@ def yearly_minimum_lines(
 
 
 def closes_year(tariff: Tariff, span: BillSpan, terms: BillTerms) -> bool:
-    """Tell whether a bill is the last of the rate year, or of the customer."""
-    return terms.is_final or terms.month_of(span) == tariff.year_ends_month
+    """Tell whether a bill is the last of the rate year, or of the customer: of a period in parts the last part alone."""
+    is_last_month = terms.month_of(span) == tariff.year_ends_month and terms.is_last_part(span)
+    return terms.is_final or is_last_month
 
 
 def year_after(

@@ -16,21 +16,21 @@ _MONTH_DAYS = 30
 _YEAR_DAYS = 365
 
 
-def months_of(proration: Proration, span: BillSpan, days: Sequence[date]) -> Fraction:
+def months_of(proration: Proration, whole: BillSpan, days: Sequence[date]) -> Fraction:
     """Return how many months some of a bill's days are.
 
     Args:
         proration: the rate's rule.
-        span: all days of the bill.
-        days: those on which the charge is in force.
+        whole: all days from read to read: of the bill, or of the period that it is a part of.
+        days: those of the bill on which the charge is in force.
 
     >>> months_of(Proration(), BillSpan(date(2026, 6, 3), date(2026, 7, 2)), [date(2026, 6, 3)])
     Fraction(1, 29)
     """
     count = len(days)
-    usual = proration.least_days <= span.days <= proration.most_days
+    usual = proration.least_days <= whole.days <= proration.most_days
     if proration.rule is ProrationRule.WHOLE_BILL or (proration.rule is ProrationRule.OUTSIDE_RANGE and usual):
-        return Fraction(count, span.days)
+        return Fraction(count, whole.days)
     if proration.rule is ProrationRule.CALENDAR:
         return sum((Fraction(1, _days_in_month(d)) for d in days), Fraction(0))
     if proration.rule is ProrationRule.YEARLY:

@@ -16,6 +16,7 @@ from fractions import Fraction
 from openami.billing.rating.calendar import DayRate
 from openami.billing.rating.memo import Memo
 from openami.billing.rating.months import months_of, season_dates
+from openami.billing.rating.terms import NO_TERMS, BillTerms
 from openami.billing.rating.usage import BillSpan
 from openami.billing.tariff.model import RateSchedule, Tariff
 from openami.billing.tariff.price import BlockScope, BlockUnit
@@ -43,19 +44,20 @@ class Pool:
 _POOLS: Memo[tuple[Pool, ...]] = Memo(4096)
 
 
-def pools(schedule: RateSchedule, span: BillSpan, rates: list[DayRate]) -> list[Pool]:
+def pools(schedule: RateSchedule, span: BillSpan, rates: list[DayRate], terms: BillTerms = NO_TERMS) -> list[Pool]:
     """Return every pool of a bill, in order of version and first price period."""
-    return list(_POOLS.of(schedule, (span, tuple(rates)), lambda: tuple(_pools(schedule, span, rates))))
+    whole = terms.whole(span)
+    return list(_POOLS.of(schedule, (span, whole, tuple(rates)), lambda: tuple(_pools(schedule, span, whole, rates))))
 
 
-def _pools(schedule: RateSchedule, span: BillSpan, rates: list[DayRate]) -> list[Pool]:
+def _pools(schedule: RateSchedule, span: BillSpan, whole: BillSpan, rates: list[DayRate]) -> list[Pool]:
     found: list[Pool] = []
     for version, days_of in season_dates(schedule, span, rates).items():
         tariff = schedule.versions[version]
         seasons = [s for s in tariff.seasons if s.name in days_of]
         for periods, names in _groups(tariff, seasons).items():
             days = [day for name in names for day in days_of[name]]
-            ends = tuple(_end_wh(e, tariff, days, span) for e in tariff.periods[periods[0]].edges)
+            ends = tuple(_end_wh(e, tariff, days, whole) for e in tariff.periods[periods[0]].edges)
             found.append(Pool(version, periods, len(days), ends))
     return found
 
@@ -93,12 +95,12 @@ def _periods(tariff: Tariff, season: Season) -> tuple[int, ...]:
     return tuple(sorted(ordinary | during))
 
 
-def _end_wh(edge_kwh: Decimal, tariff: Tariff, days: list[date], span: BillSpan) -> int:
+def _end_wh(edge_kwh: Decimal, tariff: Tariff, days: list[date], whole: BillSpan) -> int:
     """Whole Wh, rounded down: the energy on a line is whole Wh, so a block cannot end inside one."""
     if tariff.block_unit is BlockUnit.KWH_ANNUAL:
         share = Fraction(1)
     elif tariff.block_unit is BlockUnit.KWH_DAILY:
         share = Fraction(len(days))
     else:
-        share = months_of(tariff.proration if tariff.proration.blocks else Proration(), span, days)
+        share = months_of(tariff.proration if tariff.proration.blocks else Proration(), whole, days)
     return int(Fraction(edge_kwh) * 1000 * share)

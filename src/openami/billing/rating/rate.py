@@ -61,11 +61,11 @@ def rate(
         billed, left = in_whole_kwh(schedule, billed, carried.remainder_wh)
         carried = replace(carried, remainder_wh=left)
     year_wh = carried.year_to_date.delivered_wh
-    lines = energy_lines(schedule, found, billed, pools(schedule, span, rates), rates, year_wh)
+    lines = energy_lines(schedule, found, billed, pools(schedule, span, rates, terms), rates, year_wh)
     billed_wh = sum(billed.energy_wh.values())
     demand, findings = demand_lines(schedule, found, rates, terms, carried)
     lines += demand
-    lines += fixed_lines(schedule, span, rates)
+    lines += fixed_lines(schedule, span, rates, terms)
     edges = piece_edges(schedule, span, rates, terms)
     pieces = {edges[0]: found.usage_wh} if len(edges) == 1 else found.piece_wh
     bill = Levied(schedule, span, rates, terms, tariff.rounding, pieces, billed_wh, tuple(lines))
@@ -129,6 +129,6 @@ def _minimum(
     last = rates[-1].version
     tariff = schedule.versions[last]
     return [
-        *minimum_lines(schedule, span, rates, lines),
+        *minimum_lines(schedule, span, rates, lines, terms),
         *yearly_minimum_lines(tariff, last, span, lines, terms, carried.year_to_date),
     ]

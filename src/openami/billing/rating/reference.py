@@ -36,7 +36,7 @@ def determinants_by_hand(
     Raises:
         TariffError: no version in force, or a demand window does not fit the intervals.
     """
-    ladder = pools(schedule, span, day_rates(schedule, span, terms))
+    ladder = pools(schedule, span, day_rates(schedule, span, terms), terms)
     energy: dict[tuple[int, int], int] = {}
     blocks: dict[tuple[int, int, int], int] = {}
     filled: dict[Pool, int] = {}

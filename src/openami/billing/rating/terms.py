@@ -80,6 +80,30 @@ class PriceSeries:
 
 
 @dataclass(frozen=True, slots=True)
+class PartOf:
+    """The period from read to read that a bill is one part of, where a change of rate parts it.
+
+    Args:
+        period: all its days: what a rate charges by the month is charged once for them, shared by days.
+        ends_service: it is the account's last one, so that nobody limits its length.
+    """
+
+    period: BillSpan
+    ends_service: bool = False
+
+    def within(self, span: BillSpan, *, is_final: bool) -> PartOf | None:
+        """Return what a bill is part of once its days are these; None where they are the whole period.
+
+        Args:
+            span: the bill's days now; service that ended within them ends the period too.
+            is_final: the account stops with this bill.
+        """
+        end = span.end if is_final else self.period.end
+        period = BillSpan(self.period.first, end)
+        return None if period == span else PartOf(period, self.ends_service or is_final)
+
+
+@dataclass(frozen=True, slots=True)
 class BillTerms:
     """Inputs of one bill.
 
@@ -94,6 +118,7 @@ class BillTerms:
         coincident: instants in which the system peaked, aware.
         most_left_out: share of a demand period's windows without actual intervals above which the bill is held.
         annexed: where it is taxed from later days on, rising; none where that does not change.
+        part_of: the period that the bill is one part of; None where its own days are the whole of it.
     """
 
     revenue_month: date | None = None
@@ -106,6 +131,7 @@ class BillTerms:
     coincident: tuple[datetime, ...] = ()
     most_left_out: Decimal = Decimal("0.05")
     annexed: tuple[Annexed, ...] = ()
+    part_of: PartOf | None = None
 
     def municipality_on(self, day: date) -> str:
         """Return where the place is taxed on a day; empty is not known."""
@@ -118,6 +144,14 @@ class BillTerms:
         days = [span.first, *(a.first for a in self.annexed if span.first < a.first < span.end)]
         return tuple(dict.fromkeys(self.municipality_on(d) for d in days))
 
+    def whole(self, span: BillSpan) -> BillSpan:
+        """Return all days from read to read: a bill's own, or those of the period that it is a part of."""
+        return span if self.part_of is None else self.part_of.period
+
+    def is_last_part(self, span: BillSpan) -> bool:
+        """Tell whether no other part of its period follows a bill."""
+        return span.end >= self.whole(span).end
+
     def month_of(self, span: BillSpan) -> int:
         """Return the revenue month of a bill, 1 to 12."""
         return (self.revenue_month or span.last).month
@@ -125,7 +159,8 @@ class BillTerms:
     def of_days(self, span: BillSpan) -> tuple[object, ...]:
         """Return what the days and intervals of a bill are priced by: bills that are alike in it share an index."""
         annexed = tuple(a.first for a in self.annexed)
-        return (self.month_of(span), self.approved_w, self.events, self.prices, self.coincident, annexed)
+        own = (self.month_of(span), self.approved_w, self.events, self.prices, self.coincident)
+        return (*own, annexed, self.part_of)
 
     def of_money(self) -> tuple[object, ...]:
         """Return what else the lines of a bill are made by."""

@@ -13,6 +13,7 @@ from openami.billing.calendar import BusinessDayCalendar, DatedCalendar
 from openami.billing.cycle.place import Billed, Holding, Place, Planned, Unplanned
 from openami.billing.cycle.plan import is_quiet, plan
 from openami.billing.jurisdiction import shipped_jurisdiction
+from openami.billing.rating.terms import PartOf
 from openami.billing.rating.usage import BillSpan
 
 POINT, ANNE, BEN = UUID(int=1), UUID(int=10), UUID(int=11)
@@ -125,6 +126,20 @@ def test_a_change_of_rate_parts_the_bill_and_the_length_from_read_to_read_counts
     assert [(p.span.first, p.span.end, p.rate_code, p.period_days) for p in found] == [
         (date(2026, 11, 6), date(2026, 11, 16), "flat", 31),
         (date(2026, 11, 16), date(2026, 12, 7), "tou", 31),
+    ]
+
+
+def test_every_part_of_an_accounts_last_period_knows_that_it_ends_the_service() -> None:
+    rates = (
+        Assignment(POINT, "flat", date(2026, 9, 1), date(2026, 11, 10)),
+        Assignment(POINT, "tou", date(2026, 11, 10)),
+    )
+    moved = date(2026, 11, 20)
+    told = place(Holding(ANNE, date(2026, 9, 1), moved), rates=rates, billed=(Billed(ANNE, date(2026, 11, 6)),))
+    whole = BillSpan(date(2026, 11, 6), moved)
+    assert [(p.span.first, p.kind, p.part_of) for p in due(told)] == [
+        (date(2026, 11, 6), BillKind.REGULAR, PartOf(whole, ends_service=True)),
+        (date(2026, 11, 10), BillKind.FINAL, PartOf(whole, ends_service=True)),
     ]
 
 

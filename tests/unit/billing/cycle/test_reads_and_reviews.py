@@ -13,7 +13,10 @@ from openami.billing.bill.order import BillOrder
 from openami.billing.bill.readings import closing_reads, end_of_nearest, printed_reads, reading_state
 from openami.billing.bill.record import Cycle, ReadingState
 from openami.billing.bill.register_bill import register_energy, spread
-from openami.billing.bill.review import disagreement
+from openami.billing.bill.review import disagreement, review
+from openami.billing.jurisdiction import shipped_jurisdiction
+from openami.billing.rating.determinant import Determinants
+from openami.billing.rating.terms import BillTerms, PartOf
 from openami.billing.rating.usage import BillSpan
 from openami.contracts.channel import Channel
 from openami.kernel.time import local_midnight
@@ -145,3 +148,25 @@ def test_energy_that_is_spread_over_hours_adds_up_and_differs_by_one_at_most(ene
 
 def test_what_is_known_of_a_read_says_when_it_was() -> None:
     assert end(1).at == datetime(2026, 11, 6, 6, tzinfo=UTC)
+
+
+TEN = BillSpan(SPAN.first, SPAN.first + timedelta(days=10))
+LAST_PERIOD = BillSpan(SPAN.first, SPAN.first + timedelta(days=14))
+
+
+@pytest.mark.parametrize(
+    ("part_of", "waits"),
+    [
+        (None, "10 days from read to read; a regular bill has 26 to 35"),
+        (PartOf(SPAN), None),
+        (PartOf(LAST_PERIOD), "14 days from read to read; a regular bill has 26 to 35"),
+        (PartOf(LAST_PERIOD, ends_service=True), None),
+    ],
+    ids=["a short bill", "a part of a regular period", "a part of a short period", "a part of the last period"],
+)
+def test_the_period_of_a_part_is_limited_and_an_accounts_last_one_is_not(
+    part_of: PartOf | None, waits: str | None
+) -> None:
+    order = replace(ORDER, span=TEN, terms=BillTerms(part_of=part_of))
+    found = review(order, shipped_jurisdiction().on(TEN.last), Determinants(TEN, 0, {}), (), 0, TEN.period(ZONE))
+    assert (None if found is None else found[1]) == waits

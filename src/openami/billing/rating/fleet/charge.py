@@ -101,7 +101,9 @@ def demand_lines(schedule: RateSchedule, found: FleetDeterminants, bill: int) ->
         metered = peaks.get(key, none)
         watts = np.maximum(np.maximum(metered, priced.least_w), 0)
         billed = (2 * watts + step_w) // (2 * step_w) * step_w
-        months = months_of(tariff.proration if tariff.proration.demand else Proration(), part.span, days)
+        months = months_of(
+            tariff.proration if tariff.proration.demand else Proration(), part.terms.whole(part.span), days
+        )
         yield from _demand_blocks(
             key, priced, metered, billed, months, len(days) if len(days) < part.span.days else None
         )

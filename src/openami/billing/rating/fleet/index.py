@@ -99,7 +99,7 @@ def price_index(
         edges = piece_edges(schedule, span, rates, own)
         parts.append(
             BillIndex(
-                span, own, rates, pools(schedule, span, rates), span.expected_intervals(zone, interval_s), edges,
+                span, own, rates, pools(schedule, span, rates, own), span.expected_intervals(zone, interval_s), edges,
                 piece_index(edges, start_s, inside, zone),
                 tuple(signal_indexes(schedule, own, interval_s, start_s, inside, key)),
             )

@@ -108,12 +108,13 @@ def _charge_lines(
 
 def _line(kind: LineKind, piece: Piece, wh: I64, bills: FleetLevied, before: Sequence[FleetLine]) -> FleetLine:
     value, span = piece.value or Decimal(0), bills.part.span
+    whole = bills.terms.whole(span)
     clause = f"versions[{piece.version}].{_WORDS[kind]}[{piece.charge.code}].values[{piece.index}]"
     days = len(piece.days) if len(piece.days) < span.days else None
     unit = piece.charge.unit
     if unit in (RiderUnit.DAY, RiderUnit.MONTH):
         proration = bills.schedule.versions[piece.version].proration
-        count = months_of(proration, span, piece.days) if unit is RiderUnit.MONTH else Fraction(len(piece.days))
+        count = months_of(proration, whole, piece.days) if unit is RiderUnit.MONTH else Fraction(len(piece.days))
         return BillLine(
             kind, piece.charge.name, None, None, exact_decimal(count), unit.value, value,
             exact_decimal(count * Fraction(value)), piece.version, clause, days,
@@ -124,7 +125,7 @@ def _line(kind: LineKind, piece: Piece, wh: I64, bills: FleetLevied, before: Seq
         parts, factor = KWH, Fraction(value)
     elif unit is RiderUnit.KW:
         quantity, parts = _highest_w(piece.charge, before, len(wh)), 1000
-        factor = Fraction(value) * share
+        factor = Fraction(value) * Fraction(len(piece.days), whole.days)
     else:
         quantity, parts = _base(kind, piece.charge, bills, before)
         factor = Fraction(value) * share / 100

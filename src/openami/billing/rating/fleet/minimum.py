@@ -34,7 +34,7 @@ def minimum_lines(
         charge = schedule.versions[version].minimum
         if charge is not None and charge.unit is not ChargeUnit.YEAR:
             last, at = charge, version
-            quantity, _ = charged(charge.unit, schedule.versions[version].proration, part.span, days)
+            quantity, _ = charged(charge.unit, schedule.versions[version].proration, terms.whole(part.span), days)
             least += Fraction(charge.amount) * quantity
     if last is not None:
         yield _top_up(last, at, _cents(least) - printed_cents(selected(lines, last.of), rows), "month")

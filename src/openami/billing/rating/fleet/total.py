@@ -114,7 +114,7 @@ def fleet_bills(
         state = replace(state, remainder_wh=left)
     lines: list[FleetLine] = list(energy_lines(schedule, found, billed, bill, state.year_wh))
     lines += demand_lines(schedule, found, bill)
-    lines += fixed_lines(schedule, part.span, part.rates)
+    lines += fixed_lines(schedule, part.span, part.rates, own)
     bills = FleetLevied(schedule, found, bill, own, tariff.rounding, billed.total)
     late = tariff.minimum is not None and "rider" in tariff.minimum.of
     if not late:
