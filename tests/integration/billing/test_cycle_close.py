@@ -153,6 +153,29 @@ async def test_a_release_lets_one_bill_pass_one_hold_and_says_so_on_it(world: Wo
     assert (bill.state, bill.released) == (BillState.ISSUED, "read again on site (staff)")
 
 
+async def test_who_moves_in_takes_over_no_release_of_who_moved_out(world: World) -> None:
+    point, book = world.points[0], world.billing.book.cycle
+    await world.billing.assign_rate([point], "ameren-mo-anytime", first_day=OCTOBER, at=NOW)
+    await account(world, point, ANNE, OCTOBER)
+    await world.write_days(OCTOBER, date(2026, 10, 31), is_read=False)
+    await read(world, world.meters[0], midnight(OCTOBER), 0)
+    await read(world, world.meters[0], midnight(NOVEMBER), 2 * 31 * 9600)
+    await world.billing.close_due(NOW)
+    (held,) = await book.held()
+    assert held.account_id == ANNE
+    said = Release(point, OCTOBER, HoldCode.REGISTER_DISAGREES, "read again on site", "staff", NOW, ANNE)
+    await book.release(said)
+    await book.release(replace(said, account_id=BEN, reason="another customer's"))
+    await book.release(replace(said, reason="said twice"))
+    told = await book.releases([point])
+    assert {key: [r.reason for r in rows] for key, rows in told.items()} == {
+        (point, OCTOBER, ANNE): ["read again on site"], (point, OCTOBER, BEN): ["another customer's"],
+    }  # fmt: skip
+    without = Release(point, OCTOBER, HoldCode.REGISTER_DISAGREES, "no account was named", "staff", NOW)
+    await book.release(without)
+    assert (await book.releases([point]))[point, OCTOBER, None] == [without]
+
+
 async def test_who_comes_does_not_wait_for_the_last_bill_of_who_went(world: World) -> None:
     point, moved = world.points[0], date(2026, 10, 12)
     flat = base_rates()["ameren-mo-anytime"]

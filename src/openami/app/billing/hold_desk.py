@@ -86,7 +86,7 @@ class HoldDesk:
                 await billing.book.cycle.release(
                     Release(
                         bill.service_point_id, bill.span.first, bill.hold.code, words, str(who.user_id),
-                        self._settings.clock().now(),
+                        self._settings.clock().now(), bill.account_id,
                     )
                 )  # fmt: skip
                 return bill

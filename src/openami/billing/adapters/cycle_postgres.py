@@ -17,7 +17,7 @@ from openami.billing.adapters.tables import BILL, HOLD_RELEASE, PLACE_HOLD
 from openami.billing.bill.hold import HoldCode
 from openami.billing.bill.record import Bill, BillState
 from openami.billing.cycle.place import Billed
-from openami.billing.cycle.ports import PlaceHold, Release
+from openami.billing.cycle.ports import PlaceHold, Release, ReleaseKey
 from openami.billing.rating.usage import BillSpan
 
 
@@ -126,20 +126,23 @@ class PostgresCycleBook:
         values = {
             "service_point_id": row.service_point_id, "first_day": row.first_day, "code": row.code.value,
             "reason": row.reason, "released_by": row.by, "released_at": row.at,
+            "account_id": row.account_id,
         }  # fmt: skip
         async with self._engine.begin() as connection:
             await connection.execute(insert(HOLD_RELEASE).values(values).on_conflict_do_nothing())
 
-    async def releases(self, service_points: Collection[UUID]) -> dict[tuple[UUID, date], list[Release]]:
+    async def releases(self, service_points: Collection[UUID]) -> dict[ReleaseKey, list[Release]]:
         """See the port."""
         c = HOLD_RELEASE.c
         query = select(HOLD_RELEASE).where(_among(service_points, c.service_point_id)).order_by(c.released_at)
-        found: dict[tuple[UUID, date], list[Release]] = defaultdict(list)
+        found: dict[ReleaseKey, list[Release]] = defaultdict(list)
         async with self._engine.connect() as connection:
             for r in (await connection.execute(query)).mappings():
-                key = r["service_point_id"], r["first_day"]
-                told = Release(*key, HoldCode(r["code"]), r["reason"], r["released_by"], r["released_at"])
-                found[key].append(told)
+                point, first, account = r["service_point_id"], r["first_day"], r["account_id"]
+                told = Release(
+                    point, first, HoldCode(r["code"]), r["reason"], r["released_by"], r["released_at"], account
+                )
+                found[point, first, account].append(told)
         return found
 
     async def hold_place(self, row: PlaceHold) -> None:

@@ -96,6 +96,7 @@ HOLD_RELEASE = Table(
     Column("reason", Text),
     Column("released_by", Text),
     Column("released_at", DateTime(timezone=True)),
+    Column("account_id", Uuid),
 )
 PLACE_HOLD = Table(
     "place_hold",

@@ -17,7 +17,7 @@ from openami.billing.bill.readings import closing_reads, end_of_nearest, opening
 from openami.billing.bill.record import Bill, BillKind, ReadingState
 from openami.billing.calendar.cycle import next_read_day
 from openami.billing.cycle.place import Planned
-from openami.billing.cycle.ports import PlaceHold, Release
+from openami.billing.cycle.ports import PlaceHold, Release, ReleaseKey
 from openami.billing.cycle.run import BillRun
 from openami.billing.cycle.terms import OwnFacts, own_facts, terms_of
 from openami.billing.rating.carried import Carried
@@ -39,13 +39,13 @@ class Said:
 
     Args:
         holds: of places.
-        releases: of bills, by service point and first day.
+        releases: of bills, by service point, first day and account.
         own: what the registry says of each service point.
         reversed_at: highest version of bills that were reversed whole, by service point and first day.
     """
 
     holds: Mapping[UUID, PlaceHold]
-    releases: Mapping[tuple[UUID, date], Sequence[Release]]
+    releases: Mapping[ReleaseKey, Sequence[Release]]
     own: Mapping[UUID, OwnFacts]
     reversed_at: Mapping[tuple[UUID, date], int] = field(default_factory=dict)
 
@@ -155,10 +155,14 @@ async def orders_of(run: BillRun, rows: Sequence[Planned], said: Said) -> list[B
                 ends_from=_ends_from(run, planned, has_next=following is not None),
                 estimates_before=last.estimates_in_a_row if last is not None and is_same else 0,
                 version=said.reversed_at.get((point, span.first), 0) + 1,
-                passes={r.code: f"{r.reason} ({r.by})" for r in said.releases.get((point, span.first), ())},
+                passes={r.code: f"{r.reason} ({r.by})" for r in _releases(said, planned)},
             )
         )  # fmt: skip
     return orders
+
+
+def _releases(said: Said, planned: Planned) -> Sequence[Release]:
+    return said.releases.get((planned.service_point_id, planned.span.first, planned.account_id), ())
 
 
 def _known_hold(

@@ -13,13 +13,16 @@ from openami.billing.bill.record import Bill
 from openami.billing.cycle.place import Billed
 from openami.billing.rating.usage import BillSpan
 
+ReleaseKey = tuple[UUID, date, UUID | None]
+"""A service point, the first day of a bill there, and whose bill it is."""
+
 
 @dataclass(frozen=True, slots=True)
 class Release:
     """A person's word that a bill passes one hold.
 
     Args:
-        service_point_id, first_day: which bill.
+        service_point_id, first_day, account_id: which bill; who moves in takes over no word about who moved out.
         code: which hold.
         reason: why.
         by: login.
@@ -32,6 +35,7 @@ class Release:
     reason: str
     by: str
     at: datetime
+    account_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +107,8 @@ class CycleBook(Protocol):
         """Keep a release; one of the same bill and hold is left as it is."""
         ...
 
-    async def releases(self, service_points: Collection[UUID]) -> dict[tuple[UUID, date], list[Release]]:
-        """Return the releases of bills, by service point and first day."""
+    async def releases(self, service_points: Collection[UUID]) -> dict[ReleaseKey, list[Release]]:
+        """Return the releases of bills, by service point, first day and account."""
         ...
 
     async def hold_place(self, row: PlaceHold) -> None:

@@ -60,7 +60,7 @@ def yearly_minimum_lines(
 
 
 def closes_year(tariff: Tariff, span: BillSpan, terms: BillTerms) -> bool:
-    """Tell whether a bill is the last of the rate year, or of the customer: of a period in parts the last part alone."""
+    """Tell whether a bill is the last of the rate year, or of the customer; of a period in parts only the last is."""
     is_last_month = terms.month_of(span) == tariff.year_ends_month and terms.is_last_part(span)
     return terms.is_final or is_last_month
 
