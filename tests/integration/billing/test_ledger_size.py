@@ -24,6 +24,7 @@ from openami.billing.bill.record import Bill, Correction
 from openami.billing.correction.effect import CorrectionLimits
 from openami.billing.correction.proposal import Wish
 from openami.billing.correction.record import Cause, CauseKind, DecisionKind
+from openami.billing.correction.remade import Remade
 from openami.billing.correction.rules import CorrectionRules
 from openami.billing.correction.weigh import Weigher
 from openami.billing.correction.work import Corrections
@@ -37,14 +38,13 @@ FIRMWARE = Cause(CauseKind.EDIT, str(UUID(int=7)), "shift the clock by +3600 s: 
 class Dearer:
     """Makes each bill again a dollar and ten kWh dearer."""
 
-    async def again(self, bills: Sequence[Bill], *, now: datetime) -> Mapping[UUID, Bill]:
+    async def again(self, bills: Sequence[Bill], *, now: datetime) -> Mapping[UUID, Remade]:
         dearer = line("energy", "51.00", quantity="510")
-        return {
-            b.bill_id: replace(
-                bill([dearer, *b.lines[1:]], point=b.service_point_id, usage_wh=510_000), made_at=now, version=9
-            )
-            for b in bills
-        }
+        found = {}
+        for b in bills:
+            made = bill([dearer, *b.lines[1:]], point=b.service_point_id, usage_wh=510_000, version=2)
+            found[b.bill_id] = Remade(b, (replace(made, made_at=now),), (b.bill_id,), (replace(made, made_at=now),))
+        return found
 
 
 async def test_a_night_of_bills_is_booked_and_a_firmware_s_fault_is_one_decision(postgres: PostgresEngine) -> None:

@@ -303,7 +303,7 @@ async def test_a_stop_entered_late_ends_the_bill_there_and_bills_the_rest_to_who
     await room.weigher.weigh(LATER)
     ((change,),) = [c.changes for c in await room.corrections.cases()]
     final = next(b for b in bills if b.account_id == gone)
-    again = (await room.corrections.remaker.again([final], now=LATER))[final.bill_id]
+    (again,) = (await room.corrections.remaker.again([final], now=LATER))[final.bill_id].bills
     assert change.bill_id == final.bill_id
     assert (final.terms.is_final, again.terms.is_final) == (True, True), "a corrected last bill is corrected as such"
     for engine in engines:

@@ -44,14 +44,16 @@ class PostgresCorrections:
 
     async def touched(self, *, limit: int) -> list[TouchedBill]:
         """See the port."""
-        found = await self._all(rows.TOUCHED, most=limit)
-        return [
-            TouchedBill(
-                r["bill_id"], r["service_point_id"], tuple(zip(r["days"], r["versions"], strict=True)), r["found_at"],
-                r["issued_at"],
-            )
-            for r in found
-        ]  # fmt: skip
+        return [rows.touched_of_row(r) for r in await self._all(rows.TOUCHED, most=limit)]
+
+    async def touched_of(self, bill_ids: Collection[UUID]) -> list[TouchedBill]:
+        """See the port."""
+        return [rows.touched_of_row(r) for r in await self._all(rows.TOUCHED_OF, bills=list(bill_ids))]
+
+    async def versions(self, service_points: Collection[UUID]) -> dict[tuple[UUID, date], int]:
+        """See the port."""
+        found = await self._all(rows.VERSIONS, places=list(service_points))
+        return {(r["service_point_id"], r["first_day"]): r["version"] for r in found}
 
     async def bills(self, bill_ids: Collection[UUID]) -> list[Bill]:
         """See the port."""
@@ -88,10 +90,10 @@ class PostgresCorrections:
         async with self._engine.begin() as connection:
             return len((await connection.execute(rows.NOTE_RATES, {"at": at, "since": since})).all())
 
-    async def note_handed(self, *, at: datetime) -> int:
+    async def note_handed(self, *, at: datetime, since: datetime | None = None) -> int:
         """See :class:`~openami.billing.correction.job.RateChanges`."""
         async with self._engine.begin() as connection:
-            return len((await connection.execute(rows.NOTE_HANDED, {"at": at})).all())
+            return len((await connection.execute(rows.NOTE_HANDED, {"at": at, "since": since})).all())
 
     async def estimated(self) -> list[Bill]:
         """See :class:`~openami.billing.correction.true_up_job.EstimatedBills`."""

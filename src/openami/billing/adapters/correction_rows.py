@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
+from datetime import date
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -13,6 +14,7 @@ from sqlalchemy import text
 
 from openami.billing.correction.decision import CorrectionDecision, DecidedBill, DecisionHead, DecisionState
 from openami.billing.correction.effect import Effect
+from openami.billing.correction.ports import TouchedBill
 from openami.billing.correction.record import (
     Adjustment,
     AdjustmentLine,
@@ -21,38 +23,53 @@ from openami.billing.correction.record import (
     Change,
     DecisionKind,
     Finding,
+    Part,
 )
 from openami.billing.rating.usage import BillSpan
 
-# Of each changed day the version seen last; a bill is weighed again where these differ from what was weighed. Those
-# that could not be made come after all others, the longest unseen first: however many, they are in nobody's way.
-TOUCHED = text("""
-    with seen as (
-        select c.bill_id, c.service_point_id, c.local_day, max(c.seen_version) as version, min(c.found_at) as found_at
+# All that was seen of each changed day; a bill is weighed again where that differs from what was weighed. Those that
+# could not be made come after all others, the longest unseen first: however many, they are in nobody's way.
+_SEEN = """
+    with days as (
+        select c.bill_id, c.service_point_id, c.local_day, max(c.seen_version) as version, min(c.found_at) as found_at,
+            string_agg(c.local_day::text || '=' || c.seen_version, ',' order by c.seen_version) as told
         from billing.correction c join billing.bill b using (bill_id)
-        where c.state = 'open' and b.state = 'issued' group by c.bill_id, c.service_point_id, c.local_day
+        where c.state = 'open' and b.state = 'issued' {which}
+        group by c.bill_id, c.service_point_id, c.local_day
     ), bills as (
         select bill_id, service_point_id, min(found_at) as found_at,
             array_agg(local_day order by local_day) as days, array_agg(version order by local_day) as versions,
-            string_agg(local_day::text || '=' || version, ',' order by local_day) as told
-        from seen group by bill_id, service_point_id
+            string_agg(told, ',' order by local_day) as told
+        from days group by bill_id, service_point_id
     )
     select s.*, b.issued_at from bills s join billing.bill b using (bill_id)
+"""
+TOUCHED = text(
+    _SEEN.format(which="")
+    + """
     left join billing.correction_weighing w on w.bill_id = s.bill_id and w.seen = s.told and not w.is_settled
     where w.bill_id is null or w.found = 'unmakable'
     order by w.weighed_at nulls first, s.found_at, s.bill_id limit :most
+"""
+)
+TOUCHED_OF = text(_SEEN.format(which="and c.bill_id = any(:bills)"))
+VERSIONS = text("""
+    select service_point_id, first_day, max(version) as version from billing.bill
+    where service_point_id = any(:places) group by service_point_id, first_day
 """)
 WEIGHED = text("""
     insert into billing.correction_weighing (bill_id, service_point_id, agreement_id, cause_kind, cause_key,
         cause_words, also, days, seen, versions_digest, after_wh, after_total, found, reason, found_at, weighed_at,
-        is_settled)
+        is_settled, parts, joins)
     values (:bill_id, :service_point_id, :agreement_id, :cause_kind, :cause_key, :cause_words, :also, :days, :seen,
-        :versions_digest, :after_wh, :after_total, :found, :reason, :found_at, :at, :is_settled)
+        :versions_digest, :after_wh, :after_total, :found, :reason, :found_at, :at, :is_settled,
+        cast(:parts as jsonb), :joins)
     on conflict (bill_id) do update set agreement_id = excluded.agreement_id, cause_kind = excluded.cause_kind,
         cause_key = excluded.cause_key, cause_words = excluded.cause_words, also = excluded.also, days = excluded.days,
         seen = excluded.seen, versions_digest = excluded.versions_digest, after_wh = excluded.after_wh,
         after_total = excluded.after_total, found = excluded.found, reason = excluded.reason,
-        found_at = excluded.found_at, weighed_at = excluded.weighed_at, is_settled = excluded.is_settled
+        found_at = excluded.found_at, weighed_at = excluded.weighed_at, is_settled = excluded.is_settled,
+        parts = excluded.parts, joins = excluded.joins
 """)
 LEAVE_QUEUE = text("""
     update billing.correction set state = :state, decision_id = :decision
@@ -85,25 +102,30 @@ DAYS_LEFT = text("""
     select bill_id, local_day from billing.correction where bill_id = any(:bills)
     group by bill_id, local_day having bool_and(state = 'dismissed')
 """)
-# Version 0 is none: the day's readings are the same, its rate is not.
+# The day's readings are the same, its rate is not: what was seen is when that was entered, below zero, so that each
+# entry for a day counts anew. Entries that were decided about before that was so are known by version 0.
 NOTE_RATES = text("""
     insert into billing.correction (bill_id, service_point_id, local_day, billed_version, seen_version, state, found_at)
-    select b.bill_id, b.service_point_id, greatest(b.first_day, lower(a.days)), 0, 0, 'open', :at
+    select b.bill_id, b.service_point_id, greatest(b.first_day, lower(a.days)), 0,
+        -floor(extract(epoch from a.entered_at))::bigint, 'open', :at
     from billing.bill b join billing.rate_assignment a on a.service_point_id = b.service_point_id
         and a.days && daterange(b.first_day, b.end_day)
     where b.state = 'issued' and a.rate_code <> b.rate_code and a.entered_at > b.issued_at
         and (cast(:since as timestamptz) is null or a.entered_at >= :since)
+        and not exists (select from billing.correction c where c.bill_id = b.bill_id and c.seen_version = 0
+            and c.found_at >= a.entered_at)
     on conflict do nothing returning bill_id
 """)
-# A bill that went out while the correction of the one before it was decided took in what that one handed over then.
-# The corrected bill's version, below zero, is what was seen: each correction of the one before counts anew.
+# A bill that went out before the one before it took in what that one handed over then, or nothing: that one was
+# corrected later, or its days became known later. Its version, below zero, is what was seen: each counts anew.
 NOTE_HANDED = text("""
     insert into billing.correction (bill_id, service_point_id, local_day, billed_version, seen_version, state, found_at)
     select n.bill_id, n.service_point_id, n.first_day, 0, -p.version, 'open', :at
     from billing.bill p join billing.bill n on n.service_point_id = p.service_point_id and n.first_day = p.end_day
         and n.account_id is not distinct from p.account_id
-    where p.supersedes is not null and p.state = 'issued' and n.state = 'issued' and n.issued_at < p.issued_at
+    where p.state = 'issued' and n.state = 'issued' and n.issued_at < p.issued_at
         and n.carried_in <> p.carried_out
+        and (cast(:since as timestamptz) is null or p.issued_at >= :since)
     on conflict do nothing returning bill_id
 """)
 ESTIMATED = text("""
@@ -179,9 +201,11 @@ _LISTED = "select * from (" + _HEADS + ") h where cast(:state as text) is null o
 HEADS = text(_LISTED + "order by h.made_at desc, h.decision_id limit :most")
 ADJUST = text("""
     insert into billing.adjustment (adjustment_id, agreement_id, service_point_id, bill_id, corrected_bill_id,
-        first_day, end_day, decision_id, cause_kind, cause_key, cause_words, by_wh, amount, installments, day, currency)
+        first_day, end_day, decision_id, cause_kind, cause_key, cause_words, by_wh, amount, installments, day, currency,
+        more_bills, more_corrected)
     values (:adjustment_id, :agreement_id, :service_point_id, :bill_id, :corrected_bill_id, :first_day, :end_day,
-        :decision_id, :cause_kind, :cause_key, :cause_words, :by_wh, :amount, :installments, :day, :currency)
+        :decision_id, :cause_kind, :cause_key, :cause_words, :by_wh, :amount, :installments, :day, :currency,
+        :more_bills, :more_corrected)
 """)
 ADJUST_LINE = text("""
     insert into billing.adjustment_line (adjustment_id, number, service_point_id, kind, name, period, tier, unit,
@@ -195,7 +219,8 @@ ADJUSTMENTS = text("""
         from billing.adjustment_line l where l.adjustment_id = a.adjustment_id) as lines
     from billing.adjustment a
     where (cast(:places as uuid[]) is null or a.service_point_id = any(:places))
-        and (cast(:bills as uuid[]) is null or a.bill_id = any(:bills) or a.corrected_bill_id = any(:bills))
+        and (cast(:bills as uuid[]) is null or a.bill_id = any(:bills) or a.corrected_bill_id = any(:bills)
+            or a.more_bills && :bills or a.more_corrected && :bills)
     order by a.day desc, a.first_day, a.adjustment_id
 """)
 
@@ -207,7 +232,8 @@ def weighing_row(change: Change, seen: str) -> dict[str, Any]:
         "also": list(change.also), "days": change.days, "seen": seen, "versions_digest": change.versions_digest,
         "after_wh": change.after_wh, "after_total": change.after, "found": change.found.value,
         "reason": change.reason, "found_at": change.found_at,
-        "is_settled": change.found is Finding.WITHIN_TOLERANCE,
+        "is_settled": change.found is Finding.WITHIN_TOLERANCE, "joins": change.joins,
+        "parts": json.dumps([_part_row(p) for p in change.parts]),
     }  # fmt: skip
 
 
@@ -219,7 +245,26 @@ def change_of(row: Any) -> Change:
         cause=_cause(row), also=tuple(row["also"]), days=row["days"], versions_digest=row["versions_digest"],
         before_wh=row["usage_wh"] or 0, after_wh=row["after_wh"], before=row["total"], after=row["after_total"],
         found=Finding(row["found"]), reason=row["reason"], found_at=row["found_at"], currency=row["currency"],
+        parts=tuple(_part_of(p) for p in row["parts"]), joins=row["joins"],
     )  # fmt: skip
+
+
+def touched_of_row(row: Any) -> TouchedBill:
+    """Return a touched bill of a row."""
+    days = tuple(zip(row["days"], row["versions"], strict=True))
+    return TouchedBill(row["bill_id"], row["service_point_id"], days, row["found_at"], row["issued_at"], row["told"])
+
+
+def _part_row(part: Part) -> dict[str, Any]:
+    return {
+        "first_day": part.span.first.isoformat(), "end_day": part.span.end.isoformat(), "rate_code": part.rate_code,
+        "rate_name": part.rate_name, "wh": part.wh, "total": str(part.total),
+    }  # fmt: skip
+
+
+def _part_of(told: Any) -> Part:
+    span = BillSpan(date.fromisoformat(told["first_day"]), date.fromisoformat(told["end_day"]))
+    return Part(span, told["rate_code"], told["rate_name"], told["wh"], Decimal(told["total"]))
 
 
 def decision_row(decision: CorrectionDecision, effect: Effect) -> dict[str, Any]:
@@ -257,7 +302,8 @@ def adjustment_row(one: Adjustment) -> dict[str, Any]:
         "service_point_id": one.service_point_id, "bill_id": one.bill_id,
         "corrected_bill_id": one.corrected_bill_id, "first_day": one.span.first, "end_day": one.span.end,
         "decision_id": one.decision_id, "by_wh": one.by_wh, "amount": one.by, "installments": one.installments,
-        "day": one.day, "currency": one.currency,
+        "day": one.day, "currency": one.currency, "more_bills": list(one.more_bills),
+        "more_corrected": list(one.more_corrected),
     }  # fmt: skip
 
 
@@ -284,7 +330,7 @@ def adjustment_of_row(row: Any) -> Adjustment:
     return Adjustment(
         row["adjustment_id"], row["agreement_id"], row["service_point_id"], row["bill_id"], row["corrected_bill_id"],
         BillSpan(row["first_day"], row["end_day"]), row["decision_id"], _cause(row), row["by_wh"], row["amount"],
-        row["installments"], row["day"], row["currency"], lines,
+        row["installments"], row["day"], row["currency"], lines, tuple(row["more_bills"]), tuple(row["more_corrected"]),
     )  # fmt: skip
 
 

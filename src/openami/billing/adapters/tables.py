@@ -58,6 +58,7 @@ BILL = Table(
     Column("held_since", DateTime(timezone=True)),
     Column("released", Text),
     Column("terms", JSONB),
+    Column("replaces", ARRAY(Uuid)),
 )
 BILL_LINE = Table(
     "bill_line",

@@ -112,7 +112,7 @@ def held_bill(
         service_point_id=order.service_point_id, span=span, zone=making.zone.key, rate_code=schedule.code,
         rate_name=schedule.name, currency=schedule.currency, state=BillState.HELD,
         day_versions=tuple(versions) or (0,) * span.days, made_at=making.now, version=order.version,
-        hold=Hold(code, reason, making.now), supersedes=order.supersedes, kind=order.kind,
+        hold=Hold(code, reason, making.now), supersedes=order.supersedes, replaces=order.replaces, kind=order.kind,
         account_id=order.account_id, cycle=order.cycle, reads=reads, carried_in=order.carried, terms=order.terms,
     )  # fmt: skip
 
@@ -168,6 +168,7 @@ def reviewed_bill(
         issued_at=making.now,
         version=order.version,
         supersedes=order.supersedes,
+        replaces=order.replaces,
         begin_register_wh=_shown(reads, first=True),
         end_register_wh=_shown(reads, first=False),
         usage_wh=found.usage_wh,

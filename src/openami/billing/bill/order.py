@@ -36,6 +36,7 @@ class BillOrder:
         ends_from: earliest day on which it may end where its last midnight was not read; None where that stands.
         estimates_before: how many estimated bills end where this one begins.
         version, supersedes: of a corrected bill.
+        replaces: ids of all bills that it replaces with others, or alone replaces; empty where ``supersedes`` says it.
         released: why it passes every hold that a person may pass; empty where it does not.
         passes: single holds that a person lets it pass, with the reason.
     """
@@ -53,6 +54,7 @@ class BillOrder:
     estimates_before: int = 0
     version: int = 1
     supersedes: UUID | None = None
+    replaces: tuple[UUID, ...] = ()
     released: str = ""
     passes: Mapping[HoldCode, str] = field(default_factory=dict)
 

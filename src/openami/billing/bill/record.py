@@ -107,7 +107,8 @@ class Bill:
         rate_code, rate_name, currency: the rate it was priced by.
         state, hold: a held bill has a reason and no figures.
         version: rises with corrections.
-        supersedes: the bill it corrects.
+        supersedes: the bill it corrects; the one in whose days it begins, where parts take the place of bills.
+        replaces: ids of all bills that it, or it with its other parts, takes the place of; empty for one of one.
         begin_register_wh, end_register_wh: register at the first midnight and the last; None where no read is there.
         usage_wh, received_wh, estimated_wh: energy.
         exact_total, total: sums of exact and of printed amounts.
@@ -161,6 +162,7 @@ class Bill:
     terms: BillTerms = NO_TERMS
     due_on: date | None = None
     released: str = ""
+    replaces: tuple[UUID, ...] = ()
 
     def is_of_same_account(self, other: Bill) -> bool:
         """Whether two bills of a place are one customer's: what shows one may show the other."""

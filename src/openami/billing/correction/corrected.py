@@ -1,65 +1,69 @@
-"""The corrected bill and the adjustment that links it to the one it supersedes. Pure."""
+"""The corrected bills, and the adjustment that links them to those that they supersede. Pure."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
-from hashlib import sha256
 from uuid import UUID, uuid5
 
-from openami.billing.bill.hold import HoldCode
-from openami.billing.bill.record import Bill, BillState, KeptLine, bill_id_of
+from openami.billing.bill.record import Bill, BillState, KeptLine
 from openami.billing.correction.record import Adjustment, AdjustmentLine, Cause
+from openami.billing.correction.remade import Remade
+from openami.billing.rating.usage import BillSpan
 from openami.kernel.errors import MisuseError
 
 _ADJUSTMENTS = UUID("c7c1d1c5-6a5e-4c55-8a30-4b1a1e9e7d11")
 LineKey = tuple[str, str, str | None, int | None, str]
 
 
-def versions_digest(bill: Bill) -> str:
-    """Return a digest of what a bill was made from: equal for bills that stand on the same versions and rate."""
-    told = f"{bill.rate_code}|{bill.span.first}|{bill.span.end}|{','.join(map(str, bill.day_versions))}|{bill.total}"
-    return sha256(told.encode()).hexdigest()[:32]
-
-
-def superseding(old: Bill, made: Bill, *, at: datetime) -> Bill:
-    """Return the bill that supersedes another: the next version, naming the one that it corrects.
+def superseding(remade: Remade, *, at: datetime) -> tuple[Bill, ...]:
+    """Return the bills that take the place of one: the next versions, naming what they correct.
 
     Args:
-        old: issued and in force.
-        made: the same place and days, made from what is known now; it may end earlier, where service did.
-        at: domain time at which it goes out.
+        remade: the bill in force, and what begins in its days as it is made now.
+        at: domain time at which they go out.
 
     Raises:
-        MisuseError: it is about another place or other days, or one of the two has no figures.
+        MisuseError: they are about another place or other days, or one of them has no figures.
     """
-    is_same = (old.service_point_id, old.span.first) == (made.service_point_id, made.span.first)
-    if not is_same or made.span.end > old.span.end:
-        raise MisuseError(f"bill {made.bill_id} is not about the place and days of {old.bill_id}")
-    if old.state is not BillState.ISSUED or made.state is not BillState.ISSUED:
-        raise MisuseError(
-            f"bill {old.bill_id} is {old.state.value}, its correction {made.state.value}: both are issued"
-        )
-    version = old.version + 1
-    return replace(
-        made,
-        bill_id=bill_id_of(old.service_point_id, old.span.first, version),
-        version=version,
-        supersedes=old.bill_id,
-        made_at=at,
-        issued_at=at,
-    )
+    old = remade.old
+    for made in remade.bills:
+        is_there = made.service_point_id == old.service_point_id and old.span.first <= made.span.first < old.span.end
+        # What reaches beyond its days is the unit's, and takes in the days of the bills after it.
+        is_within = made.span.end <= old.span.end or len(remade.unit) > 1
+        if (
+            made.bill_id in remade.unit
+            or not is_there
+            or not is_within
+            or (len(remade.unit) == 1 and remade.bills[0].span.first != old.span.first)
+        ):
+            raise MisuseError(f"bill {made.bill_id} is not about the place and days of {old.bill_id}")
+        if old.state is not BillState.ISSUED or made.state is not BillState.ISSUED:
+            raise MisuseError(
+                f"bill {old.bill_id} is {old.state.value}, its correction {made.state.value}: both are issued"
+            )
+    return tuple(replace(made, supersedes=old.bill_id, made_at=at, issued_at=at) for made in remade.bills)
 
 
-def is_reversed(made: Bill) -> bool:
-    """Whether nothing takes a bill's place: none of its days is its account's."""
-    return made.hold is not None and made.hold.code is HoldCode.BILLED_ALREADY
+def require_whole(olds: Sequence[Bill], news: Sequence[Bill]) -> None:
+    """Pass if bills take the place of others day by day: no day is billed twice, and none between them is lost.
+
+    They may end earlier than the old ones did, where service had ended; what comes after is another account's.
+
+    Raises:
+        MisuseError: they do not.
+    """
+    edges = [olds[0].span.first, *(b.span.end for b in news)]
+    is_chain = all(b.span.first == edge for b, edge in zip(news, edges, strict=False))
+    if not is_chain or (news and news[-1].span.end > olds[-1].span.end):
+        raise MisuseError(f"the bills that would replace {olds[0].bill_id} are not about its days")
 
 
 def adjustment_of(
-    old: Bill,
-    new: Bill | None,
+    olds: Sequence[Bill],
+    news: Sequence[Bill],
     *,
     agreement_id: UUID,
     decision_id: UUID,
@@ -67,29 +71,31 @@ def adjustment_of(
     installments: int,
     day: date,
 ) -> Adjustment:
-    """Return what links two bills.
+    """Return what links bills that are replaced together.
 
     Args:
-        old: superseded, with its lines.
-        new: the corrected bill, with its lines; None where the old one is reversed whole.
+        olds: superseded, with their lines, by first day.
+        news: the corrected bills, with their lines; none where the old one is reversed whole.
         agreement_id: whose.
         decision_id: the decision behind it.
         cause: why.
         installments: in how many parts it is repaid.
         day: accounting day.
     """
-    successor = None if new is None else new.bill_id
-    usage_wh, total = (0, None) if new is None else (new.usage_wh or 0, new.total)
+    first, successor = olds[0], news[0].bill_id if news else None
+    span = BillSpan(first.span.first, olds[-1].span.end)
+    by_wh = sum(b.usage_wh or 0 for b in news) - sum(b.usage_wh or 0 for b in olds)
+    by = sum((b.total or Decimal(0) for b in news), Decimal(0)) - sum((b.total or Decimal(0) for b in olds), Decimal(0))
     return Adjustment(
-        uuid5(_ADJUSTMENTS, f"{old.bill_id}/{successor}"), agreement_id, old.service_point_id, old.bill_id, successor,
-        old.span, decision_id, cause, usage_wh - (old.usage_wh or 0),
-        (total or Decimal(0)) - (old.total or Decimal(0)), installments, day, old.currency, differences(old, new),
+        uuid5(_ADJUSTMENTS, f"{first.bill_id}/{successor}"), agreement_id, first.service_point_id, first.bill_id,
+        successor, span, decision_id, cause, by_wh, by, installments, day, first.currency, differences(olds, news),
+        tuple(b.bill_id for b in olds[1:]), tuple(b.bill_id for b in news[1:]),
     )  # fmt: skip
 
 
-def differences(old: Bill, new: Bill | None) -> tuple[AdjustmentLine, ...]:
-    """Return the lines that differ between two bills, in the order of the new one, then what only the old one has."""
-    before, after = _by_key(old), {} if new is None else _by_key(new)
+def differences(olds: Sequence[Bill], news: Sequence[Bill]) -> tuple[AdjustmentLine, ...]:
+    """Return the lines that differ between bills, in the order of the new ones, then what only the old ones have."""
+    before, after = _by_key(olds), _by_key(news)
     nothing = (Decimal(0), Decimal(0))
     found = []
     for key in [*after, *(k for k in before if k not in after)]:
@@ -100,10 +106,10 @@ def differences(old: Bill, new: Bill | None) -> tuple[AdjustmentLine, ...]:
     return tuple(found)
 
 
-def _by_key(bill: Bill) -> dict[LineKey, tuple[Decimal, Decimal]]:
-    """Return amount and quantity of each line; two of one key (prices of two versions) are added."""
+def _by_key(bills: Sequence[Bill]) -> dict[LineKey, tuple[Decimal, Decimal]]:
+    """Return amount and quantity of each line; those of one key (prices of two versions, parts) are added."""
     found: dict[LineKey, tuple[Decimal, Decimal]] = {}
-    for line in bill.lines:
+    for line in (line for bill in bills for line in bill.lines):
         key = _key(line)
         amount, quantity = found.get(key, (Decimal(0), Decimal(0)))
         found[key] = (amount + line.amount, quantity + line.quantity)

@@ -25,11 +25,14 @@ class RateChanges(Protocol):
         """
         ...
 
-    async def note_handed(self, *, at: datetime) -> int:
-        """Put bills on the queue that took in what a bill before them handed over before it was corrected.
+    async def note_handed(self, *, at: datetime, since: datetime | None = None) -> int:
+        """Put bills on the queue that went out before the bill before them, and took in something else.
+
+        That one was corrected later, or its days became known later: then they had taken in nothing.
 
         Args:
             at: domain time.
+            since: bills that went out from then on; None looks at all.
 
         Returns:
             How many are new.
@@ -71,8 +74,8 @@ class CorrectionJob:
             return
         self._again = now + self.PAUSE
         await self._rates.note_rates(at=now, since=self._rates_at)
+        await self._rates.note_handed(at=now, since=self._rates_at)
         self._rates_at = now - self.PAUSE
-        await self._rates.note_handed(at=now)
         # Accounts are asked about all at once: once a day is often enough for what was late already.
         if self._stops_on != now.date():
             await self._stops.note(now)

@@ -13,6 +13,7 @@ from openami.billing.bill.record import Bill
 from openami.billing.correction.decision import CorrectionDecision, DecisionHead, DecisionState
 from openami.billing.correction.effect import Effect
 from openami.billing.correction.record import Adjustment, Cause, Change
+from openami.billing.correction.remade import Remade
 from openami.billing.ledger.entry import Entry
 from openami.billing.ledger.installment import InstallmentPlan
 from openami.mdm.api import EndOfRead
@@ -28,6 +29,7 @@ class TouchedBill:
         days: the local day of each change with the version seen last, by day.
         found_at: when the first was noted.
         issued_at: when the bill went out.
+        seen: all that was seen of it, in a text: weighed again only where that differs.
     """
 
     bill_id: UUID
@@ -35,11 +37,7 @@ class TouchedBill:
     days: tuple[tuple[date, int], ...]
     found_at: datetime
     issued_at: datetime
-
-    @property
-    def seen(self) -> str:
-        """What was seen, in a text: weighed again only where it differs."""
-        return ",".join(f"{day.isoformat()}={version}" for day, version in self.days)
+    seen: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -62,8 +60,10 @@ class Writes:
 class Remaker(Protocol):
     """Makes bills again from what is known now, and writes nothing."""
 
-    async def again(self, bills: Sequence[Bill], *, now: datetime) -> Mapping[UUID, Bill]:
-        """Return the new making of each bill, by the id of the old; a held one says why it cannot be made.
+    async def again(self, bills: Sequence[Bill], *, now: datetime) -> Mapping[UUID, Remade]:
+        """Return what becomes of each bill, by its id; a held one says why it cannot be made.
+
+        Bills that must be replaced together with one of these are among the answers too, without lines.
 
         Args:
             bills: issued ones.
@@ -111,6 +111,14 @@ class CorrectionBook(Protocol):
 
     async def touched(self, *, limit: int) -> list[TouchedBill]:
         """Return bills in force with open changes that were not weighed as they are seen now, oldest first."""
+        ...
+
+    async def touched_of(self, bill_ids: Collection[UUID]) -> list[TouchedBill]:
+        """Return those of these bills in force that have open changes, whether they were weighed or not."""
+        ...
+
+    async def versions(self, service_points: Collection[UUID]) -> dict[tuple[UUID, date], int]:
+        """Return the highest version of any bill, in force or not, by place and first day."""
         ...
 
     async def bills(self, bill_ids: Collection[UUID]) -> list[Bill]:

@@ -7,14 +7,13 @@ from dataclasses import dataclass, replace
 from datetime import date
 from uuid import UUID
 
-from openami.billing.bill.record import Bill
-from openami.billing.correction.corrected import versions_digest
+from openami.billing.correction.compared import told_parts
 from openami.billing.correction.decision import CorrectionDecision, CorrectionRefusedError, DecidedBill
 from openami.billing.correction.effect import Effect
 from openami.billing.correction.group import CauseCase
 from openami.billing.correction.reach import Reach
 from openami.billing.correction.record import Change, DecisionKind
-from openami.billing.correction.weigh import total_of
+from openami.billing.correction.remade import Remade
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,16 +71,19 @@ def found_before(wish: Wish, case: CauseCase, effect: Effect) -> str | None:
     return f"the error is said to have been found on {wish.discovered}, before it came up here on {noted:%Y-%m-%d}"
 
 
-def fresh_change(change: Change, made: Bill) -> Change:
+def fresh_change(change: Change, made: Remade) -> Change:
     """Return a change as it is made now.
 
     Raises:
         CorrectionRefusedError: it cannot be made any more.
     """
-    after = total_of(made)
+    after = made.total
     if after is None:
-        raise CorrectionRefusedError(f"bill {change.bill_id} cannot be made again now: {made.hold_reason}")
-    return replace(change, after=after, after_wh=made.usage_wh or 0, versions_digest=versions_digest(made))
+        raise CorrectionRefusedError(f"bill {change.bill_id} cannot be made again now: {made.reason}")
+    parts, joins = told_parts(made)
+    return replace(
+        change, after=after, after_wh=made.usage_wh, versions_digest=made.digest, parts=parts, joins=joins
+    )  # fmt: skip
 
 
 def decided_bill(change: Change, corrected: Change | None) -> DecidedBill:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
+from openami.billing.correction.periods import period_with
 from openami.billing.correction.record import Change, Finding
 from openami.billing.correction.rules import LookBack
 from openami.billing.rating.usage import BillSpan
@@ -28,12 +29,14 @@ class Reach:
         beyond: left, since they lie further back than the limit.
         limit: in billing periods; None is none.
         by: what the corrected ones come to.
+        periods: billing periods that the corrected ones lie in; parts of one period are one.
     """
 
     rebilled: tuple[Change, ...]
     beyond: tuple[Change, ...]
     limit: int | None
     by: Decimal
+    periods: int = 0
 
     @property
     def is_under(self) -> bool:
@@ -53,7 +56,7 @@ def reach_of(
 
     Args:
         changes: of one customer and one cause, each of which can be made again.
-        periods: every billed period of the customer.
+        periods: every billed period of the customer, see :func:`~openami.billing.correction.periods.periods_of`.
         limits: of the jurisdiction, as they hold on the day of discovery.
         discovered: when the error was found, asked about or notified, whichever came first.
         tampering: whether the customer tampered.
@@ -69,7 +72,11 @@ def _within(changes: Sequence[Change], periods: Collection[BillSpan], discovered
     ended = sorted({p.first for p in periods if p.end <= discovered}, reverse=True)
     # A period that was running when the error was found is no past period, and always within reach.
     earliest = date.min if limit is None or len(ended) <= limit else (ended[limit - 1] if limit else date.max)
-    rebilled = tuple(c for c in changes if c.span.first >= earliest or c.span.end > discovered)
-    gone = set(rebilled)
-    beyond = tuple(c for c in changes if c not in gone)
-    return Reach(rebilled, beyond, limit, sum((c.by for c in rebilled), Decimal(0)))
+    # A period is corrected whole, or not: a bill that is a part of it goes with the others.
+    whole = {c.bill_id: period_with(c.span, periods) for c in changes}
+    runs = {whole[c.bill_id] for c in changes if c.span.end > discovered}
+    within = {p for p in whole.values() if p.first >= earliest or p.end > discovered} | runs
+    rebilled = tuple(c for c in changes if whole[c.bill_id] in within)
+    beyond = tuple(c for c in changes if whole[c.bill_id] not in within)
+    by = sum((c.by for c in rebilled), Decimal(0))
+    return Reach(rebilled, beyond, limit, by, len({whole[c.bill_id] for c in rebilled}))

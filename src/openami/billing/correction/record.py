@@ -62,6 +62,24 @@ class Finding(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """One of the bills that would take the place of others.
+
+    Args:
+        span: local days.
+        rate_code, rate_name: that it is priced by.
+        wh: billed energy.
+        total: what it comes to.
+    """
+
+    span: BillSpan
+    rate_code: str
+    rate_name: str
+    wh: int
+    total: Decimal
+
+
+@dataclass(frozen=True, slots=True)
 class Change:
     """One issued bill whose data changed, made again and compared.
 
@@ -80,6 +98,8 @@ class Change:
         found: how it was weighed.
         reason: why it cannot be made, or why it would be held if nobody decided.
         found_at: when the change was noted.
+        parts: what takes its place, where that is not one bill of the same days; what begins in its days.
+        joins: the bill that takes its days in, where two parts become one; its own ``after`` is nothing then.
     """
 
     bill_id: UUID
@@ -100,6 +120,8 @@ class Change:
     reason: str
     found_at: datetime
     currency: str = "USD"
+    parts: tuple[Part, ...] = ()
+    joins: UUID | None = None
 
     @property
     def by_wh(self) -> int:
@@ -151,17 +173,22 @@ class AdjustmentLine:
 class Adjustment:
     """What links a bill and the one that supersedes it; printed on the next statement.
 
+    Where parts take the place of a bill, or one bill that of two parts, it is one adjustment: the customer is told one
+    difference.
+
     Args:
-        adjustment_id: the same for the same two bills.
+        adjustment_id: the same for the same bills.
         agreement_id, service_point_id: whose and where.
-        bill_id, corrected_bill_id: both bills; None where the bill was reversed whole and none takes its place.
-        span: local days of both.
+        bill_id, corrected_bill_id: both bills, of several the first; None where the bill was reversed whole and none
+            takes its place.
+        span: local days of all.
         decision_id: who decided and why.
         cause: why.
         by_wh, by: difference of energy and of totals.
         installments: in how many parts it is repaid; 1 is at once.
         day: accounting day.
         lines: line by line; empty where not asked for.
+        more_bills, more_corrected: the bills after the first that were replaced, and that take their place.
     """
 
     adjustment_id: UUID
@@ -178,3 +205,5 @@ class Adjustment:
     day: date
     currency: str = "USD"
     lines: tuple[AdjustmentLine, ...] = ()
+    more_bills: tuple[UUID, ...] = ()
+    more_corrected: tuple[UUID, ...] = ()

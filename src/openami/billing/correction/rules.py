@@ -14,6 +14,7 @@ from datetime import date
 from decimal import Decimal
 
 from openami.billing.jurisdiction import Jurisdiction
+from openami.billing.rating.carried import Carried
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,22 @@ class Tolerances:
         (True, False)
         """
         return abs(by_wh) <= self.wh and abs(by) <= self.money
+
+    def leaves_handed(self, was: Carried, now: Carried) -> bool:
+        """Whether what a bill hands to the next one is near enough to what it did: a lost credit is lost money.
+
+        Credits are added up; a peak may be off by as many watts as would make the energy in an hour. Remainders of
+        whole kilowatt hours are within it by what they are.
+
+        >>> Tolerances().leaves_handed(Carried(), Carried(remainder_wh=400))
+        True
+        """
+        by_wh = sum(c.wh for c in now.bank) - sum(c.wh for c in was.bank)
+        by = sum((c.amount for c in now.bank), Decimal(0)) - sum((c.amount for c in was.bank), Decimal(0))
+        before = {(p.month, p.charge, p.period): p.watts for p in was.peaks}
+        after = {(p.month, p.charge, p.period): p.watts for p in now.peaks}
+        peaks = [after.get(k, 0) - before.get(k, 0) for k in before | after]
+        return self.leaves(by_wh, by) and all(abs(w) <= self.wh for w in peaks)
 
 
 @dataclass(frozen=True, slots=True)

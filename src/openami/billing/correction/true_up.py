@@ -9,13 +9,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 from uuid import UUID
 
 from openami.billing.bill.making import SCOPE
-from openami.billing.bill.order import BillOrder
 from openami.billing.bill.record import Bill
 from openami.billing.bill.true_up import Weighed, is_unsure, settled_reads
 from openami.billing.correction.ports import Settled
@@ -132,17 +131,6 @@ def runs_of(chains: Sequence[Bill], channel: Channel) -> dict[_Key, list[list[_P
         for key, some in found.items()
     }
     return {key: some for key, some in kept.items() if some}
-
-
-def on_settled(order: BillOrder, settled: Settled | None) -> BillOrder:
-    """Return an order that opens and closes on what its estimated ends are settled by."""
-    if settled is None:
-        return order
-    return replace(
-        order,
-        opens_on={**order.opens_on, **settled.opens_on},
-        closes_on={**order.closes_on, **settled.closes_on},
-    )
 
 
 def true_up_cause(old: Bill, made: Bill, settled: Settled | None, causes: Mapping[Cause, int]) -> Cause | None:

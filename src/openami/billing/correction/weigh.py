@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 from uuid import UUID
 
-from openami.billing.bill.record import Bill, BillState, ReadingState
-from openami.billing.correction.corrected import is_reversed, versions_digest
-from openami.billing.correction.group import main_cause
+from openami.billing.bill.record import Bill
+from openami.billing.correction.compared import change_of, finding_of, is_exact, other_cause
 from openami.billing.correction.neighbors import Neighbors
 from openami.billing.correction.ports import Causes, CorrectionBook, Remaker, Settling, TouchedBill
-from openami.billing.correction.record import Cause, CauseKind, Change, Finding
+from openami.billing.correction.record import Cause, Change, Finding
+from openami.billing.correction.remade import Remade
 from openami.billing.correction.rules import CorrectionRules, Tolerances
 from openami.billing.correction.true_up import true_up_cause
 from openami.billing.ledger.posting import agreements_of
@@ -68,21 +69,17 @@ class Weigher:
         bills = await self.book.bills(touched)
         followers = await self._followers(bills)
         made = await self.remaker.again([*bills, *followers], now=now)
-        causes = {i: dict(c) for i, c in (await self.causes.of(list(touched.values()))).items()}
-        settled = {} if self.settling is None else await self.settling.of(bills)
-        for bill in bills:
-            other = _other_cause(bill, made[bill.bill_id]) or true_up_cause(
-                bill, made[bill.bill_id], settled.get(bill.bill_id), causes[bill.bill_id]
-            )
-            causes[bill.bill_id] |= {} if other is None else {other: bill.span.days + 1}
-        for later, first in _led(followers, bills, made):
-            touched[later.bill_id] = replace(touched[first.bill_id], bill_id=later.bill_id, days=())
-            causes[later.bill_id] = causes[first.bill_id]
-            bills.append(later)
-        agreements = agreements_of(bills)
+        led = _led(made, set(touched))
+        known = {t.bill_id: t for t in await self.book.touched_of(led)} if led else {}
+        # What a bill takes in from another is weighed with it; its own changes, if it has some, count too.
+        touched |= {i: known.get(i) or replace(touched[first], bill_id=i, days=(), seen="") for i, first in led.items()}
+        mine = [made[bill_id] for bill_id in touched]
+        causes = await self._causes(mine, touched, led)
+        agreements = agreements_of([m.old for m in mine])
+        found = _found_of(mine, made, causes, self.rules)
         changes = [
-            change_of(b, made[b.bill_id], touched[b.bill_id], causes[b.bill_id], agreements[b.bill_id], self.rules)
-            for b in bills
+            change_of(m, touched[m.old.bill_id], causes[m.old.bill_id], agreements[m.old.bill_id], found[m.unit])
+            for m in mine
         ]
         changes = _whole_chains(changes)
         await self.book.weighed([(c, touched[c.bill_id].seen) for c in changes], at=now)
@@ -102,39 +99,51 @@ class Weigher:
                 later = around.after(later)
         return await self.book.bills(found) if found else []
 
+    async def _causes(
+        self, mine: Sequence[Remade], touched: Mapping[UUID, TouchedBill], led: Mapping[UUID, UUID]
+    ) -> dict[UUID, dict[Cause, int]]:
+        """Return why each bill changed; those of a unit changed for the same causes: it is decided about once."""
+        own = [t for t in touched.values() if t.days]
+        told = {i: dict(c) for i, c in (await self.causes.of(own)).items()}
+        settled = {} if self.settling is None else await self.settling.of([m.old for m in mine])
+        for one in mine:
+            other = other_cause(one)
+            if other is None and not one.is_split and one.old.bill_id in told:
+                bill_id = one.old.bill_id
+                other = true_up_cause(one.old, one.bills[0], settled.get(bill_id), told[bill_id])
+            if other is not None:
+                told.setdefault(one.old.bill_id, {})[other] = one.old.span.days + 1
+        units: dict[tuple[UUID, ...], Counter[Cause]] = {}
+        for one in mine:
+            counts = units.setdefault(one.unit, Counter())
+            counts.update(told.get(one.old.bill_id, {}))
+        found = {one.old.bill_id: dict(units[one.unit]) for one in mine}
+        for bill_id, first in led.items():
+            # It takes in what the bill before it hands over now: that bill's cause is its own.
+            found[bill_id] = found[bill_id] or found[first]
+        return found
 
-def total_of(made: Bill) -> Decimal | None:
-    """Return what a bill made again comes to: nothing where it is reversed whole; None where it cannot be made."""
-    if is_reversed(made):
-        return Decimal(0)
-    return made.total if made.state is BillState.ISSUED else None
 
+def _led(made: Mapping[UUID, Remade], touched: Collection[UUID]) -> dict[UUID, UUID]:
+    """Return bills that are weighed for another's sake, each with the touched bill it begins with.
 
-def _led(followers: Sequence[Bill], bills: Sequence[Bill], made: Mapping[UUID, Bill]) -> list[tuple[Bill, Bill]]:
-    """Return the followers to which something else is handed now, each with the touched bill it begins with."""
-    first: dict[UUID, Bill] = {b.bill_id: b for b in bills}
-    around = Neighbors.of([*followers, *bills])
-    found = []
-    for later in sorted(followers, key=lambda b: b.span):
-        before = around.before(later)
-        is_led = before is not None and before.bill_id in first
-        if before is not None and is_led and made[later.bill_id].carried_in != later.carried_in:
-            first[later.bill_id] = first[before.bill_id]
-            found.append((later, first[later.bill_id]))
+    These are the bills that are replaced together with a touched one, and those to which something else is handed now.
+    """
+    first: dict[UUID, UUID] = {i: i for i in touched}
+    found: dict[UUID, UUID] = {}
+    around = Neighbors.of([m.old for m in made.values()])
+    for one in sorted(made.values(), key=lambda m: m.old.span):
+        begun = next((first[i] for i in one.unit if i in first), None)
+        before = around.before(made[one.unit[0]].old)
+        if begun is None and before is not None and before.bill_id in first:
+            is_handed = one.carried_in is not None and one.carried_in != made[one.unit[0]].old.carried_in
+            begun = first[before.bill_id] if is_handed else None
+        if begun is None:
+            continue
+        for bill_id in one.unit:
+            if bill_id not in first:
+                first[bill_id] = found[bill_id] = begun
     return found
-
-
-def _other_cause(old: Bill, made: Bill) -> Cause | None:
-    """Return the cause of a bill that is another one now, whatever its readings are."""
-    if is_reversed(made):
-        return Cause(CauseKind.REGISTRY, "stop/before", "service stopped before these days, entered after the bill")
-    if made.span != old.span:
-        words = f"service stopped on {made.span.end}, entered after the bill"
-        return Cause(CauseKind.REGISTRY, f"stop/{made.span.end.isoformat()}", words)
-    if made.rate_code != old.rate_code:
-        words = f"the rate is {made.rate_name} now, it was {old.rate_name}"
-        return Cause(CauseKind.RATE, f"{old.rate_code}>{made.rate_code}", words)
-    return None
 
 
 def _whole_chains(changes: Sequence[Change]) -> list[Change]:
@@ -151,35 +160,15 @@ def _whole_chains(changes: Sequence[Change]) -> list[Change]:
     ]
 
 
-def change_of(
-    old: Bill, made: Bill, touched: TouchedBill, causes: dict[Cause, int], agreement_id: UUID, rules: CorrectionRules
-) -> Change:
-    """Return a bill compared with its new making.
-
-    Args:
-        old: in force.
-        made: from what is known now; held where it cannot be.
-        touched: what changed.
-        causes: days by cause.
-        agreement_id: whose.
-        rules: of the jurisdiction.
-    """
-    cause, also = main_cause(causes)
-    after = total_of(made)
-    before, before_wh = old.total or Decimal(0), old.usage_wh or 0
-    after_wh = before_wh if after is None else made.usage_wh or 0
-    found = Finding.UNMAKABLE
-    if after is not None:
-        # Days that are another account's now are given up however little they held: that account's bill waits for it.
-        keeps_its_days = made.span == old.span and not is_reversed(made)
-        # What a register counted between two actual reads is charged to the cent, however little one bill changes.
-        is_exact = cause.kind is CauseKind.TRUE_UP and old.reading_state is ReadingState.ESTIMATED
-        tolerances = Tolerances(0, Decimal(0)) if is_exact else rules.tolerances
-        is_left = keeps_its_days and tolerances.leaves(after_wh - before_wh, after - before)
-        found = Finding.WITHIN_TOLERANCE if is_left else Finding.OPEN
-    is_issued = made.state is BillState.ISSUED
-    return Change(
-        old.bill_id, old.service_point_id, agreement_id, old.rate_code, old.span, touched.issued_at, cause, also,
-        len(touched.days), versions_digest(made), before_wh, after_wh, before, after, found,
-        made.released if is_issued else made.hold_reason or "it cannot be made", touched.found_at, old.currency,
-    )  # fmt: skip
+def _found_of(
+    mine: Sequence[Remade],
+    made: Mapping[UUID, Remade],
+    causes: Mapping[UUID, Mapping[Cause, int]],
+    rules: CorrectionRules,
+) -> dict[tuple[UUID, ...], Finding]:
+    """Return how each unit is weighed: its bills together, for they are decided about together."""
+    exact = replace(rules, tolerances=Tolerances(0, Decimal(0)))
+    return {
+        one.unit: finding_of([made[i] for i in one.unit], exact if is_exact(one, causes[one.old.bill_id]) else rules)
+        for one in mine
+    }

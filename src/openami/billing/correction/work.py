@@ -9,7 +9,7 @@ from decimal import Decimal
 from uuid import UUID, uuid4
 
 from openami.billing.bill.record import Bill, BillState
-from openami.billing.correction.corrected import is_reversed, superseding, versions_digest
+from openami.billing.correction.corrected import superseding
 from openami.billing.correction.decision import (
     CorrectionDecision,
     CorrectionRefusedError,
@@ -17,16 +17,16 @@ from openami.billing.correction.decision import (
 )
 from openami.billing.correction.effect import CorrectionLimits, Effect, effect_of, effect_of_leaving
 from openami.billing.correction.group import CauseCase, cases_of
+from openami.billing.correction.periods import periods_of
 from openami.billing.correction.ports import CorrectionBook, Remaker, Writes
 from openami.billing.correction.proposal import Proposal, Wish, decided_bill, found_before, fresh_change
 from openami.billing.correction.reach import Reach, reach_of
 from openami.billing.correction.record import DecisionKind, Finding
 from openami.billing.correction.rules import CorrectionRules
-from openami.billing.correction.writing import Ledgered, corrected_rows
+from openami.billing.correction.writing import Ledgered, Unit, corrected_rows
 from openami.billing.ledger.installment import MAX_PARTS
 from openami.billing.ledger.ports import LedgerBook
 from openami.billing.ledger.posting import agreements_of
-from openami.billing.rating.usage import BillSpan
 from openami.kernel.time import local_date, zone_named
 
 
@@ -115,6 +115,12 @@ class Corrections:
         found = {}
         for agreement, reach in reaches.items():
             rebilled = tuple(fresh_change(c, made[c.bill_id]) for c in reach.rebilled)
+            mine = {c.bill_id for c in rebilled}
+            alone = next((c for c in rebilled if not set(made[c.bill_id].unit) <= mine), None)
+            if alone is not None:
+                raise CorrectionRefusedError(
+                    f"bill {alone.bill_id} is replaced together with one that is not in this case: weigh it again"
+                )
             found[agreement] = replace(reach, rebilled=rebilled, by=sum((c.by for c in rebilled), Decimal(0)))
         return found
 
@@ -130,18 +136,22 @@ class Corrections:
             if old.state is not BillState.ISSUED:
                 raise CorrectionRefusedError(f"bill {old.bill_id} is {old.state.value}: look at the case again")
         made = await self.remaker.again(olds, now=at) if olds else {}
-        news: list[Bill | None] = []
+        with_lines = {b.bill_id: b for b in olds}
+        units: dict[tuple[UUID, ...], Unit] = {}
         for old in olds:
             again = made[old.bill_id]
-            if versions_digest(again) != wanted[old.bill_id].versions_digest:
+            if again.digest != wanted[old.bill_id].versions_digest or not set(again.unit) <= set(wanted):
                 raise CorrectionRefusedError(
                     f"bill {old.bill_id} would no longer become what was decided: data changed once more; look again"
                 )
-            news.append(None if is_reversed(again) else superseding(old, again, at=at))
+            whole = tuple(with_lines[i] for i in again.unit)
+            news = () if again.is_reversed else superseding(replace(again, old=old), at=at)
+            known = units.get(again.unit, Unit(whole, ()))
+            units[again.unit] = Unit(whole, (*known.news, *news))
         agreements = agreements_of(olds)
-        known = await self._ledgered(olds, agreements)
-        parts = self._parts_of(decision, olds, news, agreements)
-        return corrected_rows(decision, olds, news, agreements, known, parts, at=at)
+        ledgered = await self._ledgered(olds, agreements)
+        parts = self._parts_of(decision, list(units.values()), agreements)
+        return corrected_rows(decision, list(units.values()), agreements, ledgered, parts, at=at)
 
     async def carry_out(
         self, decision: CorrectionDecision, effect: Effect | None, *, by: UUID, at: datetime, real: datetime
@@ -158,9 +168,10 @@ class Corrections:
         """Return how far back each customer is corrected."""
         bills = await self.book.bills_of({c.service_point_id for c in case.changes})
         agreements = agreements_of(bills)
-        periods: dict[UUID, set[BillSpan]] = {}
+        mine: dict[UUID, list[Bill]] = {}
         for bill in bills:
-            periods.setdefault(agreements[bill.bill_id], set()).add(bill.span)
+            mine.setdefault(agreements[bill.bill_id], []).append(bill)
+        periods = {agreement: periods_of(some) for agreement, some in mine.items()}
         zone = zone_named(bills[0].zone) if bills else zone_named("UTC")
         found = {}
         for one in case.customers:
@@ -173,7 +184,7 @@ class Corrections:
         return found
 
     def _parts(self, reach: Reach, wish: Wish) -> int:
-        return self.parts_of(reach.by, len(reach.rebilled), wish.in_parts, is_tampering=wish.tampering)
+        return self.parts_of(reach.by, reach.periods, wish.in_parts, is_tampering=wish.tampering)
 
     def parts_of(self, by: Decimal, periods: int, asked: int | None, *, is_tampering: bool) -> int:
         """Return in how many parts an amount is repaid: about double the time that it built up over.
@@ -196,19 +207,17 @@ class Corrections:
     def _parts_of(
         self,
         decision: CorrectionDecision,
-        olds: Sequence[Bill],
-        news: Sequence[Bill | None],
+        units: Sequence[Unit],
         agreements: Mapping[UUID, UUID],
     ) -> dict[UUID, int]:
         by: dict[UUID, Decimal] = {}
-        periods: dict[UUID, int] = {}
-        for old, new in zip(olds, news, strict=True):
-            agreement = agreements[old.bill_id]
-            total = Decimal(0) if new is None else new.total or Decimal(0)
-            by[agreement] = by.get(agreement, Decimal(0)) + total - (old.total or Decimal(0))
-            periods[agreement] = periods.get(agreement, 0) + 1
+        bills: dict[UUID, list[Bill]] = {}
+        for unit in units:
+            agreement = agreements[unit.olds[0].bill_id]
+            by[agreement] = by.get(agreement, Decimal(0)) + unit.by
+            bills.setdefault(agreement, []).extend(unit.olds)
         return {
-            a: self.parts_of(amount, periods[a], decision.in_parts, is_tampering=decision.tampering)
+            a: self.parts_of(amount, len(periods_of(bills[a])), decision.in_parts, is_tampering=decision.tampering)
             for a, amount in by.items()
         }
 

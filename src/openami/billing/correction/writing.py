@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from uuid import UUID
 
 from openami.billing.bill.record import Bill
-from openami.billing.correction.corrected import adjustment_of
+from openami.billing.correction.corrected import adjustment_of, require_whole
 from openami.billing.correction.decision import CorrectionDecision
 from openami.billing.correction.ports import Writes
 from openami.billing.correction.record import Adjustment
@@ -20,6 +20,24 @@ from openami.billing.ledger.posting import charged, day_of, plan_for, plans_by_a
 from openami.kernel.time import local_date, zone_named
 
 _OF_THE_BILL = frozenset({EntryKind.BILL, EntryKind.BUDGET})
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """Bills that are replaced together.
+
+    Args:
+        olds: in force, with their lines, by first day.
+        news: what takes their place, by first day; none where it is reversed whole.
+    """
+
+    olds: tuple[Bill, ...]
+    news: tuple[Bill, ...]
+
+    @property
+    def by(self) -> Decimal:
+        """By how much the totals change."""
+        return _sum(self.news) - _sum(self.olds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +55,7 @@ class Ledgered:
 
 def corrected_rows(
     decision: CorrectionDecision,
-    olds: Sequence[Bill],
-    news: Sequence[Bill | None],
+    units: Sequence[Unit],
     agreements: Mapping[UUID, UUID],
     known: Ledgered,
     parts: Mapping[UUID, int],
@@ -49,36 +66,60 @@ def corrected_rows(
 
     Args:
         decision: carried out.
-        olds: bills in force, with their lines.
-        news: what supersedes each; None where it is reversed whole.
+        units: bills in force, with what supersedes them.
         agreements: of each old bill, by its id.
         known: of the ledger.
         parts: in how many parts each agreement repays.
         at: domain time.
+
+    Raises:
+        MisuseError: what supersedes bills is not about their days.
     """
     plans = plans_by_agreement(known.plans)
     entries: list[Entry] = []
     adjustments: list[Adjustment] = []
     owed: dict[UUID, Decimal] = {}
-    for old, new in zip(olds, news, strict=True):
-        agreement = agreements[old.bill_id]
-        day = local_date(at, zone_named(old.zone))
-        booked, first = _booked(old, agreement, plans.get(agreement, ()), known.entries)
-        levels, decided = plans.get(agreement, ()), decision.decision_id
-        fresh = [] if new is None else charged(new, agreement, levels, day=day, made_at=at, decision_id=decided)
-        back = [reversal_of(e, day=day, made_at=at, decision_id=decision.decision_id) for e in booked]
-        entries += [*first, *back, *fresh]
+    for unit in units:
+        require_whole(unit.olds, unit.news)
+        first = unit.olds[0]
+        agreement = agreements[first.bill_id]
+        day, levels = local_date(at, zone_named(first.zone)), plans.get(agreement, ())
+        entries += _rebooked(unit, agreement, levels, known.entries, decision, day, at)
         # Under budget billing the difference is deferred like any other, and asked for in no part by itself.
-        is_level = plan_for(plans.get(agreement, ()), old.span.last) is not None
+        is_level = plan_for(levels, unit.olds[-1].span.last) is not None
         one = adjustment_of(
-            old, new, agreement_id=agreement, decision_id=decision.decision_id, cause=decision.cause,
+            unit.olds, unit.news, agreement_id=agreement, decision_id=decision.decision_id, cause=decision.cause,
             installments=1 if is_level else parts.get(agreement, 1), day=day,
         )  # fmt: skip
         adjustments.append(one)
         owed[agreement] = owed.get(agreement, Decimal(0)) + (Decimal(0) if is_level else one.by)
     repaid = _repaid(decision, adjustments, owed, parts)
     entries += [plan_entry(plan, made_at=at) for plan in repaid]
-    return Writes(tuple(n for n in news if n is not None), tuple(adjustments), tuple(entries), tuple(repaid))
+    return Writes(tuple(n for u in units for n in u.news), tuple(adjustments), tuple(entries), tuple(repaid))
+
+
+def _rebooked(
+    unit: Unit,
+    agreement: UUID,
+    levels: Sequence[BudgetPlan],
+    entries: Sequence[Entry],
+    decision: CorrectionDecision,
+    day: date,
+    at: datetime,
+) -> list[Entry]:
+    """Return the entries that take a unit's bills back and book what takes their place."""
+    found: list[Entry] = []
+    decided = decision.decision_id
+    for old in unit.olds:
+        booked, first = _booked(old, agreement, levels, entries)
+        found += first + [reversal_of(e, day=day, made_at=at, decision_id=decided) for e in booked]
+    for new in unit.news:
+        found += charged(new, agreement, levels, day=day, made_at=at, decision_id=decided)
+    return found
+
+
+def _sum(bills: Sequence[Bill]) -> Decimal:
+    return sum((b.total or Decimal(0) for b in bills), Decimal(0))
 
 
 def _booked(

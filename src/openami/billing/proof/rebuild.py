@@ -94,6 +94,7 @@ def order_of(kept: Bill, neighbors: Neighbors) -> BillOrder:
         estimates_before=kept.estimates_in_a_row - estimated,
         version=kept.version,
         supersedes=kept.supersedes,
+        replaces=kept.replaces,
         released=kept.released,
     )
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from decimal import Decimal
 
 from openami.billing.bill.record import Bill, BillState
 from openami.billing.ports import BillBook
+from openami.billing.statement.dates import days
 from openami.billing.statement.facts import StatementFacts
 from openami.billing.statement.prices import amount
 from openami.billing.statement.record import DayBar
@@ -46,17 +48,20 @@ async def facts_of(
     # Staff may see every bill of a place; on a customer's paper stand their own alone.
     others = [b for b in await book.bills(scope, point) if b.is_of_same_account(bill)]
     earlier = tuple(b for b in others if b.span.first < bill.span.first and b.made_at <= bill.made_at)
-    replaced = next((b for b in others if b.bill_id == bill.supersedes), None)
-    days = await meters.days(
+    gone = bill.replaces or (() if bill.supersedes is None else (bill.supersedes,))
+    replaced = sorted((b for b in others if b.bill_id in gone), key=lambda b: b.span)
+    # Its other parts went out with it and take the place of the same bills.
+    parts = [b for b in others if bill.replaces and (b.replaces, b.made_at) == (bill.replaces, bill.made_at)]
+    known = await meters.days(
         scope, [point], Channel.DELIVERED, bill.span.first, bill.span.last, as_known_at=bill.made_at
     )
     return StatementFacts(
         bill=bill,
         schedule=rates.get(bill.rate_code),
-        days=_bars(bill, days),
+        days=_bars(bill, known),
         earlier=earlier,
         addressee=addressee,
-        adjustments=() if replaced is None else (adjustment_words(bill, replaced),),
+        adjustments=(adjustment_words(bill, replaced, parts),) if replaced else (),
     )
 
 
@@ -65,17 +70,35 @@ def as_issued(bill: Bill) -> Bill:
     return replace(bill, state=BillState.ISSUED) if bill.state is BillState.SUPERSEDED else bill
 
 
-def adjustment_words(bill: Bill, replaced: Bill) -> str:
-    """Say what a corrected bill changes against the one that it replaces."""
-    if bill.total is None or replaced.total is None:
-        return f"This bill replaces the bill {replaced.bill_id} for the same days."
-    change = bill.total - replaced.total
-    was, now = amount(replaced.total, bill.currency), amount(bill.total, bill.currency)
-    words = f"This bill replaces the bill {replaced.bill_id}, which was {was}. It is now {now}"
+def adjustment_words(bill: Bill, replaced: Sequence[Bill], parts: Sequence[Bill] = ()) -> str:
+    """Say what corrected bills change against those that they replace: one difference, whatever the number of either.
+
+    Args:
+        bill: the corrected bill whose statement it is.
+        replaced: the bills that it replaces, by first day.
+        parts: the bills that replace them, this one among them; empty where it does alone.
+    """
+    news = sorted({b.bill_id: b for b in (*parts, bill)}.values(), key=lambda b: b.span)
+    others = [f"the bill for {days(b.span)}" for b in news if b.bill_id != bill.bill_id]
+    told = [f"the bill {b.bill_id}{f' for {days(b.span)}' if len(replaced) > 1 else ''}" for b in replaced]
+    who = f"This bill and {_listed(others)} replace" if others else "This bill replaces"
+    if any(b.total is None for b in (*news, *replaced)):
+        return f"{who} {_listed(told)} for the same days."
+    before = sum((b.total or Decimal(0) for b in replaced), Decimal(0))
+    after = sum((b.total or Decimal(0) for b in news), Decimal(0))
+    together = " together" if len(replaced) > 1 else ""
+    now = f"{'Together they are' if others else 'It is'} now {amount(after, bill.currency)}"
+    words = (
+        f"{who} {_listed(told)}, which {'were' if together else 'was'} {amount(before, bill.currency)}{together}. {now}"
+    )
+    change = after - before
     if change == 0:
         return f"{words}: nothing changes in what you owe."
-    by = amount(abs(change), bill.currency)
-    return f"{words}: {by} {'more' if change > 0 else 'less'}."
+    return f"{words}: {amount(abs(change), bill.currency)} {'more' if change > 0 else 'less'}."
+
+
+def _listed(words: Sequence[str]) -> str:
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
 
 
 def _bars(bill: Bill, table: DayTable) -> tuple[DayBar, ...]:

@@ -10,8 +10,9 @@ from uuid import UUID, uuid4
 import pytest
 from tests.unit.billing.ledger.bills import AT, POINT, bill, line
 
-from openami.billing.bill.record import BillState
-from openami.billing.correction.corrected import adjustment_of, differences, superseding, versions_digest
+from openami.billing.bill.record import Bill, BillState
+from openami.billing.correction.compared import change_of, finding_of
+from openami.billing.correction.corrected import adjustment_of, differences, superseding
 from openami.billing.correction.decision import CorrectionDecision, CorrectionRefusedError, DecidedBill
 from openami.billing.correction.effect import CorrectionLimits, Effect, effect_of, effect_of_leaving
 from openami.billing.correction.group import cases_of, main_cause
@@ -19,8 +20,8 @@ from openami.billing.correction.ports import TouchedBill
 from openami.billing.correction.proposal import Wish, found_before
 from openami.billing.correction.reach import reach_of
 from openami.billing.correction.record import Cause, CauseKind, Change, DecisionKind, Finding
+from openami.billing.correction.remade import Remade, versions_digest
 from openami.billing.correction.rules import CorrectionRules, LookBack, Tolerances
-from openami.billing.correction.weigh import change_of
 from openami.billing.rating.usage import BillSpan
 from openami.kernel.errors import MisuseError
 
@@ -48,6 +49,11 @@ def change(
         uuid4(), POINT, agreement, "flat", span(back), AT, cause, (), 1, "d", 100_000, 100_000 + by_wh, Decimal(100),
         Decimal(100) + Decimal(by), found, "", AT,
     )  # fmt: skip
+
+
+def alone(old: Bill, made: Bill) -> Remade:
+    """A bill whose place one bill takes."""
+    return Remade(old, (made,), (old.bill_id,), (made,))
 
 
 PERIODS = [span(n) for n in range(80)]
@@ -179,12 +185,11 @@ def test_nobody_puts_the_day_of_discovery_back_alone_to_charge_for_older_bills(
 
 def test_a_corrected_bill_is_the_next_version_and_names_the_one_it_supersedes() -> None:
     old = bill([line("energy", "50.00", quantity="500"), line("fixed", "9.00")])
-    made = bill([line("energy", "60.00", quantity="600"), line("fixed", "9.00"), line("tax", "1.00")], usage_wh=600_000)
-    new = superseding(old, made, at=AT)
+    lines = [line("energy", "60.00", quantity="600"), line("fixed", "9.00"), line("tax", "1.00")]
+    (new,) = superseding(alone(old, bill(lines, usage_wh=600_000, version=2)), at=AT)
     assert (new.version, new.supersedes, new.state) == (2, old.bill_id, BillState.ISSUED)
-    assert new.bill_id not in {old.bill_id, made.bill_id} or made.bill_id == old.bill_id
     told = adjustment_of(
-        old, new, agreement_id=uuid4(), decision_id=uuid4(), cause=LATE, installments=1, day=DISCOVERED
+        [old], [new], agreement_id=uuid4(), decision_id=uuid4(), cause=LATE, installments=1, day=DISCOVERED
     )
     assert (told.by, told.by_wh) == (Decimal(11), 100_000)
     assert [(x.kind, int(x.before), int(x.after), int(x.by)) for x in told.lines] == [
@@ -196,21 +201,24 @@ def test_a_corrected_bill_is_the_next_version_and_names_the_one_it_supersedes() 
 
 def test_lines_that_vanish_are_told_and_equal_ones_are_not() -> None:
     old, new = bill([line("rider", "2.00", "Fuel"), line("fixed", "9.00")]), bill([line("fixed", "9.00")])
-    assert [(x.name, int(x.after)) for x in differences(old, new)] == [("Fuel", 0)]
+    assert [(x.name, int(x.after)) for x in differences([old], [new])] == [("Fuel", 0)]
 
 
 def test_bills_of_other_days_or_without_figures_are_never_superseded() -> None:
     old = bill([line("energy", "50.00")])
     with pytest.raises(MisuseError, match="place and days"):
-        superseding(old, bill([line("energy", "1.00")], days=31), at=AT)
+        superseding(alone(old, bill([line("energy", "1.00")], days=31, version=2)), at=AT)
     with pytest.raises(MisuseError, match="place and days"):
-        superseding(old, bill([line("energy", "1.00")], first=date(2026, 10, 2), days=29), at=AT)
-    shorter = superseding(old, bill([line("energy", "1.00")], days=29), at=AT)
+        superseding(alone(old, bill([line("energy", "1.00")], first=date(2026, 10, 2), days=29, version=2)), at=AT)
+    with pytest.raises(MisuseError, match="place and days"):
+        superseding(alone(old, old), at=AT)
+    again = bill([line("energy", "1.00")], version=2)
+    (shorter,) = superseding(alone(old, bill([line("energy", "1.00")], days=29, version=2)), at=AT)
     assert shorter.version == 2, "service may have stopped earlier"
     with pytest.raises(MisuseError, match="held"):
-        superseding(old, replace(old, state=BillState.HELD), at=AT)
+        superseding(alone(old, replace(again, state=BillState.HELD)), at=AT)
     with pytest.raises(MisuseError, match="superseded"):
-        superseding(replace(old, state=BillState.SUPERSEDED), old, at=AT)
+        superseding(alone(replace(old, state=BillState.SUPERSEDED), again), at=AT)
 
 
 def _decision(
@@ -256,5 +264,6 @@ def test_days_that_are_given_up_are_never_within_tolerance_for_another_bill_wait
     old = bill([line("fixed", "9.00")])
     made = replace(old, span=BillSpan(old.span.first, old.span.first + timedelta(days=days)))
     touched = TouchedBill(old.bill_id, POINT, ((old.span.first, 2),), AT, AT)
-    found = change_of(old, made, touched, {LATE: 1}, POINT, CorrectionRules()).found
+    found = finding_of([alone(old, made)], CorrectionRules())
     assert found is (Finding.WITHIN_TOLERANCE if days == 30 else Finding.OPEN)
+    assert change_of(alone(old, made), touched, {LATE: 1}, POINT, found).found is found
