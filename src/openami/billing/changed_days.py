@@ -6,8 +6,9 @@ from collections.abc import Iterator, Sequence
 from datetime import date, datetime, timedelta
 from uuid import UUID
 
-from openami.billing.bill.making import CHUNK, SCOPE
+from openami.billing.bill.making import SCOPE
 from openami.billing.bill.record import Bill, Correction
+from openami.billing.bill.turns import CHUNK
 from openami.billing.ports import BillBook
 from openami.contracts.changed import DaysChanged
 from openami.contracts.channel import Channel

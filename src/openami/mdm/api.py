@@ -6,18 +6,16 @@ those of the service point's zone.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Protocol
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 import numpy as np
 
 from openami.contracts.channel import Channel
 from openami.contracts.day import DayTable, day_number
-from openami.contracts.quality import QualityState
 from openami.contracts.reading import ReadingBatch, RegisterBatch, uuids_of
 from openami.kernel.time import Period, instant_from_epoch_s, local_date, local_day, zone_named
 from openami.mdm.ports import (
@@ -50,6 +48,7 @@ from openami.mdm.usage.end_reads import WINDOW_AFTER as READ_WINDOW_AFTER
 from openami.mdm.usage.end_reads import WINDOW_BEFORE as READ_WINDOW_BEFORE
 from openami.mdm.usage.end_reads import EndOfRead, ReadKind, ReadPiece, end_reads
 from openami.mdm.usage.estimated_end import with_estimated_end
+from openami.mdm.usage.matrix import LocalDays, UsageMatrix, matrices_of
 from openami.mdm.usage.origin import RawOrigin, origins_of
 from openami.mdm.usage.series import (
     IntervalSeries,
@@ -65,7 +64,7 @@ from openami.mdm.usage.series import (
 )
 from openami.mdm.usage.unbilled import UnbilledUsage, unbilled_usage
 from openami.mdm.validation.ports import DayFinding, ValidationBook
-from openami.mdm.vee.grid import I64, grid_of
+from openami.mdm.vee.grid import grid_of
 from openami.mdm.weather.degree_days import HUNDREDTHS as DEGREE_DAY_HUNDREDTHS
 from openami.mdm.weather.degree_days import DegreeDays, degree_days, degree_days_of
 from openami.mdm.weather.ports import WeatherBook
@@ -88,6 +87,7 @@ __all__ = [
     "Installation",
     "InstalledMeter",
     "IntervalSeries",
+    "LocalDays",
     "Meter",
     "MeterData",
     "OverlapError",
@@ -127,31 +127,6 @@ class Register:
     at: datetime
     value: int
     multiplier: int
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class UsageMatrix:
-    """Validated intervals of many service points on one grid, for fleet billing.
-
-    Args:
-        service_points: S ids, the order of the rows.
-        zone: the grid's zone.
-        interval_s: [s].
-        start_s: (N,) start of each interval.
-        day_at: (D + 1,) column at which each local day begins.
-        values: (S, N) int64 counts; 0 where there is no version or the state is MISSING.
-        quality: (S, N) uint8 states; MISSING where there is no version.
-        versions: (S, D) uint64 version of each day; 0 where there is none.
-    """
-
-    service_points: tuple[UUID, ...]
-    zone: ZoneInfo
-    interval_s: int
-    start_s: I64
-    day_at: I64
-    values: I64
-    quality: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]
-    versions: np.ndarray[tuple[int, ...], np.dtype[np.uint64]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,10 +265,29 @@ class MeterData:
             ScopeError: outside the scope.
             StoreError: the store did not answer.
         """
-        scope.require(frozenset(service_points))
-        return await end_reads(
-            self.registry, self.store, scope, service_points, period, channel, as_known_at=as_known_at
+        found = await self.reads_at_ends(
+            scope, dict.fromkeys(service_points, period), (channel,), as_known_at=as_known_at
         )
+        return {point: list(pieces) for point, pieces in found.items()}
+
+    async def reads_at_ends(
+        self,
+        scope: Scope,
+        periods: Mapping[UUID, Period],
+        channels: Sequence[Channel],
+        *,
+        as_known_at: datetime | None = None,
+    ) -> dict[UUID, list[ReadPiece]]:
+        """Return what :meth:`end_reads` does of bills of many service points at once, each with its own period.
+
+        Pieces come channel by channel, each by time.
+
+        Raises:
+            ScopeError: outside the scope.
+            StoreError: the store did not answer.
+        """
+        scope.require(frozenset(periods))
+        return await end_reads(self.registry, self.store, scope, periods, channels, as_known_at=as_known_at)
 
     async def actual_reads(
         self, scope: Scope, service_points: Collection[UUID], period: Period, channel: Channel
@@ -356,16 +350,24 @@ class MeterData:
         Days without a version are zero with state MISSING and version 0. Service points that have no version in the
         span are in no matrix.
         """
-        table = await self.store.days(scope, service_points, channel, first, last, as_known_at=as_known_at)
-        zones = {p.id: p.zone for p in await self.registry.service_points(set(service_points))}
-        points = uuids_of(table.service_point_id)
-        groups: dict[tuple[str, int], list[int]] = {}
-        for index, point in enumerate(points):
-            groups.setdefault((zones[point], int(table.interval_s[index])), []).append(index)
-        return [
-            _matrix(table, points, rows, zone=zone_named(zone), interval_s=interval_s, first=first, last=last)
-            for (zone, interval_s), rows in groups.items()
-        ]
+        scope.require(frozenset(service_points))
+        places = await self.registry.service_points(set(service_points))
+        asked = {p.id: LocalDays(zone_named(p.zone), first, last) for p in places}
+        found = await self.matrices(scope, asked, channel, as_known_at=as_known_at)
+        return [matrix for own in found.values() for matrix in own]
+
+    async def matrices(
+        self, scope: Scope, asked: Mapping[UUID, LocalDays], channel: Channel, *, as_known_at: datetime | None = None
+    ) -> dict[LocalDays, list[UsageMatrix]]:
+        """Return what :meth:`matrix` does of service points at once that each have their own local days.
+
+        All days from the first to the last are read of all of them: ask for days that lie near each other.
+        """
+        if not asked:
+            return {}
+        first, last = min(d.first for d in asked.values()), max(d.last for d in asked.values())
+        table = await self.store.days(scope, list(asked), channel, first, last, as_known_at=as_known_at)
+        return matrices_of(table, asked)
 
     async def completeness(
         self, scope: Scope, period: Period, *, channel: Channel = Channel.DELIVERED
@@ -512,29 +514,3 @@ def _expected(span: Period, hour: datetime, interval_s: int) -> int:
     """Return how many intervals of a span start in an hour."""
     part = span.intersection(Period(hour, hour + timedelta(hours=1)))
     return part.duration_s // interval_s if part is not None else 0
-
-
-def _matrix(
-    table: DayTable,
-    points: Sequence[UUID],
-    rows: Sequence[int],
-    *,
-    zone: ZoneInfo,
-    interval_s: int,
-    first: date,
-    last: date,
-) -> UsageMatrix:
-    grid = grid_of(zone, first, last, interval_s)
-    order = tuple(dict.fromkeys(points[i] for i in rows))
-    row_of = {point: row for row, point in enumerate(order)}
-    shape = (len(order), grid.columns)
-    values, quality = np.zeros(shape, np.int64), np.full(shape, QualityState.MISSING, np.uint8)
-    versions = np.zeros((len(order), grid.days), np.uint64)
-    base = day_number(first)
-    for i in rows:
-        row, day = row_of[points[i]], int(table.local_day[i]) - base
-        span = slice(int(grid.day_at[day]), int(grid.day_at[day + 1]))
-        own = slice(int(table.offsets[i]), int(table.offsets[i + 1]))
-        values[row, span], quality[row, span] = table.values[own], table.quality[own]
-        versions[row, day] = table.version[i]
-    return UsageMatrix(order, zone, interval_s, grid.start_s, grid.day_at, values, quality, versions)

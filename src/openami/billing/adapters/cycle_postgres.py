@@ -8,7 +8,7 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Uuid, any_, delete, func, literal, select, update
+from sqlalchemy import ColumnElement, Date, Uuid, any_, column, delete, func, literal, select, update
 from sqlalchemy.dialects.postgresql import ARRAY, aggregate_order_by, insert
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -81,21 +81,28 @@ class PostgresCycleBook:
                 found.setdefault(point, {}).setdefault(account, []).append(BillSpan(first, end))
         return found
 
-    async def around(
-        self, service_points: Collection[UUID], first: date, end: date
-    ) -> tuple[dict[UUID, Bill], dict[UUID, Bill]]:
+    async def around(self, spans: Mapping[UUID, BillSpan]) -> tuple[dict[UUID, Bill], dict[UUID, Bill]]:
         """See the port."""
+        if not spans:
+            return {}, {}
         c = BILL.c
+        firsts, ends = [s.first for s in spans.values()], [s.end for s in spans.values()]
+        asked = (
+            func.unnest(literal(list(spans), ARRAY(Uuid)), literal(firsts, ARRAY(Date)), literal(ends, ARRAY(Date)))
+            .table_valued(column("point", Uuid), column("first", Date), column("end", Date), name="asked")
+            .render_derived()
+        )
         query = (
             select(BILL)
-            .where(_among(service_points), c.state == BillState.ISSUED)
-            .where((c.end_day == first) | (c.first_day == end))
+            .join(asked, c.service_point_id == asked.c.point)
+            .where(c.state == BillState.ISSUED)
+            .where((c.end_day == asked.c.first) | (c.first_day == asked.c.end))
             .order_by(c.service_point_id, c.version)
         )
         async with self._engine.connect() as connection:
             bills = [bill_of(r) for r in (await connection.execute(query)).mappings()]
-        before = {b.service_point_id: b for b in bills if b.span.end == first}
-        return before, {b.service_point_id: b for b in bills if b.span.first == end}
+        before = {b.service_point_id: b for b in bills if b.span.end == spans[b.service_point_id].first}
+        return before, {b.service_point_id: b for b in bills if b.span.first == spans[b.service_point_id].end}
 
     async def held(self, *, owner: str = "", bill_group: int | None = None, limit: int = 1000) -> list[Bill]:
         """See the port."""

@@ -7,7 +7,7 @@ service points of one span are laid out as a matrix; what is left by row is the 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -21,18 +21,20 @@ from openami.billing.bill.make import Making, held_bill, make_bills
 from openami.billing.bill.order import BillOrder
 from openami.billing.bill.record import Bill
 from openami.billing.bill.register_bill import register_bill
+from openami.billing.bill.turns import turns
 from openami.billing.rating.usage import I64, BillSpan
 from openami.billing.tariff.errors import TariffError
 from openami.contracts.channel import Channel
 from openami.contracts.quality import QualityState
-from openami.mdm.api import FactKind, MeterData, ReadPiece, UsageMatrix
+from openami.kernel.time import Period
+from openami.mdm.api import FactKind, LocalDays, MeterData, ReadPiece, UsageMatrix
 from openami.security.access.scope import Purpose, Scope, system_scope
 
-CHUNK = 500
-"""Service points in one matrix: 1.5 million quarter-hours of a month."""
 INTERVAL = "interval"
 """What the registry calls a service point whose intervals the network reads."""
 SCOPE = system_scope(process="billing", purpose=Purpose.BILLING)
+SpanKey = tuple[BillSpan, ZoneInfo]
+"""The local days of a bill."""
 
 
 async def bills_of(
@@ -56,18 +58,24 @@ async def bills_of(
         ScopeError: outside the scope.
         StoreError: the store did not answer; nothing of the call counts.
     """
-    spans: dict[BillSpan, list[BillOrder]] = defaultdict(list)
-    for order in orders:
-        spans[order.span].append(order)
     found: dict[tuple[UUID, BillSpan], Bill] = {}
-    for span, group in spans.items():
-        for at in range(0, len(group), CHUNK):
-            part = group[at : at + CHUNK]
-            points = [o.service_point_id for o in part]
-            data = await span_data(meters, points, span, making.zone, known_at=known_at, scope=scope)
-            for bill in bills_from(making, part, data):
-                found[bill.service_point_id, span] = bill
+    for part in (p for turn in turns(orders) for p in turn):
+        asked = {o.service_point_id: (o.span, making.zone) for o in part}
+        data = await gathered(meters, asked, known_at=known_at, scope=scope)
+        for bill in bills_together([(making, o) for o in part], data):
+            found[bill.service_point_id, bill.span] = bill
     return [found[o.service_point_id, o.span] for o in orders]
+
+
+def bills_together(asked: Sequence[tuple[Making, BillOrder]], data: Mapping[SpanKey, SpanData]) -> list[Bill]:
+    """Return the bills of orders of any rates and spans from what was gathered, in no order."""
+    makings: dict[tuple[str, SpanKey], Making] = {}
+    groups: dict[tuple[str, SpanKey], list[BillOrder]] = defaultdict(list)
+    for making, order in asked:
+        key = making.schedule.code, (order.span, making.zone)
+        makings[key] = making
+        groups[key].append(order)
+    return [bill for key, orders in groups.items() for bill in bills_from(makings[key], orders, data[key[1]])]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -85,27 +93,43 @@ class SpanData:
     by_register: frozenset[UUID] = frozenset()
 
 
-async def span_data(
-    meters: MeterData,
-    points: Sequence[UUID],
-    span: BillSpan,
-    zone: ZoneInfo,
-    *,
-    known_at: datetime | None = None,
-    scope: Scope = SCOPE,
-) -> SpanData:
-    """Read what the bills of service points over a span are made from: a few questions however many points.
+async def gathered(
+    meters: MeterData, asked: Mapping[UUID, SpanKey], *, known_at: datetime | None = None, scope: Scope = SCOPE
+) -> dict[SpanKey, SpanData]:
+    """Read what the bills of service points are made from, each over its own span: a few questions however many.
+
+    Args:
+        meters: validated days and registers.
+        asked: span and zone of each service point; spans that lie near each other, for all days between are read.
+        known_at: what was known then; None for what stands now.
+        scope: of whoever asks.
 
     Raises:
         ScopeError, StoreError: as :func:`bills_of`.
     """
-    by_register = await register_only(meters, points, span, zone, known_at)
-    metered = [p for p in points if p not in by_register]
-    pieces = await reads_of(meters, points, span, zone, known_at, scope)
+    periods = _periods(asked)
+    by_register = await register_only(meters, periods, known_at)
+    pieces = await meters.reads_at_ends(scope, periods, (Channel.DELIVERED, Channel.RECEIVED), as_known_at=known_at)
     for point in by_register:
         pieces[point] = [await meters.with_estimated_end(scope, p, as_known_at=known_at) for p in pieces[point]]
-    usages = await fleet_usage(meters, scope, metered, span, known_at=known_at) if metered else []
-    return SpanData(usages, pieces, by_register)
+    days = {p: LocalDays(zone, span.first, span.last) for p, (span, zone) in asked.items() if p not in by_register}
+    usages = await usages_of(meters, scope, days, known_at)
+    points: dict[SpanKey, list[UUID]] = defaultdict(list)
+    for point, key in asked.items():
+        points[key].append(point)
+    return {
+        (span, zone): SpanData(
+            usages.get(LocalDays(zone, span.first, span.last), ()), {p: pieces[p] for p in own},
+            by_register.intersection(own),
+        )
+        for (span, zone), own in points.items()
+    }  # fmt: skip
+
+
+def _periods(asked: Mapping[UUID, SpanKey]) -> dict[UUID, Period]:
+    """Return each span in UTC; few of many differ."""
+    known = {key: key[0].period(key[1]) for key in set(asked.values())}
+    return {point: known[key] for point, key in asked.items()}
 
 
 def bills_from(making: Making, orders: Sequence[BillOrder], data: SpanData) -> list[Bill]:
@@ -142,40 +166,41 @@ def _made_or_refused(making: Making, usage: FleetUsage, orders: Mapping[UUID, Bi
 
 
 async def register_only(
-    meters: MeterData, points: Collection[UUID], span: BillSpan, zone: ZoneInfo, known_at: datetime | None
+    meters: MeterData, periods: Mapping[UUID, Period], known_at: datetime | None
 ) -> frozenset[UUID]:
-    """Return the service points that are read by register alone on a day of a span.
+    """Return the service points that are read by register alone on a day of their spans.
 
     One whose intervals begin within it, with the network's meter, has none before: its registers alone hold all of it.
     """
-    facts = await meters.registry.facts.of(points, span.period(zone), kinds=[FactKind.READING], as_known_at=known_at)
-    return frozenset(f.service_point_id for f in facts if f.value != INTERVAL)
+    if not periods:
+        return frozenset()
+    whole = Period(min(p.start for p in periods.values()), max(p.end for p in periods.values()))
+    facts = await meters.registry.facts.of(set(periods), whole, kinds=[FactKind.READING], as_known_at=known_at)
+    return frozenset(
+        f.service_point_id
+        for f in facts
+        if f.value != INTERVAL
+        and f.start < periods[f.service_point_id].end
+        and (f.end is None or f.end > periods[f.service_point_id].start)
+    )
 
 
-async def reads_of(
-    meters: MeterData,
-    points: Collection[UUID],
-    span: BillSpan,
-    zone: ZoneInfo,
-    known_at: datetime | None,
-    scope: Scope,
-) -> dict[UUID, list[ReadPiece]]:
-    """Return the register reads at both ends of a span, delivered before received, by service point."""
-    found: dict[UUID, list[ReadPiece]] = {p: [] for p in points}
-    for channel in (Channel.DELIVERED, Channel.RECEIVED):
-        period = span.period(zone)
-        for point, pieces in (await meters.end_reads(scope, points, period, channel, as_known_at=known_at)).items():
-            found[point] += pieces
-    return found
+async def usages_of(
+    meters: MeterData, scope: Scope, asked: Mapping[UUID, LocalDays], known_at: datetime | None
+) -> dict[LocalDays, list[FleetUsage]]:
+    """Return validated days as matrices of delivered energy with what was received beside it.
+
+    Service points without any version in their days are in none.
+    """
+    delivered = await meters.matrices(scope, asked, Channel.DELIVERED, as_known_at=known_at)
+    received = await meters.matrices(scope, asked, Channel.RECEIVED, as_known_at=known_at)
+    return {days: [_fleet(m, received.get(days, ())) for m in own] for days, own in delivered.items()}
 
 
 async def fleet_usage(
     meters: MeterData, scope: Scope, points: Sequence[UUID], span: BillSpan, *, known_at: datetime | None = None
 ) -> list[FleetUsage]:
-    """Return validated days as matrices of delivered energy with what was received beside it.
-
-    Service points without any version in the span are in none.
-    """
+    """Return what :func:`usages_of` does of service points of one span."""
     first, last = span.first, span.last
     delivered = await meters.matrix(scope, points, Channel.DELIVERED, first, last, as_known_at=known_at)
     received = await meters.matrix(scope, points, Channel.RECEIVED, first, last, as_known_at=known_at)

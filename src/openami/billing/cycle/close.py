@@ -7,14 +7,15 @@ passed, it waits for a better read than an estimate.
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from uuid import UUID
 
-from openami.billing.bill.making import CHUNK, SCOPE
+from openami.billing.bill.making import SCOPE
 from openami.billing.bill.record import Bill, BillState
+from openami.billing.bill.turns import turns
 from openami.billing.cycle.due import due_bills
 from openami.billing.cycle.orders import Agreement, Said, agreement_of, made, said_of
 from openami.billing.cycle.place import Planned
@@ -23,6 +24,7 @@ from openami.billing.cycle.waiting import ended_early, waits_for_a_read
 from openami.billing.rating.usage import BillSpan
 
 __all__ = ["SCOPE", "BillRun", "CloseReport", "close_due"]
+_Days = tuple[str, BillSpan]
 FEW = 50
 """So many are looked at though the fleet's days are not all validated: imported files hold days of their own."""
 
@@ -63,18 +65,13 @@ async def close_due(run: BillRun, now: datetime, *, retry_held: bool = True) -> 
     due = await due_bills(run.meters, run.book, run.setting.calendar, run.setting.rules, now)
     withdrawn = await run.book.cycle.withdraw(due.firsts)
     done = CloseReport(withdrawn=withdrawn, unplanned=len(due.unplanned))
-    groups: dict[tuple[BillSpan, str], list[Planned]] = defaultdict(list)
-    for planned in due.planned:
-        groups[planned.span, planned.zone].append(planned)
     said = await said_of(run, due.planned)
     closing = _Closing(run, now, due.held, said, retry_held=retry_held)
-    for _, rows in sorted(groups.items()):
-        done += await closing.group(rows)
-    return done
+    return done + await closing.close(due.planned)
 
 
 class _Closing:
-    """One run. Spans come in order of time, so a bill knows whether one before it waits."""
+    """One run. The bills of a place come in order of time, so each knows whether one before it waits."""
 
     def __init__(
         self, run: BillRun, now: datetime, held: Mapping[UUID, frozenset[date]], said: Said, *, retry_held: bool
@@ -86,37 +83,45 @@ class _Closing:
         self._retry_held = retry_held
         self._open: set[Agreement] = set()
         self._moved: set[UUID] = set()
-        self._done: dict[tuple[str, BillSpan], bool] = {}
+        self._done: frozenset[_Days] = frozenset()
+        self._late: frozenset[_Days] = frozenset()
 
-    async def group(self, rows: Sequence[Planned]) -> CloseReport:
-        """Close the bills of one span and zone."""
-        span, zone = rows[0].span, rows[0].zone
-        # What follows a bill that ended early begins there: the next run plans it so.
-        rows = [r for r in rows if r.service_point_id not in self._moved]
-        if not self._retry_held:
-            known = {r.service_point_id for r in rows if span.first in self._held.get(r.service_point_id, ())}
-            self._open |= {agreement_of(r) for r in rows if r.service_point_id in known}
-            rows = [r for r in rows if r.service_point_id not in known]
-        is_done = await self._is_done(zone, span)
-        if not is_done and len(rows) > FEW:
-            self._open |= {agreement_of(r) for r in rows}
-            return CloseReport(waiting=len(rows))
+    async def close(self, planned: Sequence[Planned]) -> CloseReport:
+        """Close what is planned, part by part."""
+        counts = Counter(_days(p) for p in planned if self._retry_held or not self._is_held(p))
+        self._done = await self._validated(counts)
+        self._late = frozenset(k for k, n in counts.items() if k not in self._done and n > FEW)
         done = CloseReport()
-        for at in range(0, len(rows), CHUNK):
-            done += await self._chunk(rows[at : at + CHUNK], is_done=is_done)
+        for turn in turns(planned):
+            for part in turn:
+                done += await self._part(part)
         return done
 
-    async def _chunk(self, rows: Sequence[Planned], *, is_done: bool) -> CloseReport:
+    async def _part(self, rows: Sequence[Planned]) -> CloseReport:
+        """Close bills of different places."""
+        # What follows a bill that ended early begins there: the next run plans it so.
+        rows = [r for r in rows if r.service_point_id not in self._moved]
+        known = set() if self._retry_held else {r.service_point_id for r in rows if self._is_held(r)}
+        late = {r.service_point_id for r in rows if _days(r) in self._late} - known
+        self._open |= {agreement_of(r) for r in rows if r.service_point_id in known | late}
+        rows = [r for r in rows if r.service_point_id not in known | late]
+        return CloseReport(waiting=len(late)) + (await self._made(rows) if rows else CloseReport())
+
+    async def _made(self, rows: Sequence[Planned]) -> CloseReport:
         run = self._run
         bills = await made(run, rows, self._now, self._said, waits=self._open)
-        ripe = [b for b in bills if self._is_ripe(b, is_done=is_done)]
+        ripe = [b for r, b in zip(rows, bills, strict=True) if self._is_ripe(b, is_done=_days(r) in self._done)]
         await run.book.keep(ripe)
         issued = [b for b in ripe if b.state is BillState.ISSUED]
         await run.setting.postings.post(issued, at=self._now)
-        self._moved |= {b.service_point_id for b in ripe if b.span.end < rows[0].span.end}
+        ends = {r.service_point_id: r.span.end for r in rows}
+        self._moved |= {b.service_point_id for b in ripe if b.span.end < ends[b.service_point_id]}
         out = {b.service_point_id for b in issued}
         self._open |= {agreement_of(r) for r in rows if r.service_point_id not in out}
         return CloseReport(issued=len(issued), held=len(ripe) - len(issued), waiting=len(bills) - len(ripe))
+
+    def _is_held(self, planned: Planned) -> bool:
+        return planned.span.first in self._held.get(planned.service_point_id, ())
 
     def _is_ripe(self, bill: Bill, *, is_done: bool) -> bool:
         # One that would end before its read day is made only when that day had its chance.
@@ -124,8 +129,16 @@ class _Closing:
             return False
         return not waits_for_a_read(bill, self._now)
 
-    async def _is_done(self, zone: str, span: BillSpan) -> bool:
-        if (zone, span) not in self._done:
-            days = await self._run.meters.book.days_done(zone, span.first, span.last)
-            self._done[zone, span] = len(days) >= span.days
-        return self._done[zone, span]
+    async def _validated(self, asked: Collection[_Days]) -> frozenset[_Days]:
+        """Return the spans of which every day had its first validation; each zone is asked once."""
+        found: set[_Days] = set()
+        for zone in sorted({zone for zone, _ in asked}):
+            spans = [span for own, span in asked if own == zone]
+            first, last = min(s.first for s in spans), max(s.last for s in spans)
+            days = await self._run.meters.book.days_done(zone, first, last)
+            found |= {(zone, s) for s in spans if all(s.first + timedelta(days=n) in days for n in range(s.days))}
+        return frozenset(found)
+
+
+def _days(planned: Planned) -> _Days:
+    return planned.zone, planned.span

@@ -7,7 +7,7 @@ each bill, so that the office knows how far to trust it.
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time
@@ -16,6 +16,7 @@ from uuid import UUID
 
 from openami.billing.bill.hold import HoldCode
 from openami.billing.bill.record import Bill, BillState
+from openami.billing.bill.turns import turns
 from openami.billing.cycle.due import due_bills
 from openami.billing.cycle.orders import Agreement, agreement_of, made, said_of
 from openami.billing.cycle.place import Planned
@@ -23,7 +24,6 @@ from openami.billing.cycle.run import BillRun
 from openami.billing.rating.usage import BillSpan
 from openami.kernel.time import local_date, zone_named
 
-CHUNK = 500
 _OF_THE_END = frozenset({HoldCode.PERIOD_LENGTH})
 """Holds that a bill of fewer days has by its being cut alone."""
 
@@ -115,7 +115,7 @@ async def foresee(run: BillRun, read_on: date, now: datetime) -> list[Foreseen]:
     due = await due_bills(run.meters, run.book, run.setting.calendar, run.setting.rules, then)
     waits = {agreement_of(p) for p in due.planned if p.span.first in due.held.get(p.service_point_id, ())}
     tonight = [p for p in due.planned if p.cycle is not None and p.cycle.read_on == read_on]
-    groups: dict[tuple[BillSpan, str], list[Planned]] = defaultdict(list)
+    begun: list[Planned] = []
     found: list[Foreseen] = []
     for planned in tonight:
         today = local_date(now, zone_named(planned.zone))
@@ -124,10 +124,9 @@ async def foresee(run: BillRun, read_on: date, now: datetime) -> list[Foreseen]:
             found.append(Foreseen(planned.service_point_id, planned.span.first, read_on))
             continue
         span = BillSpan(planned.span.first, min(planned.span.end, today))
-        groups[span, planned.zone].append(replace(planned, span=span))
-    for rows in groups.values():
-        for at in range(0, len(rows), CHUNK):
-            found += await _foreseen(run, rows[at : at + CHUNK], read_on, now, waits)
+        begun.append(replace(planned, span=span))
+    for rows in (part for turn in turns(begun) for part in turn):
+        found += await _foreseen(run, rows, read_on, now, waits)
     return found
 
 

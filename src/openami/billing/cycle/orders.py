@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
@@ -11,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from openami.billing.bill.hold import HoldCode
 from openami.billing.bill.make import Making, held_bill
-from openami.billing.bill.making import SpanData, bills_from, bills_of, span_data
+from openami.billing.bill.making import bills_together, gathered
 from openami.billing.bill.order import BillOrder
 from openami.billing.bill.readings import closing_reads, end_of_nearest, opening_reads
 from openami.billing.bill.record import Bill, BillKind, ReadingState
@@ -69,21 +68,20 @@ def agreement_of(planned: Planned) -> Agreement:
 async def made(
     run: BillRun, rows: Sequence[Planned], now: datetime, said: Said, *, waits: Collection[Agreement]
 ) -> list[Bill]:
-    """Return the bills of planned ones of one span and zone, of any rates, in their order; nothing is written.
+    """Return the bills of planned ones of any spans, zones and rates, in their order; nothing is written.
 
     Args:
         run: what they are made with.
-        rows: of one span and zone.
+        rows: each of another place.
         now: domain time.
         said: of their places.
         waits: accounts at places of which an earlier bill waits.
     """
-    zone, span = zone_named(rows[0].zone), rows[0].span
     orders = await orders_of(run, rows, said)
     found: dict[UUID, Bill] = {}
     free: list[tuple[Making, BillOrder]] = []
     for planned, order in zip(rows, orders, strict=True):
-        making = making_of(run, planned.rate_code, zone, now)
+        making = making_of(run, planned.rate_code, zone_named(planned.zone), now)
         hold = _known_hold(planned, order, making.schedule, is_known=planned.rate_code in run.rates, waits=waits)
         point = planned.service_point_id
         if hold is None and point in said.holds and not order.has_passed(HoldCode.ASKED_FOR):
@@ -92,12 +90,10 @@ async def made(
             free.append((making, order))
         else:
             found[point] = held_bill(making, order, *hold)
-    if free:
-        data = await span_data(run.meters, [o.service_point_id for _, o in free], span, zone)
-        by_point = {o.service_point_id: (m, o) for m, o in free}
-        for bill in await _made(run, free, data):
-            point = bill.service_point_id
-            found[point] = _in_turn(bill, *by_point[point]) if (point, bill.account_id) in waits else bill
+    by_point = {o.service_point_id: (m, o) for m, o in free}
+    for bill in await _made(run, free):
+        point = bill.service_point_id
+        found[point] = _in_turn(bill, *by_point[point]) if (point, bill.account_id) in waits else bill
     return [found[r.service_point_id] for r in rows]
 
 
@@ -110,23 +106,23 @@ def _in_turn(bill: Bill, making: Making, order: BillOrder) -> Bill:
     return replace(held, span=bill.span)
 
 
-async def _made(run: BillRun, free: Sequence[tuple[Making, BillOrder]], data: SpanData) -> list[Bill]:
-    """Make bills rate by rate; one whose read day was not read ends where its nearest read is."""
-    by_rate: dict[str, list[BillOrder]] = defaultdict(list)
-    makings = {m.schedule.code: m for m, _ in free}
-    moved: dict[str, list[BillOrder]] = defaultdict(list)
+async def _made(run: BillRun, free: Sequence[tuple[Making, BillOrder]]) -> list[Bill]:
+    """Make bills from what is read of all at once; one whose read day was not read ends where its nearest read is."""
+    data = await gathered(run.meters, {o.service_point_id: (o.span, m.zone) for m, o in free})
+    whole: list[tuple[Making, BillOrder]] = []
+    early: list[tuple[Making, BillOrder]] = []
     for making, order in free:
-        day = end_of_nearest(order, data.pieces.get(order.service_point_id, ()), making.zone)
-        if day is None or order.service_point_id in data.by_register:
-            by_rate[making.schedule.code].append(order)
-            continue
-        early = replace(order, span=BillSpan(order.span.first, day), closes_on={})
-        moved[making.schedule.code].append(early)
-    found: list[Bill] = []
-    for code, orders in moved.items():
-        found += await bills_of(run.meters, makings[code], orders)
-    for code, orders in by_rate.items():
-        found += bills_from(makings[code], orders, data)
+        own = data[order.span, making.zone]
+        day = end_of_nearest(order, own.pieces.get(order.service_point_id, ()), making.zone)
+        if day is None or order.service_point_id in own.by_register:
+            whole.append((making, order))
+        else:
+            span = BillSpan(order.span.first, day)
+            early.append((making, replace(order, span=span, closes_on={})))
+    found = bills_together(whole, data)
+    if early:
+        again = await gathered(run.meters, {o.service_point_id: (o.span, m.zone) for m, o in early})
+        found += bills_together(early, again)
     return found
 
 
@@ -137,12 +133,11 @@ def making_of(run: BillRun, code: str, zone: ZoneInfo, now: datetime) -> Making:
 
 
 async def orders_of(run: BillRun, rows: Sequence[Planned], said: Said) -> list[BillOrder]:
-    """Return the orders of planned bills of one span."""
-    span, points = rows[0].span, [r.service_point_id for r in rows]
-    before, after = await run.book.cycle.around(points, span.first, span.end)
+    """Return the orders of planned bills, each of another place."""
+    before, after = await run.book.cycle.around({r.service_point_id: r.span for r in rows})
     orders = []
     for planned in rows:
-        point = planned.service_point_id
+        point, span = planned.service_point_id, planned.span
         last, following = before.get(point), after.get(point)
         is_same = last is not None and last.account_id in {planned.account_id, None}
         orders.append(

@@ -79,15 +79,11 @@ class CycleBook(Protocol):
         """Return the days of issued bills in force, by service point and account, rising."""
         ...
 
-    async def around(
-        self, service_points: Collection[UUID], first: date, end: date
-    ) -> tuple[dict[UUID, Bill], dict[UUID, Bill]]:
+    async def around(self, spans: Mapping[UUID, BillSpan]) -> tuple[dict[UUID, Bill], dict[UUID, Bill]]:
         """Return issued bills in force (without lines) that end where a bill begins, and that begin where it ends.
 
         Args:
-            service_points: whose; each by service point.
-            first: first day of the bill.
-            end: first day after it.
+            spans: of one bill of each place; what is found is by service point, too.
         """
         ...
 

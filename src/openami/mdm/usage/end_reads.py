@@ -10,7 +10,7 @@ Source: research on utility practice, "Billing period, reads, cycle".
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -102,42 +102,57 @@ async def end_reads(
     registry: Registry,
     store: IntervalStore,
     scope: Scope,
-    points: Collection[UUID],
-    period: Period,
-    channel: Channel,
+    periods: Mapping[UUID, Period],
+    channels: Sequence[Channel],
     *,
     as_known_at: datetime | None = None,
 ) -> dict[UUID, list[ReadPiece]]:
-    """Return the pieces of each service point, in order of time.
+    """Return the pieces of each service point, channel by channel, in order of time.
+
+    The registry is asked once, however many places and periods there are.
 
     Args:
         registry: who hung where.
         store: of register reads.
         scope: of whoever asks.
-        points: whose.
-        period: the bill's span in UTC.
-        channel: which register.
+        periods: each service point's bill's span in UTC.
+        channels: which registers.
         as_known_at: what was believed then, of installations and reads; None for now.
     """
-    hung = await registry.installed(set(points), period, as_known_at=as_known_at)
-    installed = [i for i in hung if channel in i.meter.channels]
-    reads = await _reads(store, scope, installed, period, channel, as_known_at)
-    found: dict[UUID, list[ReadPiece]] = {p: [] for p in points}
-    for one in segments(installed, channel):
-        i = one.installation
-        if i.start >= period.end or (i.end is not None and i.end <= period.start):
-            continue
-        begin = _inner(one, channel, is_begin=True) if i.start > period.start else _boundary(reads, one, period.start)
-        is_over = i.end is not None and i.end < period.end
-        end = _inner(one, channel, is_begin=False) if is_over else _boundary(reads, one, period.end)
-        meter = one.meter
-        piece = ReadPiece(
-            i.service_point_id, meter.serial, channel, begin, end, i.multiplier, meter.capacity_wh, not meter.is_virtual
-        )
-        found[i.service_point_id].append(piece)
-    for pieces in found.values():
-        pieces.sort(key=lambda p: p.begin.at)
+    if not periods:
+        return {}
+    whole = Period(min(p.start for p in periods.values()), max(p.end for p in periods.values()))
+    hung = await registry.installed(set(periods), whole, as_known_at=as_known_at)
+    hung = [i for i in hung if _meets(i, periods[i.installation.service_point_id])]
+    found: dict[UUID, list[ReadPiece]] = {p: [] for p in periods}
+    for channel in channels:
+        installed = [i for i in hung if channel in i.meter.channels]
+        reads = await _reads(store, scope, installed, periods, channel, as_known_at)
+        own: dict[UUID, list[ReadPiece]] = defaultdict(list)
+        for one in segments(installed, channel):
+            period = periods[one.installation.service_point_id]
+            if _meets(one, period):
+                own[one.installation.service_point_id].append(_piece(one, channel, period, reads))
+        for point, pieces in own.items():
+            found[point] += sorted(pieces, key=lambda p: p.begin.at)
     return found
+
+
+def _meets(one: InstalledMeter, period: Period) -> bool:
+    """Tell whether a meter, or a segment of its time, hung in a part of a period."""
+    i = one.installation
+    return i.start < period.end and (i.end is None or i.end > period.start)
+
+
+def _piece(one: InstalledMeter, channel: Channel, period: Period, reads: _Reads) -> ReadPiece:
+    i = one.installation
+    begin = _inner(one, channel, is_begin=True) if i.start > period.start else _boundary(reads, one, period.start)
+    is_over = i.end is not None and i.end < period.end
+    end = _inner(one, channel, is_begin=False) if is_over else _boundary(reads, one, period.end)
+    meter = one.meter
+    return ReadPiece(
+        i.service_point_id, meter.serial, channel, begin, end, i.multiplier, meter.capacity_wh, not meter.is_virtual
+    )
 
 
 _Reads = dict[UUID, list[tuple[int, int, int]]]
@@ -150,23 +165,28 @@ async def _reads(
     store: IntervalStore,
     scope: Scope,
     installed: Sequence[InstalledMeter],
-    period: Period,
+    periods: Mapping[UUID, Period],
     channel: Channel,
     as_known_at: datetime | None,
 ) -> _Reads:
-    """Return (instant, count, source) by meter, around both boundaries."""
+    """Return (instant, count, source) by meter, around both boundaries of each one's period."""
     found: _Reads = defaultdict(list)
-    for at in (period.start, period.end):
-        window = Period(at - WINDOW_BEFORE, at + WINDOW_AFTER)
-        spans = []
+    for is_end in (False, True):
+        spans, windows = [], []
         for one in installed:
             i = one.installation
+            period = periods[i.service_point_id]
+            at = period.end if is_end else period.start
+            window = Period(at - WINDOW_BEFORE, at + WINDOW_AFTER)
             part = Period(i.start, i.end or max(window.end, i.start + _SECOND)).intersection(window)
             # A read at the very end belongs to the meter that went.
             if part is not None:
-                spans.append(MeterSpan(i.service_point_id, i.meter_id, Period(part.start, part.end + _SECOND)))
+                end = min(part.end + _SECOND, window.end)
+                spans.append(MeterSpan(i.service_point_id, i.meter_id, Period(part.start, end)))
+                windows.append(window)
         if spans:
-            batch = await store.registers(scope, spans, channel, window, as_known_at=as_known_at)
+            whole = Period(min(w.start for w in windows), max(w.end for w in windows))
+            batch = await store.registers(scope, spans, channel, whole, as_known_at=as_known_at)
             rows = zip(
                 uuids_of(batch.meter_id), batch.at.tolist(), batch.value.tolist(), batch.source.tolist(), strict=True
             )
