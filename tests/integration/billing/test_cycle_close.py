@@ -17,6 +17,7 @@ from openami.app.billing.hold_desk import not_billed
 from openami.app.settings import Settings
 from openami.billing.api import Bill, Billing, BillKind, BillState, HoldCode, ReadingState
 from openami.billing.cycle.ports import PlaceHold, Release
+from openami.billing.rating.usage import BillSpan
 from openami.billing.tariff.rounding import EnergyRounding
 from openami.contracts.channel import Channel
 from openami.contracts.quality import Source
@@ -114,6 +115,39 @@ async def test_a_bill_ends_on_the_nearest_read_and_the_next_opens_on_exactly_tha
     assert (second.span.first, second.span.end) == (date(2026, 10, 31), date(2026, 12, 1))
     for bill in (first, second):
         assert (bill.reading_state, bill.usage_wh) == (ReadingState.ACTUAL, bill.reads[0].usage_wh)
+
+
+async def test_what_follows_a_held_bill_that_ended_early_has_a_hold_of_its_own_until_that_one_is_freed(
+    world: World,
+) -> None:
+    point, meter, per_day = world.points[0], world.meters[0], 9600
+    book, end = world.billing.book.cycle, date(2026, 10, 31)
+    await world.billing.assign_rate([point], "ameren-mo-anytime", first_day=OCTOBER, at=NOW)
+    await world.write_days(OCTOBER, date(2026, 12, 1), is_read=False)
+    await read(world, meter, midnight(OCTOBER), 0)
+    # Twice what the intervals hold: it ends on this read, and waits for a person.
+    await read(world, meter, midnight(end), 2 * 30 * per_day)
+    await read(world, meter, midnight(date(2026, 12, 1)), (60 + 31) * per_day)
+    december, later = datetime(2026, 12, 3, tzinfo=UTC), datetime(2026, 12, 5, tzinfo=UTC)
+    for at, tries in ((december, True), (december, False), (later, True), (later, False)):
+        assert (await world.billing.close_due(at, retry_held=tries)).issued == 0
+        first, second = await bills(world, point)
+        assert (first.span, second.span) == (BillSpan(OCTOBER, end), BillSpan(NOVEMBER, date(2026, 12, 1)))
+        assert first.hold is not None
+        assert second.hold is not None
+        assert [h.code for h in (first.hold, second.hold)] == [HoldCode.REGISTER_DISAGREES, HoldCode.EARLIER_WAITS]
+        assert second.hold.reason == (
+            "the bill before it waits and ended early, on the read of 2026-10-31: this one begins there"
+        )
+        assert (second.hold.owner, second.hold.since) == ("billing", december)
+    await book.release(Release(point, OCTOBER, HoldCode.REGISTER_DISAGREES, "read again on site", "staff", later))
+    for _ in range(2):
+        await world.billing.close_due(later)
+    first, second = await bills(world, point)
+    assert [(b.state, b.span.first, b.span.end) for b in (first, second)] == [
+        (BillState.ISSUED, OCTOBER, end), (BillState.ISSUED, end, date(2026, 12, 1)),
+    ]  # fmt: skip
+    assert second.reads[0].begin == first.reads[0].end
 
 
 async def test_a_place_on_hold_waits_until_it_is_lifted_and_keeps_since_when(world: World) -> None:

@@ -71,6 +71,20 @@ def test_every_hold_names_its_owner_its_age_and_what_frees_it(code: HoldCode) ->
     assert (found.bill_id, found.since) == (UUID(int=2), date(2026, 11, 16))
 
 
+def test_what_waits_behind_a_held_bill_is_shown_with_its_own_reason_and_age() -> None:
+    november = replace(DUE, span=BillSpan(date(2026, 11, 6), date(2026, 12, 7)))
+    behind = replace(
+        _held(HoldCode.EARLIER_WAITS), bill_id=UUID(int=3), span=november.span,
+        hold=Hold(HoldCode.EARLIER_WAITS, "the bill before it waits and ended early", NOW - timedelta(days=1)),
+    )  # fmt: skip
+    found = _ask(due=(DUE, november), bills=(behind, _held(HoldCode.NO_READ), LAST))
+    assert found.bill_id == UUID(int=2), "the first that stops is the one to free"
+    last = found.chain[-1]
+    assert last.title == "Fri 6 Nov 2026 to Sun 6 Dec 2026 waits behind it"
+    assert last.words == "since Thu 19 Nov 2026: the bill before it waits and ended early"
+    assert found.waiting_days == 30 + 31
+
+
 def test_what_waits_is_told_in_days_and_money_by_the_last_bill() -> None:
     found = _ask(bills=(_held(HoldCode.NO_READ), LAST))
     assert (found.waiting_days, found.waiting_amount, found.currency) == (30, Decimal("90.00"), "USD")

@@ -39,6 +39,7 @@ class PostgresCycleBook:
                 c.service_point_id, c.account_id, func.max(c.end_day),
                 func.array_agg(aggregate_order_by(c.first_day, c.first_day)).filter(c.state == BillState.HELD),
                 func.min(c.first_day),
+                func.array_agg(aggregate_order_by(c.end_day, c.first_day)).filter(c.state == BillState.HELD),
             )
             .where(c.state != BillState.SUPERSEDED)
             .group_by(c.service_point_id, c.account_id)
@@ -47,8 +48,8 @@ class PostgresCycleBook:
             query = query.where(_among(service_points))
         found: dict[UUID, list[Billed]] = defaultdict(list)
         async with self._engine.connect() as connection:
-            for point, account, end, held, first in (await connection.execute(query)).all():
-                found[point].append(Billed(account, end, tuple(held or ()), first))
+            for point, account, end, held, first, ends in (await connection.execute(query)).all():
+                found[point].append(Billed(account, end, tuple(held or ()), first, tuple(ends or ())))
         return found
 
     async def reversed_at(self, service_points: Collection[UUID]) -> dict[tuple[UUID, date], int]:

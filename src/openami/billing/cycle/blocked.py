@@ -182,10 +182,24 @@ class _Walk:
             return None
         hold = held.hold
         self._note(_HOLD, hold.reason, Stands.STOPS)
+        self._behind()
         days = max(0, (self._now - hold.since).days)
         headline = f"{self._days} is held for {counted(days, 'day')}: {hold.reason}."
         act = _ACTS.get(hold.code, FreeingAct.LOOK_AT_READINGS)
         return self._answer(headline, act, hold.action, hold.owner, since=hold.since.date(), held=held)
+
+    def _behind(self) -> None:
+        """Note what waits for the first bill: it has a hold of its own, and goes out when that one has."""
+        planned = {p.span.first for p in self._planned[1:]}
+        waiting = [
+            b
+            for b in reversed(self._bills)
+            if b.span.first in planned and b.hold is not None and b.hold.code is HoldCode.EARLIER_WAITS
+        ]
+        for bill in waiting:
+            title = f"{day(bill.span.first)} to {day(bill.span.last)} waits behind it"
+            since = "" if bill.hold is None else f"since {day(bill.hold.since.date())}: {bill.hold.reason}"
+            self._note(title, since, Stands.LATER)
 
     def run(self) -> Blocked:
         self._note("The next run sends it out", "it goes out with the next run", Stands.LATER)

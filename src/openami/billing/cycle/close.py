@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from uuid import UUID
 
@@ -83,6 +83,7 @@ class _Closing:
         self._retry_held = retry_held
         self._open: set[Agreement] = set()
         self._moved: set[UUID] = set()
+        self._ended: dict[UUID, date | None] = {}
         self._done: frozenset[_Days] = frozenset()
         self._late: frozenset[_Days] = frozenset()
 
@@ -100,7 +101,7 @@ class _Closing:
     async def _part(self, rows: Sequence[Planned]) -> CloseReport:
         """Close bills of different places."""
         # What follows a bill that ended early begins there: the next run plans it so.
-        rows = [r for r in rows if r.service_point_id not in self._moved]
+        rows = [self._behind(r) for r in rows if r.service_point_id not in self._moved]
         known = set() if self._retry_held else {r.service_point_id for r in rows if self._is_held(r)}
         late = {r.service_point_id for r in rows if _days(r) in self._late} - known
         self._open |= {agreement_of(r) for r in rows if r.service_point_id in known | late}
@@ -115,13 +116,20 @@ class _Closing:
         issued = [b for b in ripe if b.state is BillState.ISSUED]
         await run.setting.postings.post(issued, at=self._now)
         ends = {r.service_point_id: r.span.end for r in rows}
-        self._moved |= {b.service_point_id for b in ripe if b.span.end < ends[b.service_point_id]}
+        early = {b.service_point_id: b.span.end for b in ripe if b.span.end < ends[b.service_point_id]}
+        self._moved |= {b.service_point_id for b in issued if b.service_point_id in early}
+        self._ended |= {b.service_point_id: early.get(b.service_point_id) for b in ripe}
         out = {b.service_point_id for b in issued}
         self._open |= {agreement_of(r) for r in rows if r.service_point_id not in out}
         return CloseReport(issued=len(issued), held=len(ripe) - len(issued), waiting=len(bills) - len(ripe))
 
     def _is_held(self, planned: Planned) -> bool:
         return planned.span.first in self._held.get(planned.service_point_id, ())
+
+    def _behind(self, planned: Planned) -> Planned:
+        """Return a planned bill that knows where the one before it, made in this run and held, ended early."""
+        point = planned.service_point_id
+        return replace(planned, begins_on=self._ended[point]) if point in self._ended else planned
 
     def _is_ripe(self, bill: Bill, *, is_done: bool) -> bool:
         # One that would end before its read day is made only when that day had its chance.

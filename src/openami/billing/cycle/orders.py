@@ -167,6 +167,9 @@ def _known_hold(
         return HoldCode.NO_RATE, f"no rate is assigned from {planned.span.first} to {planned.span.last}"
     if not is_known:
         return HoldCode.UNKNOWN_RATE, f"the rate {planned.rate_code} is not known"
+    if planned.begins_on is not None:
+        words = f"the bill before it waits and ended early, on the read of {planned.begins_on}: this one begins there"
+        return HoldCode.EARLIER_WAITS, words
     if planned.is_billed_already:
         return HoldCode.BILLED_ALREADY, f"days from {planned.span.first} on are on a bill of the account before"
     if agreement_of(planned) in waits and carries(schedule, order):

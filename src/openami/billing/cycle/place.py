@@ -33,12 +33,14 @@ class Billed:
         end: first day after its last bill, held ones too.
         held: first days of its bills that wait, rising.
         first: first day of its first bill, held ones too; None where nobody looked.
+        held_ends: first days after its bills that wait, in the order of ``held``; empty where nobody looked.
     """
 
     account_id: UUID | None
     end: date
     held: tuple[date, ...] = ()
     first: date | None = None
+    held_ends: tuple[date, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +80,7 @@ class Planned:
         cycle: its place in the calendar; None where the calendar knows no read day.
         period_days: days from read to read; more than the span's where a rate ends within.
         part_of: that period, where the bill is one part of it.
+        begins_on: where it will begin: the bill before it waits, and ended there, before its read day.
         is_billed_already: days of it went out on a bill of the account before, which has to be corrected first.
     """
 
@@ -91,6 +94,7 @@ class Planned:
     period_days: int
     is_billed_already: bool = False
     part_of: PartOf | None = None
+    begins_on: date | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,8 +75,11 @@ def _held(place: Place) -> list[Holding]:
 def _of_account(
     place: Place, holding: Holding, calendar: CycleCalendar, rules: Jurisdiction, today: date
 ) -> Iterator[Planned | Unplanned]:
-    start = _start(holding, _own(place, holding))
+    billed = _own(place, holding)
+    ends_of_held = {day: end for b in billed for day, end in zip(b.held, b.held_ends, strict=False)}
     own = [*place.issued.get(holding.account_id, ()), *(place.issued.get(None, ()) if holding.account_id else ())]
+    start = _start(holding, billed, own)
+    begins_on: date | None = None
     others = [b for b in place.billed if b.account_id not in {holding.account_id, None}]
     before = {h.account_id for h in place.holdings if h.first < holding.first}
     taken = max((b.end for b in others if b.account_id in before), default=date.min)
@@ -85,7 +88,7 @@ def _of_account(
             return
         issued = next((s for s in own if s.first <= start < s.end), None)
         if issued is not None:
-            start = issued.end
+            start, begins_on = issued.end, None
             continue
         begun = _begun(place, holding, start, calendar)
         read_day = _next_read(place.bill_group, begun, holding, calendar, rules)
@@ -98,7 +101,9 @@ def _of_account(
         period = BillSpan(begun, _end(start, holding, read_day, ()) if end in _changes(place) else end)
         for part in _parts(place, holding, period, read_day):
             if start <= part.span.first < end:
-                yield replace(part, is_billed_already=part.span.first < taken)
+                yield replace(part, is_billed_already=part.span.first < taken, begins_on=begins_on)
+        ended = ends_of_held.get(start, end)
+        begins_on = ended if start < ended < end and ended not in _changes(place) else None
         start = end
 
 
@@ -111,13 +116,16 @@ def _lacks_start(holding: Holding, billed: Sequence[Billed]) -> bool:
     return bool(firsts) and min(firsts) > holding.first
 
 
-def _start(holding: Holding, billed: Sequence[Billed]) -> date:
+def _start(holding: Holding, billed: Sequence[Billed], issued: Sequence[BillSpan]) -> date:
     """Return the first day that was not billed: before the first bill, where the oldest waits, where the last ended."""
     waits = [day for b in billed for day in b.held]
     if _lacks_start(holding, billed):
         return holding.first
     if waits:
-        return max(holding.first, min(waits))
+        # Where a bill ended before its read day and went out, days lie between it and what waited behind it.
+        oldest = min(waits)
+        went_out = [s.end for s in issued if s.end <= oldest]
+        return max(holding.first, min(oldest, max(went_out, default=oldest)))
     return max([holding.first, *(b.end for b in billed)])
 
 

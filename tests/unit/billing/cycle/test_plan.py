@@ -57,6 +57,28 @@ def test_a_bill_that_ended_early_on_its_nearest_read_is_followed_by_one_to_the_n
     assert days(due(told)) == [(date(2026, 11, 5), date(2026, 12, 7), BillKind.REGULAR)]
 
 
+EARLY, BEHIND = BillSpan(date(2026, 10, 7), date(2026, 11, 5)), date(2026, 11, 6)
+
+
+def test_what_follows_a_held_bill_that_ended_early_knows_where_it_will_begin() -> None:
+    waits = Billed(ANNE, EARLY.end, (EARLY.first,), date(2026, 9, 1), (EARLY.end,))
+    told = place(Holding(ANNE, date(2026, 9, 1)), billed=(waits,),
+                 issued={ANNE: (BillSpan(date(2026, 9, 1), EARLY.first),)})  # fmt: skip
+    assert [(p.span.first, p.span.end, p.begins_on) for p in due(told)] == [
+        (EARLY.first, BEHIND, None),
+        (BEHIND, date(2026, 12, 7), EARLY.end),
+    ]
+    whole = replace(told, billed=(replace(waits, held_ends=(BEHIND,)),))
+    assert [p.begins_on for p in due(whole)] == [None, None], "it waits, and ends on its read day"
+
+
+def test_days_between_a_bill_that_ended_early_and_what_waited_behind_it_are_billed() -> None:
+    behind = Billed(ANNE, date(2026, 12, 7), (BEHIND,), date(2026, 9, 1), (date(2026, 12, 7),))
+    told = place(Holding(ANNE, date(2026, 9, 1)), billed=(behind,),
+                 issued={ANNE: (BillSpan(date(2026, 9, 1), EARLY.first), EARLY)})  # fmt: skip
+    assert days(due(told)) == [(EARLY.end, date(2026, 12, 7), BillKind.REGULAR)]
+
+
 def test_a_move_ends_one_account_and_begins_another_on_the_same_day() -> None:
     moved = date(2026, 11, 20)
     found = due(place(Holding(ANNE, date(2026, 9, 1), moved), Holding(BEN, moved)))
