@@ -74,6 +74,7 @@ class Billing:
         self.run = BillRun(meters, book, self._rates.known, self.setting)
         self.rates = self._rates.by_code
         self.assign_rate = self._rates.assign
+        self.reassign_rate = self._rates.reassign
         self.code_for = self._rates.code_for
         self.rate_of = self._rates.on_day
         self.papers = Papers(meters, book, self._rates, self.rules, editions)

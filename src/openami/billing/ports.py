@@ -40,8 +40,19 @@ class BillBook(Protocol):
         """
         ...
 
+    async def reassign(self, rows: Sequence[Assignment], *, at: datetime) -> None:
+        """Put service points on rates over whatever these days were on, all or none; the rest of that stays.
+
+        Raises:
+            RateOverlapError: one would run for good over a rate that begins later.
+        """
+        ...
+
     async def assignments(self, service_points: Collection[UUID] | None) -> list[Assignment]:
-        """Return assignments by service point and first day; of all for None."""
+        """Return assignments by service point and first day; of all for None.
+
+        Entries of one rate that follow each other are one.
+        """
         ...
 
     async def states(self, first: date, end: date) -> dict[tuple[UUID, date], str]:

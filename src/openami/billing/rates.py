@@ -42,6 +42,18 @@ class Rates:
         self._require(code)
         await self._book.assign([Assignment(p, code, first_day, end_day) for p in service_points], at=at)
 
+    async def reassign(
+        self, service_points: Sequence[UUID], code: str, *, first_day: date, at: datetime, end_day: date | None = None
+    ) -> None:
+        """Put service points on a rate for local days, over whatever these were on: back-dated, or to take one back.
+
+        Raises:
+            UnknownRateError: no such rate.
+            RateOverlapError: it would run for good over a rate that begins later.
+        """
+        self._require(code)
+        await self._book.reassign([Assignment(p, code, first_day, end_day) for p in service_points], at=at)
+
     def code_for(self, code: str, first_day: date) -> str:
         """Return the code under which days from ``first_day`` on can be priced: the rate, or its opened twin.
 

@@ -139,7 +139,7 @@ class RegistryWork:
             first, value = local_date(entry.start, zone), entry.value or ""
             code = self.billing.code_for(value, first)
             end = local_date(entry.end, zone) if entry.end is not None else None
-            await self.billing.assign_rate([entry.service_point_id], code, first_day=first, end_day=end, at=at)
+            await self.billing.reassign_rate([entry.service_point_id], code, first_day=first, end_day=end, at=at)
 
     def _notes(self, change: Change) -> list[str]:
         notes = [

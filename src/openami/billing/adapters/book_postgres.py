@@ -15,6 +15,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sqlalchemy.types import Uuid
 
+from openami.billing.adapters.assignments_postgres import joined, put_over
 from openami.billing.adapters.bill_rows import bill_of, bill_row, line_of, line_row, rows_text
 from openami.billing.adapters.cycle_postgres import PostgresCycleBook
 from openami.billing.adapters.tables import BILL, BILL_LINE, CORRECTION, RATE_ASSIGNMENT
@@ -75,7 +76,7 @@ class PostgresBillBook:
         """See the port."""
         there = {
             (a.service_point_id, a.rate_code, a.first_day)
-            for a in await self.assignments({r.service_point_id for r in rows})
+            for a in await self._entered({r.service_point_id for r in rows})
         }
         rows = [r for r in rows if (r.service_point_id, r.rate_code, r.first_day) not in there]
         if not rows:
@@ -105,8 +106,17 @@ class PostgresBillBook:
         except IntegrityError as error:
             raise RateOverlapError("a service point already has a rate from that day or later") from error
 
+    async def reassign(self, rows: Sequence[Assignment], *, at: datetime) -> None:
+        """See the port."""
+        async with self._engine.begin() as connection:
+            for row in rows:
+                await put_over(connection, row, at=at)
+
     async def assignments(self, service_points: Collection[UUID] | None) -> list[Assignment]:
         """See the port."""
+        return joined(await self._entered(service_points))
+
+    async def _entered(self, service_points: Collection[UUID] | None) -> list[Assignment]:
         table = RATE_ASSIGNMENT
         query = select(
             table.c.service_point_id, table.c.rate_code, func.lower(table.c.days), func.upper(table.c.days)

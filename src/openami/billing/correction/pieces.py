@@ -112,8 +112,8 @@ def is_parted_for_nothing(before: Bill, after: Bill, assigned: Sequence[Assignme
     is_one_period = before.cycle is not None and before.cycle == after.cycle and before.is_of_same_account(after)
     if not is_one_period or before.span.end != after.span.first or before.rate_code == after.rate_code:
         return False
-    edges = {d for a in assigned for d in (a.first_day, a.end_day)}
-    return after.span.first not in edges
+    code = code_on(after.span.first, assigned)
+    return bool(code) and code == code_on(before.span.last, assigned)
 
 
 def units_of(
