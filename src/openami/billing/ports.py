@@ -10,6 +10,7 @@ from uuid import UUID
 
 from openami.billing.bill.record import Assignment, Bill, Correction
 from openami.billing.cycle.ports import CycleBook
+from openami.billing.signal.statement import SignalBook
 from openami.kernel.errors import OpenAmiError
 from openami.security.access.scope import Scope
 
@@ -24,6 +25,11 @@ class BillBook(Protocol):
     @property
     def cycle(self) -> CycleBook:
         """What was billed so far, and what people said of holds."""
+        ...
+
+    @property
+    def signals(self) -> SignalBook:
+        """What was stated of the signals that rates follow."""
         ...
 
     def turn(self) -> AbstractAsyncContextManager[bool]:

@@ -18,6 +18,7 @@ from sqlalchemy.types import Uuid
 from openami.billing.adapters.assignments_postgres import joined, put_over
 from openami.billing.adapters.bill_rows import bill_of, bill_row, line_of, line_row, rows_text
 from openami.billing.adapters.cycle_postgres import PostgresCycleBook
+from openami.billing.adapters.signals_postgres import PostgresSignals
 from openami.billing.adapters.tables import BILL, BILL_LINE, CORRECTION, RATE_ASSIGNMENT
 from openami.billing.bill.record import Assignment, Bill, BillState, Correction
 from openami.billing.ports import RateOverlapError
@@ -58,11 +59,17 @@ class PostgresBillBook:
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
         self._cycle = PostgresCycleBook(engine)
+        self._signals = PostgresSignals(engine)
 
     @property
     def cycle(self) -> PostgresCycleBook:
         """See the port."""
         return self._cycle
+
+    @property
+    def signals(self) -> PostgresSignals:
+        """See the port."""
+        return self._signals
 
     @asynccontextmanager
     async def turn(self) -> AsyncIterator[bool]:

@@ -31,6 +31,8 @@ class HoldCode(StrEnum):
     UNKNOWN_RATE = "unknown_rate"
     RATE_REFUSED = "rate_refused"
     UNPRICED_RIDER = "unpriced_rider"
+    TAX_NOT_KNOWN = "tax_not_known"
+    SIGNAL_NOT_KNOWN = "signal_not_known"
     ASKED_FOR = "asked_for"
 
 
@@ -61,6 +63,8 @@ OWNERS: Mapping[HoldCode, Desk] = {
     HoldCode.UNKNOWN_RATE: Desk.RATES,
     HoldCode.RATE_REFUSED: Desk.RATES,
     HoldCode.UNPRICED_RIDER: Desk.RATES,
+    HoldCode.TAX_NOT_KNOWN: Desk.RATES,
+    HoldCode.SIGNAL_NOT_KNOWN: Desk.RATES,
     HoldCode.ASKED_FOR: Desk.BILLING,
 }
 ACTIONS: Mapping[HoldCode, str] = {
@@ -81,6 +85,8 @@ ACTIONS: Mapping[HoldCode, str] = {
     HoldCode.UNKNOWN_RATE: "add the rate, or put the service point on one that is known",
     HoldCode.RATE_REFUSED: "mend the clause of the rate, or change the rate",
     HoldCode.UNPRICED_RIDER: "enter the rider's price",
+    HoldCode.TAX_NOT_KNOWN: "enter where the place is taxed (`openami registry fact`), or the tax in the rate's values",
+    HoldCode.SIGNAL_NOT_KNOWN: "enter what happened: `openami rates signals load`",
     HoldCode.ASKED_FOR: "`openami bills release` when the reason is gone",
 }
 """The one thing that frees a bill, by code."""

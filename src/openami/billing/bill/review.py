@@ -13,7 +13,7 @@ from openami.billing.bill.order import BillOrder
 from openami.billing.bill.record import BillKind
 from openami.billing.jurisdiction.model import BillRules, EstimateCause
 from openami.billing.rating.determinant import Determinants
-from openami.billing.rating.line import RatedBill
+from openami.billing.rating.line import RatedBill, StampCode
 from openami.billing.rating.usage import BillSpan
 from openami.billing.tariff.coverage import Coverage, Fallback
 from openami.billing.tariff.model import RateSchedule, Tariff
@@ -28,6 +28,7 @@ DISPLAY_WH = 2_000
 """A display of whole kWh cuts off up to one at each end; times the multiplier, so far register and intervals differ."""
 SHARE = 200
 """Beyond that, one part in so many: the class of accuracy of a meter's register and its profile together (0.5 %)."""
+_STAMPED = {StampCode.TAX_NOT_KNOWN: HoldCode.TAX_NOT_KNOWN}
 _UNSURE = frozenset({ReadKind.ESTIMATED, ReadKind.MISSING})
 
 
@@ -55,7 +56,8 @@ def review(
 def review_rated(order: BillOrder, rated: RatedBill) -> Waits | None:
     """Why a rated bill waits: it lacks a price, or its demand is not sure."""
     if rated.stamps:
-        return HoldCode.UNPRICED_RIDER, rated.stamps[0].words
+        code = _STAMPED.get(rated.stamps[0].code, HoldCode.UNPRICED_RIDER)
+        return code, rated.stamps[0].words
     unsure = next((f for f in rated.findings if f.holds), None)
     if unsure is not None and not order.has_passed(HoldCode.ESTIMATED_DEMAND):
         return HoldCode.ESTIMATED_DEMAND, unsure.words

@@ -29,6 +29,7 @@ def terms_document(terms: BillTerms) -> dict[str, Any]:
         "prices": [[p.signal, p.start.isoformat(), p.interval_s, [format(x, "f") for x in p.prices]]
                    for p in terms.prices],
         "coincident": [i.isoformat() for i in terms.coincident],
+        "sources": list(terms.sources),
         "annexed": [[a.first.isoformat(), a.municipality] for a in terms.annexed],
         "most_left_out": "" if terms.most_left_out == NO_TERMS.most_left_out else format(terms.most_left_out, "f"),
         "part_of": None if part is None else [part.period.first.isoformat(), part.period.end.isoformat(),
@@ -56,6 +57,7 @@ def parse_terms(document: Mapping[str, Any]) -> BillTerms:
         tuple(_instant(i) for i in document.get("coincident", ())),
         Decimal(document.get("most_left_out", NO_TERMS.most_left_out)),
         tuple(Annexed(date.fromisoformat(f), m) for f, m in document.get("annexed", ())),
+        tuple(document.get("sources", ())),
         _part(document.get("part_of")),
     )
 

@@ -12,6 +12,7 @@ from openami.billing.cycle.open import next_read_day
 from openami.billing.cycle.run import BillRun
 from openami.billing.cycle.terms import own_facts
 from openami.billing.rating.usage import BillSpan
+from openami.billing.signal.heard import followed_by, heard_from
 from openami.kernel.time import EVER, Period, local_date, local_midnight, zone_named
 
 
@@ -31,7 +32,12 @@ class BilledFacts:
         whole = BillSpan(min(s.first for s in spans), max(s.end for s in spans))
         found = await own_facts(self._run.meters, {service_point_id: point.zone}, self._run.setting.standing)
         own = found[service_point_id]
+        zone, book = zone_named(point.zone), self._run.book.signals
+        followed = list(dict.fromkeys(f for s in self._run.rates.values() for f in followed_by(s, whole)))
         terms = {span: own.terms(span) for span in spans}
+        if followed:
+            told = await book.over([name for _, name in followed], whole.period(zone))
+            terms = {s: heard_from(followed, s.period(zone), told).into(t) for s, t in terms.items()}
         is_interconnected = bool(own.terms(whole).approved_w)
         return PlaceFacts(terms, own.attributes_on(whole.last), is_interconnected=is_interconnected)
 

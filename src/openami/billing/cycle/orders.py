@@ -21,6 +21,7 @@ from openami.billing.cycle.run import BillRun
 from openami.billing.cycle.terms import OwnFacts, own_facts, terms_of
 from openami.billing.rating.carried import Carried
 from openami.billing.rating.usage import BillSpan
+from openami.billing.signal.heard import Heard, heard_of
 from openami.billing.tariff.charge import ChargeUnit
 from openami.billing.tariff.model import RateSchedule
 from openami.billing.tariff.price import BlockUnit
@@ -80,12 +81,20 @@ async def made(
     orders = await orders_of(run, rows, said)
     found: dict[UUID, Bill] = {}
     free: list[tuple[Making, BillOrder]] = []
-    for planned, order in zip(rows, orders, strict=True):
+    signals: dict[tuple[str, BillSpan, str], Heard] = {}
+    for planned, asked in zip(rows, orders, strict=True):
         making = making_of(run, planned.rate_code, zone_named(planned.zone), now)
+        key = planned.rate_code, planned.span, planned.zone
+        if key not in signals:
+            signals[key] = await heard_of(run.book.signals, making.schedule, planned.span, making.zone)
+        heard = signals[key]
+        order = replace(asked, terms=heard.into(asked.terms))
         hold = _known_hold(planned, order, making.schedule, is_known=planned.rate_code in run.rates, waits=waits)
         point = planned.service_point_id
         if hold is None and point in said.holds and not order.has_passed(HoldCode.ASKED_FOR):
             hold = HoldCode.ASKED_FOR, said.holds[point].reason
+        if hold is None and heard.lacks:
+            hold = HoldCode.SIGNAL_NOT_KNOWN, heard.lacks
         if hold is None:
             free.append((making, order))
         else:

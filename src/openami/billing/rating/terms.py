@@ -117,6 +117,7 @@ class BillTerms:
         prices: price series of signals.
         coincident: instants in which the system peaked, aware.
         most_left_out: share of a demand period's windows without actual intervals above which the bill is held.
+        sources: where events, prices and peaks come from, in words.
         annexed: where it is taxed from later days on, rising; none where that does not change.
         part_of: the period that the bill is one part of; None where its own days are the whole of it.
     """
@@ -131,6 +132,7 @@ class BillTerms:
     coincident: tuple[datetime, ...] = ()
     most_left_out: Decimal = Decimal("0.05")
     annexed: tuple[Annexed, ...] = ()
+    sources: tuple[str, ...] = ()
     part_of: PartOf | None = None
 
     def municipality_on(self, day: date) -> str:
