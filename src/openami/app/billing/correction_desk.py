@@ -82,6 +82,7 @@ class CorrectionDesk:
             await room.book.note_rates(at=self.now())
             await room.book.note_handed(at=self.now())
             await room.stops.note(self.now())
+            await room.terms.note(self.now())
             return await room.weigher.weigh(self.now())
 
     async def preview(self, person: Actor, wish: Wish) -> Proposal:

@@ -18,6 +18,7 @@ from openami.billing.adapters.book_postgres import PostgresBillBook
 from openami.billing.adapters.correction_postgres import PostgresCorrections
 from openami.billing.adapters.ledger_postgres import PostgresLedger
 from openami.billing.correction.effect import CorrectionLimits
+from openami.billing.correction.late_terms import LateTerms
 from openami.billing.correction.moves import LateStops
 from openami.billing.correction.remake import RoadRemaker
 from openami.billing.correction.rules import rules_on
@@ -50,6 +51,7 @@ class CorrectionRoom:
         corrections: cases and decisions.
         weigher: of the queue.
         stops: finds stops entered back-dated.
+        terms: finds facts of places and signals of rates that came late.
         accrual: of month ends.
         energy: balances cycles.
         true_ups: settles estimated bills behind which an actual read lies.
@@ -62,6 +64,7 @@ class CorrectionRoom:
     corrections: Corrections
     weigher: Weigher
     stops: LateStops
+    terms: LateTerms
     accrual: Accrual
     energy: EnergyCheck
     true_ups: TrueUps
@@ -92,7 +95,9 @@ def correction_room(
     law = said.rules
     book, ledger, bills = PostgresCorrections(billing), PostgresLedger(billing), PostgresBillBook(billing)
     settling = RunsOfEstimates(meters, book, law)
-    remaker = RoadRemaker(meters, bills, book, Rates(bills, rates).known, law, said.standing, settling)
+    known = Rates(bills, rates).known
+    remaker = RoadRemaker(meters, bills, book, known, law, said.standing, settling)
+    terms = LateTerms(meters, bills, known, said.standing)
     rules = rules_on(law, today)
     causes = RegistryCauses(PostgresRegistry(mdm), PostgresDecisions(mdm))
     corrections = Corrections(book, ledger, remaker, rules, limits or CorrectionLimits())
@@ -100,7 +105,7 @@ def correction_room(
     true_ups = TrueUps(book, settling, weigher, corrections, law, real_now)
     accrual, energy = Accrual(meters, book, ledger), EnergyCheck(meters, book)
     postings = LedgerPostings(ledger)
-    return CorrectionRoom(meters, book, ledger, postings, corrections, weigher, stops, accrual, energy, true_ups)
+    return CorrectionRoom(meters, book, ledger, postings, corrections, weigher, stops, terms, accrual, energy, true_ups)
 
 
 @asynccontextmanager

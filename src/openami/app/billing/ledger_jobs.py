@@ -35,4 +35,4 @@ def ledger_jobs(
         setting=bill_setting(settings),
     )
     ledger = LedgerJob(room.ledger, room.book, room.postings, room.accrual, zone)
-    return TrueUpJob(room.true_ups), ledger, CorrectionJob(room.weigher, room.book, room.stops)
+    return TrueUpJob(room.true_ups), ledger, CorrectionJob(room.weigher, room.book, room.stops, room.terms)

@@ -12,6 +12,7 @@ from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
+from openami.app.commands import rates_signals
 from openami.app.commands.person import print_wide
 from openami.app.commands.platform import DEFAULT_HOME, HomeOption, JsonOption
 from openami.kernel.errors import MisuseError
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 app = typer.Typer(
     help="See the rate schedules: prices, riders, dates, and how sure of them we are.", no_args_is_help=True
 )
+app.add_typer(rates_signals.app, name="signals")
 DayOption = Annotated[
     datetime | None, typer.Option("--on", formats=["%Y-%m-%d"], help="As it holds on this local day; else the newest.")
 ]

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from openami.billing.bill.record import ReadingState
 from openami.billing.correction.group import main_cause
+from openami.billing.correction.late_terms import terms_cause
 from openami.billing.correction.ports import TouchedBill
 from openami.billing.correction.record import Cause, CauseKind, Change, Finding, Part
 from openami.billing.correction.remade import Remade
@@ -27,7 +28,8 @@ def other_cause(one: Remade) -> Cause | None:
     over = [b for b in one.whole if b.span.first < old.span.end and b.span.end > old.span.first]
     other = next((b for b in over if b.rate_code != old.rate_code), None)
     if other is None:
-        return None
+        is_alone = len(one.bills) == 1 and one.bills[0].span == old.span
+        return terms_cause(old, one.bills[0].terms) if is_alone else None
     since = "" if other.span.first <= old.span.first else f" from {other.span.first}"
     words = f"the rate is {other.rate_name or 'none'}{since} now, it was {old.rate_name}"
     return Cause(CauseKind.RATE, f"{old.rate_code}>{other.rate_code}", words)

@@ -48,6 +48,19 @@ class Stops(Protocol):
         ...
 
 
+class Terms(Protocol):
+    """Finds bills whose terms are others now: where the place is taxed, its class, what the rate's signals did."""
+
+    async def note(self, now: datetime, *, since: datetime | None = None) -> int:
+        """Put such bills on the queue; returns how many are new.
+
+        Args:
+            now: domain time.
+            since: entered from then on; None looks some weeks back.
+        """
+        ...
+
+
 class CorrectionJob:
     """Weighs the queue.
 
@@ -55,15 +68,17 @@ class CorrectionJob:
         weigher: of the queue.
         rates: finds rates entered back-dated.
         stops: finds stops entered back-dated.
+        terms: finds other facts entered back-dated; None where nobody keeps them.
     """
 
     name = "corrections"
     PAUSE = timedelta(minutes=15)
 
-    def __init__(self, weigher: Weigher, rates: RateChanges, stops: Stops) -> None:
+    def __init__(self, weigher: Weigher, rates: RateChanges, stops: Stops, terms: Terms | None = None) -> None:
         self._weigher = weigher
         self._rates = rates
         self._stops = stops
+        self._terms = terms
         self._again: datetime | None = None
         self._rates_at: datetime | None = None
         self._stops_on: date | None = None
@@ -75,6 +90,8 @@ class CorrectionJob:
         self._again = now + self.PAUSE
         await self._rates.note_rates(at=now, since=self._rates_at)
         await self._rates.note_handed(at=now, since=self._rates_at)
+        if self._terms is not None:
+            await self._terms.note(now, since=self._rates_at)
         self._rates_at = now - self.PAUSE
         # Accounts are asked about all at once: once a day is often enough for what was late already.
         if self._stops_on != now.date():

@@ -22,6 +22,7 @@ from openami.billing.bill.make import Making, held_bill
 from openami.billing.bill.making import bills_of
 from openami.billing.bill.order import BillOrder
 from openami.billing.bill.record import Assignment, Bill, BillKind
+from openami.billing.correction.hearing import heard_orders
 from openami.billing.correction.moves import shortened
 from openami.billing.correction.neighbors import Neighbors
 from openami.billing.correction.orders import Around, PieceKey, key_of, order_of, settled_ends
@@ -127,7 +128,9 @@ class RoadRemaker:
                 groups[schedule.code, piece.old.zone].append(piece)
         for (code, zone), group in groups.items():
             making = Making(self.rates[code], zone_named(zone), now, self.rules, self.rates)
-            mine = [orders[key_of(p)] for p in group]
+            heard, deaf = await heard_orders(self.bills.signals, making, [(p, orders[key_of(p)]) for p in group])
+            made |= {key_of(p): bill for p, bill in deaf}
+            group, mine = [p for p, _ in heard], [o for _, o in heard]  # noqa: PLW2901
             found = await bills_of(self.meters, making, mine)
             made |= {key_of(p): new for p, new in zip(group, found, strict=True)}
             made |= await self._passed(making, group, mine, found)

@@ -1,4 +1,4 @@
-"""Files of statements: TOML or JSON in, rows of the book out and in. Whatever a file holds, a refusal names its place."""
+"""Files of statements, TOML or JSON, and rows of the book. Whatever a file holds, a refusal names its place."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a bill hears of the signals that its rate follows, and from when to when nothing is known. Pure but for asking."""
+"""What a bill hears of the signals that its rate follows, and from when to when nothing is known."""
 
 from __future__ import annotations
 
