@@ -6,13 +6,12 @@ since when it looked; after a start it looks back :data:`AT_START`.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from hashlib import sha256
 from uuid import UUID
 
-from openami.billing.bill.making import CHUNK
 from openami.billing.bill.record import Bill, Correction
 from openami.billing.bill.terms_document import terms_document
 from openami.billing.correction.record import Cause, CauseKind
@@ -30,6 +29,8 @@ AT_START = timedelta(days=35)
 LATE = timedelta(days=400)
 """Terms of bills that ended earlier are looked for by a person."""
 LONGEST_BILL = timedelta(days=100)
+CHUNK = 500
+"""Bills in memory at once."""
 _KINDS = (FactKind.MUNICIPALITY, FactKind.CUSTOMER_CLASS)
 _BELOW = 2**40
 """Versions of the queue below this are marks of terms; no version of readings is."""
@@ -109,7 +110,7 @@ class LateTerms:
             found[bill.bill_id] = terms
         return found
 
-    def _followed(self, bill: Bill) -> Collection[Followed]:
+    def _followed(self, bill: Bill) -> Sequence[Followed]:
         schedule = self.rates.get(bill.rate_code)
         return [] if schedule is None else followed_by(schedule, bill.span)
 

@@ -37,7 +37,7 @@ def parse_statements(octets: bytes, *, at: datetime, by: str, new_id: Callable[[
     if root.at("format").text() != FORMAT:
         raise TariffError("format", f"{FORMAT} is needed here")
     source = root.at("source").text()
-    found = []
+    found: list[Statement] = []
     for kind in SignalKind:
         for row in root.each(kind.value):
             one = _statement(kind, row, source, at, by, new_id())
