@@ -10,6 +10,7 @@ from uuid import UUID
 
 from openami.billing.bill.record import Assignment, Bill, Correction
 from openami.billing.cycle.ports import CycleBook
+from openami.billing.cycle.rest import RestBook
 from openami.billing.signal.statement import SignalBook
 from openami.kernel.errors import OpenAmiError
 from openami.security.access.scope import Scope
@@ -30,6 +31,11 @@ class BillBook(Protocol):
     @property
     def signals(self) -> SignalBook:
         """What was stated of the signals that rates follow."""
+        ...
+
+    @property
+    def rests(self) -> RestBook:
+        """Which places need no look."""
         ...
 
     def turn(self) -> AbstractAsyncContextManager[bool]:

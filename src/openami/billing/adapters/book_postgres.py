@@ -18,6 +18,7 @@ from sqlalchemy.types import Uuid
 from openami.billing.adapters.assignments_postgres import joined, put_over
 from openami.billing.adapters.bill_rows import bill_of, bill_row, line_of, line_row, rows_text
 from openami.billing.adapters.cycle_postgres import PostgresCycleBook
+from openami.billing.adapters.rest_postgres import PostgresRestBook
 from openami.billing.adapters.signals_postgres import PostgresSignals
 from openami.billing.adapters.tables import BILL, BILL_LINE, CORRECTION, RATE_ASSIGNMENT
 from openami.billing.bill.record import Assignment, Bill, BillState, Correction
@@ -60,6 +61,7 @@ class PostgresBillBook:
         self._engine = engine
         self._cycle = PostgresCycleBook(engine)
         self._signals = PostgresSignals(engine)
+        self._rests = PostgresRestBook(engine)
 
     @property
     def cycle(self) -> PostgresCycleBook:
@@ -70,6 +72,11 @@ class PostgresBillBook:
     def signals(self) -> PostgresSignals:
         """See the port."""
         return self._signals
+
+    @property
+    def rests(self) -> PostgresRestBook:
+        """See the port."""
+        return self._rests
 
     @asynccontextmanager
     async def turn(self) -> AsyncIterator[bool]:
@@ -129,7 +136,7 @@ class PostgresBillBook:
             table.c.service_point_id, table.c.rate_code, func.lower(table.c.days), func.upper(table.c.days)
         ).order_by(table.c.service_point_id, table.c.days)
         if service_points is not None:
-            query = query.where(table.c.service_point_id.in_(list(service_points)))
+            query = query.where(table.c.service_point_id == any_(literal(list(service_points), ARRAY(Uuid))))
         async with self._engine.connect() as connection:
             return [Assignment(*row) for row in (await connection.execute(query)).all()]
 

@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Date, DateTime, Integer, MetaData, Numeric, SmallInteger, Table, Text, Uuid
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Date,
+    DateTime,
+    Integer,
+    MetaData,
+    Numeric,
+    SmallInteger,
+    Table,
+    Text,
+    Uuid,
+)
 from sqlalchemy.dialects.postgresql import ARRAY, DATERANGE, JSONB
 
 METADATA = MetaData(schema="billing")
@@ -111,3 +124,14 @@ PLACE_HOLD = Table(
     Column("lifted_at", DateTime(timezone=True)),
     Column("lift_reason", Text),
 )
+PLACE_REST = Table(
+    "place_rest",
+    METADATA,
+    Column("service_point_id", Uuid, primary_key=True),
+    Column("zone", Text),
+    Column("bill_group", SmallInteger),
+    Column("since", Date),
+    Column("wakes_on", Date),
+    Column("waits", Boolean),
+)
+PLACE_TOUCHED = Table("place_touched", METADATA, Column("service_point_id", Uuid))

@@ -16,7 +16,7 @@ from uuid import UUID
 from openami.billing.bill.making import SCOPE
 from openami.billing.bill.record import Bill, BillState
 from openami.billing.bill.turns import turns
-from openami.billing.cycle.due import due_bills
+from openami.billing.cycle.due import Due, due_pages, take_note
 from openami.billing.cycle.orders import Agreement, Said, agreement_of, made, said_of
 from openami.billing.cycle.place import Planned
 from openami.billing.cycle.run import BillRun
@@ -62,7 +62,18 @@ async def close_due(run: BillRun, now: datetime, *, retry_held: bool = True) -> 
         now: domain time.
         retry_held: whether to look at held bills again.
     """
-    due = await due_bills(run.meters, run.book, run.setting.calendar, run.setting.rules, now)
+    setting = run.setting
+    await take_note(run.meters, run.book)
+    done = CloseReport()
+    pages = due_pages(run.meters, run.book, setting.calendar, setting.rules, now, with_waiting=retry_held)
+    async for due in pages:
+        done += await _close(run, due, now, retry_held=retry_held)
+        # Last, and of what was read before: what changed meanwhile, these bills too, wakes its place again.
+        await run.book.rests.rest(due.rests)
+    return done
+
+
+async def _close(run: BillRun, due: Due, now: datetime, *, retry_held: bool) -> CloseReport:
     withdrawn = await run.book.cycle.withdraw(due.firsts)
     done = CloseReport(withdrawn=withdrawn, unplanned=len(due.unplanned))
     said = await said_of(run, due.planned)
@@ -71,7 +82,7 @@ async def close_due(run: BillRun, now: datetime, *, retry_held: bool = True) -> 
 
 
 class _Closing:
-    """One run. The bills of a place come in order of time, so each knows whether one before it waits."""
+    """One page of a run. The bills of a place come in order of time, so each knows whether one before it waits."""
 
     def __init__(
         self, run: BillRun, now: datetime, held: Mapping[UUID, frozenset[date]], said: Said, *, retry_held: bool

@@ -1,23 +1,30 @@
-"""Gather what is known of every place and plan its bills: what is due now, in one look at registry and book."""
+"""Gather what is known of the places where something may be due, and plan their bills.
+
+A run costs what is due and not what exists: places that rest (:mod:`openami.billing.cycle.rest`) are not asked about,
+and the others a page at a time, so that no run holds a whole fleet in memory.
+"""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from uuid import UUID
 
 from openami.billing.bill.record import Assignment
-from openami.billing.calendar.cycle import CycleCalendar, last_read_day
+from openami.billing.calendar.cycle import CycleCalendar
 from openami.billing.cycle.place import Holding, Place, Planned, Unplanned
-from openami.billing.cycle.plan import is_quiet, lacks_its_start, plan
+from openami.billing.cycle.plan import lacks_its_start, look
+from openami.billing.cycle.rest import Rest, rest_of, stir_of
 from openami.billing.jurisdiction.model import Jurisdiction
 from openami.billing.ports import BillBook
 from openami.kernel.time import local_date, zone_named
 from openami.mdm.api import FactKind, MeterData
 from openami.security.access.scope import Purpose, system_scope
 
+PAGE = 10_000
+"""Places that are looked at in one go: some ten megabytes of what is known of them."""
 SCOPE = system_scope(process="billing", purpose=Purpose.BILLING)
 
 
@@ -30,18 +37,20 @@ class Due:
         unplanned: places whose group is read on no day.
         firsts: first days that are planned of places where a bill waits.
         held: first days of bills that wait, by service point.
+        rests: places that need no further look until something changes there, or they stir.
     """
 
     planned: tuple[Planned, ...]
     unplanned: tuple[Unplanned, ...]
     firsts: Mapping[UUID, Sequence[date]]
     held: Mapping[UUID, frozenset[date]]
+    rests: tuple[Rest, ...] = ()
 
 
 async def due_bills(
     meters: MeterData, book: BillBook, calendar: CycleCalendar, rules: Jurisdiction, now: datetime
 ) -> Due:
-    """Return every bill whose last day is over and that did not go out.
+    """Return every bill whose last day is over and that did not go out, of all places in one: for people's questions.
 
     Args:
         meters: registry.
@@ -50,26 +59,90 @@ async def due_bills(
         rules: of the jurisdiction.
         now: domain time.
     """
-    today = _Today(now, calendar)
-    restless = [p for p in await places(meters, book) if not is_quiet(p, today.last_read(p))]
+    planned: list[Planned] = []
+    unplanned: list[Unplanned] = []
+    firsts: dict[UUID, Sequence[date]] = {}
+    held: dict[UUID, frozenset[date]] = {}
+    async for page in due_pages(meters, book, calendar, rules, now):
+        planned += page.planned
+        unplanned += page.unplanned
+        firsts |= page.firsts
+        held |= page.held
+    return Due(tuple(planned), tuple(unplanned), firsts, held)
+
+
+async def take_note(meters: MeterData, book: BillBook) -> None:
+    """Wake the places at which something changed since the last run; only the run that closes bills does so.
+
+    Args:
+        meters: the registry, whose news are forgotten once they are kept.
+        book: which places rest.
+    """
+    while news := await meters.registry.facts.news(limit=PAGE):
+        await book.rests.wake({n.service_point_id for n in news})
+        await meters.registry.facts.end_news([n.number for n in news])
+    await book.rests.take_note()
+
+
+async def due_pages(
+    meters: MeterData,
+    book: BillBook,
+    calendar: CycleCalendar,
+    rules: Jurisdiction,
+    now: datetime,
+    *,
+    with_waiting: bool = True,
+) -> AsyncIterator[Due]:
+    """Yield what is due at the places that may have something due, some thousand places at a time, by place.
+
+    What is due at one place is on one page. Places that rest are not looked at.
+
+    Args:
+        meters: registry.
+        book: assignments and what was billed.
+        calendar: read days.
+        rules: of the jurisdiction.
+        now: domain time.
+        with_waiting: whether to look at places of which bills wait though nothing changed and nothing else is due.
+    """
+    today = _Today(now)
+    stirs = [stir_of(calendar, r.zone, r.bill_group, today.of(r.zone)) for r in await book.rests.resting()]
+    also = {n.service_point_id for n in await meters.registry.facts.news(limit=None)}
+    after: UUID | None = None
+    while True:
+        page = await book.rests.stirring(stirs, also, after=after, limit=PAGE, with_waiting=with_waiting)
+        if page:
+            yield await _due_of(meters, book, calendar, rules, today, page)
+            after = page[-1]
+        if len(page) < PAGE:
+            return
+
+
+async def _due_of(
+    meters: MeterData, book: BillBook, calendar: CycleCalendar, rules: Jurisdiction, today: _Today, page: Sequence[UUID]
+) -> Due:
+    known = await places(meters, book, page)
     # Only a bill that waits, days before the first one, or an account before make it matter which days went out.
     asked = [
-        p.service_point_id for p in restless if len(p.billed) > 1 or any(b.held for b in p.billed) or lacks_its_start(p)
+        p.service_point_id for p in known if len(p.billed) > 1 or any(b.held for b in p.billed) or lacks_its_start(p)
     ]
     issued = await book.cycle.issued_spans(asked) if asked else {}
     planned: list[Planned] = []
     unplanned: list[Unplanned] = []
     firsts: dict[UUID, list[date]] = {}
-    held = {p.service_point_id: frozenset(d for b in p.billed for d in b.held) for p in restless}
-    for place in restless:
+    rests: list[Rest] = []
+    held = {p.service_point_id: frozenset(d for b in p.billed for d in b.held) for p in known}
+    for place in known:
         whole = replace(place, issued=issued.get(place.service_point_id, {}))
-        found = plan(whole, calendar, rules, today.of(place))
-        own = [f for f in found if isinstance(f, Planned)]
+        seen = look(whole, calendar, rules, today.of(place.zone))
+        own = [f for f in seen.found if isinstance(f, Planned)]
         planned += own
-        unplanned += [f for f in found if isinstance(f, Unplanned)]
-        if any(b.held for b in place.billed):
+        unplanned += [f for f in seen.found if isinstance(f, Unplanned)]
+        if held[place.service_point_id]:
             firsts[place.service_point_id] = [f.span.first for f in own]
-    return Due(tuple(planned), tuple(unplanned), firsts, held)
+        if (rest := rest_of(whole, seen)) is not None:
+            rests.append(rest)
+    return Due(tuple(planned), tuple(unplanned), firsts, held, tuple(rests))
 
 
 async def places(meters: MeterData, book: BillBook, service_points: Sequence[UUID] | None = None) -> list[Place]:
@@ -108,22 +181,13 @@ async def holdings_of(
 
 
 class _Today:
-    """The local day of each zone, and the last read day of each group in it."""
+    """The local day of each zone."""
 
-    def __init__(self, now: datetime, calendar: CycleCalendar) -> None:
+    def __init__(self, now: datetime) -> None:
         self._now = now
-        self._calendar = calendar
         self._day: dict[str, date] = {}
-        self._last: dict[tuple[str, int], date | None] = {}
 
-    def of(self, place: Place) -> date:
-        if place.zone not in self._day:
-            self._day[place.zone] = local_date(self._now, zone_named(place.zone))
-        return self._day[place.zone]
-
-    def last_read(self, place: Place) -> date | None:
-        key = place.zone, place.bill_group
-        if key not in self._last:
-            found = last_read_day(self._calendar, place.bill_group, self.of(place))
-            self._last[key] = None if found is None else found.read_on
-        return self._last[key]
+    def of(self, zone: str) -> date:
+        if zone not in self._day:
+            self._day[zone] = local_date(self._now, zone_named(zone))
+        return self._day[zone]

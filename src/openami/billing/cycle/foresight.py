@@ -17,7 +17,7 @@ from uuid import UUID
 from openami.billing.bill.hold import HoldCode
 from openami.billing.bill.record import Bill, BillState
 from openami.billing.bill.turns import turns
-from openami.billing.cycle.due import due_bills
+from openami.billing.cycle.due import Due, due_pages
 from openami.billing.cycle.orders import Agreement, agreement_of, made, said_of
 from openami.billing.cycle.place import Planned
 from openami.billing.cycle.run import BillRun
@@ -112,7 +112,13 @@ async def foresee(run: BillRun, read_on: date, now: datetime) -> list[Foreseen]:
     """
     # Noon in Greenwich is that local day from Hawaii to Samoa's neighbors, which is where read days are read.
     then = datetime.combine(read_on, time(12), UTC)
-    due = await due_bills(run.meters, run.book, run.setting.calendar, run.setting.rules, then)
+    found: list[Foreseen] = []
+    async for due in due_pages(run.meters, run.book, run.setting.calendar, run.setting.rules, then):
+        found += await _of_page(run, due, read_on, now)
+    return found
+
+
+async def _of_page(run: BillRun, due: Due, read_on: date, now: datetime) -> list[Foreseen]:
     waits = {agreement_of(p) for p in due.planned if p.span.first in due.held.get(p.service_point_id, ())}
     tonight = [p for p in due.planned if p.cycle is not None and p.cycle.read_on == read_on]
     begun: list[Planned] = []

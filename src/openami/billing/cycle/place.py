@@ -104,3 +104,18 @@ class Unplanned:
     service_point_id: UUID
     bill_group: int
     since: date
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What one look at a place or an account found, and when the next one is worth it while nothing changes there.
+
+    Args:
+        found: what is due, by first day.
+        since: day up to which all is billed or found: the next read day after it makes a bill due.
+        wakes_on: day on which a bill is due whatever is read: an account ends, or a bill that went out begins.
+    """
+
+    found: tuple[Planned | Unplanned, ...] = ()
+    since: date = date.max
+    wakes_on: date = date.max

@@ -14,7 +14,7 @@ from itertools import pairwise
 
 from openami.billing.bill.record import Assignment, BillKind
 from openami.billing.calendar.cycle import CycleCalendar, ReadDay, cycle_of
-from openami.billing.cycle.place import Billed, Holding, Place, Planned, Unplanned
+from openami.billing.cycle.place import Billed, Holding, Look, Place, Planned, Unplanned
 from openami.billing.jurisdiction.model import Jurisdiction
 from openami.billing.rating.terms import PartOf
 from openami.billing.rating.usage import BillSpan
@@ -32,24 +32,24 @@ def plan(place: Place, calendar: CycleCalendar, rules: Jurisdiction, today: date
         rules: how long a regular bill may be.
         today: local day of the place; a bill that ends with yesterday is due.
     """
-    found: list[Planned | Unplanned] = []
-    for holding in _held(place):
-        found += _of_account(place, holding, calendar, rules, today)
-    return found
+    return [*look(place, calendar, rules, today).found]
 
 
-def is_quiet(place: Place, last_read_day: date | None) -> bool:
-    """Tell whether nothing can be due, so that the place need not be planned.
+def look(place: Place, calendar: CycleCalendar, rules: Jurisdiction, today: date) -> Look:
+    """Return what :func:`plan` does, and when more can become due while nothing changes at the place.
 
     Args:
         place: what is known.
-        last_read_day: of the group, today or before.
+        calendar: read days.
+        rules: how long a regular bill may be.
+        today: local day of the place.
     """
-    if len(place.holdings) > 1 or len(place.billed) != 1 or last_read_day is None:
-        return False
-    told, billed = (place.holdings or (Holding(None, date.min),))[0], place.billed[0]
-    is_open = told.end is None and bool(place.rates) and place.rates[-1].end_day is None
-    return is_open and not billed.held and billed.end >= last_read_day and not lacks_its_start(place)
+    each = [_of_account(place, holding, calendar, rules, today) for holding in _held(place)]
+    return Look(
+        tuple(f for one in each for f in one.found),
+        min((one.since for one in each), default=date.max),
+        min((one.wakes_on for one in each), default=date.max),
+    )
 
 
 def lacks_its_start(place: Place) -> bool:
@@ -72,20 +72,17 @@ def _held(place: Place) -> list[Holding]:
     return found
 
 
-def _of_account(
-    place: Place, holding: Holding, calendar: CycleCalendar, rules: Jurisdiction, today: date
-) -> Iterator[Planned | Unplanned]:
+def _of_account(place: Place, holding: Holding, calendar: CycleCalendar, rules: Jurisdiction, today: date) -> Look:
     billed = _own(place, holding)
     ends_of_held = {day: end for b in billed for day, end in zip(b.held, b.held_ends, strict=False)}
     own = [*place.issued.get(holding.account_id, ()), *(place.issued.get(None, ()) if holding.account_id else ())]
     start = _start(holding, billed, own)
     begins_on: date | None = None
-    others = [b for b in place.billed if b.account_id not in {holding.account_id, None}]
-    before = {h.account_id for h in place.holdings if h.first < holding.first}
-    taken = max((b.end for b in others if b.account_id in before), default=date.min)
+    taken = _taken(place, holding)
+    found: list[Planned | Unplanned] = []
     while start < today:
         if holding.end is not None and start >= holding.end:
-            return
+            return Look(tuple(found))
         issued = next((s for s in own if s.first <= start < s.end), None)
         if issued is not None:
             start, begins_on = issued.end, None
@@ -93,18 +90,27 @@ def _of_account(
         begun = _begun(place, holding, start, calendar)
         read_day = _next_read(place.bill_group, begun, holding, calendar, rules)
         if read_day is None and holding.end is None:
-            yield Unplanned(place.service_point_id, place.bill_group, start)
-            return
+            found.append(Unplanned(place.service_point_id, place.bill_group, start))
+            return Look(tuple(found), start)
         end = _end(start, holding, read_day, own)
         if end > today:
-            return
+            break
         period = BillSpan(begun, _end(start, holding, read_day, ()) if end in _changes(place) else end)
-        for part in _parts(place, holding, period, read_day):
-            if start <= part.span.first < end:
-                yield replace(part, is_billed_already=part.span.first < taken, begins_on=begins_on)
+        parts = (p for p in _parts(place, holding, period, read_day) if start <= p.span.first < end)
+        found += [replace(p, is_billed_already=p.span.first < taken, begins_on=begins_on) for p in parts]
         ended = ends_of_held.get(start, end)
         begins_on = ended if start < ended < end and ended not in _changes(place) else None
         start = end
+    # What ends the next bill beside a read day.
+    ends = [s.first for s in own if s.first > start] + ([holding.end] if holding.end is not None else [])
+    return Look(tuple(found), start, min(ends, default=date.max))
+
+
+def _taken(place: Place, holding: Holding) -> date:
+    """Return the day up to which accounts before this one were billed."""
+    before = {h.account_id for h in place.holdings if h.first < holding.first}
+    others = [b for b in place.billed if b.account_id not in {holding.account_id, None}]
+    return max((b.end for b in others if b.account_id in before), default=date.min)
 
 
 def _own(place: Place, holding: Holding) -> list[Billed]:

@@ -14,10 +14,17 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sqlalchemy.types import BigInteger, Text, Uuid
 
 from openami.kernel.time import Period, local_date, zone_named
-from openami.mdm.adapters.registry_tables import CALENDAR_DAY, PLACE_FACT, REGISTRY_CHANGE, SERVICE_POINT, VEE_REQUEST
+from openami.mdm.adapters.registry_tables import (
+    CALENDAR_DAY,
+    PLACE_FACT,
+    PLACE_NEWS,
+    REGISTRY_CHANGE,
+    SERVICE_POINT,
+    VEE_REQUEST,
+)
 from openami.mdm.registry.calendar import DEFAULT_CALENDAR, SHIPPED, shipped_holidays
 from openami.mdm.registry.errors import RegistryError, UnknownRecordError
-from openami.mdm.registry.facts import REBILLING, REVALIDATING, Fact, FactEntry, FactKind
+from openami.mdm.registry.facts import REBILLING, REVALIDATING, Fact, FactEntry, FactKind, PlaceNews
 from openami.mdm.registry.records import Affected
 from openami.mdm.registry.timeline import Cut, cut_in
 
@@ -72,6 +79,18 @@ class PostgresFacts:
                 return await enter_facts(connection, entries, at=at, by=by, reason=reason)
         except IntegrityError as error:
             raise fact_refusal(error) from error
+
+    async def news(self, *, limit: int | None) -> list[PlaceNews]:
+        """See the port. A trigger of the facts' table writes them."""
+        query = select(PLACE_NEWS.c.number, PLACE_NEWS.c.service_point_id).order_by(PLACE_NEWS.c.number).limit(limit)
+        async with self._engine.connect() as connection:
+            return [PlaceNews(*row) for row in (await connection.execute(query)).all()]
+
+    async def end_news(self, numbers: Collection[int]) -> None:
+        """See the port."""
+        wanted = PLACE_NEWS.c.number == any_(literal(list(numbers), ARRAY(BigInteger)))
+        async with self._engine.begin() as connection:
+            await connection.execute(delete(PLACE_NEWS).where(wanted))
 
     async def kinds(self) -> frozenset[FactKind]:
         """See the port. Each kind is one step into an index, however many facts there are."""

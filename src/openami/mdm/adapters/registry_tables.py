@@ -117,6 +117,12 @@ PLACE_FACT = Table(
     Column("reason", Text),
     Column("superseded_at", _INSTANT),
 )
+PLACE_NEWS = Table(
+    "place_news",
+    METADATA,
+    Column("number", BigInteger, Identity(always=True), primary_key=True),
+    Column("service_point_id", Uuid),
+)
 CALENDAR_DAY = Table(
     "calendar_day",
     METADATA,

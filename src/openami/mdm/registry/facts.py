@@ -131,6 +131,19 @@ class Fact:
     reason: str = field(default="", compare=False)
 
 
+@dataclass(frozen=True, slots=True)
+class PlaceNews:
+    """One change of a place's account or bill group, for those who plan by it.
+
+    Args:
+        number: of the change.
+        service_point_id: where.
+    """
+
+    number: int
+    service_point_id: UUID
+
+
 def fact_value(kind: FactKind, text: str) -> str:
     """Return the canonical spelling of a value.
 

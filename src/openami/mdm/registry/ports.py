@@ -10,7 +10,7 @@ from uuid import UUID
 from openami.kernel.time import Period
 from openami.mdm.ports import MeterSpan
 from openami.mdm.registry.change import Change, LoggedChange, Unmetered
-from openami.mdm.registry.facts import Fact, FactEntry, FactKind
+from openami.mdm.registry.facts import Fact, FactEntry, FactKind, PlaceNews
 from openami.mdm.registry.records import Affected, Installation, InstalledMeter, Meter, ServicePoint
 
 
@@ -47,6 +47,17 @@ class FactBook(Protocol):
             UnknownRecordError: no such service point.
             RegistryError: another hand entered a fact for the same time right then.
         """
+        ...
+
+    async def news(self, *, limit: int | None) -> list[PlaceNews]:
+        """Return changes of accounts and bill groups that nobody has taken note of, the oldest first; all for None.
+
+        A change is there from the instant at which its fact is, whichever way that was entered.
+        """
+        ...
+
+    async def end_news(self, numbers: Collection[int]) -> None:
+        """Forget news that were taken note of."""
         ...
 
     async def kinds(self) -> frozenset[FactKind]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from uuid import UUID
 
 import pytest
@@ -11,7 +11,8 @@ import pytest
 from openami.billing.bill.record import Assignment, BillKind
 from openami.billing.calendar import BusinessDayCalendar, DatedCalendar
 from openami.billing.cycle.place import Billed, Holding, Place, Planned, Unplanned
-from openami.billing.cycle.plan import is_quiet, plan
+from openami.billing.cycle.plan import look, plan
+from openami.billing.cycle.rest import rest_of, stir_of, stirs
 from openami.billing.jurisdiction import shipped_jurisdiction
 from openami.billing.rating.terms import PartOf
 from openami.billing.rating.usage import BillSpan
@@ -132,11 +133,10 @@ def test_an_account_that_came_earlier_than_was_known_is_billed_for_the_days_befo
 
 def test_a_place_that_was_held_earlier_than_its_first_bill_says_is_not_passed_over() -> None:
     told = place(Holding(ANNE, date(2026, 10, 20)), billed=(Billed(ANNE, date(2026, 12, 7), (), date(2026, 11, 6)),))
-    assert not is_quiet(told, date(2026, 12, 7))
     assert days(due(replace(told, issued={ANNE: (BillSpan(date(2026, 11, 6), date(2026, 12, 7)),)}))) == [
         (date(2026, 10, 20), date(2026, 11, 6), BillKind.INITIAL)
     ]
-    assert is_quiet(replace(told, holdings=(Holding(ANNE, date(2026, 11, 6)),)), date(2026, 12, 7))
+    assert due(replace(told, holdings=(Holding(ANNE, date(2026, 11, 6)),))) == []
 
 
 def test_a_change_of_rate_parts_the_bill_and_the_length_from_read_to_read_counts() -> None:
@@ -240,24 +240,59 @@ def test_a_bill_that_waits_is_planned_again_and_those_after_it_that_went_out_are
     assert days(due(told)) == [(date(2026, 9, 8), date(2026, 10, 7), BillKind.REGULAR)]
 
 
+JANUARY = date(2027, 1, 8)
+"""The read day of group 5 after that of 7 December."""
+
+
 @pytest.mark.parametrize(
-    ("told", "quiet"),
+    ("told", "stirs_on"),
     [
-        (place(Holding(ANNE, date(2026, 9, 1)), billed=(Billed(ANNE, date(2026, 12, 7)),)), True),
-        (place(Holding(ANNE, date(2026, 9, 1)), billed=(Billed(ANNE, date(2026, 11, 6)),)), False),
-        (place(Holding(ANNE, date(2026, 9, 1), date(2026, 12, 1)), billed=(Billed(ANNE, date(2026, 12, 7)),)), False),
+        (place(Holding(ANNE, date(2026, 9, 1)), billed=(Billed(ANNE, date(2026, 12, 7)),)), JANUARY),
+        (place(Holding(ANNE, date(2026, 12, 20))), JANUARY),
+        (place(Holding(ANNE, date(2027, 1, 7))), JANUARY),
         (
-            place(Holding(ANNE, date(2026, 9, 1)), billed=(Billed(ANNE, date(2026, 12, 7), (date(2026, 10, 7),)),)),
-            False,
+            place(Holding(ANNE, date(2026, 9, 1), date(2026, 12, 27)), billed=(Billed(ANNE, date(2026, 12, 7)),)),
+            date(2026, 12, 27),
         ),
-        (place(Holding(ANNE, date(2026, 9, 1))), False),
+        (place(Holding(ANNE, date(2026, 9, 1), date(2026, 12, 7)), billed=(Billed(ANNE, date(2026, 12, 7)),)), None),
+        (
+            place(
+                Holding(ANNE, date(2026, 9, 1)),
+                billed=(Billed(ANNE, date(2026, 12, 7), held=(date(2026, 11, 6),)),),
+                issued={ANNE: (BillSpan(date(2026, 9, 1), date(2026, 11, 6)),)},
+            ),
+            JANUARY,
+        ),
     ],
-    ids=["billed to its last read day", "a bill behind", "moved out", "a bill waits", "never billed"],
+    ids=[
+        "billed to its last read day",
+        "came today",
+        "comes the day before a read",
+        "moves out",
+        "moved out and billed",
+        "its last bill waits",
+    ],
 )
-def test_only_a_place_of_which_nothing_can_be_due_is_passed_over(told: Place, quiet: bool) -> None:
-    assert is_quiet(told, date(2026, 12, 7)) is quiet
-    if quiet:
-        assert due(told) == []
+def test_a_place_rests_until_its_next_bill_can_be_due(told: Place, stirs_on: date | None) -> None:
+    rest = rest_of(told, look(told, CALENDAR, RULES, TODAY))
+    assert rest is not None
+    days = [TODAY + timedelta(days=n) for n in range(60)]
+    stirring = [d for d in days if stirs(rest, stir_of(CALENDAR, told.zone, told.bill_group, d))]
+    assert stirring[:1] == ([] if stirs_on is None else [stirs_on])
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        place(Holding(ANNE, date(2026, 9, 1)), billed=(Billed(ANNE, date(2026, 11, 6)),)),
+        place(Holding(ANNE, date(2026, 9, 1), date(2026, 12, 10)), billed=(Billed(ANNE, date(2026, 12, 7)),)),
+        place(Holding(ANNE, date(2026, 9, 1))),
+        place(Holding(ANNE, date(2026, 9, 1)), group=77),
+    ],
+    ids=["a bill behind", "moved out", "never billed", "in a group that is never read"],
+)
+def test_a_place_of_which_more_is_due_than_waits_does_not_rest(told: Place) -> None:
+    assert rest_of(told, look(told, CALENDAR, RULES, TODAY)) is None
 
 
 def test_an_account_that_is_named_later_takes_over_what_was_billed_without_a_name() -> None:
