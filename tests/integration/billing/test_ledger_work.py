@@ -28,7 +28,7 @@ from openami.billing.ledger.accrue import Accrual
 from openami.billing.ledger.budget import BudgetPlan, BudgetRefusedError
 from openami.billing.ledger.conservation import EnergyBalance
 from openami.billing.ledger.energy import EnergyCheck
-from openami.billing.ledger.entry import EntryKind, Posting
+from openami.billing.ledger.entry import EntryKind, Posting, agreement_id_of
 from openami.billing.ledger.job import LedgerJob
 from openami.billing.ledger.levels import Levels
 from openami.billing.tariff import demonstration_rates
@@ -296,6 +296,11 @@ async def test_a_stop_entered_late_ends_the_bill_there_and_bills_the_rest_to_who
     assert (await room.ledger.audit()).faults == []
     assert (await room.energy.balance([place], OCTOBER, NOVEMBER)).residual_wh == 0
     assert len({e.agreement_id for e in await room.ledger.of_place(place)}) == 2
+    # November's end, before a bill of November: each of its days is the newcomer's, none the old account's.
+    await world.write_days(date(2026, 11, 10), date(2026, 11, 30), is_read=False)
+    assert await room.accrual.month_end(date(2026, 11, 30), at=datetime(2026, 12, 2, 18, tzinfo=UTC)) == 1
+    accrued = [e for e in await room.ledger.of_place(place) if e.kind is EntryKind.UNBILLED]
+    assert [(e.agreement_id, e.evidence["days"]) for e in accrued] == [(agreement_id_of(place, str(came)), 30)]
     assert await room.stops.note(LATER) == 0
     late = replace(_day(place, date(2026, 10, 7), 5, wh=900), known_at=LATER)
     await world.data.store.write_days(DayTable.from_rows([late]), token="late")

@@ -13,12 +13,12 @@ import numpy as np
 from openami.billing.bill.record import Assignment, Bill, BillKind
 from openami.billing.ledger.entry import Entry, agreement_id_of, reversal_of
 from openami.billing.ledger.ports import LedgerBook
-from openami.billing.ledger.posting import agreements_of
 from openami.billing.ledger.unbilled import OpenUsage, Yardstick, rate_yardsticks, unbilled_entry, yardstick_of
 from openami.contracts.channel import Channel
 from openami.contracts.day import day_number
 from openami.contracts.reading import uuids_of
-from openami.mdm.api import MeterData
+from openami.kernel.time import local_date, zone_named
+from openami.mdm.api import FactKind, MeterData
 from openami.security.access.scope import Purpose, system_scope
 
 AT_ONCE = 2_000
@@ -77,39 +77,98 @@ class Accrual:
         end = month_end + timedelta(days=1)
         points = [a.service_point_id for a in assigned]
         last = {b.service_point_id: b for b in await self.bills.last_bills(points, end)}
-        agreements = agreements_of(last.values())
         sticks = rate_yardsticks(last.values())
         begins = {a.service_point_id: _begin(a, last.get(a.service_point_id), end) for a in assigned}
         used = await self._used(begins, end)
+        accounts = await self._accounts(points)
         found = []
         for row in assigned:
             point, bill = row.service_point_id, last.get(row.service_point_id)
-            days = (end - begins[point]).days
-            if days <= 0:
-                continue
-            wh, there = used.get(point, (0, 0))
-            # Who came after a final bill is not known here yet: the place itself stands for them until they are billed.
-            is_same = bill is not None and bill.kind is not BillKind.FINAL
-            agreement = agreements[bill.bill_id] if bill is not None and is_same else agreement_id_of(point, None)
-            usage = OpenUsage(agreement, point, row.rate_code, days, wh, days - there)
-            entry = unbilled_entry(usage, _own(bill, row.rate_code), sticks, month_end=month_end, made_at=at)
-            found += [] if entry is None else [entry]
+            spans: dict[str | None, list[Holder]] = {}
+            for holder in holders(begins[point], end, accounts.get(point, ()), bill):
+                spans.setdefault(holder.account, []).append(holder)
+            for account, some in spans.items():
+                there = used.get(point, {})
+                wh = [there[d] for d in there if any(h.first <= d < h.end for h in some)]
+                days = sum((h.end - h.first).days for h in some)
+                agreement = agreement_id_of(point, account)
+                usage = OpenUsage(agreement, point, row.rate_code, days, sum(wh), days - len(wh))
+                is_own = bill is not None and account == _account_of(bill)
+                own = _own(bill, row.rate_code) if is_own else None
+                entry = unbilled_entry(usage, own, sticks, month_end=month_end, made_at=at)
+                found += [] if entry is None else [entry]
         return found
 
-    async def _used(self, begins: Mapping[UUID, date], end: date) -> dict[UUID, tuple[int, int]]:
-        """Return energy since each place's last bill, and on how many days there are readings."""
+    async def _accounts(self, points: Sequence[UUID]) -> dict[UUID, list[Holder]]:
+        """Return who held each place from when to when, by first day."""
+        found: dict[UUID, list[Holder]] = {}
+        facts = await self.meters.registry.facts.of(points, kinds=[FactKind.ACCOUNT])
+        if not facts:
+            return found
+        known = {f.service_point_id for f in facts}
+        zones = {p.id: zone_named(p.zone) for p in await self.meters.registry.service_points(known)}
+        for fact in facts:
+            zone = zones[fact.service_point_id]
+            end = date.max if fact.end is None else local_date(fact.end, zone)
+            found.setdefault(fact.service_point_id, []).append(Holder(fact.value, local_date(fact.start, zone), end))
+        return found
+
+    async def _used(self, begins: Mapping[UUID, date], end: date) -> dict[UUID, dict[date, int]]:
+        """Return energy of each day since each place's last bill on which there are readings [Wh]."""
         points = [p for p, begin in begins.items() if begin < end]
         if not points:
             return {}
         first = min(begins[p] for p in points)
         totals = await self.meters.daily_totals(SCOPE, points, Channel.DELIVERED, first, end - timedelta(days=1))
-        found: dict[UUID, tuple[int, int]] = {}
+        found: dict[UUID, dict[date, int]] = {}
         owners = uuids_of(totals.service_point_id)
         lows = np.array([day_number(begins[p]) for p in owners], dtype=np.int64)
         for index in np.flatnonzero(totals.local_day >= lows).tolist():
-            wh, days = found.get(owners[index], (0, 0))
-            found[owners[index]] = (wh + int(totals.total[index]), days + 1)
+            day = end + timedelta(days=int(totals.local_day[index]) - day_number(end))
+            found.setdefault(owners[index], {})[day] = int(totals.total[index])
         return found
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """An account that held a place on local days ``[first, end)``; None where none is named."""
+
+    account: str | None
+    first: date
+    end: date
+
+
+def holders(first: date, end: date, accounts: Sequence[Holder], bill: Bill | None) -> list[Holder]:
+    """Return whose the days are that no bill holds yet, each account with its own.
+
+    Where the registry names no account at all, they are the last bill's, unless that was the account's last one: then
+    the place itself stands for whoever came. Days on which nobody held a place whose accounts are named are its own.
+
+    Args:
+        first: the first day on no bill.
+        end: the day after the month's last.
+        accounts: of the place, by first day.
+        bill: the last that went out, or None.
+    """
+    if first >= end:
+        return []
+    if not accounts:
+        stopped = bill is None or bill.kind is BillKind.FINAL or bill.terms.is_final
+        return [Holder(None if stopped or bill is None else _account_of(bill), first, end)]
+    found: list[Holder] = []
+    day = first
+    for one in accounts:
+        begin, stop = max(one.first, day), min(one.end, end)
+        if begin >= stop:
+            continue
+        found += [Holder(None, day, begin)] if begin > day else []
+        found.append(Holder(one.account, begin, stop))
+        day = stop
+    return [*found, Holder(None, day, end)] if day < end else found
+
+
+def _account_of(bill: Bill) -> str | None:
+    return None if bill.account_id is None else str(bill.account_id)
 
 
 def _begin(assigned: Assignment, bill: Bill | None, end: date) -> date:
