@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 from uuid import UUID
 
+from openami.billing.bill.fallback import in_stead
 from openami.billing.bill.record import Bill
 from openami.billing.call.answer import answer_of
 from openami.billing.call.gather import call_facts
@@ -109,7 +110,10 @@ class Papers:
         if bill is None:
             return None
         neighbors = neighbors_of(bill, await self.book.bills(scope, bill.service_point_id))
-        found = await rebuild(self.meters, self.rules, await self._rate(bill), scope, bill, neighbors)
+        rates = await self._known(bill)
+        own = bill.terms.instead_of or bill.rate_code
+        schedule = rates.get(own) or await self._rate(bill)
+        found = await rebuild(self.meters, self.rules, schedule, scope, bill, neighbors, others=rates)
         both = [statement_of(await self._facts(scope, b, ())) for b in (as_issued(bill), found.bill)]
         papers = [await to_thread(pdf_of, one) for one in both]
         return found, papers[0] == papers[1]
@@ -118,16 +122,21 @@ class Papers:
         return await facts_of(self.meters, self.book, await self._known(bill), scope, bill, addressee=addressee)
 
     async def _known(self, bill: Bill) -> Mapping[str, RateSchedule]:
-        """Return the rates by code, the bill's own as it was known when the bill was made."""
-        code = bill.rate_code.removesuffix(OPEN_SUFFIX)
-        edition = None if self.editions is None else await self.editions.known_at(code, bill.made_at)
-        if edition is None:
-            return self.rates.known
-        own = schedule_of(edition)
-        return {**self.rates.known, bill.rate_code: own if code == bill.rate_code else opened(own)}
+        """Return the rates by code, those of the bill as they were known when it was made."""
+        known = dict(self.rates.known)
+        for told in filter(None, (bill.rate_code, bill.terms.instead_of)):
+            code = told.removesuffix(OPEN_SUFFIX)
+            edition = None if self.editions is None else await self.editions.known_at(code, bill.made_at)
+            if edition is not None:
+                own = schedule_of(edition)
+                known[told] = own if code == told else opened(own)
+        return known
 
     async def _rate(self, bill: Bill) -> RateSchedule:
-        found = (await self._known(bill)).get(bill.rate_code)
+        """Return the rate that a bill was priced by; in another's stead, with what that one keeps."""
+        known = await self._known(bill)
+        found = known.get(bill.rate_code)
         if found is None:
             raise TariffError(bill.rate_code, "this rate is not among the rates of this installation any more")
-        return found
+        home = known.get(bill.terms.instead_of)
+        return found if home is None else in_stead(home, found, bill.span.last)

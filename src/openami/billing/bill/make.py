@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from openami.billing.bill.fallback import in_stead, kept_peaks
 from openami.billing.bill.fleet_usage import FleetUsage, hold_reasons, rated_of, received_reason
 from openami.billing.bill.hold import Hold, HoldCode
 from openami.billing.bill.order import BillOrder
@@ -72,7 +73,7 @@ def make_bills(
             continue
         low = falls_back(schedule, all_rated[row].determinants)
         if low is not None and low[0].fallback is not Fallback.BILL_ANYWAY:
-            bills.append(_by_fallback(making, order, usage.part([row]), *low, pieces.get(point, ())))
+            bills.append(_by_fallback(making, order, usage.part([row]), all_rated[row], *low, pieces.get(point, ())))
             continue
         stamps = (f"estimated split: {low[1]}",) if low else ()
         bills.append(_metered(making, order, all_rated[row], versions.tolist(), pieces.get(point, ()), stamps))
@@ -85,8 +86,9 @@ def _counts_received(pieces: Sequence[ReadPiece]) -> bool:
 
 
 def _by_fallback(
-    making: Making, order: BillOrder, usage: FleetUsage, rule: Coverage, words: str, pieces: Sequence[ReadPiece]
-) -> Bill:
+    making: Making, order: BillOrder, usage: FleetUsage, own: RatedBill, rule: Coverage, words: str,
+    pieces: Sequence[ReadPiece],
+) -> Bill:  # fmt: skip
     """Do what a rate by time says of a bill of which too little was measured: wait, or bill by another rate's price."""
     versions = usage.versions[0].tolist()
     flat = making.others.get(rule.flat_rate)
@@ -95,10 +97,16 @@ def _by_fallback(
     if rule.fallback is Fallback.FLAT_PRICE and flat is None:
         words = f"{words}; it falls back to the rate {rule.flat_rate}, which is not known"
         return held_bill(making, order, HoldCode.UNKNOWN_RATE, words, versions=versions)
-    instead = making if flat is None else replace(making, schedule=flat)
+    if flat is None:
+        return _metered(making, order, own, versions, pieces, (f"estimated split: {words}",))
+    home = making.schedule
+    instead = replace(making, schedule=in_stead(home, flat, order.span.last))
+    order = replace(order, terms=replace(order.terms, instead_of=home.code))
     (rated,) = rated_of(instead.schedule, usage, order.span, making.zone, [order.terms], [order.carried])
-    stamp = f"estimated split: {words}" if flat is None else f"billed by {flat.code}: {words}"
-    return _metered(instead, order, rated, versions, pieces, (stamp,))
+    stamps = [f"billed by {flat.code}: {words}"]
+    if order.carried.bank or rated.determinants.credited_wh:
+        stamps.append(f"energy sent out and credits stay by the terms of {home.code}")
+    return _metered(instead, order, kept_peaks(rated, own), versions, pieces, tuple(stamps))
 
 
 def held_bill(

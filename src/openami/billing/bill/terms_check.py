@@ -34,7 +34,7 @@ def _faults(terms: Any) -> Iterator[str]:
         return
     names = [e.signal for e in terms.events] + [p.signal for p in terms.prices]
     places = [terms.municipality, *(a.municipality for a in terms.annexed)]
-    texts = [*places, *names, *(t for pair in terms.attributes.items() for t in pair)]
+    texts = [terms.instead_of, *places, *names, *(t for pair in terms.attributes.items() for t in pair)]
     if not all(isinstance(t, str) and len(t) <= MOST_TEXT and is_plain(t) for t in texts):
         yield f"names, places and attributes are texts of up to {MOST_TEXT} letters"
     firsts = [a.first for a in terms.annexed]

@@ -34,6 +34,7 @@ def terms_document(terms: BillTerms) -> dict[str, Any]:
         "most_left_out": "" if terms.most_left_out == NO_TERMS.most_left_out else format(terms.most_left_out, "f"),
         "part_of": None if part is None else [part.period.first.isoformat(), part.period.end.isoformat(),
                                               part.ends_service],
+        "instead_of": terms.instead_of,
     }  # fmt: skip
     return {name: value for name, value in told.items() if value}
 
@@ -59,6 +60,7 @@ def parse_terms(document: Mapping[str, Any]) -> BillTerms:
         tuple(Annexed(date.fromisoformat(f), m) for f, m in document.get("annexed", ())),
         tuple(document.get("sources", ())),
         _part(document.get("part_of")),
+        document.get("instead_of", ""),
     )
 
 

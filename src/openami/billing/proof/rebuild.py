@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 
 from openami.billing.bill.make import Making
@@ -55,23 +55,31 @@ def neighbors_of(kept: Bill, others: Sequence[Bill]) -> Neighbors:
 
 
 async def rebuild(
-    meters: MeterData, rules: Jurisdiction, schedule: RateSchedule, scope: Scope, kept: Bill, neighbors: Neighbors
+    meters: MeterData,
+    rules: Jurisdiction,
+    schedule: RateSchedule,
+    scope: Scope,
+    kept: Bill,
+    neighbors: Neighbors,
+    *,
+    others: Mapping[str, RateSchedule] | None = None,
 ) -> Rebuilt:
     """Make a bill again from the versions, reads and rules of the instant at which it was made.
 
     Args:
         meters: validated days and reads; both remember what was known when.
         rules: of the jurisdiction, dated.
-        schedule: the rate of the bill, with its versions.
+        schedule: the rate that the place was on, with its versions: not the one it fell back to.
         scope: of whoever asks.
         kept: with lines.
         neighbors: the bills around it.
+        others: rates by code, for one that falls back to another.
 
     Raises:
         ScopeError: outside the scope.
         StoreError: the store did not answer.
     """
-    making = Making(schedule, zone_named(kept.zone), kept.made_at, rules)
+    making = Making(schedule, zone_named(kept.zone), kept.made_at, rules, others or {})
     order = order_of(kept, neighbors)
     (made,) = await bills_of(meters, making, [order], known_at=kept.made_at, scope=scope)
     return Rebuilt(made, tuple(differences(kept, made)))

@@ -120,6 +120,7 @@ class BillTerms:
         sources: where events, prices and peaks come from, in words.
         annexed: where it is taxed from later days on, rising; none where that does not change.
         part_of: the period that the bill is one part of; None where its own days are the whole of it.
+        instead_of: code of the rate in whose stead another's prices are taken; empty where it is the place's own.
     """
 
     revenue_month: date | None = None
@@ -134,6 +135,7 @@ class BillTerms:
     annexed: tuple[Annexed, ...] = ()
     sources: tuple[str, ...] = ()
     part_of: PartOf | None = None
+    instead_of: str = ""
 
     def municipality_on(self, day: date) -> str:
         """Return where the place is taxed on a day; empty is not known."""
