@@ -39,9 +39,15 @@ def printed_reads(
     return tuple(_filled(p, kept, energy_wh) for p in kept)
 
 
-def joined_reads(pieces: Sequence[ReadPiece], order: BillOrder) -> tuple[ReadPiece, ...]:
-    """Return reads at their own instants, opened on those of the bill before: for places without intervals."""
-    return tuple(_joined(p, order) for p in pieces if not p.is_unread or p.channel is Channel.DELIVERED)
+def joined_reads(pieces: Sequence[ReadPiece], order: BillOrder, *, with_unread: bool = False) -> tuple[ReadPiece, ...]:
+    """Return reads at their own instants, opened on those of the bill before: for places without intervals.
+
+    Args:
+        pieces: as the registry and the store tell them.
+        order: names the reads of the bills around it.
+        with_unread: registers of received energy too that were not read.
+    """
+    return tuple(_joined(p, order) for p in pieces if with_unread or not p.is_unread or p.channel is Channel.DELIVERED)
 
 
 def end_of_nearest(order: BillOrder, pieces: Sequence[ReadPiece], zone: ZoneInfo) -> date | None:

@@ -20,6 +20,7 @@ from openami.billing.rating.determinant import determinants
 from openami.billing.rating.rate import rate
 from openami.billing.rating.usage import I64, Usage
 from openami.billing.tariff.errors import TariffError
+from openami.billing.tariff.export import ExportTerms, Netting
 from openami.contracts.channel import Channel
 from openami.kernel.time import HOUR_S
 from openami.mdm.api import ReadKind, ReadPiece
@@ -34,12 +35,17 @@ def register_bill(making: Making, order: BillOrder, pieces: Sequence[ReadPiece])
     if isinstance(energy, str):
         return held_bill(making, order, HoldCode.NO_READ, energy, reads=reads)
     try:
-        if asks_for_times(schedule.versions[schedule.version_on(span.last)]):
+        tariff = schedule.versions[schedule.version_on(span.last)]
+        sent = sent_out(tariff.export, order, pieces)
+        if isinstance(sent, str):
+            return held_bill(making, order, HoldCode.NO_READ, sent, reads=reads)
+        if asks_for_times(tariff) or (sent and tariff.export and tariff.export.netting is Netting.HOUR):
             words = f"the rate {schedule.code} asks for times of day; this place is read by register alone"
             return held_bill(making, order, HoldCode.NEEDS_INTERVALS, words, reads=reads)
         period = span.period(making.zone)
         start = np.arange(period.start_s, period.end_s, HOUR_S, dtype=np.int64)
-        usage = Usage(start, spread(energy, len(start)), HOUR_S)
+        received = spread(sent, len(start)) if sent else None
+        usage = Usage(start, spread(energy, len(start)), HOUR_S, received_wh=received)
         (found,) = determinants(schedule, usage, [span], making.zone, order.terms)
         rated = rate(schedule, found, order.terms, order.carried)
     except TariffError as error:
@@ -67,6 +73,19 @@ def register_energy(delivered: Sequence[ReadPiece]) -> int | str:
             return f"the register of meter {piece.meter} went back from {begin.value} to {end.value}"
         total += piece.usage_wh
     return total
+
+
+def sent_out(export: ExportTerms | None, order: BillOrder, pieces: Sequence[ReadPiece]) -> int | str:
+    """Return the energy that registers of received energy counted [Wh], or why a rate that credits it cannot tell.
+
+    Where nothing of it is credited, what was read is listed and what was not read holds no bill.
+    """
+    counted = [p for p in pieces if p.channel is Channel.RECEIVED and p.has_register]
+    is_credited = export is not None and bool(order.terms.approved_w or not export.needs_interconnection)
+    if not is_credited or not counted:
+        return sum(p.usage_wh or 0 for p in joined_reads(counted, order))
+    energy = register_energy(joined_reads(counted, order, with_unread=True))
+    return f"{energy} (energy sent out)" if isinstance(energy, str) else energy
 
 
 def spread(energy_wh: int, parts: int) -> I64:
