@@ -257,3 +257,36 @@ class Moves:
 
     async def account_at(self, service_point_id: UUID, at: datetime | date) -> UUID | None:
         return self.by_day.get(at.date() if isinstance(at, datetime) else at)
+
+
+async def test_a_place_that_is_read_by_drive_by_cannot_choose_a_rate_for_smart_meters_not_even_by_its_day(
+    world: World, postgres: PostgresEngine
+) -> None:
+    own = create_async_engine(postgres.url("openami_billing"))
+    portal = row_secured_engine(postgres.url("openami_portal"))
+    place, scope = world.points[2], own_scope(world, 2)
+    await world.billing.assign_rate([place], "ameren-mo-anytime", first_day=FIRST, at=NOW)
+    asked = questions(world, portal)
+    with seen_as(of_scope(scope)):
+        wish = await asked.ask(scope, place, "ameren-mo-smart", NOW, by=USER, wish_id=uuid4())
+    zone = zone_named("America/Chicago")
+    away = FactEntry(place, FactKind.READING, "drive_by", local_midnight(date(2026, 11, 20), zone))
+    await world.data.registry.facts.enter([away], at=NOW)
+    december = datetime(2026, 12, 3, tzinfo=UTC)
+    with seen_as(of_scope(scope)):
+        clause = r"meter kind AMR, while the rate is for AMI \(eligibility.meter_kinds\)"
+        with pytest.raises(WishRefusedError, match=clause):
+            await asked.ask(scope, place, "ameren-mo-smart", december, by=USER, wish_id=uuid4())
+        found = await asked.compare(scope, place, december)
+    barred = {o.schedule.code: o.ineligible for o in found.comparison.outcomes if o.ineligible}
+    assert set(barred) == {"ameren-mo-smart", "ameren-mo-ultimate", "ameren-mo-evening-morning"}
+    work = wired_work(world.data, own, world.billing.rates, world.billing.setting)
+    done = await work.work(december)
+    assert (done.applied, done.refused) == (0, 1)
+    with seen_as(of_scope(scope)):
+        refused = await asked.wish_of(scope, place, december)
+    assert refused is not None
+    assert (refused.wish_id, refused.step) == (wish.wish_id, WishStep.REFUSED)
+    assert "eligibility.meter_kinds" in refused.note
+    await own.dispose()
+    await portal.dispose()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date, datetime
+from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -16,6 +18,7 @@ from openami.billing.compare.facts import BilledFacts
 from openami.billing.compare.service import RateQuestions
 from openami.billing.compare.shadow import ShadowMaker
 from openami.billing.compare.work import RateWork
+from openami.billing.cycle.due import SCOPE
 from openami.billing.cycle.run import BillSetting
 from openami.billing.tariff import RateSchedule
 from openami.kernel.clock import Clock
@@ -61,13 +64,21 @@ def rate_work(meters: MeterData, own: AsyncEngine, rates: Mapping[str, RateSched
     book = PostgresBillBook(own)
     billing = Billing(meters=meters, book=book, rates=rates, setting=setting)
     facts = BilledFacts(billing.run)
+    wishes, shadows = PostgresWishes(own), PostgresShadows(own)
+    questions = RateQuestions(meters=meters, rates=billing, facts=facts, wishes=wishes, shadows=shadows)
+
+    async def eligible(place: UUID, rate_code: str, day: date, now: datetime) -> str:
+        wanted = billing.rates.get(rate_code)
+        return "" if wanted is None else await questions.barred(SCOPE, place, wanted, day, now)
+
     maker = ShadowMaker(meters=meters, rates=billing.rates, facts=facts, rules=setting.rules)
     return RateWork(
-        wishes=PostgresWishes(own),
-        shadows=PostgresShadows(own),
+        wishes=wishes,
+        shadows=shadows,
         bills=book,
         assigns=billing,
         maker=maker,
         accounts=facts,
         ledger=PostgresLedger(own),
+        eligible=eligible,
     )

@@ -134,6 +134,11 @@ def _who(version: Tariff) -> list[str]:
     if who.least_w is not None or who.most_w is not None:
         low, high = (0 if who.least_w is None else who.least_w / 1000), who.most_w
         lines.append(f"Demand from {low:g} kW" + ("" if high is None else f" to {high / 1000:g} kW"))
+    if who.least_year_wh is not None or who.most_year_wh is not None:
+        low, high = (0 if who.least_year_wh is None else who.least_year_wh / 1000), who.most_year_wh
+        lines.append(f"Use from {low:g} kWh a year" + ("" if high is None else f" to {high / 1000:g} kWh"))
+    if who.classes:
+        lines.append(f"Classes: {', '.join(sorted(who.classes))}")
     if who.meter_kinds:
         lines.append(f"Meters: {', '.join(sorted(who.meter_kinds))}")
     lines.append(f"Approved generation: {who.interconnection}")

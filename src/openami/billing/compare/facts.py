@@ -5,15 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from openami.billing.compare.ports import PlaceFacts
 from openami.billing.cycle.due import holdings_of
 from openami.billing.cycle.open import next_read_day
 from openami.billing.cycle.run import BillRun
 from openami.billing.cycle.terms import own_facts
+from openami.billing.rating.terms import BillTerms
 from openami.billing.rating.usage import BillSpan
 from openami.billing.signal.heard import followed_by, heard_from
-from openami.kernel.time import EVER, Period, local_date, local_midnight, zone_named
+from openami.kernel.time import EVER, Period, local_date, local_day, local_midnight, zone_named
+from openami.mdm.api import FactKind
+
+METER_KINDS = {"interval": "AMI", "drive_by": "AMR", "by_hand": "manual", "customer": "manual"}
+"""What sheets call a meter that is read in such a way. A day before it hangs nothing is known of it."""
 
 
 class BilledFacts:
@@ -32,14 +38,34 @@ class BilledFacts:
         whole = BillSpan(min(s.first for s in spans), max(s.end for s in spans))
         found = await own_facts(self._run.meters, {service_point_id: point.zone}, self._run.setting.standing)
         own = found[service_point_id]
-        zone, book = zone_named(point.zone), self._run.book.signals
-        followed = list(dict.fromkeys(f for s in self._run.rates.values() for f in followed_by(s, whole)))
-        terms = {span: own.terms(span) for span in spans}
-        if followed:
-            told = await book.over([name for _, name in followed], whole.period(zone))
-            terms = {s: heard_from(followed, s.period(zone), told).into(t) for s, t in terms.items()}
+        terms, unheard = await self._heard({span: own.terms(span) for span in spans}, whole, zone_named(point.zone))
+        kind = await self._meter_kind(service_point_id, whole.last, zone_named(point.zone))
+        attributes = {**own.attributes_on(whole.last), **({"meter_kind": kind} if kind else {})}
         is_interconnected = bool(own.terms(whole).approved_w)
-        return PlaceFacts(terms, own.attributes_on(whole.last), is_interconnected=is_interconnected)
+        return PlaceFacts(terms, attributes, is_interconnected=is_interconnected, unheard=unheard)
+
+    async def _heard(
+        self, terms: dict[BillSpan, BillTerms], whole: BillSpan, zone: ZoneInfo
+    ) -> tuple[dict[BillSpan, BillTerms], dict[str, str]]:
+        """Return terms with what every rate's signals did, and by rate what of it is not known."""
+        by_rate = {code: found for code, s in self._run.rates.items() if (found := followed_by(s, whole))}
+        if not by_rate:
+            return terms, {}
+        followed = list(dict.fromkeys(f for found in by_rate.values() for f in found))
+        told = await self._run.book.signals.over([name for _, name in followed], whole.period(zone))
+        heard = {span: heard_from(followed, span.period(zone), told).into(own) for span, own in terms.items()}
+        lacks = {code: heard_from(found, whole.period(zone), told).lacks for code, found in by_rate.items()}
+        return heard, {code: words for code, words in lacks.items() if words}
+
+    async def _meter_kind(self, service_point_id: UUID, day: date, zone: ZoneInfo) -> str:
+        """Return what kind of meter hangs at a place, as rates name it; empty is not known."""
+        registry, hours = self._run.meters.registry, local_day(day, zone)
+        told = await registry.facts.of([service_point_id], hours, kinds=[FactKind.READING])
+        if told:
+            return METER_KINDS.get(told[-1].value, "")
+        hung = await registry.installed([service_point_id], hours)
+        # The meter of an imported file is a name: what device counted is not known.
+        return METER_KINDS["interval"] if any(not i.meter.is_virtual for i in hung) else ""
 
     async def account_at(self, service_point_id: UUID, at: datetime | date) -> UUID | None:
         """See the port."""

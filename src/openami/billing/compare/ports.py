@@ -39,11 +39,13 @@ class PlaceFacts:
         terms: each bill's other inputs, by span; neutral where there are none.
         attributes: ``class`` and ``meter_kind``, where known.
         is_interconnected: whether generation is approved; None is not known.
+        unheard: why a rate cannot be priced on all of the days: what its signals did is not known, by code.
     """
 
     terms: Mapping[BillSpan, BillTerms] = field(default_factory=dict)
     attributes: Mapping[str, str] = field(default_factory=dict)
     is_interconnected: bool | None = None
+    unheard: Mapping[str, str] = field(default_factory=dict)
 
 
 class FactsOfPlaces(Protocol):

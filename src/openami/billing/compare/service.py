@@ -14,6 +14,7 @@ import numpy as np
 from openami.billing.compare.assumption import Assumption
 from openami.billing.compare.breakeven import BreakEven
 from openami.billing.compare.comparison import Comparison, compare_rates
+from openami.billing.compare.eligible import barred, size_of
 from openami.billing.compare.ports import FactsOfPlaces, PlaceFacts, PlaceRates, ShadowBook, WishBook
 from openami.billing.compare.protection import Protection, ShadowEntry
 from openami.billing.compare.several import assumed_by_rate, solved
@@ -176,12 +177,22 @@ class RateQuestions:
         if _code(present) == rate_code:
             raise WishRefusedError(f"You are on {wanted.name} already.")
         first_day = await self._facts.next_read_day(service_point_id, today)
-        facts = await self._facts.facts(service_point_id, [BillSpan(first_day, first_day + timedelta(days=1))])
-        if reason := _barred(wanted, first_day, facts):
+        if reason := await self.barred(scope, service_point_id, wanted, first_day, now):
             raise WishRefusedError(f"{wanted.name} cannot be chosen here: {reason}.")
         wish = Wish(wish_id, service_point_id, rate_code, _code(present), first_day, now, by)
         await self._wishes.ask(scope, wish)
         return wish
+
+    async def barred(self, scope: Scope, service_point_id: UUID, wanted: RateSchedule, day: date, now: datetime) -> str:
+        """Return why a place cannot be on a rate from a day on; empty where nothing known stands against it.
+
+        Raises:
+            ScopeError: outside the scope.
+            StoreError: the store did not answer.
+        """
+        asked = await self._question(scope, service_point_id, now)
+        facts = await self._facts.facts(service_point_id, [BillSpan(day, day + timedelta(days=1))])
+        return barred(wanted, day, facts, size_of(asked.usage, asked.spans, asked.zone))
 
     async def withdraw(self, scope: Scope, service_point_id: UUID, now: datetime, *, by: UUID) -> Wish:
         """Take the open wish back.
@@ -236,11 +247,14 @@ class RateQuestions:
 
 
 def _compared(asked: _Question, assumptions: tuple[Assumption, ...]) -> RatesOfPlace:
-    barred = {s.code: r for s in asked.schedules if (r := _barred(s, asked.spans[-1].last, asked.facts))}
+    size, last = size_of(asked.usage, asked.spans, asked.zone), asked.spans[-1].last
+    unheard = asked.facts.unheard
+    against = {s.code: barred(s, last, asked.facts, size) or unheard.get(s.code, "") for s in asked.schedules}
+    against = {code: words for code, words in against.items() if words}
     usage = assumed_by_rate(asked.schedules, asked.usage, asked.spans, asked.zone, assumptions)
     found = compare_rates(
         asked.schedules, asked.usage, asked.spans, asked.zone,
-        present=asked.present, ineligible=barred, terms=asked.facts.terms, changed=usage if assumptions else None,
+        present=asked.present, ineligible=against, terms=asked.facts.terms, changed=usage if assumptions else None,
     )  # fmt: skip
     return RatesOfPlace(found, asked.present, usage, asked.zone, asked.facts.terms, tuple(a.label for a in assumptions))
 
@@ -249,15 +263,6 @@ def _solved(asked: _Question) -> tuple[tuple[BillSpan, ...], list[BreakEven]]:
     compared = _compared(asked, ())
     found = compared.comparison
     return found.spans, solved(found, asked.present, compared.usage, asked.zone)
-
-
-def _barred(schedule: RateSchedule, day: date, facts: PlaceFacts) -> str:
-    """Return why the customer cannot be on a rate; empty where nothing known stands against it."""
-    index = schedule.find_version(day)
-    if index is None:
-        return f"it has no prices in force on {day}"
-    rules = schedule.versions[index].eligibility
-    return "; ".join(rules.reasons_against(facts.attributes, is_interconnected=facts.is_interconnected))
 
 
 def _reaching(schedule: RateSchedule, first: date) -> RateSchedule:

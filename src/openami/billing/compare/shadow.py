@@ -40,6 +40,8 @@ class ShadowMaker:
         if schedule is None:
             return None, f"the rate {rate_code} is not known"
         facts = await self._facts.facts(bill.service_point_id, [bill.span])
+        if rate_code in facts.unheard:
+            return None, facts.unheard[rate_code]
         terms = facts.terms.get(bill.span, NO_TERMS)
         if bill.cycle is not None:
             terms = replace(terms, revenue_month=bill.cycle.revenue_month)

@@ -43,6 +43,18 @@ class Assigns(Protocol):
         ...
 
 
+class Eligible(Protocol):
+    """Says who may take a rate."""
+
+    async def __call__(self, place: UUID, rate_code: str, day: date, now: datetime) -> str:
+        """Return why a place cannot be on a rate from a day on; empty where nothing known stands against it.
+
+        Raises:
+            StoreError: the store did not answer.
+        """
+        ...
+
+
 class Shadows(Protocol):
     """Makes what another rate would have charged for the intervals of a bill."""
 
@@ -81,6 +93,7 @@ class RateWork:
         assigns: puts places on rates.
         maker: makes shadow bills.
         accounts: who is charged at a place: a wish and a protected year are one customer's.
+        eligible: says whether the place may still take the rate on its day; None asks nobody.
         ledger: where what a year cost more is given back; None where the utility keeps its ledger elsewhere.
     """
 
@@ -97,9 +110,11 @@ class RateWork:
         maker: Shadows,
         accounts: Accounts,
         ledger: Ledger | None = None,
+        eligible: Eligible | None = None,
     ) -> None:
         self._wishes, self._shadows, self._bills = wishes, shadows, bills
         self._assigns, self._maker, self._ledger, self.accounts = assigns, maker, ledger, accounts
+        self._eligible = eligible
         self._again: datetime | None = None
 
     async def run_due(self, now: datetime) -> None:
@@ -119,17 +134,27 @@ class RateWork:
         applied = refused = 0
         for wish in await self._wishes.due(now.date()):
             is_applied = await self._apply(wish, now)
-            applied += is_applied
-            refused += not is_applied
+            applied += is_applied is True
+            refused += is_applied is False
         return WorkReport(applied, refused, await self._shadow(now))
 
-    async def _apply(self, wish: Wish, now: datetime) -> bool:
+    async def _apply(self, wish: Wish, now: datetime) -> bool | None:
+        """Tell whether a wish became an assignment; None while the store does not answer: the next run asks again."""
         place = wish.service_point_id
         asked = await self.accounts.account_at(place, wish.asked_at)
         if asked != await self.accounts.account_at(place, wish.first_day):
             note = "the place is another customer's since"
             await self._wishes.settle(wish, WishStep.REFUSED, at=now, note=note)
             return False
+        if self._eligible is not None:
+            try:
+                against = await self._eligible(place, wish.rate_code, wish.first_day, now)
+            except StoreError as error:
+                _LOG.warning("rates.not_asked", problem=type(error).__name__)
+                return None
+            if against:
+                await self._wishes.settle(wish, WishStep.REFUSED, at=now, note=against[:500])
+                return False
         try:
             await self._assigns.assign_rate([wish.service_point_id], wish.rate_code, first_day=wish.first_day, at=now)
         except (RateOverlapError, UnknownRateError) as error:

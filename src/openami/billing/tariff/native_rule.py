@@ -75,12 +75,15 @@ def read_eligibility(row: Clause) -> Eligibility:
         frozenset(row.texts_at("meter_kinds")),
         row.get("interconnection", lambda c: c.word(Interconnection), Interconnection.EITHER),
         row.get("words", Clause.text, ""),
+        row.get("least_annual_kwh", _watts, None),
+        row.get("most_annual_kwh", _watts, None),
     )
     row.close()
     return found
 
 
 def _watts(clause: Clause) -> int | None:
+    """Read kilowatts as watts, or kilowatt-hours as watt-hours."""
     return int(clause.number() * Decimal(1000))
 
 

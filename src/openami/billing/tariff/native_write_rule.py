@@ -116,6 +116,8 @@ def eligibility_document(who: Eligibility) -> dict[str, Any]:
     document = {
         "least_kw": None if who.least_w is None else _number(Decimal(who.least_w) / 1000),
         "most_kw": None if who.most_w is None else _number(Decimal(who.most_w) / 1000),
+        "least_annual_kwh": None if who.least_year_wh is None else _number(Decimal(who.least_year_wh) / 1000),
+        "most_annual_kwh": None if who.most_year_wh is None else _number(Decimal(who.most_year_wh) / 1000),
         "classes": sorted(who.classes),
         "meter_kinds": sorted(who.meter_kinds),
         "interconnection": who.interconnection.value,
