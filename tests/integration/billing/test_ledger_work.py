@@ -473,6 +473,25 @@ async def test_received_energy_that_comes_late_lowers_a_net_metered_bill_and_the
     assert await room.corrections.carry_out(proposal.decision, proposal.effect, by=uuid4(), at=LATER, real=LATER)
     new = (await billing.bills(SCOPE, place))[0]
     assert (new.version, new.received_wh, new.usage_wh) == (2, 2_976 * 60, old.usage_wh)
+
+    # The approval had ended on the 16th: what was sent out on 16 of the 31 days counts for nothing any more.
+    at = LATER + timedelta(hours=2)
+    ended = FactEntry(place, FactKind.INTERCONNECTION, None, local_midnight(date(2026, 10, 16), ZONE))
+    await world.data.registry.facts.enter([ended], at=at, by="anna", reason="the inspector's form came late")
+    assert await room.terms.note(at, since=LATER) == 1
+    assert await room.terms.note(at, since=LATER) == 0
+    assert (await room.weigher.weigh(at)).open == 1
+    (case,) = await room.corrections.cases()
+    assert case.cause.words == (
+        "feeding in is approved from 2026-09-20 to 2026-10-16 for 8,000 W now, it was from 2026-09-20 for 8,000 W"
+    )
+    # 148.8 kWh more that were netted gave back so much; 16 days of 5.76 kWh are 92.16 kWh that are charged again.
+    (again,) = case.changes
+    assert abs(again.by + change.by * Decimal("92.16") / Decimal("148.8")) <= Decimal("0.05")
+    wish = Wish(case.cause.name, DecisionKind.REBILL, "the approval had ended")
+    proposal = await room.corrections.propose(wish, by=uuid4(), at=at)
+    assert await room.corrections.carry_out(proposal.decision, proposal.effect, by=uuid4(), at=at, real=at)
+    assert await room.terms.note(at, since=LATER) == 0
     assert (await room.ledger.audit()).faults == []
     assert (await room.energy.balance([place], OCTOBER, NOVEMBER)).residual_wh == 0
     for engine in engines:

@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import pytest
 from sqlalchemy.ext.asyncio import create_async_engine
-from tests.integration.billing.test_billing import FIRST, SCOPE, World
+from tests.integration.billing.test_billing import FIRST, SCOPE, ZONE, World
 
 from openami.app.billing.correction_room import CorrectionRoom, correction_room
 from openami.app.engines.postgres import PostgresEngine
@@ -20,6 +20,8 @@ from openami.billing.correction.record import DecisionKind
 from openami.billing.correction.rules import Tolerances
 from openami.billing.ledger.account import LedgerAccount as A
 from openami.billing.tariff.load import parse_rate
+from openami.kernel.time import local_midnight
+from openami.mdm.registry.facts import FactEntry, FactKind
 
 pytestmark = pytest.mark.engines
 OCTOBER, NOVEMBER, DECEMBER = (date(2026, month, 1) for month in (10, 11, 12))
@@ -160,5 +162,49 @@ async def test_a_rate_back_dated_into_the_middle_of_a_bill_parts_it_and_taking_i
     assert (one.more_bills, one.by, one.span.days) == ((second.bill_id,), Decimal("-24.56"), 31)
     await _sound(room, world)
     await _proved(billing, bills)
+    for engine in engines:
+        await engine.dispose()
+
+
+async def test_a_bill_of_days_before_the_first_one_hands_on_and_the_first_one_is_corrected_for_it(
+    world: World, postgres: PostgresEngine
+) -> None:
+    engines = [create_async_engine(postgres.url(role)) for role in ("openami_billing", "openami_mdm")]
+    rates = {"plain": parse_rate(PLAIN.encode(), code="plain")}
+    place, came = world.points[1], uuid4()
+    billing = Billing(meters=world.data, book=world.billing.book, rates=rates, setting=world.billing.setting)
+    room = correction_room(world.data, billing=engines[0], mdm=engines[1], today=NOW.date(), rates=rates)
+    weigher = replace(room.weigher, rules=replace(room.weigher.rules, tolerances=Tolerances(0, Decimal(0))))
+    await billing.assign_rate([place], "plain", first_day=OCTOBER, at=NOW)
+    account = FactEntry(place, FactKind.ACCOUNT, str(came), local_midnight(MIDDLE, ZONE))
+    await world.data.registry.facts.enter([account], at=NOW, by="anna")
+    await world.write_days(OCTOBER, date(2026, 10, 31))
+    noon = datetime(2026, 11, 4, 18, tzinfo=UTC)
+    await billing.close_due(noon)
+    (first,) = await billing.bills(SCOPE, place)
+    assert (first.span.first, first.carried_in.remainder_wh, first.carried_out.remainder_wh) == (MIDDLE, 0, 800)
+    await room.postings.post(await room.book.bills([first.bill_id]), at=noon)
+
+    # They had come on the 1st: 14 days more, 201.6 kWh of which 201 are billed and 0.6 handed on.
+    earlier = replace(account, start=local_midnight(OCTOBER, ZONE))
+    await world.data.registry.facts.enter([earlier], at=noon + timedelta(hours=1), by="anna")
+    at = noon + timedelta(hours=2)
+    await billing.close_due(at)
+    back = next(b for b in await billing.bills(SCOPE, place) if b.span.first == OCTOBER)
+    assert (back.span.end, back.state.value, back.carried_out.remainder_wh) == (MIDDLE, "issued", 600)
+    await room.postings.post(await room.book.bills([back.bill_id]), at=at)
+    assert await room.book.note_handed(at=at, since=noon) == 1
+    assert await room.book.note_handed(at=at, since=noon) == 0
+    assert (await weigher.weigh(at)).open == 1
+    (case,) = await room.corrections.cases()
+    assert case.cause.name == "registry:handed/2026-10-15"
+    # 244.8 kWh and the 0.6 are 245 and not 244.
+    assert [(c.bill_id, c.by) for c in case.changes] == [(first.bill_id, Decimal("0.10"))]
+    await _decided(room, case.cause.name, at)
+    again = next(b for b in await billing.bills(SCOPE, place) if b.supersedes == first.bill_id)
+    assert (again.carried_in, again.carried_out.remainder_wh) == (back.carried_out, 400)
+    assert (await room.ledger.audit()).faults == []
+    assert (await room.energy.balance([place], OCTOBER, NOVEMBER)).residual_wh == 0
+    assert await room.book.note_handed(at=at) == 0
     for engine in engines:
         await engine.dispose()

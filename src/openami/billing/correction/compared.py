@@ -35,6 +35,21 @@ def other_cause(one: Remade) -> Cause | None:
     return Cause(CauseKind.RATE, f"{old.rate_code}>{other.rate_code}", words)
 
 
+def handed_cause(one: Remade, touched: TouchedBill) -> Cause | None:
+    """Return the cause of a bill of which nothing changed but what the bill before it hands on.
+
+    Args:
+        one: with what becomes of it.
+        touched: what changed.
+    """
+    noted = touched.days and touched.days[0][0] == one.old.span.first and all(seen < 0 for _, seen in touched.days)
+    if not noted or len(touched.days) > 1 or one.carried_in is None or one.carried_in == one.old.carried_in:
+        return None
+    day = one.old.span.first
+    words = f"the bill of the days before {day} hands on other credits, peaks or remainders now"
+    return Cause(CauseKind.REGISTRY, f"handed/{day.isoformat()}", words)
+
+
 def finding_of(unit: Sequence[Remade], rules: CorrectionRules) -> Finding:
     """Return how a unit is weighed.
 

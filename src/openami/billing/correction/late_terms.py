@@ -1,4 +1,4 @@
-"""Bills that went out with other terms than are known now: where a place is taxed, its class, what a rate's signal did.
+"""Bills that went out with other terms than are known now: taxed where, of which class, feeding in, a rate's signal.
 
 Such a bill is put on the queue of corrections and weighed like any other; nothing is rewritten. The worker remembers
 since when it looked; after a start it looks back :data:`AT_START`.
@@ -31,7 +31,7 @@ LATE = timedelta(days=400)
 LONGEST_BILL = timedelta(days=100)
 CHUNK = 500
 """Bills in memory at once."""
-_KINDS = (FactKind.MUNICIPALITY, FactKind.CUSTOMER_CLASS)
+_KINDS = (FactKind.MUNICIPALITY, FactKind.CUSTOMER_CLASS, FactKind.INTERCONNECTION)
 _BELOW = 2**40
 """Versions of the queue below this are marks of terms; no version of readings is."""
 
@@ -101,7 +101,8 @@ class LateTerms:
         for bill in bills:
             facts = own[bill.service_point_id].terms(bill.span)
             terms = replace(
-                bill.terms, municipality=facts.municipality, annexed=facts.annexed, attributes=facts.attributes
+                bill.terms, municipality=facts.municipality, annexed=facts.annexed, attributes=facts.attributes,
+                approved_w=facts.approved_w,
             )  # fmt: skip
             if followed := self._followed(bill):
                 period = bill.span.period(zone_named(bill.zone))
@@ -129,15 +130,25 @@ def terms_cause(old: Bill, made: BillTerms) -> Cause | None:
     if dict(before.attributes) != dict(after.attributes):
         told = ", ".join(f"{k} {v}" for k, v in sorted(after.attributes.items()))
         return Cause(CauseKind.REGISTRY, f"attributes/{told}"[:120], f"its facts are now: {told or 'none'}"[:300])
+    if before.approved_w != after.approved_w:
+        was, now = (_approved(t) for t in (before, after))
+        return Cause(
+            CauseKind.REGISTRY, f"interconnection/{now}"[:120], f"feeding in is approved {now} now, it was {was}"
+        )
     if differs(before, after):
         source = "; ".join(after.sources)
         return Cause(CauseKind.RATE, f"signal/{source}"[:120], f"what the rate follows was stated anew: {source}"[:300])
     return None
 
 
+def _approved(terms: BillTerms) -> str:
+    told = [f"from {a.first}{f' to {a.end}' if a.end else ''} for {a.capacity_w:,} W" for a in terms.approved_w]
+    return " and ".join(told) or "not at all"
+
+
 def _compared(terms: BillTerms) -> tuple[object, ...]:
     return (
-        terms.municipality, terms.annexed, dict(terms.attributes), terms.events, terms.coincident,
+        terms.municipality, terms.annexed, dict(terms.attributes), terms.events, terms.coincident, terms.approved_w,
         sorted(_each_price(terms)),
     )  # fmt: skip
 

@@ -10,7 +10,7 @@ from decimal import Decimal
 from uuid import UUID
 
 from openami.billing.bill.record import Bill
-from openami.billing.correction.compared import change_of, finding_of, is_exact, other_cause
+from openami.billing.correction.compared import change_of, finding_of, handed_cause, is_exact, other_cause
 from openami.billing.correction.neighbors import Neighbors
 from openami.billing.correction.ports import Causes, CorrectionBook, Remaker, Settling, TouchedBill
 from openami.billing.correction.record import Cause, Change, Finding
@@ -111,6 +111,8 @@ class Weigher:
             if other is None and not one.is_split and one.old.bill_id in told:
                 bill_id = one.old.bill_id
                 other = true_up_cause(one.old, one.bills[0], settled.get(bill_id), told[bill_id])
+            if other is None and one.old.bill_id in touched and one.old.bill_id not in led:
+                other = handed_cause(one, touched[one.old.bill_id])
             if other is not None:
                 told.setdefault(one.old.bill_id, {})[other] = one.old.span.days + 1
         units: dict[tuple[UUID, ...], Counter[Cause]] = {}
