@@ -119,7 +119,8 @@ class Papers:
         return found, papers[0] == papers[1]
 
     async def _facts(self, scope: Scope, bill: Bill, addressee: tuple[str, ...]) -> StatementFacts:
-        return await facts_of(self.meters, self.book, await self._known(bill), scope, bill, addressee=addressee)
+        known = await self._known(bill)
+        return await facts_of(self.meters, self.book, known, scope, bill, addressee=addressee, rules=self.rules)
 
     async def _known(self, bill: Bill) -> Mapping[str, RateSchedule]:
         """Return the rates by code, those of the bill as they were known when it was made."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from openami.billing.bill.record import Bill
+from openami.billing.jurisdiction import EstimateRule
 from openami.billing.statement.record import DayBar
 from openami.billing.tariff.model import RateSchedule
 
@@ -21,6 +22,7 @@ class StatementFacts:
         addressee: name and address lines.
         marks: more words that set it apart.
         adjustments: sentences of corrections.
+        estimates: what the jurisdiction says of estimated bills on the bill's last day; None where nobody knows.
     """
 
     bill: Bill
@@ -30,3 +32,4 @@ class StatementFacts:
     addressee: tuple[str, ...] = ()
     marks: tuple[str, ...] = ()
     adjustments: tuple[str, ...] = field(default=())
+    estimates: EstimateRule | None = None

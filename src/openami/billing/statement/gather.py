@@ -7,6 +7,7 @@ from dataclasses import replace
 from decimal import Decimal
 
 from openami.billing.bill.record import Bill, BillState
+from openami.billing.jurisdiction import Jurisdiction
 from openami.billing.ports import BillBook
 from openami.billing.statement.dates import days
 from openami.billing.statement.facts import StatementFacts
@@ -29,6 +30,7 @@ async def facts_of(
     bill: Bill,
     *,
     addressee: tuple[str, ...] = (),
+    rules: Jurisdiction | None = None,
 ) -> StatementFacts:
     """Return the facts of one bill's statement.
 
@@ -39,6 +41,7 @@ async def facts_of(
         scope: of whoever reads.
         bill: with lines.
         addressee: name and address lines of whoever reads it; not kept.
+        rules: of the jurisdiction; None says nothing of estimated bills.
 
     Raises:
         ScopeError: outside the scope.
@@ -62,6 +65,7 @@ async def facts_of(
         earlier=earlier,
         addressee=addressee,
         adjustments=(adjustment_words(bill, replaced, parts),) if replaced else (),
+        estimates=None if rules is None else rules.on(bill.span.last).estimate,
     )
 
 

@@ -13,6 +13,7 @@ from openami.billing.statement.charges import (
     words_in_force,
 )
 from openami.billing.statement.dates import counted, day, days, kwh
+from openami.billing.statement.estimate import estimate_words
 from openami.billing.statement.facts import StatementFacts
 from openami.billing.statement.prices import amount
 from openami.billing.statement.reads import TITLES, marks_of, read_rows, reads_note, state_words
@@ -60,6 +61,7 @@ def statement_of(facts: StatementFacts) -> Statement:
         adjustments=facts.adjustments,
         zone=bill.zone,
         made_at=bill.issued_at or bill.made_at,
+        estimate=estimate_words(bill, facts.estimates),
     )
 
 

@@ -89,6 +89,12 @@ def _measured(bill: Bill, estimated: str, entered: str) -> str:
             "This is an estimated bill: a register could not be read at its start or its end. It will be settled with "
             f"the next actual read, and you may send us your own.{more}"
         )
+    if any(e.kind is ReadKind.APPORTIONED for p in bill.reads for e in (p.begin, p.end)):
+        more = f" {estimated}." if estimated else ""
+        return (
+            "This bill lies between two actual reads of your meter. How much was used between them was measured; this "
+            f"bill has its share of it, because nobody read the meter at its own start or end.{more}"
+        )
     if not estimated:
         whole = "No reading of this bill was estimated." if entered else ""
         return whole or "Every reading of this bill was measured by the meter."

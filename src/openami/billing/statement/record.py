@@ -103,6 +103,7 @@ class Statement:
         headline: the answer in one sentence.
         marks: what sets this bill apart, in words: estimated, corrected, base charges only; often none.
         state: how the readings are, in words.
+        estimate: of an estimated bill: why, how, how many in a row, what the customer can do, what comes next.
         reads: registers at both ends.
         reads_note: why there are none, or how they add up to what is billed.
         bars: the days.
@@ -149,3 +150,4 @@ class Statement:
     adjustments: tuple[str, ...]
     zone: str
     made_at: datetime
+    estimate: tuple[str, ...] = ()
