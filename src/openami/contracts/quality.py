@@ -84,3 +84,4 @@ class Source(IntEnum):
     FILE = 3
     BULK = 4
     FIELD = 5
+    CUSTOMER = 6

@@ -9,6 +9,7 @@ from openami.kernel.clock import Clock
 from openami.portal.billing_ports import BillingDesk
 from openami.portal.console_ports import CollectorDesk, GatewayDesk, KeyDesk, ReadingsDesk, SwitchingDesk
 from openami.portal.live import LiveHub
+from openami.portal.own_read_port import OwnReadDesk
 from openami.portal.ports import AccessLog, Bills, Customers, FleetView, OperationsView, Radios, Sessions, UsageData
 from openami.portal.rate_port import RatesDesk
 from openami.security.access.gate import Gate
@@ -46,6 +47,7 @@ class Ports:
     usage: UsageData
     bills: Bills
     rates: RatesDesk
+    own_reads: OwnReadDesk
     customers: Customers
     access_log: AccessLog
     operations: OperationsView

@@ -21,6 +21,7 @@ from openami.kernel.errors import OpenAmiError
 from openami.kernel.time import Period
 from openami.portal.views.bill import BillSummaryView, BillView, MadeAgainView
 from openami.portal.views.fleet import MeterReadView, MissingReadsView, ReadKind, ServiceLevelsView
+from openami.portal.views.own_read import EstimateNoticeView
 from openami.portal.views.radio import MeterRadioView
 from openami.portal.views.staff import (
     AttachedView,
@@ -127,6 +128,10 @@ class Bills(Protocol):
 
     async def bills(self, scope: Scope, service_point_id: UUID) -> Sequence[BillSummaryView]:
         """Return the bills of the service point within the scope's time, newest first."""
+        ...
+
+    async def notices(self, scope: Scope, service_point_id: UUID) -> Sequence[EstimateNoticeView]:
+        """Return the notices given with estimated bills within the scope's time, newest first."""
         ...
 
     async def bill(self, scope: Scope, service_point_id: UUID, bill_id: UUID) -> BillView | None:

@@ -2,25 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from typing import cast
 from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from tests.base_rates import base_rates
 from tests.integration.billing.test_billing import FIRST, NOW, SCOPE, ZONE, World
 from tests.integration.billing.test_cycle_close import bills, midnight, read
 
 from openami.app.billing.correction_room import CorrectionRoom, correction_room
 from openami.app.engines.postgres import PostgresEngine
+from openami.app.web.bills import PortalBills
+from openami.app.web.own_reads import OwnReadPages, ReadRoom
 from openami.billing.api import Bill, ReadingState
 from openami.billing.bill.record import BillKind
 from openami.billing.correction.record import CauseKind
 from openami.billing.correction.true_up_job import BY_RULE
 from openami.contracts.quality import Source
+from openami.kernel.clock import FixedClock
+from openami.kernel.time import Period
+from openami.mdm.adapters.hand_reads_postgres import PostgresHandReads
 from openami.mdm.api import ReadKind
+from openami.mdm.hand_reads.desk import HandReadDesk
 from openami.mdm.registry.facts import FactEntry, FactKind
+from openami.portal.ports import RefusedError
+from openami.security.access.role import Principal
+from openami.security.access.scope import Purpose, granted_scope
 
 pytestmark = pytest.mark.engines
 OCTOBER, NOVEMBER, DECEMBER = date(2026, 10, 1), date(2026, 11, 1), date(2026, 12, 1)
@@ -48,7 +61,7 @@ async def in_force(world: World, point: UUID) -> list[Bill]:
     return [b for b in await bills(world, point) if b.state.value == "issued"]
 
 
-async def room_of(world: World, postgres: PostgresEngine) -> tuple[CorrectionRoom, list[object]]:
+async def room_of(world: World, postgres: PostgresEngine) -> tuple[CorrectionRoom, list[AsyncEngine]]:
     own, mdm = (create_async_engine(postgres.url(f"openami_{n}")) for n in ("billing", "mdm"))
     room = correction_room(
         world.data, billing=own, mdm=mdm, today=NOW.date(), rates=base_rates(), setting=world.billing.setting
@@ -97,7 +110,7 @@ async def test_the_difference_is_spread_over_every_period_at_its_own_season_and_
     balance = await room.energy.balance(world.points[:1], FIRST, DECEMBER)
     assert (balance.residual_wh, balance.billed_wh) == (0, 2_000_000)
     for engine in engines:
-        await engine.dispose()  # type: ignore[attr-defined]
+        await engine.dispose()
 
 
 async def test_an_estimate_that_was_too_high_is_given_back_at_the_price_at_which_it_was_billed(
@@ -114,7 +127,49 @@ async def test_an_estimate_that_was_too_high_is_given_back_at_the_price_at_which
     told = sorted(await room.book.adjustments(service_points=[point]), key=lambda a: a.span)
     assert [(a.by, a.installments) for a in told] == [(Decimal("-2.34"), 1), (Decimal("-16.46"), 1)]
     for engine in engines:
-        await engine.dispose()  # type: ignore[attr-defined]
+        await engine.dispose()
+
+
+async def test_a_customers_own_read_settles_what_was_estimated_and_the_notice_says_so(
+    world: World, postgres: PostgresEngine
+) -> None:
+    point = await estimated(world)
+    room, engines = await room_of(world, postgres)
+    mdm = engines[1]
+    desk = HandReadDesk(world.data.registry, world.data.store, PostgresHandReads(mdm), uuid4)
+
+    @asynccontextmanager
+    async def opened() -> AsyncIterator[ReadRoom]:
+        yield ReadRoom(world.data.registry, desk)
+
+    portal = PortalBills(world.billing, FixedClock(NOW))
+    pages = OwnReadPages(opened, portal, FixedClock(NOW))
+    periods = {p: (Period(midnight(FIRST), midnight(date(2027, 6, 1))),) for p in world.points}
+    scope = granted_scope(
+        actor="anne", purpose=Purpose.OWN_DATA, service_points=frozenset(periods), audit_id=uuid4(), periods=periods
+    )
+    second, first = await portal.notices(scope, point)
+    assert [(n.title, n.is_limit_near, n.state.value) for n in (first, second)] == [
+        ("Estimated bill", False, "asks"), ("Estimated bill, the 2nd in a row", True, "asks"),
+    ]  # fmt: skip
+    assert second.read_until == date(2026, 11, 24)
+    assert second.words[0] == "This bill is estimated because nobody could get to your meter to read it."
+
+    for shown, state in (("15100", "held"), ("1510.0", "accepted")):
+        told = await pages.send(scope, cast("Principal", None), point, shown)
+        assert (told.reads[0].state.value, told.can_send) == (state, True)
+        pages = replace(pages, domain=FixedClock(NOW + timedelta(minutes=1)))
+    with pytest.raises(RefusedError, match="none is needed"):
+        await pages.send(scope, cast("Principal", None), world.points[1], "1510")
+
+    assert await room.true_ups.settle(NOW + timedelta(minutes=5)) == 1
+    new = await in_force(world, point)
+    # 430 kWh were read where 435 were expected by noon of the tenth.
+    assert [b.usage_wh for b in new] == [80_000 + 430_000 * 30 // 435, 306_437]
+    assert [n.state.value for n in await portal.notices(scope, point)] == ["settled", "settled"]
+    assert not (await pages.reads(scope, world.points[1])).can_send
+    for engine in engines:
+        await engine.dispose()
 
 
 async def test_a_true_up_above_the_policy_waits_for_a_person(world: World, postgres: PostgresEngine) -> None:
@@ -128,4 +183,4 @@ async def test_a_true_up_above_the_policy_waits_for_a_person(world: World, postg
     assert [b.reading_state for b in await in_force(world, point)] == [ReadingState.ESTIMATED] * 2
     assert await world.billing.bills(SCOPE, point)
     for engine in engines:
-        await engine.dispose()  # type: ignore[attr-defined]
+        await engine.dispose()

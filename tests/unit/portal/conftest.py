@@ -40,6 +40,7 @@ from openami.portal.views.collector import CollectorReportView, CollectorsView, 
 from openami.portal.views.fleet import MeterReadView, MissingReadsView, ReadKind, ReadState, ServiceLevelsView
 from openami.portal.views.gateway import GatewayView
 from openami.portal.views.key import KeysView, LeakView, RetriedView
+from openami.portal.views.own_read import EstimateNoticeView, OwnReadsView
 from openami.portal.views.radio import ExposureColumnsView, MeterRadioView
 from openami.portal.views.rates import AdviceName, Assumed, BreakEvensView, RateAdviceView, RatesView, WishView
 from openami.portal.views.readings import (
@@ -133,6 +134,9 @@ class FakeBills:
         return None
 
     async def bills(self, scope: Scope, service_point_id: UUID) -> Sequence[BillSummaryView]:
+        return []
+
+    async def notices(self, scope: Scope, service_point_id: UUID) -> Sequence[EstimateNoticeView]:
         return []
 
     async def bill(self, scope: Scope, service_point_id: UUID, bill_id: UUID) -> BillView | None:
@@ -242,6 +246,17 @@ class FakeRates:
 
     async def withdraw(self, scope: Scope, principal: Principal, service_point_id: UUID) -> WishView:
         return WISH
+
+
+class FakeOwnReads:
+    """Asks for a read, and takes every one."""
+
+    async def reads(self, scope: Scope, service_point_id: UUID) -> OwnReadsView:
+        scope.require(frozenset({service_point_id}))
+        return OwnReadsView(service_point_id=service_point_id, meter="S-1", can_send=True, why="", reads=[])
+
+    async def send(self, scope: Scope, principal: Principal, service_point_id: UUID, shown_kwh: str) -> OwnReadsView:
+        return await self.reads(scope, service_point_id)
 
 
 class FakeCustomers:
@@ -631,6 +646,7 @@ def portal() -> Portal:
         bills=FakeBills(),
         billing=FakeBilling(),
         rates=FakeRates(),
+        own_reads=FakeOwnReads(),
         customers=FakeCustomers(),
         access_log=log,
         operations=operations,

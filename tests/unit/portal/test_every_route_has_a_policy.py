@@ -24,6 +24,7 @@ MINE, OTHER, METER = "00000000-0000-0000-0000-000000000001", "00000000-0000-0000
 QUERY = {"from": "2026-11-20", "to": "2026-11-21", "q": "a", "day": "2026-11-20"}
 BODIES = {
     "/api/v1/service-points/{service_point_id}/rate-wish": {"rate_code": "smart"},
+    "/api/v1/service-points/{service_point_id}/own-reads": {"shown_kwh": "12345"},
     "/api/v1/session": {"login": "x", "password": "y"},
     "/api/v1/staff/installations": {
         "meter_id": METER, "service_point_id": OTHER, "installed_at": 1_700_000_000, "reason": "found in the field",

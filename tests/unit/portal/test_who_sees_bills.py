@@ -13,13 +13,14 @@ from openami.portal.application import openapi_document
 from openami.security.access.role import Role
 
 pytestmark = pytest.mark.attack("A22")
-OF_HOMES = {"intervals", "bill", "billing", "rate_wish"}
+OF_HOMES = {"intervals", "bill", "billing", "rate_wish", "own_read"}
 STRANGERS = (Role.VIEWER, Role.INSTALLER, Role.SECADM, Role.SECAUD, Role.THIRD_PARTY)
 BODIES: dict[str, dict[str, str]] = {
     "release": {"reason": "looked at the dates"},
     "preview": {"cause": "readings:2026-11-10", "reason": "late readings came"},
     "decisions": {"cause": "readings:2026-11-10", "reason": "late readings came", "token": "ab" * 32},
     "rate-wish": {"rate_code": "ameren-mo-smart"},
+    "own-reads": {"shown_kwh": "12345"},
 }
 ASKED = "?from=2026-10-01&to=2026-10-02&day=2026-10-01"
 

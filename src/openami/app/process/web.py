@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import structlog
@@ -43,6 +44,7 @@ from openami.app.web.keys import KeyPages
 from openami.app.web.letters import Letters
 from openami.app.web.live import LiveFeed
 from openami.app.web.operations import Operations
+from openami.app.web.own_reads import OwnReadPages, read_room
 from openami.app.web.people import PortalCustomers
 from openami.app.web.radio import RADIO_FOLDER, RadioDesk, known_radios
 from openami.app.web.readings import ReadingPages
@@ -163,20 +165,20 @@ async def wired(settings: Settings) -> AsyncIterator[Parts]:
         rates = home_rates(settings.home)
         hub, usage = LiveHub(), MeterUsage(data, domain)
         radios = known_radios(settings.home.path / RADIO_FOLDER)
+        billing = Billing(
+            meters=data,
+            book=PostgresBillBook(portal),
+            rates=rates,
+            setting=bill_setting(settings),
+            editions=PostgresEditions(portal),
+        )
+        bills = PortalBills(billing, domain)
         ports = Ports(
             sessions=accounts_of(settings, secured("openami_access"), real),
             gate=Gate(audit, real, domain),
             usage=usage,
-            bills=PortalBills(
-                Billing(
-                    meters=data,
-                    book=PostgresBillBook(portal),
-                    rates=rates,
-                    setting=bill_setting(settings),
-                    editions=PostgresEditions(portal),
-                ),
-                domain,
-            ),
+            bills=bills,
+            own_reads=OwnReadPages(partial(read_room, settings), bills, domain),
             rates=portal_rates(data, portal, domain, rates, bill_setting(settings)),
             customers=PortalCustomers(PostgresCustomers(portal), usage.has_received),
             access_log=audit,

@@ -12,12 +12,14 @@ from sqlalchemy.exc import DBAPIError
 
 from openami.billing.api import Bill, Billing, BillProof, CallAnswer, KeptLine, ReadingProof, Statement, TariffError
 from openami.billing.document import money, plain
+from openami.billing.statement.estimate import notices_of
 from openami.billing.statement.setting import SettingError
 from openami.kernel.clock import Clock
 from openami.kernel.time import Period, epoch_s, local_date, zone_named
 from openami.mdm.api import StoreError
 from openami.portal.ports import I64, PricedIntervals, RefusedError, SourceUnavailableError
 from openami.portal.views.bill import BillLineView, BillSummaryView, BillView, MadeAgainView
+from openami.portal.views.own_read import EstimateNoticeView, NoticeStateName
 from openami.portal.views.usage import BillSoFarView
 from openami.security.access.row import RowSettings, of_scope, seen_as
 from openami.security.access.scope import Scope
@@ -68,6 +70,25 @@ class PortalBills:
             except DBAPIError as error:
                 raise _unavailable() from error
         return [BillSummaryView(**_summary(b)) for b in found if _is_theirs(scope, b)]
+
+    async def notices(self, scope: Scope, service_point_id: UUID) -> list[EstimateNoticeView]:
+        """Return the notices given with the reader's own estimated bills."""
+        with seen_as(of_scope(scope)):
+            try:
+                found = await self.billing.bills(scope, service_point_id)
+            except DBAPIError as error:
+                raise _unavailable() from error
+        own = [b for b in found if _is_theirs(scope, b)]
+        if not own:
+            return []
+        today = local_date(self.domain.now(), zone_named(own[0].zone))
+        return [
+            EstimateNoticeView(
+                bill_id=n.bill_id, given_on=n.given_on, title=n.title, words=list(n.words), read_until=n.read_until,
+                is_limit_near=n.is_limit_near, state=NoticeStateName(n.state.value),
+            )
+            for n in notices_of(own, self.billing.setting.rules, today)
+        ]  # fmt: skip
 
     async def bill(self, scope: Scope, service_point_id: UUID, bill_id: UUID) -> BillView | None:
         """Return one bill of the reader's own time with its lines."""

@@ -17,7 +17,7 @@ from openami.contracts.channel import Channel
 from openami.kernel.time import Period, local_date, local_midnight
 from openami.mdm.api import READ_WINDOW_BEFORE, EndOfRead, ReadKind, ReadPiece
 
-_AROUND: Final = frozenset({ReadKind.NEAREST, ReadKind.ON_DEMAND, ReadKind.MANUAL})
+_AROUND: Final = frozenset({ReadKind.NEAREST, ReadKind.ON_DEMAND, ReadKind.MANUAL, ReadKind.CUSTOMER})
 _UNSURE: Final = frozenset({ReadKind.ESTIMATED, ReadKind.MISSING})
 
 

@@ -93,7 +93,7 @@ def falls_back(schedule: RateSchedule, found: Determinants) -> tuple[Coverage, s
 
 def estimate_cause(reads: Sequence[ReadPiece]) -> EstimateCause:
     """Return why a read is estimated: a meter in the network was not heard; another was not reached."""
-    by_hand = any(end.kind is ReadKind.MANUAL for p in reads for end in (p.begin, p.end))
+    by_hand = any(end.kind in {ReadKind.MANUAL, ReadKind.CUSTOMER} for p in reads for end in (p.begin, p.end))
     return EstimateCause.NO_ACCESS if by_hand else EstimateCause.NO_COMMUNICATION
 
 

@@ -23,6 +23,7 @@ _HOW = {
     ReadKind.NEAREST: "the meter's nearest read",
     ReadKind.ON_DEMAND: "read on demand",
     ReadKind.MANUAL: "read by a person",
+    ReadKind.CUSTOMER: "read by you",
     ReadKind.INSTALLER: "read by the installer",
     ReadKind.ESTIMATED: "ESTIMATED",
     ReadKind.APPORTIONED: "its share of what two actual reads counted",

@@ -352,6 +352,6 @@ def _batch(read: HandRead) -> RegisterBatch:
         channel=np.full(1, read.channel, np.uint8),
         at=np.array([epoch_s(read.at)], dtype=np.int64),
         value=np.array([read.value], dtype=np.int64),
-        source=np.full(1, Source.FIELD, np.uint8),
+        source=np.full(1, Source.CUSTOMER if read.road is Road.CUSTOMER else Source.FIELD, np.uint8),
         message_id=np.array([read.id.int & 0xFFFF_FFFF_FFFF_FFFF], dtype=np.uint64),
     )

@@ -18,6 +18,7 @@ from openami.mdm.usage.end_reads import EndOfRead, ReadKind
 from openami.security.access.scope import Scope
 
 _SECOND = timedelta(seconds=1)
+_KINDS = {int(Source.FIELD): ReadKind.MANUAL, int(Source.CUSTOMER): ReadKind.CUSTOMER}
 ReadsOfMeters = dict[tuple[UUID, str], list[EndOfRead]]
 """Reads by service point and serial number, by instant."""
 
@@ -49,7 +50,7 @@ async def actual_reads(
         )
         for meter, second, value, source in rows:
             for one in _there(installed, meter, second):
-                kind = ReadKind.MANUAL if source == Source.FIELD else ReadKind.SCHEDULED
+                kind = _KINDS.get(source, ReadKind.SCHEDULED)
                 key = one.installation.service_point_id, one.meter.serial
                 found[key][second] = EndOfRead(instant_from_epoch_s(second), value, kind)
     for one in installed:

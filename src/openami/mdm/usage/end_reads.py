@@ -2,7 +2,8 @@
 
 An end at which a meter was hung, taken down or had its multiplier changed has the read of that moment. Elsewhere the
 order is: the scheduled read of the boundary's midnight; the nearest actual read in the window; one taken on demand; one
-by hand. Each keeps its own instant: nothing is moved, and where no read is there, the piece says so.
+by hand; the customer's own. Each keeps its own instant: nothing is moved, and where no read is there, the piece says
+so.
 
 Source: research on utility practice, "Billing period, reads, cycle".
 """
@@ -38,6 +39,7 @@ class ReadKind(StrEnum):
     NEAREST = "nearest"
     ON_DEMAND = "on_demand"
     MANUAL = "manual"
+    CUSTOMER = "customer"
     INSTALLER = "installer"
     ESTIMATED = "estimated"
     APPORTIONED = "apportioned"
@@ -156,7 +158,8 @@ def _piece(one: InstalledMeter, channel: Channel, period: Period, reads: _Reads)
 
 
 _Reads = dict[UUID, list[tuple[int, int, int]]]
-_ORDER = (ReadKind.SCHEDULED, ReadKind.NEAREST, ReadKind.ON_DEMAND, ReadKind.MANUAL)
+_ORDER = (ReadKind.SCHEDULED, ReadKind.NEAREST, ReadKind.ON_DEMAND, ReadKind.MANUAL, ReadKind.CUSTOMER)
+_BY_PEOPLE = {int(Source.FIELD): ReadKind.MANUAL, int(Source.CUSTOMER): ReadKind.CUSTOMER}
 _GRID_S = 900
 """Profiles are stamped on a grid of quarter-hours; a read on demand has the second at which it was taken."""
 
@@ -211,8 +214,8 @@ def _boundary(reads: _Reads, one: InstalledMeter, at: datetime) -> EndOfRead:
 
 def _kind(read: tuple[int, int, int], boundary_s: int) -> ReadKind:
     when, _, source = read
-    if source == Source.FIELD:
-        return ReadKind.MANUAL
+    if source in _BY_PEOPLE:
+        return _BY_PEOPLE[source]
     if when == boundary_s:
         return ReadKind.SCHEDULED
     return ReadKind.ON_DEMAND if source == Source.PULL and when % _GRID_S else ReadKind.NEAREST

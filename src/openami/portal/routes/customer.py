@@ -115,7 +115,8 @@ async def bills(service_point_id: UUID, session: SessionOf, ports: PortsOf, purp
         ports, session, query="bills", kind=Kind.BILL, service_point_id=service_point_id, purpose=purpose
     )
     found = await ports.bills.bills(scope, service_point_id)
-    return BillsView(service_point_id=service_point_id, bills=list(found))
+    notices = await ports.bills.notices(scope, service_point_id)
+    return BillsView(service_point_id=service_point_id, bills=list(found), notices=list(notices))
 
 
 @router.get("/service-points/{service_point_id}/bills/{bill_id}", responses=ERRORS, openapi_extra=policy(Kind.BILL))
@@ -224,6 +225,7 @@ _WORDS: Mapping[str, str] = {
     "bill_made_again": "A bill, made again to check it",
     "rates": "Rates compared on your usage",
     "rate_wish": "The wish for another rate",
+    "own_reads": "Your own reads of the meter",
     "radio": "The radio of the meter",
     "who_looked": "This list",
     "foreign": "An attempt that was refused",
@@ -237,6 +239,7 @@ _DETAIL: Mapping[str, str] = {
     "voltage": "voltage",
     "break_even": "what would have to be true",
     "ask": "recorded",
+    "send": "sent",
     "withdraw": "taken back",
 }
 

@@ -8,6 +8,7 @@ from uuid import UUID
 from pydantic import Field
 
 from openami.portal.views.base import View
+from openami.portal.views.own_read import EstimateNoticeView
 
 
 class BillSummaryView(View):
@@ -30,6 +31,7 @@ class BillsView(View):
 
     service_point_id: UUID
     bills: list[BillSummaryView]
+    notices: list[EstimateNoticeView] = Field(default=[], description="Given with estimated bills, newest first.")
 
 
 class BillLineView(View):

@@ -33,6 +33,8 @@ class Kind(StrEnum):
     BILL = "bill"
     RATE_WISH = "rate_wish"
     """A customer's wish to be on another rate."""
+    OWN_READ = "own_read"
+    """What a customer read on their own meter."""
     RADIO = "radio"
     ACCESS_LOG = "access_log"
     LIVE_EVENTS = "live_events"
@@ -119,6 +121,9 @@ TABLE: tuple[Rule, ...] = (
     _rule(_OWNER, Action.READ, Kind.BILL, Relation.OWN, _OWN_DATA),
     # Whoever pays chooses the rate; the desk records no wish in a customer's name.
     _rule(_OWNER, Action.CHANGE, Kind.RATE_WISH, Relation.OWN, _OWN_DATA),
+    # So does whoever stands before the meter: the desk has its own road for reads that it takes.
+    _rule(_OWNER, Action.READ, Kind.OWN_READ, Relation.OWN, _OWN_DATA),
+    _rule(_OWNER, Action.CHANGE, Kind.OWN_READ, Relation.OWN, _OWN_DATA),
     _rule(_OWNER, Action.READ, Kind.RADIO, Relation.OWN, _OWN_DATA),
     _rule(_OWNER, Action.READ, Kind.ACCESS_LOG, Relation.OWN, _OWN_DATA),
     _rule(_OWNER, Action.READ, Kind.LIVE_EVENTS, Relation.NONE, _OWN_DATA),
