@@ -49,7 +49,7 @@ async def estimated(world: World) -> UUID:
     days = [FIRST + timedelta(days=n) for n in range(72)]
     await world.book.mark_done(ZONE.key, days, run_id=uuid4(), at=NOW)
     for day, value in ((FIRST, 1_000_000), (date(2026, 9, 28), 1_080_000)):
-        await read(world, meter, midnight(day), value, Source.FIELD)
+        await read(world, meter, midnight(day), value)
     await world.billing.close_due(NOW)
     first, second = await bills(world, point)
     assert [b.reading_state for b in (first, second)] == [ReadingState.ESTIMATED] * 2
@@ -164,12 +164,32 @@ async def test_a_customers_own_read_settles_what_was_estimated_and_the_notice_sa
 
     assert await room.true_ups.settle(NOW + timedelta(minutes=5)) == 1
     new = await in_force(world, point)
-    # 430 kWh were read where 435 were expected by noon of the tenth.
-    assert [b.usage_wh for b in new] == [80_000 + 430_000 * 30 // 435, 306_437]
+    # 430 kWh were read where 435 were expected by noon of the tenth, and a minute's share.
+    assert [b.usage_wh for b in new] == [109_654, 306_432]
     assert [n.state.value for n in await portal.notices(scope, point)] == ["settled", "settled"]
     assert not (await pages.reads(scope, world.points[1])).can_send
     for engine in engines:
         await engine.dispose()
+
+
+async def test_a_known_cause_is_named_and_one_that_the_policy_does_not_list_holds_the_bill(world: World) -> None:
+    await world.data.registry.facts.enter(
+        [FactEntry(world.points[0], FactKind.NO_READ, "weather", midnight(OCTOBER), midnight(date(2026, 10, 2))),
+         FactEntry(world.points[0], FactKind.NO_READ, "other", midnight(date(2026, 10, 31)), None)], at=NOW,
+    )  # fmt: skip
+    point, meter = world.points[0], world.meters[0]
+    entry = FactEntry(point, FactKind.READING, "by_hand", midnight(date(2026, 9, 1)))
+    await world.data.registry.facts.enter([entry], at=NOW)
+    await world.billing.assign_rate([point], "ameren-mo-anytime", first_day=FIRST, at=NOW)
+    days = [FIRST + timedelta(days=n) for n in range(42)]
+    await world.book.mark_done(ZONE.key, days, run_id=uuid4(), at=NOW)
+    for day, value in ((FIRST, 1_000_000), (date(2026, 9, 28), 1_080_000)):
+        await read(world, meter, midnight(day), value, Source.FIELD)
+    await world.billing.close_due(NOW)
+    first, second = await bills(world, point)
+    assert first.stamps == ("estimated: weather",)
+    assert second.hold is not None
+    assert second.hold.reason == "a bill may not be estimated for this cause: other"
 
 
 async def test_a_true_up_above_the_policy_waits_for_a_person(world: World, postgres: PostgresEngine) -> None:

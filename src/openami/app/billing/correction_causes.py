@@ -17,7 +17,18 @@ from openami.mdm.registry.change import LoggedChange
 from openami.mdm.registry.ports import Registry
 
 _NO_CAUSE = frozenset(
-    {"rate", "bill_group", "account", "transformer", "feeder", "cell", "phase", "municipality", "customer_class"}
+    {
+        "rate",
+        "bill_group",
+        "account",
+        "transformer",
+        "feeder",
+        "cell",
+        "phase",
+        "no_read",
+        "municipality",
+        "customer_class",
+    }
 )
 """Facts that alter no reading."""
 

@@ -153,7 +153,8 @@ def reviewed_bill(
     rules = making.rules.on(span.last)
     state = reading_state(reads, found.estimated)
     in_a_row = order.estimates_before + 1 if ends_estimated(reads) else 0
-    waits = review(order, rules, found, reads, in_a_row, span.period(making.zone))
+    cause = estimate_cause(order, reads, by_register=not any(versions))
+    waits = review(order, rules, found, reads, in_a_row, cause, span.period(making.zone))
     if waits is not None:
         return held_bill(making, order, *waits, versions=versions, reads=reads)
     waits = review_rated(order, rated)
@@ -161,7 +162,7 @@ def reviewed_bill(
         held = held_bill(making, order, *waits, versions=versions, reads=reads)
         return replace(held, stamps=tuple(s.code.value for s in rated.stamps))
     if state is ReadingState.ESTIMATED:
-        stamps = (*stamps, f"estimated: {estimate_cause(reads).value}")
+        stamps = (*stamps, f"estimated: {cause.value}")
     return Bill(
         bill_id=bill_id_of(order.service_point_id, span.first, order.version),
         service_point_id=order.service_point_id,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -22,12 +22,13 @@ from openami.billing.bill.order import BillOrder
 from openami.billing.bill.record import Bill
 from openami.billing.bill.register_bill import register_bill
 from openami.billing.bill.turns import turns
+from openami.billing.jurisdiction.model import EstimateCause
 from openami.billing.rating.usage import I64, BillSpan
 from openami.billing.tariff.errors import TariffError
 from openami.contracts.channel import Channel
 from openami.contracts.quality import QualityState
 from openami.kernel.time import Period
-from openami.mdm.api import FactKind, LocalDays, MeterData, ReadPiece, UsageMatrix
+from openami.mdm.api import READ_WINDOW_AFTER, FactKind, LocalDays, MeterData, ReadPiece, UsageMatrix
 from openami.security.access.scope import Purpose, Scope, system_scope
 
 INTERVAL = "interval"
@@ -86,11 +87,13 @@ class SpanData:
         usages: validated days as matrices.
         pieces: register reads at both ends, by service point.
         by_register: service points that are read by register alone, so that no intervals are expected.
+        no_read: why a register could not be read at the end, by service point, where somebody knows.
     """
 
     usages: Sequence[FleetUsage]
     pieces: Mapping[UUID, Sequence[ReadPiece]]
     by_register: frozenset[UUID] = frozenset()
+    no_read: Mapping[UUID, EstimateCause] = field(default_factory=dict)
 
 
 async def gathered(
@@ -108,7 +111,7 @@ async def gathered(
         ScopeError, StoreError: as :func:`bills_of`.
     """
     periods = _periods(asked)
-    by_register = await register_only(meters, periods, known_at)
+    by_register, no_read = await _reading_facts(meters, periods, known_at)
     pieces = await meters.reads_at_ends(scope, periods, (Channel.DELIVERED, Channel.RECEIVED), as_known_at=known_at)
     for point in by_register:
         pieces[point] = [await meters.with_estimated_end(scope, p, as_known_at=known_at) for p in pieces[point]]
@@ -120,7 +123,7 @@ async def gathered(
     return {
         (span, zone): SpanData(
             usages.get(LocalDays(zone, span.first, span.last), ()), {p: pieces[p] for p in own},
-            by_register.intersection(own),
+            by_register.intersection(own), {p: no_read[p] for p in own if p in no_read},
         )
         for (span, zone), own in points.items()
     }  # fmt: skip
@@ -134,6 +137,7 @@ def _periods(asked: Mapping[UUID, SpanKey]) -> dict[UUID, Period]:
 
 def bills_from(making: Making, orders: Sequence[BillOrder], data: SpanData) -> list[Bill]:
     """Return the bills of orders of one span and rate from what was read of it; the data may hold others too."""
+    orders = [replace(o, no_read=data.no_read.get(o.service_point_id)) for o in orders] if data.no_read else orders
     by_point = {o.service_point_id: o for o in orders}
     found = [
         register_bill(making, o, data.pieces.get(o.service_point_id, ()))
@@ -165,24 +169,28 @@ def _made_or_refused(making: Making, usage: FleetUsage, orders: Mapping[UUID, Bi
     return [bill for rows in parts for bill in _made_or_refused(making, usage.part(rows), orders, data)]
 
 
-async def register_only(
+async def _reading_facts(
     meters: MeterData, periods: Mapping[UUID, Period], known_at: datetime | None
-) -> frozenset[UUID]:
-    """Return the service points that are read by register alone on a day of their spans.
+) -> tuple[frozenset[UUID], dict[UUID, EstimateCause]]:
+    """Return who is read by register alone on a day of their spans, and why a register could not be read at its end.
 
     One whose intervals begin within it, with the network's meter, has none before: its registers alone hold all of it.
     """
     if not periods:
-        return frozenset()
-    whole = Period(min(p.start for p in periods.values()), max(p.end for p in periods.values()))
-    facts = await meters.registry.facts.of(set(periods), whole, kinds=[FactKind.READING], as_known_at=known_at)
-    return frozenset(
-        f.service_point_id
-        for f in facts
-        if f.value != INTERVAL
-        and f.start < periods[f.service_point_id].end
-        and (f.end is None or f.end > periods[f.service_point_id].start)
-    )
+        return frozenset(), {}
+    ends = max(p.end for p in periods.values()) + READ_WINDOW_AFTER
+    whole = Period(min(p.start for p in periods.values()), ends)
+    kinds = [FactKind.READING, FactKind.NO_READ]
+    facts = await meters.registry.facts.of(set(periods), whole, kinds=kinds, as_known_at=known_at)
+    by_register, no_read = set(), {}
+    for fact in facts:
+        point, period = fact.service_point_id, periods[fact.service_point_id]
+        if fact.kind is FactKind.NO_READ:
+            if fact.start < period.end + READ_WINDOW_AFTER and (fact.end is None or fact.end > period.end):
+                no_read[point] = EstimateCause(fact.value)
+        elif fact.value != INTERVAL and fact.start < period.end and (fact.end is None or fact.end > period.start):
+            by_register.add(point)
+    return frozenset(by_register), no_read
 
 
 async def usages_of(

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from openami.billing.bill.hold import HoldCode
 from openami.billing.bill.record import BillKind, Cycle
+from openami.billing.jurisdiction.model import EstimateCause
 from openami.billing.rating.carried import Carried
 from openami.billing.rating.terms import NO_TERMS, BillTerms
 from openami.billing.rating.usage import BillSpan
@@ -38,6 +39,7 @@ class BillOrder:
         version, supersedes: of a corrected bill.
         replaces: ids of all bills that it replaces with others, or alone replaces; empty where ``supersedes`` says it.
         released: why it passes every hold that a person may pass; empty where it does not.
+        no_read: why its registers could not be read, where somebody knows.
         passes: single holds that a person lets it pass, with the reason.
     """
 
@@ -56,6 +58,7 @@ class BillOrder:
     supersedes: UUID | None = None
     replaces: tuple[UUID, ...] = ()
     released: str = ""
+    no_read: EstimateCause | None = None
     passes: Mapping[HoldCode, str] = field(default_factory=dict)
 
     def has_passed(self, code: HoldCode) -> bool:

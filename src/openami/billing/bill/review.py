@@ -33,7 +33,13 @@ _UNSURE = frozenset({ReadKind.ESTIMATED, ReadKind.MISSING})
 
 
 def review(
-    order: BillOrder, rules: BillRules, found: Determinants, reads: Sequence[ReadPiece], in_a_row: int, period: Period
+    order: BillOrder,
+    rules: BillRules,
+    found: Determinants,
+    reads: Sequence[ReadPiece],
+    in_a_row: int,
+    cause: EstimateCause,
+    period: Period,
 ) -> Waits | None:
     """Why a bill waits before it is rated; None where it does not, or a person let it pass.
 
@@ -43,9 +49,10 @@ def review(
         found: its energy.
         reads: as it prints them.
         in_a_row: how many estimated bills would follow each other with it.
+        cause: why it is estimated, if it is.
         period: its days in UTC.
     """
-    doubts = _doubts(order, rules, reads, in_a_row)
+    doubts = _doubts(order, rules, in_a_row, cause)
     doubts.append((HoldCode.REGISTER_DISAGREES, disagreement(found.usage_wh, reads, period)))
     for code, words in doubts:
         if words and not order.has_passed(code):
@@ -91,13 +98,19 @@ def falls_back(schedule: RateSchedule, found: Determinants) -> tuple[Coverage, s
     return rule, words
 
 
-def estimate_cause(reads: Sequence[ReadPiece]) -> EstimateCause:
-    """Return why a read is estimated: a meter in the network was not heard; another was not reached."""
-    by_hand = any(end.kind in {ReadKind.MANUAL, ReadKind.CUSTOMER} for p in reads for end in (p.begin, p.end))
+def estimate_cause(order: BillOrder, reads: Sequence[ReadPiece], *, by_register: bool) -> EstimateCause:
+    """Return why a read is estimated: what is known of it, else what its road tells.
+
+    A meter in the network was not heard; one that a person reads was not reached.
+    """
+    if order.no_read is not None:
+        return order.no_read
+    by_people = {ReadKind.MANUAL, ReadKind.CUSTOMER}
+    by_hand = by_register or any(end.kind in by_people for p in reads for end in (p.begin, p.end))
     return EstimateCause.NO_ACCESS if by_hand else EstimateCause.NO_COMMUNICATION
 
 
-def _doubts(order: BillOrder, rules: BillRules, reads: Sequence[ReadPiece], in_a_row: int) -> list[Waits]:
+def _doubts(order: BillOrder, rules: BillRules, in_a_row: int, cause: EstimateCause) -> list[Waits]:
     days, period = order.terms.whole(order.span).days, rules.period
     part = order.terms.part_of
     doubts = []
@@ -109,7 +122,7 @@ def _doubts(order: BillOrder, rules: BillRules, reads: Sequence[ReadPiece], in_a
     if in_a_row > rules.estimate.most_in_a_row:
         words = f"{in_a_row} estimated bills would follow each other; {rules.estimate.most_in_a_row} may"
         doubts.append((HoldCode.TOO_MANY_ESTIMATES, words))
-    if in_a_row and (cause := estimate_cause(reads)) not in rules.estimate.causes:
+    if in_a_row and cause not in rules.estimate.causes:
         doubts.append((HoldCode.NO_READ, f"a bill may not be estimated for this cause: {cause.value}"))
     return doubts
 

@@ -17,7 +17,7 @@ import numpy as np
 from openami.contracts.channel import Channel
 from openami.contracts.quality import Source
 from openami.contracts.reading import RegisterBatch, uuid_column
-from openami.kernel.time import EVER, Period, epoch_s, local_midnight, require_utc, zone_named
+from openami.kernel.time import EVER, Period, epoch_s, instant_from_epoch_s, local_midnight, require_utc, zone_named
 from openami.mdm.hand_reads.estimate import estimated
 from openami.mdm.hand_reads.judge import Proposed, judged
 from openami.mdm.hand_reads.level import advance
@@ -34,12 +34,16 @@ from openami.mdm.hand_reads.read import (
     Road,
 )
 from openami.mdm.hand_reads.sheet import SheetRead, SheetRefusal
-from openami.mdm.ports import IntervalStore
+from openami.mdm.ports import IntervalStore, MeterSpan
 from openami.mdm.registry.ports import Registry
 from openami.mdm.registry.records import InstalledMeter, Meter
 from openami.mdm.registry.segments import segments
+from openami.security.access.scope import Purpose, system_scope
 
 _MOMENT = timedelta(seconds=1)
+MONTH = timedelta(days=27)
+SCOPE = system_scope(process="hand_reads", purpose=Purpose.BILLING)
+_BY_PEOPLE = frozenset({int(Source.FIELD), int(Source.CUSTOMER)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,10 +288,10 @@ class HandReadDesk:
         return next((i for i in here if i.installation.start <= at), here[0])
 
     async def _past(self, one: InstalledMeter, channel: Channel) -> list[PastRead]:
-        """Return the accepted reads of a register while it hung there, the installer's too."""
+        """Return the accepted reads of a register while it hung there: by hand, the installer's, and the network's."""
         i = one.installation
         kept = await self.book.of_meters([one.meter.id], channel)
-        past = {
+        past = await self._by_network(one, channel, besides={r.at for r in kept}) | {
             r.at: PastRead(r.at, r.value, r.road is Road.ESTIMATE, r.road is Road.CUSTOMER)
             for r in kept
             if r.state is ReadState.ACCEPTED and i.start <= r.at and (i.end is None or r.at <= i.end)
@@ -296,6 +300,24 @@ class HandReadDesk:
             if at is not None and channel in reads:
                 past[at] = PastRead(at, reads[channel], channel in guessed)
         return sorted(past.values(), key=lambda p: p.at)
+
+    async def _by_network(
+        self, one: InstalledMeter, channel: Channel, *, besides: set[datetime]
+    ) -> dict[datetime, PastRead]:
+        """Return reads that came over the network, about one a month and the newest: a day says little of a level."""
+        i = one.installation
+        period = Period(i.start, i.end + _MOMENT) if i.end is not None else Period(i.start, EVER.end)
+        span = MeterSpan(i.service_point_id, one.meter.id, period)
+        batch = await self.store.registers(SCOPE, [span], channel, period)
+        rows = sorted(zip(batch.at.tolist(), batch.value.tolist(), batch.source.tolist(), strict=True))
+        sent = [(instant_from_epoch_s(at), value) for at, value, source in rows if source not in _BY_PEOPLE]
+        found: dict[datetime, PastRead] = {}
+        last: datetime | None = None
+        for n, (at, value) in enumerate(sent):
+            if at not in besides and (last is None or at - last >= MONTH or n == len(sent) - 1):
+                found[at] = PastRead(at, value)
+                last = at
+        return found
 
     async def _keep(self, read: HandRead, *, supersedes: UUID | None = None) -> None:
         """Keep a read; an accepted one that is no estimate goes to the store first, so that a repeat mends a crash."""

@@ -43,6 +43,8 @@ class FactKind(StrEnum):
     CHECK_OF = "check_of"
     MUNICIPALITY = "municipality"
     CUSTOMER_CLASS = "customer_class"
+    NO_READ = "no_read"
+    """Why registers could not be read there, as far as somebody knows: an estimated bill names it."""
 
 
 class ServiceState(IntEnum):
@@ -67,6 +69,7 @@ PHASES = ("A", "B", "C", "AB", "BC", "CA", "ABC")
 _WORDS = {
     FactKind.SERVICE: ("active", "inactive", "disconnected"),
     FactKind.READING: ("interval", "drive_by", "by_hand", "customer"),
+    FactKind.NO_READ: ("no_communication", "no_access", "meter_failed", "weather", "other"),
 }
 _WHOLE = {FactKind.BILL_GROUP: (1, 99), FactKind.INTERCONNECTION: (1, 100_000_000)}
 """Bill groups by number; the power [W] up to which feeding in is approved."""

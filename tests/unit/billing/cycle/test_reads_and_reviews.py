@@ -14,7 +14,7 @@ from openami.billing.bill.readings import closing_reads, end_of_nearest, printed
 from openami.billing.bill.record import Cycle, ReadingState
 from openami.billing.bill.register_bill import register_energy, spread
 from openami.billing.bill.review import disagreement, review
-from openami.billing.jurisdiction import shipped_jurisdiction
+from openami.billing.jurisdiction import EstimateCause, shipped_jurisdiction
 from openami.billing.rating.determinant import Determinants
 from openami.billing.rating.terms import BillTerms, PartOf
 from openami.billing.rating.usage import BillSpan
@@ -24,6 +24,7 @@ from openami.mdm.api import EndOfRead, ReadKind, ReadPiece
 
 ZONE = ZoneInfo("America/Chicago")
 POINT = UUID(int=1)
+CAUSE = EstimateCause.NO_COMMUNICATION
 SPAN = BillSpan(date(2026, 10, 7), date(2026, 11, 6))
 PERIOD = SPAN.period(ZONE)
 CYCLE = Cycle(5, date(2026, 11, 1), SPAN.end)
@@ -168,5 +169,5 @@ def test_the_period_of_a_part_is_limited_and_an_accounts_last_one_is_not(
     part_of: PartOf | None, waits: str | None
 ) -> None:
     order = replace(ORDER, span=TEN, terms=BillTerms(part_of=part_of))
-    found = review(order, shipped_jurisdiction().on(TEN.last), Determinants(TEN, 0, {}), (), 0, TEN.period(ZONE))
+    found = review(order, shipped_jurisdiction().on(TEN.last), Determinants(TEN, 0, {}), (), 0, CAUSE, TEN.period(ZONE))
     assert (None if found is None else found[1]) == waits
