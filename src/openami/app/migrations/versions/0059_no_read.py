@@ -1,12 +1,12 @@
 """A fact of a place: why its registers could not be read, so that an estimated bill names a known cause.
 
-Revision ID: 0057_no_read
+Revision ID: 0059_no_read
 """
 
 from alembic import op
 
-revision = "0057_no_read"
-down_revision = "0056_parts_of_bills"
+revision = "0059_no_read"
+down_revision = "0058_place_rest"
 branch_labels = None
 depends_on = None
 
