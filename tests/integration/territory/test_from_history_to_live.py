@@ -31,6 +31,7 @@ from openami.kernel.time import Period, instant_from_epoch_s
 from openami.mdm.adapters.registry_postgres import PostgresRegistry
 from openami.mdm.adapters.store_socket import SocketStore
 from openami.mdm.registry.records import ServicePoint
+from openami.mdm.weather.record import DayTemperature
 from openami.meter.registers import MJ_PER_WH
 from openami.security.access.scope import Purpose, system_scope
 from openami.sim.history import days_between, tell_story
@@ -54,6 +55,9 @@ class Hooks:
 
     async def import_shipment(self, place: Path) -> None:
         await take_shipment(self.settings, place)
+
+    async def on_weather(self, zone: str, days: Sequence[DayTemperature]) -> None:
+        assert len(days) > 0
 
     async def on_service_points(self, service_points: Sequence[ServicePoint]) -> None:
         self.points = list(service_points)

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from typing import cast
 from uuid import UUID
 
+import numpy as np
 from tests.unit.billing.statement.made import POINT, RATES, made_facts
 
 from openami.billing.bill.record import Bill
 from openami.billing.call.gather import call_facts
 from openami.billing.ports import BillBook
+from openami.billing.rating.usage import BillSpan
 from openami.billing.statement.gather import facts_of
 from openami.billing.statement.make import statement_of
 from openami.contracts.channel import Channel
 from openami.contracts.day import DayTable
-from openami.mdm.api import DayFinding, InstalledMeter, MeterData
+from openami.contracts.reading import uuid_column
+from openami.mdm.api import DailyTotals, DayFinding, InstalledMeter, MeterData, Station, StationDays
 from openami.security.access.scope import Purpose, Scope, system_scope
 
 STAFF = system_scope(process="papers", purpose=Purpose.BILLING)
@@ -47,6 +50,9 @@ class _Meters:
         self, scope: Scope, points: Sequence[UUID], channel: Channel, *_: object, **__: object
     ) -> list[object]:
         return []
+
+    async def weather(self, *_: object) -> StationDays | None:
+        return None
 
     async def installed(self, *_: object) -> list[InstalledMeter]:
         return []
@@ -86,3 +92,33 @@ async def test_a_caller_is_answered_from_no_bill_of_the_customer_before() -> Non
     found = await call_facts(cast("MeterData", _Meters()), cast("BillBook", book), STAFF, later)
     assert found.before is not None
     assert found.before.account_id == MINE
+
+
+class _Warm(_Meters):
+    """Keeps temperatures, and remembers which days' energy was asked for."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[date, date]] = []
+
+    async def weather(self, *_: object) -> StationDays:
+        return StationDays(Station("airport", "America/Chicago", "somebody"), ())
+
+    async def daily_totals(
+        self, scope: Scope, points: object, channel: Channel, first: date, last: date
+    ) -> DailyTotals:
+        self.asked.append((first, last))
+        return DailyTotals(
+            uuid_column([]), *(np.zeros(0, d) for d in (np.int32, np.int64, *[np.int32] * 3, np.uint64, np.int64))
+        )
+
+
+async def test_what_the_weather_makes_of_a_home_is_told_from_the_days_of_its_customer_alone() -> None:
+    bill, book = _bills(moved_in=date(2026, 8, 20))
+    meters = _Warm()
+    facts = await call_facts(cast("MeterData", meters), cast("BillBook", book), STAFF, bill)
+    assert meters.asked == [(date(2026, 8, 20), bill.span.first - timedelta(days=1))]
+    assert facts.weather is not None
+    assert facts.weather.previous == BillSpan(date(2026, 8, 20), bill.span.first)
+    first, alone = _bills(moved_in=bill.span.first) if bill.account_id == MINE else (bill, book)
+    await call_facts(cast("MeterData", meters), cast("BillBook", alone), STAFF, first)
+    assert len(meters.asked) == 1, "the first bill of a customer has no days of theirs before it"

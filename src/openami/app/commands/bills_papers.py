@@ -148,6 +148,8 @@ def call(
         print(f"  {day.day}: {day.wh / 1000:,.1f} kWh, such days had {day.usual_wh / 1000:,.1f}")
     for said in found.said:
         print(f"{said.title}: {said.words}")
+    if found.weather.note:
+        print(found.weather.note)
 
 
 def statement(

@@ -31,8 +31,10 @@ from openami.customer.invented import invented_customers
 from openami.kernel.time import local_date, local_midnight, zone_named
 from openami.mdm.adapters.registry_postgres import PostgresRegistry
 from openami.mdm.adapters.registry_validation import PostgresBook
+from openami.mdm.adapters.weather_postgres import PostgresWeather
 from openami.mdm.registry.facts import FactEntry, FactKind
 from openami.mdm.registry.records import ServicePoint
+from openami.mdm.weather.record import DayTemperature, Station, StationUse
 from openami.security.access.account import NewUser
 from openami.security.access.role import Role
 
@@ -44,6 +46,7 @@ ENGINEER_LOGIN = "engineer@utility.example"
 SECURITY_LOGIN = "security@utility.example"
 """Who says which systems may sign order lists."""
 _ACCOUNTS = text("select service_point_id, account_id from customer.agreement where end_at is null")
+WEATHER_STATION, WEATHER_SOURCE = "DEMO-WEATHER", "the simulated world"
 SIGN_IN_FILE = "sign-in.txt"
 PEOPLE_FILE = "people.json"
 
@@ -69,6 +72,18 @@ class DemoHooks:
         await self._make_people(service_points)
         await self._name_accounts(service_points)
         await self._let_keys_change()
+
+    async def on_weather(self, zone: str, days: Sequence[DayTemperature]) -> None:
+        """Keep the temperatures as an invented station's, which speaks for every home; a repeat changes nothing."""
+        if not days:
+            return
+        at = self.settings.clock().now()
+        async with room_database(self.settings, "openami_mdm") as engine:
+            weather = PostgresWeather(engine)
+            await weather.load(Station(WEATHER_STATION, zone, WEATHER_SOURCE, is_simulated=True), days, by=None, at=at)
+            if not await weather.uses():
+                use = StationUse(WEATHER_STATION, days[0].day, reason="the demonstration's own weather")
+                await weather.use(use, by=None, at=at)
 
     async def on_loaded(self, first: date, last: date) -> None:
         """Ask the worker to validate the days that are in now."""

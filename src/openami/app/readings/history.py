@@ -26,6 +26,7 @@ from openami.mdm.ports import IntervalStore
 from openami.mdm.registry.facts import FactEntry, FactKind
 from openami.mdm.registry.ports import Registry
 from openami.mdm.registry.records import Installation, Meter, ServicePoint
+from openami.mdm.weather.record import DayTemperature
 from openami.meter.registers import DEFAULT_CAPACITY_WH, MJ_PER_WH, CaptureRule, RegisterBank, carry_remainder
 from openami.protocol.push import PROFILE
 from openami.security.closed_file import write_closed
@@ -34,6 +35,7 @@ from openami.sim.factory import MAKER, FactoryMeter, make_meters, sealed_shipmen
 from openami.sim.history import Archive, Story, days_between, tell_story
 from openami.sim.plan import DemoPlan, make_plan
 from openami.sim.territory import Territory
+from openami.sim.world.weather import day_extremes_dc
 
 PROGRESS_FILE = "history.json"
 SHIPMENT_FILE = "territory.shipment"
@@ -80,6 +82,10 @@ class Hooks(Protocol):
 
     async def on_service_points(self, service_points: Sequence[ServicePoint]) -> None:
         """Assign rates and customers to the new service points; a repeat changes nothing."""
+        ...
+
+    async def on_weather(self, zone: str, days: Sequence[DayTemperature]) -> None:
+        """Keep the world's temperatures as a station's, marked as simulated; a repeat changes nothing."""
         ...
 
     async def on_loaded(self, first: date, last: date) -> None:
@@ -193,6 +199,7 @@ async def load_history(
     points = service_points_of(plan, territory)
     await _register(registry, plan, territory, story, meters, points)
     await hooks.on_service_points(points)
+    await hooks.on_weather(plan.zone, temperatures_of(plan, territory))
     archive = Archive(
         territory, story, uuid_column([m.meter_id for m in meters]), territory.power_flow(), plan.held_back,
         plan.held_back_from_s, capture,
@@ -217,6 +224,13 @@ def service_points_of(plan: DemoPlan, territory: Territory) -> list[ServicePoint
         )
         for home, point in enumerate(plan.service_points)
     ]
+
+
+def temperatures_of(plan: DemoPlan, territory: Territory) -> list[DayTemperature]:
+    """Return the temperatures that the homes of the history felt; the last day, which has not ended, has none."""
+    world = territory.world
+    days = days_between(plan.first_day, plan.last_day)[:-1]
+    return [DayTemperature(day, *day_extremes_dc(world.seed, world.slots(day))) for day in days]
 
 
 def standing_of(plan: DemoPlan, story: Story, meters: int) -> Standing:

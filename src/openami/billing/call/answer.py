@@ -9,6 +9,7 @@ from openami.billing.call.difference import parts_of, split
 from openami.billing.call.facts import CallFacts
 from openami.billing.call.record import CallAnswer, DayRise, HourRise, Said
 from openami.billing.call.rises import day_rises, hour_rises, hours_words
+from openami.billing.call.weather import call_weather
 from openami.billing.rating.line import LineKind
 from openami.billing.statement.charges import estimated_words
 from openami.billing.statement.dates import counted, day, days
@@ -27,16 +28,19 @@ def answer_of(facts: CallFacts) -> CallAnswer:
     if before is not None and facts.now is not None and facts.then is not None:
         rises = day_rises(facts.now, facts.then, bill.span, before.span)
         hours = hour_rises(facts.now, facts.then)
+    energy = None if facts.now is None else facts.now.wh.sum(axis=1)
+    weather = call_weather(facts.weather, bill, before, energy, is_year_before=facts.is_year_before)
     return CallAnswer(
         bill_id=bill.bill_id,
         service_point_id=bill.service_point_id,
         headline=_headline(facts),
         against=_against(facts),
         parts=parts_of(bill, before) if before is not None and is_compared else (),
-        said=tuple(_said(facts)),
+        said=tuple(_said(facts, " ".join(weather.said))),
         days=rises,
         hours=hours,
         hours_words=hours_words(hours),
+        weather=weather,
     )
 
 
@@ -75,7 +79,7 @@ def _against(facts: CallFacts) -> str:
     return f"Compared with {which}: {days(before.span)} ({counted(before.span.days, 'day')}{total})."
 
 
-def _said(facts: CallFacts) -> list[Said]:
+def _said(facts: CallFacts, weather: str) -> list[Said]:
     bill = facts.bill
     said = [
         Said("Days billed", f"{days(bill.span)}, {counted(bill.span.days, 'day')}."),
@@ -86,7 +90,7 @@ def _said(facts: CallFacts) -> list[Said]:
         said.append(
             Said("Earlier readings", "The bill compared with was an estimated bill: part of it may be settled now.")
         )
-    said += [Said("Rate", _rate(facts)), Said("Weather", _weather(facts)), Said("Meter", _meter(facts))]
+    said += [Said("Rate", _rate(facts)), Said("Weather", weather), Said("Meter", _meter(facts))]
     demand = [f"{x.name}: {number(x.quantity)} kW" for x in bill.lines if x.kind == LineKind.DEMAND]
     if demand:
         said.append(Said("Demand", f"{'; '.join(demand)}. One hour sets it for the whole bill."))
@@ -102,12 +106,6 @@ def _rate(facts: CallFacts) -> str:
     if before is None or before.rate_code == bill.rate_code:
         return f"{bill.rate_name}, as before." if before is not None else f"{bill.rate_name}."
     return f"{bill.rate_name} now; {before.rate_name} then."
-
-
-def _weather(facts: CallFacts) -> str:
-    if facts.has_weather:
-        return "Temperatures of the place are kept."
-    return "No temperatures are kept here, so whether it was hotter or colder cannot be said."
 
 
 def _meter(facts: CallFacts) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from openami.billing.bill.record import Bill
+from openami.billing.call.weather import WeatherFacts
 from openami.billing.rating.usage import I64
 
 
@@ -47,7 +48,7 @@ class CallFacts:
         meter_since: when the present meter was hung; None where that is not known.
         serial: of the present meter.
         findings: rules of open findings in the bill's days, each once.
-        has_weather: whether any temperature of the place is known.
+        weather: temperatures of the place; None where no station speaks for it.
     """
 
     bill: Bill
@@ -58,4 +59,4 @@ class CallFacts:
     meter_since: datetime | None = None
     serial: str = ""
     findings: tuple[str, ...] = ()
-    has_weather: bool = False
+    weather: WeatherFacts | None = None

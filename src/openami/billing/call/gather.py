@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import date, timedelta
+
 import numpy as np
 
 from openami.billing.bill.making import fleet_usage
 from openami.billing.bill.record import Bill, BillState
 from openami.billing.call.facts import CallFacts, Hourly
+from openami.billing.call.weather import BASELINE_DAYS, WHOLE, WeatherFacts
 from openami.billing.ports import BillBook
 from openami.billing.rating.calendar import local_times
 from openami.billing.statement.usage import year_before
+from openami.contracts.channel import Channel
 from openami.contracts.quality import QualityState
 from openami.kernel.time import zone_named
 from openami.mdm.api import MeterData
@@ -49,7 +54,34 @@ async def call_facts(meters: MeterData, book: BillBook, scope: Scope, bill: Bill
         meter_since=None if last is None else last.installation.start,
         serial="" if last is None else last.meter.serial,
         findings=tuple(dict.fromkeys(f.rule for f in findings)),
+        weather=await _weather(meters, scope, bill, before, earlier),
     )
+
+
+async def _weather(
+    meters: MeterData, scope: Scope, bill: Bill, before: Bill | None, earlier: Sequence[Bill]
+) -> WeatherFacts | None:
+    """Return the temperatures around a bill, and the whole measured days of the same customer in the year before it."""
+    year = bill.span.first - timedelta(days=BASELINE_DAYS)
+    first = min([year, *([] if before is None else [before.span.first])])
+    found = await meters.weather(scope, bill.service_point_id, first, bill.span.end)
+    if found is None:
+        return None
+    previous = max(earlier, key=lambda b: (b.span.first, b.version), default=None)
+    # Days before this customer's first bill are somebody else's, or nobody's.
+    start = max(year, min((b.span.first for b in earlier), default=bill.span.first))
+    baseline = await _whole_days(meters, scope, bill, start) if start < bill.span.first else ()
+    return WeatherFacts(found, baseline, None if previous is None else previous.span)
+
+
+async def _whole_days(meters: MeterData, scope: Scope, bill: Bill, start: date) -> tuple[tuple[date, int], ...]:
+    last = bill.span.first - timedelta(days=1)
+    totals = await meters.daily_totals(scope, [bill.service_point_id], Channel.DELIVERED, start, last)
+    # Estimates are scaled to the registers, so a few of them leave a day's energy what it was.
+    most = (1 - WHOLE) * totals.intervals
+    whole = (totals.intervals > 0) & (totals.missing == 0) & (totals.estimated <= most)
+    days = (date.fromordinal(int(d) + _EPOCH_ORDINAL) for d in totals.local_day[whole])
+    return tuple(zip(days, map(int, totals.total[whole]), strict=True))
 
 
 def _is_earlier(other: Bill, bill: Bill) -> bool:

@@ -44,6 +44,33 @@ class HourRise:
 
 
 @dataclass(frozen=True, slots=True)
+class WeatherDay:
+    """A day of the bill: its energy [Wh], and its lowest and highest temperature in the customer's unit, for a plot."""
+
+    day: date
+    wh: int | None
+    low: float | None
+    high: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class CallWeather:
+    """What the weather says about a bill.
+
+    Args:
+        said: sentences, the comparison first; at least one.
+        note: in small print, whose temperatures they are and what a range stands on; empty where there are none.
+        unit: of the temperatures, °F or °C; empty where there are none.
+        days: the bill's days; empty where there are no temperatures.
+    """
+
+    said: tuple[str, ...]
+    note: str
+    unit: str
+    days: tuple[WeatherDay, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class CallAnswer:
     """The answer to "why is this bill so high?".
 
@@ -56,6 +83,7 @@ class CallAnswer:
         days: the days that rose most, the most first.
         hours: the 24 hours of the day; empty where either bill's intervals are not at hand.
         hours_words: the same in a sentence.
+        weather: temperatures and what they explain.
     """
 
     bill_id: UUID
@@ -67,3 +95,4 @@ class CallAnswer:
     days: tuple[DayRise, ...]
     hours: tuple[HourRise, ...]
     hours_words: str
+    weather: CallWeather

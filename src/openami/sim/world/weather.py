@@ -71,6 +71,13 @@ def day_weather(seed: int, slots: DaySlots) -> DayWeather:
     return DayWeather(temperature, felt, sun, darkness, _season(number))
 
 
+def day_extremes_dc(seed: int, slots: DaySlots) -> tuple[int, int, int]:
+    """Return a day's lowest, highest and mean air temperature, in tenths of a degree Celsius."""
+    air = day_weather(seed, slots).temperature_c
+    lowest, highest, mean = (round(float(v) * 10) for v in (air.min(), air.max(), air.mean()))
+    return lowest, highest, mean
+
+
 def _season(number: int) -> float:
     return float(-np.cos(2 * np.pi * (number % _YEAR_DAYS - _COLDEST_DAY) / _YEAR_DAYS))
 

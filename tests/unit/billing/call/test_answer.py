@@ -120,6 +120,7 @@ def test_days_are_compared_with_days_of_their_own_kind_the_most_first() -> None:
 def test_what_nobody_can_say_is_said_as_that() -> None:
     answer = answer_of(FACTS)
     assert "cannot be said" in _said(answer, "Weather")
+    assert answer.weather.days == ()
     assert _said(answer, "Meter") == "Meter OAM1004711 has hung here since Tue 4 Mar 2025; no exchange in this bill."
     assert _said(answer, "Checks") == "No check of these days is open."
     assert _said(answer, "Rate") == "Smart Savers, as before."
