@@ -90,7 +90,18 @@ def _no_source(_error: Exception) -> ProblemError:
 def _throttled(error: Exception) -> ProblemError:
     wait_s = getattr(error, "retry_after_s", 60)
     headers = {"Retry-After": str(wait_s)}
-    return ProblemError(429, "too_many_attempts", "Too many sign-in attempts.", f"Wait {wait_s} s.", headers=headers)
+    message, mend = "That was too many tries to sign in.", f"Wait {waiting_words(wait_s)}, then try again."
+    return ProblemError(429, "too_many_attempts", message, mend, headers=headers)
+
+
+def waiting_words(wait_s: int) -> str:
+    """Return how long to wait, as people say it: never less than it takes.
+
+    >>> waiting_words(1), waiting_words(45), waiting_words(61), waiting_words(3600)
+    ('1 second', '45 seconds', '2 minutes', '60 minutes')
+    """
+    count, word = (wait_s, "second") if wait_s <= 60 else (-(-wait_s // 60), "minute")
+    return f"{count} {word}" if count == 1 else f"{count} {word}s"
 
 
 def _refused(error: Exception) -> ProblemError:

@@ -15,7 +15,7 @@ from fastapi import Depends, Request
 
 from openami.kernel.clock import Clock
 from openami.portal.door import SessionOf, ports_of
-from openami.portal.problem import ProblemError
+from openami.portal.problem import ProblemError, waiting_words
 from openami.security.access.throttle import Bucket, BucketRule, take
 
 AT_ONCE = 2
@@ -84,5 +84,9 @@ LONG = [Depends(long_turn)]
 def _too_many(wait_s: int) -> ProblemError:
     headers = {"Retry-After": str(wait_s)}
     return ProblemError(
-        429, "too_many_requests", "You have asked for a lot at once.", f"Wait {wait_s} s.", headers=headers
+        429,
+        "too_many_requests",
+        "You have asked for a lot at once.",
+        f"Nothing is lost. Wait {waiting_words(wait_s)}, then ask again.",
+        headers=headers,
     )

@@ -11,7 +11,7 @@ import pytest
 from tests.unit.portal.conftest import MINE
 
 from openami.kernel.clock import FixedClock
-from openami.portal.application import create_app
+from openami.portal.application import create_app, openapi_document
 from openami.portal.config import PortalConfig
 from openami.portal.problem import ProblemError
 from openami.portal.turns import AT_ONCE, EACH, PACE, Turns
@@ -107,6 +107,25 @@ async def test_wishes_for_rates_have_a_pace_for_each_is_kept_for_good(portal: An
         answers.append((await client.delete(path)).status_code)
     assert 429 not in answers[:-1]
     assert answers[-1] == 429
+
+
+def test_every_route_that_takes_a_turn_says_in_the_document_that_it_may_tell_to_wait() -> None:
+    document: Any = openapi_document()
+    paced = {path for path, ways in document["paths"].items() for way in ways.values() if "429" in way["responses"]}
+    place = "/api/v1/service-points/{service_point_id}/"
+    papers = {f"{place}{p.partition('?')[0].replace(str(BILL), '{bill_id}')}" for p in LONG}
+    assert paced == papers | {f"{place}rate-wish", "/api/v1/session"}
+    told = document["paths"][f"{place}rates"]["get"]["responses"]["429"]
+    assert "Retry-After" in told["headers"]
+
+
+async def test_whoever_is_told_to_wait_reads_in_words_what_is_safe_and_when(portal: Any) -> None:
+    async with portal.client(Role.CUSTOMER) as client:
+        path = f"/api/v1/service-points/{MINE}/rates/break-even"
+        answers = [await client.get(path) for _ in range(PACE.burst + 1)]
+    said = answers[-1].json()
+    assert said["mend"] == "Nothing is lost. Wait 2 seconds, then ask again."
+    assert answers[-1].headers["Retry-After"] == "2"
 
 
 async def test_nobody_takes_a_turn_who_is_not_signed_in(portal: Any) -> None:

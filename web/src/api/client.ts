@@ -4,11 +4,14 @@ import type { ErrorDocument } from './types';
 export class ApiError extends Error {
   readonly status: number;
   readonly document: ErrorDocument;
+  /** After how many seconds to ask again; 0 where the server says nothing of it. */
+  readonly waitS: number;
 
-  constructor(status: number, document: ErrorDocument) {
+  constructor(status: number, document: ErrorDocument, waitS = 0) {
     super(document.message);
     this.status = status;
     this.document = document;
+    this.waitS = waitS;
   }
 }
 
@@ -60,9 +63,15 @@ async function send<T>(method: string, path: string, body?: unknown): Promise<T>
   const text = await response.text();
   const parsed: unknown = text ? safeParse(text) : null;
   if (!response.ok) {
-    throw new ApiError(response.status, isDocument(parsed) ? parsed : { ...offline, code: `http_${response.status}` });
+    const document = isDocument(parsed) ? parsed : { ...offline, code: `http_${response.status}` };
+    throw new ApiError(response.status, document, waitOf(response));
   }
   return parsed as T;
+}
+
+function waitOf(response: Response): number {
+  const told = Number(response.headers.get('Retry-After') ?? 0);
+  return Number.isFinite(told) && told > 0 ? Math.ceil(told) : 0;
 }
 
 function safeParse(text: string): unknown {

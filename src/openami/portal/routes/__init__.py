@@ -14,6 +14,9 @@ ERRORS: dict[int | str, dict[str, Any]] = {
     404: {"model": ErrorDocument},
     503: {"model": ErrorDocument},
 }
+_WAIT = {"Retry-After": {"description": "Seconds to wait before asking again.", "schema": {"type": "integer"}}}
+PACED_ERRORS: dict[int | str, dict[str, Any]] = {**ERRORS, 429: {"model": ErrorDocument, "headers": _WAIT}}
+"""Of a route that one person may not ask without end: what takes long, and signing in."""
 
 
 def policy(kind: Kind, action: Action = Action.READ) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query
 
 from openami.portal.door import PortsOf, SessionOf, open_gate
-from openami.portal.routes import ERRORS, policy
+from openami.portal.routes import PACED_ERRORS, policy
 from openami.portal.routes.customer import StatedPurpose
 from openami.portal.turns import LONG
 from openami.portal.views.rates import AskRate, Assumed, BreakEvensView, RatesView, WishView
@@ -19,7 +19,7 @@ router = APIRouter(tags=["rates"])
 
 @router.get(
     "/service-points/{service_point_id}/rates",
-    responses=ERRORS,
+    responses=PACED_ERRORS,
     openapi_extra=policy(Kind.INTERVALS),
     dependencies=LONG,
 )
@@ -39,7 +39,7 @@ async def rates(
 
 @router.get(
     "/service-points/{service_point_id}/rates/break-even",
-    responses=ERRORS,
+    responses=PACED_ERRORS,
     openapi_extra=policy(Kind.INTERVALS),
     dependencies=LONG,
 )
@@ -55,7 +55,7 @@ async def break_even(
 
 
 @router.post(
-    "/service-points/{service_point_id}/rate-wish", responses=ERRORS,
+    "/service-points/{service_point_id}/rate-wish", responses=PACED_ERRORS,
     openapi_extra=policy(Kind.RATE_WISH, Action.CHANGE), dependencies=LONG,
 )  # fmt: skip
 async def ask_rate(service_point_id: UUID, body: AskRate, session: SessionOf, ports: PortsOf) -> WishView:
@@ -68,7 +68,7 @@ async def ask_rate(service_point_id: UUID, body: AskRate, session: SessionOf, po
 
 
 @router.delete(
-    "/service-points/{service_point_id}/rate-wish", responses=ERRORS,
+    "/service-points/{service_point_id}/rate-wish", responses=PACED_ERRORS,
     openapi_extra=policy(Kind.RATE_WISH, Action.CHANGE), dependencies=LONG,
 )  # fmt: skip
 async def withdraw_rate(service_point_id: UUID, session: SessionOf, ports: PortsOf) -> WishView:

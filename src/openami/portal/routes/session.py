@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from fastapi import APIRouter, Request, Response
 
 from openami.kernel.time import epoch_s
 from openami.portal.config import PortalConfig, Ports
 from openami.portal.door import ConfigOf, PortsOf, SessionOf, require_same_origin
 from openami.portal.problem import ProblemError
-from openami.portal.routes import ERRORS, policy
-from openami.portal.views.base import ErrorDocument
+from openami.portal.routes import ERRORS, PACED_ERRORS, policy
 from openami.portal.views.session import SessionView, SignIn
 from openami.security.access.account import LiveSession
 from openami.security.access.policy import Action, Kind
 
 router = APIRouter(tags=["session"])
-_SIGN_IN_ERRORS: dict[int | str, dict[str, Any]] = {**ERRORS, 429: {"model": ErrorDocument}}
 
 
-@router.post("/session", responses=_SIGN_IN_ERRORS, openapi_extra={"x-openami-policy": "open"})
+@router.post("/session", responses=PACED_ERRORS, openapi_extra={"x-openami-policy": "open"})
 async def sign_in(body: SignIn, request: Request, response: Response, ports: PortsOf, config: ConfigOf) -> SessionView:
     """Sign in with a local account. The answer to a wrong login and to a wrong password is the same."""
     require_same_origin(request)

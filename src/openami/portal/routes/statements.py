@@ -13,7 +13,7 @@ from openami.billing.api import BillProof, CallAnswer, ReadingProof, Statement
 from openami.portal.config import Ports
 from openami.portal.door import PortsOf, SessionOf, open_gate
 from openami.portal.problem import not_found
-from openami.portal.routes import ERRORS, policy
+from openami.portal.routes import PACED_ERRORS, policy
 from openami.portal.routes.customer import StatedPurpose
 from openami.portal.turns import LONG
 from openami.portal.views.bill import MadeAgainView
@@ -42,7 +42,7 @@ def opened(query: str) -> Any:
 
 def paper(name: str, **more: Any) -> Callable[[Route], Route]:
     """Return the route of one paper of a bill."""
-    answers = {**ERRORS, **more.pop("responses", {})}
+    answers = {**PACED_ERRORS, **more.pop("responses", {})}
     return router.get(
         f"/service-points/{{service_point_id}}/bills/{{bill_id}}/{name}",
         responses=answers, openapi_extra=policy(Kind.BILL), dependencies=LONG, **more,
