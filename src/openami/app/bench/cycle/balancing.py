@@ -10,6 +10,7 @@ from datetime import datetime
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from openami.app.bench.cycle.filling import Fleet
+from openami.app.bench.cycle.telling import Progress
 from openami.billing.adapters.correction_postgres import PostgresCorrections
 from openami.billing.adapters.ledger_postgres import PostgresLedger
 from openami.billing.ledger.conservation import EnergyBalance
@@ -18,6 +19,9 @@ from openami.billing.ledger.posting import LedgerPostings
 from openami.mdm.api import MeterData
 
 AT_ONCE = 2_000
+"""Bills booked together, with their lines."""
+ASKED = 50_000
+"""Bills that the ledger lacks, asked for together: the question looks at every bill."""
 
 
 @dataclass(slots=True)
@@ -64,7 +68,9 @@ class Balanced:
         }
 
 
-async def balanced(fleet: Fleet, meters: MeterData, billing: AsyncEngine, *, at: datetime) -> Balanced:
+async def balanced(
+    fleet: Fleet, meters: MeterData, billing: AsyncEngine, *, at: datetime, progress: Progress
+) -> Balanced:
     """Book every bill and balance every cycle.
 
     Args:
@@ -72,13 +78,16 @@ async def balanced(fleet: Fleet, meters: MeterData, billing: AsyncEngine, *, at:
         meters: validated days.
         billing: connections of role ``openami_billing``.
         at: domain time.
+        progress: told how far it is.
     """
     found, customers = Balanced(), fleet.energy.customers
     book, ledger = PostgresCorrections(billing), PostgresLedger(billing)
     postings = LedgerPostings(ledger)
     began = time.perf_counter()
-    while ids := await ledger.unposted(since=None, limit=AT_ONCE):
-        found.booked += await postings.post(await book.bills(ids), at=at)
+    while ids := await ledger.unposted(since=None, limit=ASKED):
+        for begin in range(0, len(ids), AT_ONCE):
+            found.booked += await postings.post(await book.bills(ids[begin : begin + AT_ONCE]), at=at)
+        progress.say(f"{found.booked:,} bills are booked")
     found.faults = (await ledger.audit()).faults
     found.spent_s["booking the month"] = time.perf_counter() - began
     began = time.perf_counter()
@@ -87,5 +96,6 @@ async def balanced(fleet: Fleet, meters: MeterData, billing: AsyncEngine, *, at:
         points = [fleet.places[r] for r in range(customers.count) if int(customers.bill_group[r]) == group]
         if points:
             found.groups[group] = await check.balance(points, first, end)
+            progress.part("balancing", group, len(customers.read_days))
     found.spent_s["balancing the energy"] = time.perf_counter() - began
     return found

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+import asyncio
+from collections import defaultdict
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from uuid import UUID
 
 import numpy as np
 
+from openami.app.bench.cycle.telling import Progress
 from openami.billing.api import Billing
 from openami.contracts.channel import Channel
 from openami.contracts.day import DayTable, day_number
@@ -20,7 +23,7 @@ from openami.mdm.registry.facts import FactEntry, FactKind
 from openami.mdm.registry.ports import Registry
 from openami.mdm.registry.records import Installation, Meter, ServicePoint
 from openami.sim.billing.customers import Fate
-from openami.sim.billing.energy import Block, Energy, midnights_s
+from openami.sim.billing.energy import BLOCK, Block, Energy, midnights_s
 
 APPROVED_W = 20_000
 BEFORE = timedelta(days=1)
@@ -70,8 +73,39 @@ class Fleet:
         return self.rate_codes[(at + 1) % len(self.rate_codes)]
 
 
-async def fill_registry(fleet: Fleet, registry: Registry) -> None:
-    """Enter places, meters, who hung where, whose account it is and what may feed in."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Late:
+    """What arrives late of some customers: the days that were estimated, and the reads that were missed."""
+
+    name: str
+    days: DayTable
+    reads: RegisterBatch
+    customers: int
+
+
+@dataclass(slots=True)
+class Filled:
+    """What one pass over the customers' energy gave beside what it wrote.
+
+    Args:
+        values: written.
+        taken_down: what the old meters of exchanges showed when they were taken down, by customer.
+        late: what arrives late, by the day on which it does.
+    """
+
+    values: int = 0
+    taken_down: dict[int, dict[Channel, int]] = field(default_factory=dict)
+    late: dict[date, list[Late]] = field(default_factory=lambda: defaultdict(list))
+
+
+async def fill_registry(fleet: Fleet, registry: Registry, taken_down: Mapping[int, Mapping[Channel, int]]) -> None:
+    """Enter places, meters, who hung where, whose account it is and what may feed in.
+
+    Args:
+        fleet: the customers.
+        registry: to fill.
+        taken_down: what the old meters of exchanges showed, by customer.
+    """
     energy, at, customers = fleet.energy, fleet.midnight, fleet.energy.customers
     rows = range(customers.count)
     await registry.add_service_points(
@@ -87,9 +121,8 @@ async def fill_registry(fleet: Fleet, registry: Registry) -> None:
         + [_meter(fleet.new_meters[r], f"X{r}", at, is_net=bool(customers.is_net[r])) for r in exchanged]
     )
     ends = {r: energy.event_at(r) for r in exchanged}
-    reads = exchange_reads(fleet)
     installed = [
-        Installation(UUID(int=m.int ^ 1), fleet.places[r], m, at, ends.get(r), out_reads=reads.get(r, {}))
+        Installation(UUID(int=m.int ^ 1), fleet.places[r], m, at, ends.get(r), out_reads=taken_down.get(r, {}))
         for r, m in hung.items()
     ]
     zero = {Channel.DELIVERED: 0}
@@ -121,20 +154,16 @@ def _meter(meter: UUID, serial: str, at: datetime, *, is_net: bool) -> Meter:
     return Meter(meter, serial, at, channels=channels, capacity_wh=100_000_000)
 
 
-def exchange_reads(fleet: Fleet) -> dict[int, dict[Channel, int]]:
-    """Return what the old meters of exchanges showed when they were taken down, by customer."""
-    customers, grid, found = fleet.energy.customers, fleet.energy.grid, {}
-    rows = set(customers.with_fate(Fate.EXCHANGE).tolist())
-    for block in fleet.energy.blocks():
-        for k, row in enumerate(block.rows.tolist()):
-            if row not in rows:
-                continue
-            column = int(np.searchsorted(grid.start_s, int(fleet.energy.event_at(row).timestamp())))
-            shown = {Channel.DELIVERED: int(block.register_wh[k, 0] + block.used_wh[k, :column].sum())}
-            if customers.is_net[row]:
-                shown[Channel.RECEIVED] = int(block.sent_wh[k, :column].sum())
-            found[row] = shown
-    return found
+def taken_down_at(fleet: Fleet, block: Block) -> Iterator[tuple[int, dict[Channel, int]]]:
+    """Yield what the old meters of a block's exchanges showed when they were taken down, by customer."""
+    customers, grid = fleet.energy.customers, fleet.energy.grid
+    for k in np.flatnonzero(customers.fate[block.rows] == Fate.EXCHANGE).tolist():
+        row = int(block.rows[k])
+        column = int(np.searchsorted(grid.start_s, int(fleet.energy.event_at(row).timestamp())))
+        shown = {Channel.DELIVERED: int(block.register_wh[k, 0] + block.used_wh[k, :column].sum())}
+        if customers.is_net[row]:
+            shown[Channel.RECEIVED] = int(block.sent_wh[k, :column].sum())
+        yield row, shown
 
 
 async def assign_rates(fleet: Fleet, billing: Billing, rows: Sequence[int], *, at: datetime) -> None:
@@ -152,10 +181,21 @@ async def assign_rates(fleet: Fleet, billing: Billing, rows: Sequence[int], *, a
         await billing.assign_rate(places, code, first_day=first, at=at)
 
 
-async def fill_store(fleet: Fleet, store: SocketStore) -> int:
-    """Write every day and every read as they stand while late readings are away; returns how many values."""
-    count = 0
-    for number, block in enumerate(fleet.energy.blocks()):
+async def blocks_ahead(energy: Energy) -> AsyncIterator[Block]:
+    """Yield all customers, some at a time; the next are made while these are written or looked at."""
+    numbers = range(-(-energy.customers.count // BLOCK))
+    coming = asyncio.create_task(asyncio.to_thread(energy.block, 0))
+    for number in numbers:
+        block = await coming
+        if number + 1 in numbers:
+            coming = asyncio.create_task(asyncio.to_thread(energy.block, number + 1))
+        yield block
+
+
+async def fill_store(fleet: Fleet, store: SocketStore, progress: Progress) -> Filled:
+    """Write every day and every read as they stand while late readings are away, in one pass over the energy."""
+    found, number = Filled(), 0
+    async for block in blocks_ahead(fleet.energy):
         for channel, values in ((Channel.DELIVERED, block.told_wh), (Channel.RECEIVED, block.sent_wh)):
             mine = np.arange(len(block.rows))
             if channel is Channel.RECEIVED:
@@ -164,26 +204,35 @@ async def fill_store(fleet: Fleet, store: SocketStore) -> int:
                 continue
             table = day_table(fleet, block, mine, channel, values, version=1)
             await store.write_days(table, token=f"days-{number}-{channel}")
-            count += len(table.values)
+            found.values += len(table.values)
         await store.write_registers(registers(fleet, block), token=f"registers-{number}")
-    return count
+        found.taken_down |= dict(taken_down_at(fleet, block))
+        for day, late in late_of(fleet, block, number):
+            found.late[day].append(late)
+        number += 1
+        progress.part("filling", int(block.rows[-1]) + 1, fleet.energy.customers.count)
+    return found
 
 
-async def late_arrivals(fleet: Fleet, store: SocketStore, day: date) -> int:
-    """Write what came late, of the customers whose late readings are there on a day; returns how many customers."""
-    customers, count = fleet.energy.customers, 0
-    due = {
-        r for r in customers.with_fate(Fate.LATE_READ).tolist()
-        if customers.read_days[int(customers.bill_group[r])][1] + timedelta(days=2) == day
-    }  # fmt: skip
-    for number, block in enumerate(fleet.energy.blocks()) if due else ():
-        mine = np.array([k for k, r in enumerate(block.rows.tolist()) if r in due], np.int64)
-        if len(mine):
-            table = day_table(fleet, block, mine, Channel.DELIVERED, block.used_wh, version=2, only_estimated=True)
-            await store.write_days(table, token=f"late-days-{day}-{number}")
-            await store.write_registers(registers(fleet, block, mine, missed=True), token=f"late-{day}-{number}")
-            count += len(mine)
-    return count
+def late_of(fleet: Fleet, block: Block, number: int) -> Iterator[tuple[date, Late]]:
+    """Yield what arrives late of a block's customers, by the day on which it does."""
+    customers = fleet.energy.customers
+    due: dict[date, list[int]] = defaultdict(list)
+    for k in np.flatnonzero(customers.fate[block.rows] == Fate.LATE_READ).tolist():
+        _, end = customers.read_days[int(customers.bill_group[block.rows[k]])]
+        due[end + timedelta(days=2)].append(k)
+    for day, rows in due.items():
+        mine = np.array(rows, np.int64)
+        table = day_table(fleet, block, mine, Channel.DELIVERED, block.used_wh, version=2, only_estimated=True)
+        yield day, Late(f"{day}-{number}", table, registers(fleet, block, mine, missed=True), len(mine))
+
+
+async def late_arrivals(store: SocketStore, late: Sequence[Late]) -> int:
+    """Write what came late; returns of how many customers."""
+    for one in late:
+        await store.write_days(one.days, token=f"late-days-{one.name}")
+        await store.write_registers(one.reads, token=f"late-{one.name}")
+    return sum(one.customers for one in late)
 
 
 def day_table(

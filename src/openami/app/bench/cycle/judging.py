@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
 from uuid import UUID
 
 import numpy as np
 
-from openami.app.bench.cycle.filling import Fleet
-from openami.billing.api import Bill, BillState, ReadingState
+from openami.app.bench.cycle.filling import Fleet, blocks_ahead
+from openami.app.bench.cycle.telling import Progress
+from openami.billing.api import Bill, ReadingState
+from openami.billing.ports import BillBook
 from openami.billing.rating import Usage, rate
 from openami.billing.rating.reference import determinants_by_hand
 from openami.billing.tariff.model import RateSchedule
@@ -21,7 +22,9 @@ from openami.sim.billing.customers import Fate
 from openami.sim.billing.energy import Block
 
 SAMPLE_EVERY = 50
-"""Of plain customers every fiftieth bill is priced again; of all others every one."""
+"""Of plain customers every fiftieth bill is priced again; of all others every one, up to a number."""
+PRICED_OF_A_FATE = 250
+"""So many bills of each fate, with and without net metering, tell what the rate does of them."""
 
 
 @dataclass(slots=True)
@@ -35,6 +38,9 @@ class Verdict:
         wrong: what is not as the truth has it, in words; the first hundred.
         truth_wh, billed_wh: sums over the bills that call themselves actual.
         by_state: issued bills by what they call their reads.
+        issued: bills.
+        late: customers whose cycle was not billed in time.
+        priced_of: bills priced again, by fate and whether net metered.
     """
 
     bills: int = 0
@@ -44,6 +50,9 @@ class Verdict:
     truth_wh: int = 0
     billed_wh: int = 0
     by_state: Counter[str] = field(default_factory=Counter)
+    issued: int = 0
+    late: list[int] = field(default_factory=list)
+    priced_of: Counter[tuple[int, bool]] = field(default_factory=Counter)
 
     def note(self, words: str) -> None:
         """Keep what is wrong, the first hundred of it."""
@@ -51,17 +60,33 @@ class Verdict:
             self.wrong.append(words)
 
 
-def judged(fleet: Fleet, bills: Iterable[Bill], rates: Mapping[str, RateSchedule]) -> Verdict:
-    """Compare every issued bill with what its customer really used."""
-    by_place: dict[UUID, list[Bill]] = {}
-    for bill in bills:
-        if bill.state is BillState.ISSUED:
+async def judged(
+    fleet: Fleet, book: BillBook, rates: Mapping[str, RateSchedule], progress: Progress, *, days: int = 3
+) -> Verdict:
+    """Compare every issued bill with what its customer really used, some customers at a time.
+
+    Args:
+        fleet: the customers.
+        book: what they were billed.
+        rates: by code.
+        progress: told how far it is.
+        days: after the scheduled read within which a cycle is to be billed.
+    """
+    verdict, first, end = Verdict(), fleet.energy.customers.first_day, fleet.energy.customers.last_day
+    async for block in blocks_ahead(fleet.energy):
+        rows = block.rows.tolist()
+        bills = await book.issued(first, end, service_points=[fleet.places[r] for r in rows])
+        by_place: dict[UUID, list[Bill]] = {}
+        for bill in sorted(bills, key=lambda b: b.span):
             by_place.setdefault(bill.service_point_id, []).append(bill)
-    verdict = Verdict()
-    for block in fleet.energy.blocks():
-        for k, row in enumerate(block.rows.tolist()):
-            for bill in by_place.get(fleet.places[row], ()):
+        for k, row in enumerate(rows):
+            own = by_place.get(fleet.places[row], [])
+            verdict.issued += len(own)
+            if not _in_time(fleet, row, own, days):
+                verdict.late.append(row)
+            for bill in own:
                 _judge(verdict, fleet, block, k, row, bill, rates)
+        progress.part("judging", rows[-1] + 1, fleet.energy.customers.count)
     return verdict
 
 
@@ -82,9 +107,16 @@ def _judge(
     verdict.billed_wh += bill.usage_wh or 0
     if bill.usage_wh != truth_wh:
         verdict.note(f"customer {row}, {bill.span.first}: billed {bill.usage_wh} Wh of {truth_wh}")
-    is_plain = fleet.energy.customers.fate[row] == Fate.PLAIN and not fleet.energy.customers.is_net[row]
-    if state is ReadingState.ACTUAL and (not is_plain or row % SAMPLE_EVERY == 0):
+    if state is ReadingState.ACTUAL and _is_sample(verdict, fleet, row):
         _price(verdict, fleet, block, k, row, bill, rates[bill.rate_code], columns)
+
+
+def _is_sample(verdict: Verdict, fleet: Fleet, row: int) -> bool:
+    key = int(fleet.energy.customers.fate[row]), bool(fleet.energy.customers.is_net[row])
+    if key == (Fate.PLAIN, False):
+        return row % SAMPLE_EVERY == 0
+    verdict.priced_of[key] += 1
+    return verdict.priced_of[key] <= PRICED_OF_A_FATE
 
 
 def _price(
@@ -105,24 +137,12 @@ def _columns(fleet: Fleet, bill: Bill) -> slice:
     return slice(lo, hi)
 
 
-def late(fleet: Fleet, bills: Sequence[Bill], *, days: int = 3) -> list[int]:
-    """Return customers whose cycle was not billed within so many days of the scheduled read."""
-    issued: dict[tuple[UUID, date], Bill] = {}
-    for bill in sorted(bills, key=lambda b: b.span.end):
-        if bill.state is BillState.ISSUED and bill.cycle is not None:
-            issued[bill.service_point_id, bill.cycle.read_on] = bill
-    read_days, groups = fleet.energy.customers.read_days, fleet.energy.customers.bill_group
-    return [
-        row
-        for row, place in enumerate(fleet.places)
-        if not _in_time(fleet, row, issued.get((place, read_days[int(groups[row])][1])), days)
-    ]
-
-
-def _in_time(fleet: Fleet, row: int, bill: Bill | None, days: int) -> bool:
+def _in_time(fleet: Fleet, row: int, bills: Sequence[Bill], days: int) -> bool:
+    """Tell whether a customer's cycle was billed within so many days of the scheduled read."""
     customers = fleet.energy.customers
     _, end = customers.read_days[int(customers.bill_group[row])]
+    own = [b for b in bills if b.cycle is not None and b.cycle.read_on == end]
     # A bill may end on the nearest read, up to two days before its read day: the rest is the next one's.
-    if bill is None or bill.issued_at is None or bill.span.end < end - WINDOW:
+    if not own or own[-1].issued_at is None or own[-1].span.end < end - WINDOW:
         return False
-    return (bill.issued_at.astimezone(fleet.energy.zone).date() - end).days <= days
+    return (own[-1].issued_at.astimezone(fleet.energy.zone).date() - end).days <= days

@@ -28,13 +28,14 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from openami.app.backup.database import running as running_database
 from openami.app.bench.cycle.balancing import Balanced, balanced
-from openami.app.bench.cycle.filling import Fleet, assign_rates, fill_registry, fill_store, late_arrivals
-from openami.app.bench.cycle.judging import Verdict, judged, late
+from openami.app.bench.cycle.filling import Filled, Fleet, assign_rates, fill_registry, fill_store, late_arrivals
+from openami.app.bench.cycle.judging import Verdict, judged
+from openami.app.bench.cycle.telling import Progress
 from openami.app.bench.store import store_of_its_own
 from openami.app.engines.migrate import migrate
 from openami.app.engines.postgres import SUPERUSER, PostgresEngine
 from openami.billing.adapters.book_postgres import PostgresBillBook
-from openami.billing.api import Bill, Billing, BillState
+from openami.billing.api import Billing
 from openami.billing.calendar.cycle import BusinessDayCalendar
 from openami.billing.tariff.model import RateSchedule
 from openami.billing.tariff.price import Block
@@ -60,19 +61,15 @@ class Outcome:
     """What a run came to.
 
     Args:
+        fleet: the customers of the world.
         spent_s: seconds by name.
-        bills: of the month's cycles, issued and held.
         verdict: against the truth.
-        late: customers not billed by the scheduled day and three.
-        customers: of the world.
         balanced: its energy and the ledger.
     """
 
     fleet: Fleet
     spent_s: dict[str, float] = field(default_factory=dict)
-    bills: list[Bill] = field(default_factory=list)
     verdict: Verdict = field(default_factory=Verdict)
-    late: list[int] = field(default_factory=list)
     balanced: Balanced = field(default_factory=Balanced)
 
 
@@ -86,20 +83,18 @@ def run() -> dict[str, Any]:
 async def measure(count: int, *, seed: int = 1) -> Outcome:
     """Fill the engines with a world, let the month pass day by day, and judge what was billed."""
     fleet, rates = world(count, seed), rates_of_the_month()
-    found = Outcome(fleet)
+    found, progress = Outcome(fleet), Progress()
     async with engines() as (meters, own, store):
         billing = Billing(meters=meters, book=PostgresBillBook(own), rates=rates)
         began = time.perf_counter()
-        await _fill(fleet, meters, billing, store)
+        filled = await _fill(fleet, meters, billing, store, progress)
         found.spent_s["filling"] = time.perf_counter() - began
-        await _pass(fleet, billing, store, found)
-        found.bills = await _bills(billing, fleet)
-        found.late = late(fleet, found.bills, days=DAYS_AFTER)
+        await _pass(fleet, billing, store, filled, found, progress)
         began = time.perf_counter()
-        found.verdict = judged(fleet, found.bills, rates)
+        found.verdict = await judged(fleet, billing.book, rates, progress, days=DAYS_AFTER)
         found.spent_s["judging"] = time.perf_counter() - began
         after = local_midnight(fleet.energy.customers.last_day, ZONE) + timedelta(days=DAYS_AFTER + 1)
-        found.balanced = await balanced(fleet, meters, own, at=after)
+        found.balanced = await balanced(fleet, meters, own, at=after, progress=progress)
     return found
 
 
@@ -157,52 +152,53 @@ def _database() -> Iterator[PostgresEngine]:
             yield postgres
 
 
-async def _fill(fleet: Fleet, meters: MeterData, billing: Billing, store: SocketStore) -> None:
-    await fill_registry(fleet, meters.registry)
+async def _fill(fleet: Fleet, meters: MeterData, billing: Billing, store: SocketStore, progress: Progress) -> Filled:
+    filled = await fill_store(fleet, store, progress)
+    await fill_registry(fleet, meters.registry, filled.taken_down)
+    progress.say("the registry is filled")
     customers = fleet.energy.customers
     late_rows = set(customers.with_fate(Fate.LATE_MASTER_DATA).tolist())
     in_time = [r for r in range(customers.count) if r not in late_rows]
     await assign_rates(fleet, billing, in_time, at=fleet.midnight)
-    await fill_store(fleet, store)
     days = (fleet.energy.last_day - customers.first_day).days + 1
     done = [customers.first_day + timedelta(days=k) for k in range(days)]
     await meters.book.mark_done(ZONE.key, done, run_id=uuid4(), at=fleet.midnight)
+    return filled
 
 
-async def _pass(fleet: Fleet, billing: Billing, store: SocketStore, found: Outcome) -> None:
+async def _pass(
+    fleet: Fleet, billing: Billing, store: SocketStore, filled: Filled, found: Outcome, progress: Progress
+) -> None:
     """Let the days pass: what is late arrives, then bills are closed, at six in the morning."""
     customers = fleet.energy.customers
     day = min(end for _, end in customers.read_days.values())
     closing = 0.0
     while day <= customers.last_day + timedelta(days=DAYS_AFTER):
         now = local_midnight(day, ZONE) + timedelta(hours=6)
-        await late_arrivals(fleet, store, day)
+        await late_arrivals(store, filled.late.get(day, ()))
         entered = [
             r for r in customers.with_fate(Fate.LATE_MASTER_DATA).tolist()
             if customers.read_days[int(customers.bill_group[r])][1] + timedelta(days=1) == day
         ]  # fmt: skip
         await assign_rates(fleet, billing, entered, at=now)
         began = time.perf_counter()
-        await billing.close_due(now)
-        closing += time.perf_counter() - began
+        report = await billing.close_due(now)
+        spent = time.perf_counter() - began
+        closing += spent
+        progress.say(f"closed {day}: {report.issued:,} issued, {report.held:,} held, {spent:.1f} s")
         day += timedelta(days=1)
     found.spent_s["closing"] = closing
-
-
-async def _bills(billing: Billing, fleet: Fleet) -> list[Bill]:
-    first = fleet.energy.customers.first_day
-    return await billing.book.issued(first, fleet.energy.customers.last_day)
 
 
 def document(found: Outcome) -> dict[str, Any]:
     """Return an outcome as ``openami bench`` prints it."""
     fleet, verdict = found.fleet, found.verdict
     count = fleet.energy.customers.count
-    fates = Counter(Fate(f).name.lower() for f in fleet.energy.customers.fate[found.late].tolist())
+    fates = Counter(Fate(f).name.lower() for f in fleet.energy.customers.fate[verdict.late].tolist())
     figures: Mapping[str, tuple[float, str]] = {
         "customers": (count, "customers"),
-        "bills issued": (sum(b.state is BillState.ISSUED for b in found.bills), "bills"),
-        "billed by scheduled day + 3, no hand": (100 * (1 - len(found.late) / count), "%"),
+        "bills issued": (verdict.issued, "bills"),
+        "billed by scheduled day + 3, no hand": (100 * (1 - len(verdict.late) / count), "%"),
         **{f"  not billed: {name}": (n, "customers") for name, n in sorted(fates.items())},
         "bills with another energy or price than the truth": (len(verdict.wrong), "bills"),
         **{f"  reads {name}": (n, "bills") for name, n in sorted(verdict.by_state.items())},
@@ -211,8 +207,9 @@ def document(found: Outcome) -> dict[str, Any]:
         "energy truly used in them": (verdict.truth_wh, "Wh"),
         **found.balanced.figures(),
         "filling": (found.spent_s["filling"], "s"),
+        "judging": (found.spent_s["judging"], "s"),
         "closing the month": (found.spent_s["closing"], "s"),
-        "bills closed": (len(found.bills) / max(found.spent_s["closing"], 1e-9), "bills/s"),
+        "bills closed": (verdict.issued / max(found.spent_s["closing"], 1e-9), "bills/s"),
     }
     return {
         "figures": {name: {"value": value, "unit": unit} for name, (value, unit) in figures.items()},
