@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta
 from uuid import UUID
 
 from openami.billing.bill.making import SCOPE
-from openami.billing.bill.record import Bill, Correction
+from openami.billing.bill.record import BilledDays, Correction
 from openami.billing.bill.turns import CHUNK
 from openami.billing.ports import BillBook
 from openami.contracts.changed import DaysChanged
@@ -32,7 +32,7 @@ async def find_corrections(
 ) -> int:
     """Queue days of issued bills (that bill a day of ``[first, end)``) whose version has risen since; returns new ones.
 
-    Bills of a whole fleet are asked for by the day on which they begin: some bill groups' worth in memory at once.
+    In memory are never more than :data:`CHUNK` bills, and of each no more than what its days stood on.
 
     Args:
         meters: validated usage.
@@ -42,16 +42,15 @@ async def find_corrections(
         end: the day after the latest on which they begin.
         service_points: whose bills; all for None.
     """
-    earliest, noted = first - LONGEST_BILL, 0
-    parts = [(earliest, end)]
-    if service_points is None:
-        begins = (earliest + n * _DAY for n in range((end - earliest).days))
-        parts = [(day, day + _DAY) for day in begins]
-    for begin, until in parts:
-        bills = await book.issued(begin, until, service_points=service_points, bills_from=first)
-        for at in range(0, len(bills), CHUNK):
-            noted += await book.note_corrections(await _changed(meters, bills[at : at + CHUNK]), at=now)
-    return noted
+    noted, after = 0, None
+    while True:
+        part = await book.billed_days(
+            first - LONGEST_BILL, end, bills_from=first, service_points=service_points, after=after, limit=CHUNK
+        )
+        if not part:
+            return noted
+        noted += await book.note_corrections(await _changed(meters, part), at=now)
+        after = part[-1]
 
 
 async def days_changed(meters: MeterData, book: BillBook, news: DaysChanged, now: datetime) -> int:
@@ -66,14 +65,14 @@ async def days_changed(meters: MeterData, book: BillBook, news: DaysChanged, now
     return await find_corrections(meters, book, now, first=min(touched), end=end, service_points=places)
 
 
-async def _changed(meters: MeterData, part: Sequence[Bill]) -> list[Correction]:
+async def _changed(meters: MeterData, part: Sequence[BilledDays]) -> list[Correction]:
     """Return changed days: delivered energy by the version billed, received energy by when it became known.
 
     A bill keeps no version of what was received. A day of it that became known after the bill was made is noted with
     its version below zero, so that it is never taken for one of delivered energy.
     """
-    low, high = min(b.span.first for b in part), max(b.span.last for b in part)
-    points = [b.service_point_id for b in part]
+    low, high = min(b.first_day for b in part), max(b.last_day for b in part)
+    points = sorted({b.service_point_id for b in part})
     delivered = await meters.daily_totals(SCOPE, points, Channel.DELIVERED, low, high)
     received = await meters.daily_totals(SCOPE, points, Channel.RECEIVED, low, high)
     seen = {key: version for key, version, _ in _versions(delivered)}
@@ -82,8 +81,8 @@ async def _changed(meters: MeterData, part: Sequence[Bill]) -> list[Correction]:
     found = []
     for bill in part:
         made_at = epoch_s(bill.made_at)
-        for number, billed in enumerate(bill.day_versions):
-            day = bill.span.first + timedelta(days=number)
+        for number, billed in enumerate(bill.versions):
+            day = bill.first_day + timedelta(days=number)
             key = bill.service_point_id.bytes, day.toordinal() - base
             version = seen.get(key, billed)
             # A bill made from register reads alone stands on no version of any day.

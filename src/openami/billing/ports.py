@@ -8,7 +8,7 @@ from datetime import date, datetime
 from typing import Protocol
 from uuid import UUID
 
-from openami.billing.bill.record import Assignment, Bill, Correction
+from openami.billing.bill.record import Assignment, Bill, BilledDays, Correction
 from openami.billing.cycle.ports import CycleBook
 from openami.billing.cycle.rest import RestBook
 from openami.billing.signal.statement import SignalBook
@@ -94,6 +94,28 @@ class BillBook(Protocol):
             end: the day after the latest.
             service_points: whose; all for None.
             bills_from: only those that bill this day or a later one; None asks for no such thing.
+        """
+        ...
+
+    async def billed_days(
+        self,
+        first: date,
+        end: date,
+        *,
+        bills_from: date,
+        service_points: Collection[UUID] | None = None,
+        after: BilledDays | None = None,
+        limit: int,
+    ) -> list[BilledDays]:
+        """Return a page of issued bills that begin in ``[first, end)``, by first day and id.
+
+        Args:
+            first: earliest day on which they begin.
+            end: the day after the latest.
+            bills_from: only those that bill this day or a later one.
+            service_points: whose; all for None.
+            after: the last one of the page before; None for the first page.
+            limit: at most so many.
         """
         ...
 

@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from tests.integration.billing.test_billing import NOW, SCOPE, World, _day
 
 from openami.app.engines.postgres import SUPERUSER, PostgresEngine
+from openami.billing import changed_days
 from openami.billing.adapters.correction_postgres import PostgresCorrections
 from openami.billing.adapters.ledger_postgres import PostgresLedger
 from openami.billing.api import BillState
@@ -204,7 +205,10 @@ async def test_bills_that_cannot_be_made_are_in_nobodys_way_and_are_looked_at_in
     assert set(seen) == set(billed.world.points[:2])
 
 
-async def test_one_cause_of_many_is_one_case_and_each_customer_gets_one_decision(billed: Billed) -> None:
+async def test_one_cause_of_many_is_one_case_and_each_customer_gets_one_decision(
+    billed: Billed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(changed_days, "CHUNK", 2)
     edit = Cause(CauseKind.EDIT, str(uuid4()), "the clock of a firmware was wrong")
     for place in range(3):
         await billed.change(900, place=place)

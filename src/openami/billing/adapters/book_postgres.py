@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from datetime import date, datetime
 from uuid import UUID, uuid4
 
-from sqlalchemy import any_, func, literal, select, text, update
+from sqlalchemy import any_, func, literal, select, text, tuple_, update
 from sqlalchemy.dialects.postgresql import ARRAY, Range, insert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -21,7 +21,7 @@ from openami.billing.adapters.cycle_postgres import PostgresCycleBook
 from openami.billing.adapters.rest_postgres import PostgresRestBook
 from openami.billing.adapters.signals_postgres import PostgresSignals
 from openami.billing.adapters.tables import BILL, BILL_LINE, CORRECTION, RATE_ASSIGNMENT
-from openami.billing.bill.record import Assignment, Bill, BillState, Correction
+from openami.billing.bill.record import Assignment, Bill, BilledDays, BillState, Correction
 from openami.billing.ports import RateOverlapError
 from openami.security.access.scope import Scope
 
@@ -178,6 +178,34 @@ class PostgresBillBook:
             query = query.where(BILL.c.service_point_id == any_(literal(list(service_points), ARRAY(Uuid))))
         async with self._engine.connect() as connection:
             return [bill_of(r) for r in (await connection.execute(query)).mappings()]
+
+    async def billed_days(
+        self,
+        first: date,
+        end: date,
+        *,
+        bills_from: date,
+        service_points: Collection[UUID] | None = None,
+        after: BilledDays | None = None,
+        limit: int,
+    ) -> list[BilledDays]:
+        """See the port."""
+        c = BILL.c
+        query = (
+            select(c.bill_id, c.service_point_id, c.first_day, c.day_versions, c.made_at)
+            .where(c.state == BillState.ISSUED, c.first_day >= first, c.first_day < end, c.end_day > bills_from)
+            .order_by(c.first_day, c.bill_id)
+            .limit(limit)
+        )
+        if service_points is not None:
+            query = query.where(c.service_point_id == any_(literal(list(service_points), ARRAY(Uuid))))
+        if after is not None:
+            query = query.where(
+                tuple_(c.first_day, c.bill_id) > tuple_(literal(after.first_day), literal(after.bill_id))
+            )
+        async with self._engine.connect() as connection:
+            rows = (await connection.execute(query)).all()
+        return [BilledDays(r[0], r[1], r[2], tuple(r[3]), r[4]) for r in rows]
 
     async def issued_at(self, service_points: Collection[UUID], first: date, last: date) -> list[Bill]:
         """See the port."""

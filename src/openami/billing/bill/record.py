@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from uuid import UUID, uuid5
@@ -184,6 +184,29 @@ class Bill:
         if self.usage_wh is None or self.estimated_wh is None:
             return None
         return self.estimated_wh / self.usage_wh if self.usage_wh else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class BilledDays:
+    """What an issued bill was made from, and when: as little as tells whether its days have changed since.
+
+    Args:
+        bill_id, service_point_id: which, and where.
+        first_day: of it.
+        versions: of each day billed; 0 where there was none.
+        made_at: domain time.
+    """
+
+    bill_id: UUID
+    service_point_id: UUID
+    first_day: date
+    versions: tuple[int, ...]
+    made_at: datetime
+
+    @property
+    def last_day(self) -> date:
+        """Its last day."""
+        return self.first_day + timedelta(days=len(self.versions) - 1)
 
 
 @dataclass(frozen=True, slots=True)
