@@ -76,11 +76,39 @@ KNOWN: Mapping[str, HolidayRule] = {
 
 @dataclass(frozen=True, slots=True)
 class HolidayList:
-    """The holidays of a rate or a calendar: rules, single dates, and the observance."""
+    """The holidays of a rate or a calendar: rules, single dates, and the observance.
+
+    A list with dates is the whole list of the years that its dates name, and of no other: what stands in no list must
+    not be taken for a workday. Rules alone never end.
+
+    Args:
+        rules: of every year.
+        dates: single days, as they are kept.
+        observance: what a rule's day on a weekend does.
+        dates_are_extra: the dates only add to the rules, which hold alone in other years.
+    """
 
     rules: tuple[HolidayRule, ...] = ()
     dates: frozenset[date] = frozenset()
     observance: Observance = Observance.ACTUAL_DAY
+    dates_are_extra: bool = False
+
+    @property
+    def years(self) -> tuple[int, int] | None:
+        """The first and last year that the list knows; None where it never ends."""
+        if not self.dates or self.dates_are_extra:
+            return None
+        return min(d.year for d in self.dates), max(d.year for d in self.dates)
+
+    def unknown_year(self, first: date, last: date) -> int | None:
+        """Return the first year of the days from first to last whose holidays nobody listed; None where all are known.
+
+        >>> HolidayList(dates=frozenset({date(2027, 12, 24)})).unknown_year(date(2027, 12, 20), date(2028, 1, 20))
+        2028
+        """
+        known = self.years
+        asked = range(first.year, last.year + 1)
+        return None if known is None else next((y for y in asked if not known[0] <= y <= known[1]), None)
 
     def between(self, first: date, last: date) -> frozenset[date]:
         """Return the days from first to last, both included, that are kept as holidays."""

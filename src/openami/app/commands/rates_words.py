@@ -33,7 +33,7 @@ def summary(schedule: RateSchedule, day: date | None) -> dict[str, Any]:
         "label": version.label,
         "effective_from": _text(version.effective_from),
         "effective_to": _text(version.effective_to),
-        "not_known": [c.code for c, v in _in_force(version, day) if v.value is None],
+        "not_known": [*(c.code for c, v in _in_force(version, day) if v.value is None), *_holidays_after(version)],
         "least_sure_of": [k for k, words in version.confidence.items() if words.startswith(_UNSURE)],
         "refused": [r.clause for r in version.refusals],
     }
@@ -122,6 +122,11 @@ def _rules(version: Tariff) -> list[str]:
         f"Months by {_words(rule.rule)}{usual}",
         rounds,
     ]
+
+
+def _holidays_after(version: Tariff) -> list[str]:
+    years = version.holidays.years
+    return [] if years is None else [f"holidays after {years[1]}"]
 
 
 def _words(choice: str) -> str:

@@ -33,6 +33,7 @@ class HoldCode(StrEnum):
     UNPRICED_RIDER = "unpriced_rider"
     TAX_NOT_KNOWN = "tax_not_known"
     SIGNAL_NOT_KNOWN = "signal_not_known"
+    HOLIDAYS_NOT_KNOWN = "holidays_not_known"
     ASKED_FOR = "asked_for"
 
 
@@ -65,6 +66,7 @@ OWNERS: Mapping[HoldCode, Desk] = {
     HoldCode.UNPRICED_RIDER: Desk.RATES,
     HoldCode.TAX_NOT_KNOWN: Desk.RATES,
     HoldCode.SIGNAL_NOT_KNOWN: Desk.RATES,
+    HoldCode.HOLIDAYS_NOT_KNOWN: Desk.RATES,
     HoldCode.ASKED_FOR: Desk.BILLING,
 }
 ACTIONS: Mapping[HoldCode, str] = {
@@ -87,6 +89,7 @@ ACTIONS: Mapping[HoldCode, str] = {
     HoldCode.UNPRICED_RIDER: "enter the rider's price",
     HoldCode.TAX_NOT_KNOWN: "enter where the place is taxed (`openami registry fact`), or the tax in the rate's values",
     HoldCode.SIGNAL_NOT_KNOWN: "enter what happened: `openami rates signals load`",
+    HoldCode.HOLIDAYS_NOT_KNOWN: "add the year's holidays to the rate",
     HoldCode.ASKED_FOR: "`openami bills release` when the reason is gone",
 }
 """The one thing that frees a bill, by code."""

@@ -28,7 +28,10 @@ DISPLAY_WH = 2_000
 """A display of whole kWh cuts off up to one at each end; times the multiplier, so far register and intervals differ."""
 SHARE = 200
 """Beyond that, one part in so many: the class of accuracy of a meter's register and its profile together (0.5 %)."""
-_STAMPED = {StampCode.TAX_NOT_KNOWN: HoldCode.TAX_NOT_KNOWN}
+_STAMPED = {
+    StampCode.TAX_NOT_KNOWN: HoldCode.TAX_NOT_KNOWN,
+    StampCode.HOLIDAYS_NOT_KNOWN: HoldCode.HOLIDAYS_NOT_KNOWN,
+}
 _UNSURE = frozenset({ReadKind.ESTIMATED, ReadKind.MISSING})
 
 

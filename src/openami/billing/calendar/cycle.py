@@ -64,7 +64,7 @@ class BusinessDayCalendar:
 
     Args:
         groups: how many there are.
-        holidays: days that are no business days.
+        holidays: days that are no business days. In a year that the list does not know nobody is read.
         least_days: so many days lie between two reads at least.
     """
 
@@ -86,7 +86,11 @@ class BusinessDayCalendar:
         # The last groups of a short month are read early in the next one.
         months = _months((first - timedelta(days=31)).replace(day=1), end)
         days = (self._of(m, bill_group) for m in months)
-        return [d for d in days if first <= d.read_on < end]
+        return [d for d in days if first <= d.read_on < end and self._is_listed(d)]
+
+    def _is_listed(self, found: ReadDay) -> bool:
+        """Tell whether the holidays up to a read day are known: of the year after the list nobody can say."""
+        return self.holidays.unknown_year(found.revenue_month, found.read_on) is None
 
     def _of(self, month: date, bill_group: int) -> ReadDay:
         # A fleet asks for the same few months of each group over and over; holidays are reckoned once for each.

@@ -52,7 +52,7 @@ def parse_calendar(octets: bytes, *, name: str) -> CycleCalendar:
     if "read" in told:
         _require_only(told, {"schema", "read"}, name)
         return _dated(told["read"], name)
-    _require_only(told, {"schema", "groups", "holidays", "observance"}, name)
+    _require_only(told, {"schema", "groups", "holidays", "observance", "dates_are_extra"}, name)
     return BusinessDayCalendar(_group(told.get("groups", 21), f"{name}: groups"), _holidays(told, name))
 
 
@@ -85,6 +85,9 @@ def _require_order(days: list[ReadDay], place: str) -> None:
 
 
 def _holidays(told: Mapping[str, Any], name: str) -> HolidayList:
+    is_extra = told.get("dates_are_extra", False)
+    if not isinstance(is_extra, bool):
+        raise CalendarError(f"{name}: dates_are_extra: true or false must stand here")
     if "holidays" not in told:
         return BusinessDayCalendar().holidays
     rows = told["holidays"]
@@ -98,7 +101,8 @@ def _holidays(told: Mapping[str, Any], name: str) -> HolidayList:
     observance = told.get("observance", Observance.SUNDAY_TO_MONDAY.value)
     if observance not in {o.value for o in Observance}:
         raise CalendarError(f"{name}: observance: {observance!r} is not one of {', '.join(Observance)}")
-    return HolidayList(rules=tuple(KNOWN[n] for n in names), dates=dates, observance=Observance(observance))
+    rules = tuple(KNOWN[n] for n in names)
+    return HolidayList(rules, dates, Observance(observance), is_extra)
 
 
 def _group(value: object, place: str) -> int:

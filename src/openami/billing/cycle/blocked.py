@@ -48,6 +48,7 @@ _ACTS = {
     HoldCode.UNKNOWN_RATE: FreeingAct.MEND_RATE,
     HoldCode.RATE_REFUSED: FreeingAct.MEND_RATE,
     HoldCode.UNPRICED_RIDER: FreeingAct.MEND_RATE,
+    HoldCode.HOLIDAYS_NOT_KNOWN: FreeingAct.MEND_RATE,
     HoldCode.TAX_NOT_KNOWN: FreeingAct.MEND_RATE,
     HoldCode.SIGNAL_NOT_KNOWN: FreeingAct.MEND_RATE,
     HoldCode.PERIOD_LENGTH: FreeingAct.RELEASE,

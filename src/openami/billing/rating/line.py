@@ -69,6 +69,7 @@ class StampCode(StrEnum):
     BASE_CHARGES_ONLY = "base_charges_only"
     TAX_NOT_KNOWN = "tax_not_known"
     EXPORT_PRICE_NOT_KNOWN = "export_price_not_known"
+    HOLIDAYS_NOT_KNOWN = "holidays_not_known"
 
 
 @dataclass(frozen=True, slots=True)

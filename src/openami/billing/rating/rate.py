@@ -17,6 +17,7 @@ from openami.billing.rating.determinant import Determinants
 from openami.billing.rating.energy import energy_lines
 from openami.billing.rating.export_line import Exported, export_lines
 from openami.billing.rating.fixed import fixed_lines
+from openami.billing.rating.holidays import holiday_stamps
 from openami.billing.rating.levies import credit_lines, rider_lines, tax_lines
 from openami.billing.rating.levy import Levied
 from openami.billing.rating.line import BillLine, RatedBill, Stamp
@@ -77,7 +78,7 @@ def rate(
         currency=schedule.currency,
         determinants=found,
         lines=tuple(lines),
-        stamps=(*stamps, *exported.stamps),
+        stamps=(*holiday_stamps(schedule, span, rates), *stamps, *exported.stamps),
         carried=replace(carried, peaks=peaks, bank=exported.bank),
         total_rule=tariff.rounding.total,
         findings=(*findings, *exported.findings),

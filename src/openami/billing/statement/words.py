@@ -177,7 +177,8 @@ def _notes(tariff: Tariff, asked: Sequence[Season]) -> list[str]:
     if rules.rules or rules.dates:
         names = [r.name.replace("_", " ").capitalize() for r in rules.rules]
         days = joined([*names, *(f"{d:%Y-%m-%d}" for d in sorted(rules.dates))])
-        notes.append(f"Holidays are {days}{_OBSERVED[rules.observance]}.")
+        until = "" if rules.years is None else f" The list ends with {rules.years[1]}."
+        notes.append(f"Holidays are {days}{_OBSERVED[rules.observance]}.{until}")
     elif any(s.energy[HOLIDAY] != s.energy[0] for s in tariff.seasons):
         notes.append("The rate names no holidays, so each is priced as the day of the week it falls on.")
     return notes

@@ -100,6 +100,7 @@ def read_holidays(row: Clause) -> HolidayList:
         tuple(_rule(r) for r in row.each("rules")),
         frozenset(d.day() for d in row.each("dates")),
         row.get("observance", lambda c: c.word(Observance), Observance.ACTUAL_DAY),
+        row.get("dates_are_extra", Clause.truth, False),
     )
     row.close()
     return found

@@ -99,6 +99,7 @@ def holidays_document(holidays: HolidayList) -> dict[str, Any]:
         "rules": [_rule(r) for r in holidays.rules],
         "dates": [d.isoformat() for d in sorted(holidays.dates)],
         "observance": holidays.observance.value,
+        **({"dates_are_extra": True} if holidays.dates_are_extra else {}),
     }
 
 

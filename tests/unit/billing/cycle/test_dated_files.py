@@ -41,9 +41,20 @@ def test_a_calendar_by_rule_counts_business_days_without_its_own_holidays() -> N
     assert told.read_days(3, date(2027, 1, 1), date(2027, 3, 1)) == []
 
 
+def test_a_calendar_whose_dated_holidays_end_reads_nobody_in_the_year_after_them() -> None:
+    listed = parse_calendar((HEAD + 'groups = 2\nholidays = ["new_years_day", 2027-01-04]\n').encode(), name="c")
+    assert listed.read_days(1, date(2027, 12, 1), date(2028, 3, 1)) == [
+        ReadDay(date(2027, 12, 1), 1, date(2027, 12, 1))
+    ]
+    extra = HEAD + 'groups = 2\ndates_are_extra = true\nholidays = ["new_years_day", 2027-01-04]\n'
+    found = parse_calendar(extra.encode(), name="c").read_days(1, date(2027, 12, 2), date(2028, 3, 1))
+    assert [d.read_on for d in found] == [date(2028, 1, 3), date(2028, 2, 1)]
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
+        (HEAD + "groups = 2\ndates_are_extra = 1", "dates_are_extra"),
         ("schema = 1", "schema"),
         (HEAD + "groups = 0", "groups"),
         (HEAD + 'holidays = ["easter"]', "'easter' is no date"),
