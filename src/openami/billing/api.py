@@ -136,12 +136,18 @@ class Billing:
         schedule = await self.rate_of(service_point_id, last)
         return None if schedule is None else priced_intervals(schedule, start_s, wh, interval_s, zone)
 
-    async def close_due(self, now: datetime, *, retry_held: bool = True) -> CloseReport:
-        """Issue what is due; the worker's job. Safe to repeat and to run beside another worker."""
+    async def close_due(self, now: datetime, *, retry_held: bool = True, everywhere: bool = False) -> CloseReport:
+        """Issue what is due; the worker's job. Safe to repeat and to run beside another worker.
+
+        Args:
+            now: domain time.
+            retry_held: whether to look at held bills again.
+            everywhere: whether to look at every place, and count those that the short way missed.
+        """
         async with self.book.turn() as mine:
             if not mine:
                 return CloseReport()
-            return await close_due(self.run, now, retry_held=retry_held)
+            return await close_due(self.run, now, retry_held=retry_held, everywhere=everywhere)
 
     async def find_corrections(self, now: datetime, *, first: date, end: date) -> int:
         """Queue days that changed after they were billed, of bills that begin in ``[first, end)``."""

@@ -12,12 +12,14 @@ from openami.billing.cycle.close import CloseReport
 from openami.contracts.changed import DaysChanged
 
 _LOG = structlog.get_logger("billing")
+SWEEP_DAY = 6
+"""Each Sunday, when no group is read, a run looks at every place: what was missed is late by a week at most."""
 
 
 class Closing(Protocol):
     """What the job needs of billing; see :class:`openami.billing.api.Billing`."""
 
-    async def close_due(self, now: datetime, *, retry_held: bool = True) -> CloseReport:
+    async def close_due(self, now: datetime, *, retry_held: bool = True, everywhere: bool = False) -> CloseReport:
         """Issue what is due."""
         ...
 
@@ -47,6 +49,7 @@ class BillingJob:
         self._held_again: datetime | None = None
         self._held_pause = self.PAUSE
         self._checked: date | None = None
+        self._swept: date | None = None
 
     async def run_due(self, now: datetime) -> None:
         """Close what is due at this domain instant; cheap when nothing is."""
@@ -54,7 +57,12 @@ class BillingJob:
             return
         self._again = now + self.PAUSE
         retry_held = self._held_again is None or now >= self._held_again
-        report = await self._billing.close_due(now, retry_held=retry_held)
+        everywhere = now.weekday() == SWEEP_DAY and self._swept != now.date()
+        report = await self._billing.close_due(now, retry_held=retry_held, everywhere=everywhere)
+        if everywhere:
+            self._swept = now.date()
+        if report.missed:
+            _LOG.error("bills.places_missed", places=report.missed)
         if retry_held:
             # Looking at held bills again reads their days: soon while that frees some, ever more rarely while not.
             self._held_pause = self.PAUSE if report.issued else min(self._held_pause * 2, self.LONGEST_HELD_PAUSE)

@@ -12,8 +12,9 @@ from tests.integration.billing.every_place import due_everywhere
 from tests.integration.billing.test_billing import FIRST, NOW, ZONE, World
 
 from openami.billing.adapters.book_postgres import PostgresBillBook
-from openami.billing.cycle.due import due_bills
+from openami.billing.cycle.due import due_bills, due_pages
 from openami.billing.cycle.place import Planned, Unplanned
+from openami.billing.cycle.sweep import passed_over
 from openami.billing.ports import RateOverlapError
 from openami.kernel.time import local_midnight
 from openami.mdm.registry.facts import FactEntry, FactKind
@@ -121,3 +122,39 @@ async def test_what_changes_at_a_place_wakes_it_and_nobody_else(world: World, wh
     news = [n.service_point_id for n in await world.data.registry.facts.news(limit=None)]
     found = await world.billing.book.rests.stirring((), news, after=None, limit=100_000, with_waiting=False)
     assert set(found) & set(world.points) == {point}
+
+
+@pytest.mark.parametrize(
+    "harm",
+    [
+        "update billing.place_rest set since = '9999-12-31' where service_point_id = :point",
+        "delete from billing.place_rest where service_point_id = :point",
+    ],
+    ids=["rests for ever", "is not known"],
+)
+async def test_a_run_over_all_places_bills_what_the_short_way_missed_and_says_so(world: World, harm: str) -> None:
+    await world.billing.assign_rate(world.points, "ameren-mo-anytime", first_day=OCTOBER, at=NOW)
+    await world.write_days(OCTOBER, date(2026, 11, 9))
+    before = datetime(2026, 10, 15, tzinfo=UTC)
+    await world.billing.close_due(before, everywhere=True)
+    book = world.billing.book
+    assert isinstance(book, PostgresBillBook)
+    async with book._engine.begin() as connection:
+        await connection.execute(text(harm), {"point": world.points[1]})
+    assert (await world.billing.close_due(NOW)).issued == len(world.points) - 1
+    swept = await world.billing.close_due(NOW, everywhere=True)
+    assert (swept.missed, swept.issued) == (1, 1)
+    again = await world.billing.close_due(NOW, everywhere=True)
+    assert (again.missed, again.issued) == (0, 0)
+
+
+async def test_what_changes_while_a_run_over_all_places_reads_is_no_miss(world: World) -> None:
+    await world.billing.assign_rate(world.points, "ameren-mo-anytime", first_day=OCTOBER, at=NOW)
+    run, point = world.billing.run, world.points[0]
+    early = datetime(2026, 10, 2, tzinfo=UTC)
+    await world.billing.close_due(early)
+    await fact(world, point, FactKind.BILL_GROUP, "7", OCTOBER, None)
+    pages = due_pages(run.meters, run.book, run.setting.calendar, run.setting.rules, NOW, everywhere=True)
+    found = [point async for due in pages for point in await passed_over(run, due, early)]
+    assert point not in found
+    assert set(world.points[1:]) <= set(found), "they stir in November only"

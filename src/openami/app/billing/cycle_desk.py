@@ -74,15 +74,19 @@ class CycleDesk:
             async with acting(self._settings, person, act):
                 return grouped(found), found
 
-    async def run(self, person: Actor) -> CloseReport:
+    async def run(self, person: Actor, *, everywhere: bool = False) -> CloseReport:
         """Close what is due now, held bills too; what the worker does by itself.
+
+        Args:
+            person: who asks.
+            everywhere: whether to look at every place, and count those that the short way missed.
 
         Raises:
             As :meth:`due`.
         """
-        act = Act(Kind.BILLING, "bills.run", "", Action.CHANGE, Purpose.OPERATIONS)
+        act = Act(Kind.BILLING, "bills.run", "all places" if everywhere else "", Action.CHANGE, Purpose.OPERATIONS)
         async with acting(self._settings, person, act), bill_room(self._settings) as billing:
-            return await billing.close_due(self._settings.clock().now())
+            return await billing.close_due(self._settings.clock().now(), everywhere=everywhere)
 
     async def show(self, person: Actor, bill_id: UUID) -> Bill:
         """Return one bill with its lines.

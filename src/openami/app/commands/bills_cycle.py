@@ -24,6 +24,9 @@ OnOption = Annotated[
 ]
 OwnerOption = Annotated[str, typer.Option("--owner", help="Desk: metering, field, rates or billing; all if absent.")]
 GroupOption = Annotated[int | None, typer.Option("--group", min=1, max=99, help="Bill group; all if absent.")]
+EverywhereOption = Annotated[
+    bool, typer.Option("--all", help="Look at every place, also where nothing calls for it; slow with many places.")
+]
 ReasonOption = Annotated[str, typer.Option("--reason", help="Why, without any name.")]
 PlaceArgument = Annotated[UUID, typer.Argument(metavar="SERVICE_POINT", help="Its number.")]
 
@@ -61,20 +64,30 @@ def due(
     raise typer.Exit(1 if plan.unplanned else 0)
 
 
-def run(login: LoginOption, home: HomeOption = DEFAULT_HOME, json_output: JsonOption = False) -> None:
-    """Close what is due now, bills that wait too. The worker does so by itself. Exits 1 if any bill waits."""
+def run(
+    login: LoginOption,
+    everywhere: EverywhereOption = False,
+    home: HomeOption = DEFAULT_HOME,
+    json_output: JsonOption = False,
+) -> None:
+    """Close what is due now, bills that wait too. The worker does so by itself.
+
+    Exits 1 if any bill waits, or if --all finds one that the short way would not have found.
+    """
     from dataclasses import asdict
 
     from openami.app.billing.cycle_desk import CycleDesk
     from openami.app.settings import Settings
 
-    report = asyncio.run(CycleDesk(Settings.load(home)).run(person_of(login)))
+    report = asyncio.run(CycleDesk(Settings.load(home)).run(person_of(login), everywhere=everywhere))
     if json_output:
         print(json.dumps(asdict(report)))
     else:
         print(f"{report.issued} issued, {report.held} held, {report.waiting} wait for readings or a read")
         print(f"{report.withdrawn} held ones withdrawn, {report.unplanned} places read on no day")
-    raise typer.Exit(1 if report.held or report.unplanned else 0)
+        if report.missed:
+            print(f"{report.missed} places had a bill due though nothing called for a look at them. This is a fault.")
+    raise typer.Exit(1 if report.held or report.unplanned or report.missed else 0)
 
 
 def held(

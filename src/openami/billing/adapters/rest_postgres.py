@@ -19,20 +19,23 @@ from sqlalchemy import (
     and_,
     any_,
     delete,
+    exists,
     func,
     literal,
     or_,
     select,
     text,
+    tuple_,
     union,
     update,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from openami.billing.adapters.tables import PLACE_REST, PLACE_TOUCHED
+from openami.billing.adapters.tables import PLACE_REST, PLACE_TOUCHED, RATE_ASSIGNMENT
 from openami.billing.cycle.rest import Rest, Resting, Stir
 
+_OF_A_REST = ("zone", "bill_group", "since", "wakes_on", "waits")
 _AWAKE = {"since": None, "wakes_on": None, "waits": False}
 _RESTING = text(
     """
@@ -104,25 +107,53 @@ class PostgresRestBook:
         async with self._engine.connect() as connection:
             return list((await connection.execute(query)).scalars())
 
+    async def every(self, *, after: UUID | None, limit: int) -> list[UUID]:
+        """See the port."""
+        c = RATE_ASSIGNMENT.c
+        query = select(c.service_point_id).distinct().order_by(c.service_point_id).limit(limit)
+        if after is not None:
+            query = query.where(c.service_point_id > after)
+        async with self._engine.connect() as connection:
+            return list((await connection.execute(query)).scalars())
+
+    async def rests_of(self, service_points: Collection[UUID]) -> dict[UUID, Rest | None]:
+        """See the port."""
+        c = PLACE_REST.c
+        touched = exists().where(PLACE_TOUCHED.c.service_point_id == c.service_point_id)
+        query = select(PLACE_REST, touched.label("touched")).where(
+            c.service_point_id == any_(literal(list(service_points), ARRAY(Uuid)))
+        )
+        found: dict[UUID, Rest | None] = {}
+        async with self._engine.connect() as connection:
+            for *told, is_touched in (await connection.execute(query)).all():
+                rest = Rest(*told)
+                found[rest.service_point_id] = None if is_touched or rest.since is None else rest
+        return found
+
+    async def touch(self, service_points: Collection[UUID]) -> None:
+        """See the port."""
+        if service_points:
+            async with self._engine.begin() as connection:
+                rows = [{"service_point_id": p} for p in service_points]
+                await connection.execute(insert(PLACE_TOUCHED), rows)
+
     async def rest(self, rows: Sequence[Rest]) -> None:
         """See the port."""
         if not rows:
             return
-        told = (
-            func.unnest(
-                literal([r.service_point_id for r in rows], ARRAY(Uuid)),
-                literal([r.zone for r in rows], ARRAY(Text)),
-                literal([r.bill_group for r in rows], ARRAY(SmallInteger)),
-                literal([r.since for r in rows], ARRAY(Date)),
-                literal([r.wakes_on for r in rows], ARRAY(Date)),
-                literal([r.waits for r in rows], ARRAY(Boolean)),
-            )
-            .table_valued("service_point_id", "zone", "bill_group", "since", "wakes_on", "waits")
-            .render_derived()
+        columns = (
+            literal([r.service_point_id for r in rows], ARRAY(Uuid)),
+            literal([r.zone for r in rows], ARRAY(Text)),
+            literal([r.bill_group for r in rows], ARRAY(SmallInteger)),
+            literal([r.since for r in rows], ARRAY(Date)),
+            literal([r.wakes_on for r in rows], ARRAY(Date)),
+            literal([r.waits for r in rows], ARRAY(Boolean)),
         )
+        told = func.unnest(*columns).table_valued("service_point_id", *_OF_A_REST).render_derived()
+        now, before = (tuple_(*(t.c[n] for n in _OF_A_REST)) for t in (told, PLACE_REST))
         async with self._engine.begin() as connection:
             await connection.execute(
                 update(PLACE_REST)
-                .where(PLACE_REST.c.service_point_id == told.c.service_point_id)
-                .values({n: told.c[n] for n in ("zone", "bill_group", "since", "wakes_on", "waits")})
+                .where(PLACE_REST.c.service_point_id == told.c.service_point_id, before.is_distinct_from(now))
+                .values({n: told.c[n] for n in _OF_A_REST})
             )

@@ -20,6 +20,7 @@ from openami.billing.cycle.due import Due, due_pages, take_note
 from openami.billing.cycle.orders import Agreement, Said, agreement_of, made, said_of
 from openami.billing.cycle.place import Planned
 from openami.billing.cycle.run import BillRun
+from openami.billing.cycle.sweep import passed_over
 from openami.billing.cycle.waiting import ended_early, waits_for_a_read
 from openami.billing.rating.usage import BillSpan
 
@@ -39,6 +40,7 @@ class CloseReport:
         waiting: bills whose days are over and not all validated, or whose end read may still come.
         withdrawn: held bills that are no longer due, because facts have changed.
         unplanned: places whose bill group is read on no day.
+        missed: places that rested though a bill was due, which only a run over all places finds: always a fault.
     """
 
     issued: int = 0
@@ -46,27 +48,36 @@ class CloseReport:
     waiting: int = 0
     withdrawn: int = 0
     unplanned: int = 0
+    missed: int = 0
 
     def __add__(self, other: CloseReport) -> CloseReport:
         return CloseReport(
             self.issued + other.issued, self.held + other.held, self.waiting + other.waiting,
             self.withdrawn + other.withdrawn, self.unplanned + other.unplanned,
+            self.missed + other.missed,
         )  # fmt: skip
 
 
-async def close_due(run: BillRun, now: datetime, *, retry_held: bool = True) -> CloseReport:
+async def close_due(run: BillRun, now: datetime, *, retry_held: bool = True, everywhere: bool = False) -> CloseReport:
     """Issue every bill that can be, and hold the rest with their reasons.
 
     Args:
         run: what they are closed with.
         now: domain time.
         retry_held: whether to look at held bills again.
+        everywhere: whether to look at every place, those that rest too.
     """
     setting = run.setting
     await take_note(run.meters, run.book)
     done = CloseReport()
-    pages = due_pages(run.meters, run.book, setting.calendar, setting.rules, now, with_waiting=retry_held)
+    pages = due_pages(
+        run.meters, run.book, setting.calendar, setting.rules, now, with_waiting=retry_held, everywhere=everywhere
+    )
     async for due in pages:
+        missed = await passed_over(run, due, now) if everywhere else []
+        # Whatever became wrong with their rests, the next run looks at them.
+        await run.book.rests.touch(missed)
+        done += CloseReport(missed=len(missed))
         done += await _close(run, due, now, retry_held=retry_held)
         # Last, and of what was read before: what changed meanwhile, these bills too, wakes its place again.
         await run.book.rests.rest(due.rests)

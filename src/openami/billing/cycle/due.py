@@ -92,6 +92,7 @@ async def due_pages(
     now: datetime,
     *,
     with_waiting: bool = True,
+    everywhere: bool = False,
 ) -> AsyncIterator[Due]:
     """Yield what is due at the places that may have something due, some thousand places at a time, by place.
 
@@ -104,13 +105,17 @@ async def due_pages(
         rules: of the jurisdiction.
         now: domain time.
         with_waiting: whether to look at places of which bills wait though nothing changed and nothing else is due.
+        everywhere: whether to look at resting places too.
     """
     today = _Today(now)
     stirs = [stir_of(calendar, r.zone, r.bill_group, today.of(r.zone)) for r in await book.rests.resting()]
     also = {n.service_point_id for n in await meters.registry.facts.news(limit=None)}
     after: UUID | None = None
     while True:
-        page = await book.rests.stirring(stirs, also, after=after, limit=PAGE, with_waiting=with_waiting)
+        if everywhere:
+            page = await book.rests.every(after=after, limit=PAGE)
+        else:
+            page = await book.rests.stirring(stirs, also, after=after, limit=PAGE, with_waiting=with_waiting)
         if page:
             yield await _due_of(meters, book, calendar, rules, today, page)
             after = page[-1]

@@ -100,6 +100,27 @@ class RestBook(Protocol):
         """
         ...
 
+    async def every(self, *, after: UUID | None, limit: int) -> list[UUID]:
+        """Return the next places that were ever put on a rate, rising, whether they rest or not.
+
+        Args:
+            after: the last of the page before; None for the first page.
+            limit: how many at most.
+        """
+        ...
+
+    async def rests_of(self, service_points: Collection[UUID]) -> dict[UUID, Rest | None]:
+        """Return the rests of places; None of one that is awake or has changed, and nothing of one that is not known.
+
+        Args:
+            service_points: whose.
+        """
+        ...
+
+    async def touch(self, service_points: Collection[UUID]) -> None:
+        """Note a change of places, known ones or not."""
+        ...
+
     async def rest(self, rows: Sequence[Rest]) -> None:
         """Say that these places rest."""
         ...
