@@ -13,7 +13,7 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from tests.base_rates import base_rates
-from tests.integration.billing.test_billing import FIRST, NOW, SCOPE, ZONE, World
+from tests.integration.billing.test_billing import FIRST, NOW, SCOPE, ZONE, World, _day
 from tests.integration.billing.test_cycle_close import bills, midnight, read
 
 from openami.app.billing.correction_room import CorrectionRoom, correction_room
@@ -24,9 +24,10 @@ from openami.billing.api import Bill, ReadingState
 from openami.billing.bill.record import BillKind
 from openami.billing.correction.record import CauseKind
 from openami.billing.correction.true_up_job import BY_RULE
+from openami.contracts.day import DayTable
 from openami.contracts.quality import Source
 from openami.kernel.clock import FixedClock
-from openami.kernel.time import Period
+from openami.kernel.time import Period, local_days
 from openami.mdm.adapters.hand_reads_postgres import PostgresHandReads
 from openami.mdm.api import ReadKind
 from openami.mdm.hand_reads.desk import HandReadDesk
@@ -168,6 +169,35 @@ async def test_a_customers_own_read_settles_what_was_estimated_and_the_notice_sa
     assert [b.usage_wh for b in new] == [109_654, 306_432]
     assert [n.state.value for n in await portal.notices(scope, point)] == ["settled", "settled"]
     assert not (await pages.reads(scope, world.points[1])).can_send
+    for engine in engines:
+        await engine.dispose()
+
+
+async def test_intervals_that_came_later_say_what_each_period_had(world: World, postgres: PostgresEngine) -> None:
+    """A meter in the network: 9.6 kWh a day were guessed; 14.4 were measured, and its register says the same."""
+    point, meter, end = world.points[0], world.meters[0], date(2026, 11, 30)
+    await world.billing.assign_rate([point], "ameren-mo-anytime", first_day=FIRST, at=NOW)
+    await read(world, meter, midnight(FIRST), 0)
+    await world.write_days(FIRST, date(2026, 10, 31), is_read=False)
+    await world.billing.close_due(NOW)
+    assert [b.usage_wh for b in await in_force(world, point)] == [11 * 9_600, 31 * 9_600]
+    room, engines = await room_of(world, postgres)
+    rows = [replace(_day(point, d, 2, wh=150), known_at=NOW + timedelta(hours=1)) for d in local_days(FIRST, end)]
+    await world.data.store.write_days(DayTable.from_rows(rows), token=uuid4().hex)
+    assert await room.true_ups.settle(NOW + timedelta(hours=2)) == 0, "no actual read lies behind them yet"
+
+    counted = sum(int(r.values.sum()) for r in rows)
+    await read(world, meter, midnight(DECEMBER), counted)
+    await world.book.mark_done(ZONE.key, list(local_days(FIRST, end)), run_id=uuid4(), at=NOW)
+    assert await room.true_ups.settle(READ_AT) == 1
+    await world.billing.close_due(READ_AT)
+    new = await in_force(world, point)
+    assert [b.usage_wh for b in new] == [11 * 14_400, 31 * 14_400, counted - 42 * 14_400]
+    assert [p.usage_wh for b in new for p in b.reads] == [b.usage_wh for b in new]
+    assert [b.estimates_in_a_row for b in new] == [0, 0, 0]
+    balance = await room.energy.balance([point], FIRST, DECEMBER)
+    assert (balance.residual_wh, balance.billed_wh, balance.estimated_wh) == (0, counted, 0)
+    assert (balance.changed_open_wh, balance.changed_left_wh) == (0, 0)
     for engine in engines:
         await engine.dispose()
 
