@@ -21,7 +21,7 @@ from openami.kernel.errors import OpenAmiError
 from openami.kernel.time import Period
 from openami.portal.views.bill import BillSummaryView, BillView, MadeAgainView
 from openami.portal.views.fleet import MeterReadView, MissingReadsView, ReadKind, ServiceLevelsView
-from openami.portal.views.own_read import EstimateNoticeView
+from openami.portal.views.own_read import EstimateNoticeView, TrueUpView
 from openami.portal.views.radio import MeterRadioView
 from openami.portal.views.staff import (
     AttachedView,
@@ -132,6 +132,10 @@ class Bills(Protocol):
 
     async def notices(self, scope: Scope, service_point_id: UUID) -> Sequence[EstimateNoticeView]:
         """Return the notices given with estimated bills within the scope's time, newest first."""
+        ...
+
+    async def true_ups(self, scope: Scope, service_point_id: UUID) -> Sequence[TrueUpView]:
+        """Return what actual reads settled of estimated bills within the scope's time, newest first."""
         ...
 
     async def bill(self, scope: Scope, service_point_id: UUID, bill_id: UUID) -> BillView | None:

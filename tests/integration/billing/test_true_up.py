@@ -24,6 +24,7 @@ from openami.billing.api import Bill, ReadingState
 from openami.billing.bill.record import BillKind
 from openami.billing.correction.record import CauseKind
 from openami.billing.correction.true_up_job import BY_RULE
+from openami.billing.correction.words import adjustment_words
 from openami.contracts.day import DayTable
 from openami.contracts.quality import Source
 from openami.kernel.clock import FixedClock
@@ -103,6 +104,12 @@ async def test_the_difference_is_spread_over_every_period_at_its_own_season_and_
     assert sorted((a.span.first, a.by_wh, a.by, a.installments) for a in told) == [
         (FIRST, 60_000, Decimal("9.36"), 2), (OCTOBER, 620_000, Decimal("59.58"), 2),
     ]  # fmt: skip
+    (shown,) = await PortalBills(world.billing, FixedClock(READ_AT), room.book).true_ups(SCOPE, point)
+    assert [(x.before_kwh, x.after_kwh, x.by) for x in shown.lines] == [
+        ("110.000", "170.000", "9.36"), ("310.000", "930.000", "59.58"),
+    ]  # fmt: skip
+    assert (shown.by_kwh, shown.by, shown.parts) == ("680.000", "68.94", 2)
+    assert all("an actual read has settled it" in adjustment_words(a) for a in told)
     (head,) = await room.corrections.heads()
     assert (head.decision.cause.kind, head.decision.by) == (CauseKind.TRUE_UP, BY_RULE)
 

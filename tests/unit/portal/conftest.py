@@ -40,7 +40,7 @@ from openami.portal.views.collector import CollectorReportView, CollectorsView, 
 from openami.portal.views.fleet import MeterReadView, MissingReadsView, ReadKind, ReadState, ServiceLevelsView
 from openami.portal.views.gateway import GatewayView
 from openami.portal.views.key import KeysView, LeakView, RetriedView
-from openami.portal.views.own_read import EstimateNoticeView, OwnReadsView
+from openami.portal.views.own_read import EstimateNoticeView, OwnReadsView, TrueUpView
 from openami.portal.views.radio import ExposureColumnsView, MeterRadioView
 from openami.portal.views.rates import AdviceName, Assumed, BreakEvensView, RateAdviceView, RatesView, WishView
 from openami.portal.views.readings import (
@@ -134,6 +134,9 @@ class FakeBills:
         return None
 
     async def bills(self, scope: Scope, service_point_id: UUID) -> Sequence[BillSummaryView]:
+        return []
+
+    async def true_ups(self, scope: Scope, service_point_id: UUID) -> Sequence[TrueUpView]:
         return []
 
     async def notices(self, scope: Scope, service_point_id: UUID) -> Sequence[EstimateNoticeView]:

@@ -11,6 +11,7 @@ export type HomeView = Schemas['HomeView'];
 export type IntervalsView = Schemas['IntervalsView'];
 export type BillsView = Schemas['BillsView'];
 export type EstimateNoticeView = Schemas['EstimateNoticeView'];
+export type TrueUpView = Schemas['TrueUpView'];
 export type OwnReadsView = Schemas['OwnReadsView'];
 export type BillView = Schemas['BillView'];
 export type StatementView = Schemas['Statement'];

@@ -53,6 +53,7 @@ from openami.app.web.recall import RecallingStore
 from openami.app.web.switching import SwitchingPages
 from openami.app.web.usage import MeterUsage
 from openami.billing.adapters.book_postgres import PostgresBillBook
+from openami.billing.adapters.correction_postgres import PostgresCorrections
 from openami.billing.adapters.editions_postgres import PostgresEditions
 from openami.billing.api import Billing
 from openami.contracts.stream import changed_subject
@@ -172,7 +173,7 @@ async def wired(settings: Settings) -> AsyncIterator[Parts]:
             setting=bill_setting(settings),
             editions=PostgresEditions(portal),
         )
-        bills = PortalBills(billing, domain)
+        bills = PortalBills(billing, domain, PostgresCorrections(portal))
         ports = Ports(
             sessions=accounts_of(settings, secured("openami_access"), real),
             gate=Gate(audit, real, domain),

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Any, TypeVar
+from decimal import Decimal
+from typing import Any, Protocol, TypeVar
 from uuid import UUID
 
 from sqlalchemy.exc import DBAPIError
 
 from openami.billing.api import Bill, Billing, BillProof, CallAnswer, KeptLine, ReadingProof, Statement, TariffError
+from openami.billing.correction.record import Adjustment
+from openami.billing.correction.true_up_lines import TrueUp, true_ups_of
 from openami.billing.document import money, plain
 from openami.billing.statement.estimate import notices_of
 from openami.billing.statement.setting import SettingError
@@ -19,12 +22,20 @@ from openami.kernel.time import Period, epoch_s, local_date, zone_named
 from openami.mdm.api import StoreError
 from openami.portal.ports import I64, PricedIntervals, RefusedError, SourceUnavailableError
 from openami.portal.views.bill import BillLineView, BillSummaryView, BillView, MadeAgainView
-from openami.portal.views.own_read import EstimateNoticeView, NoticeStateName
+from openami.portal.views.own_read import EstimateNoticeView, NoticeStateName, TrueUpLineView, TrueUpView
 from openami.portal.views.usage import BillSoFarView
 from openami.security.access.row import RowSettings, of_scope, seen_as
 from openami.security.access.scope import Scope
 
 T = TypeVar("T")
+
+
+class AdjustmentBook(Protocol):
+    """What is asked of corrections."""
+
+    async def adjustments(self, *, service_points: Collection[UUID] | None = None) -> list[Adjustment]:
+        """Return adjustments of these places, newest first."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +45,12 @@ class PortalBills:
     Args:
         billing: over a bill book connected as ``openami_portal``.
         domain: domain time, for the rate in force today.
+        adjustments: what links replaced bills and corrected ones; None shows none.
     """
 
     billing: Billing
     domain: Clock
+    adjustments: AdjustmentBook | None = None
 
     async def so_far(self, scope: Scope, service_point_id: UUID, now: datetime) -> BillSoFarView | None:
         """Return the open bill and its forecast; None for whoever has moved out, whose place has another's now."""
@@ -70,6 +83,18 @@ class PortalBills:
             except DBAPIError as error:
                 raise _unavailable() from error
         return [BillSummaryView(**_summary(b)) for b in found if _is_theirs(scope, b)]
+
+    async def true_ups(self, scope: Scope, service_point_id: UUID) -> list[TrueUpView]:
+        """Return what actual reads settled of the reader's own estimated bills."""
+        if self.adjustments is None:
+            return []
+        with seen_as(of_scope(scope)):
+            try:
+                bills = await self.billing.bills(scope, service_point_id)
+                told = await self.adjustments.adjustments(service_points=[service_point_id])
+            except DBAPIError as error:
+                raise _unavailable() from error
+        return [_true_up(t) for t in true_ups_of(told, [b for b in bills if _is_theirs(scope, b)])]
 
     async def notices(self, scope: Scope, service_point_id: UUID) -> list[EstimateNoticeView]:
         """Return the notices given with the reader's own estimated bills."""
@@ -221,6 +246,24 @@ def _line(line: KeptLine) -> BillLineView:
         amount=money(line.amount),
         evidence=dict(line.evidence),
     )
+
+
+def _true_up(found: TrueUp) -> TrueUpView:
+    lines = [
+        TrueUpLineView(
+            first_day=line.span.first, last_day=line.span.last, before_kwh=_kwh(line.before_wh),
+            after_kwh=_kwh(line.after_wh), by=money(line.by),
+        )
+        for line in found.lines
+    ]  # fmt: skip
+    return TrueUpView(
+        decision_id=found.decision_id, day=found.day, words=found.words, lines=lines, by_kwh=_kwh(found.by_wh),
+        by=money(found.by), parts=found.parts, currency=found.currency,
+    )  # fmt: skip
+
+
+def _kwh(value_wh: int) -> str:
+    return f"{Decimal(value_wh) / 1000:.3f}"
 
 
 def _unavailable() -> SourceUnavailableError:

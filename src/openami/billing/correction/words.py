@@ -13,6 +13,7 @@ _WHY = {
     CauseKind.REGISTRY: "a record about your meter was put right",
     CauseKind.RATE: "the rate for these days was put right",
     CauseKind.READINGS: "better readings arrived",
+    CauseKind.TRUE_UP: "it was estimated and an actual read has settled it",
 }
 
 

@@ -116,7 +116,10 @@ async def bills(service_point_id: UUID, session: SessionOf, ports: PortsOf, purp
     )
     found = await ports.bills.bills(scope, service_point_id)
     notices = await ports.bills.notices(scope, service_point_id)
-    return BillsView(service_point_id=service_point_id, bills=list(found), notices=list(notices))
+    true_ups = await ports.bills.true_ups(scope, service_point_id)
+    return BillsView(
+        service_point_id=service_point_id, bills=list(found), notices=list(notices), true_ups=list(true_ups)
+    )
 
 
 @router.get("/service-points/{service_point_id}/bills/{bill_id}", responses=ERRORS, openapi_extra=policy(Kind.BILL))

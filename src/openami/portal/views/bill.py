@@ -8,7 +8,7 @@ from uuid import UUID
 from pydantic import Field
 
 from openami.portal.views.base import View
-from openami.portal.views.own_read import EstimateNoticeView
+from openami.portal.views.own_read import EstimateNoticeView, TrueUpView
 
 
 class BillSummaryView(View):
@@ -31,6 +31,7 @@ class BillsView(View):
 
     service_point_id: UUID
     bills: list[BillSummaryView]
+    true_ups: list[TrueUpView] = Field(default=[], description="Periods settled by actual reads, newest first.")
     notices: list[EstimateNoticeView] = Field(default=[], description="Given with estimated bills, newest first.")
 
 

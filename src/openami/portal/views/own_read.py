@@ -31,6 +31,29 @@ class EstimateNoticeView(View):
     state: NoticeStateName
 
 
+class TrueUpLineView(View):
+    """One period of a true-up."""
+
+    first_day: date
+    last_day: date
+    before_kwh: str
+    after_kwh: str
+    by: str = Field(description="What it adds to what is owed; below zero is given back.")
+
+
+class TrueUpView(View):
+    """All periods that one actual read settled."""
+
+    decision_id: UUID
+    day: date
+    words: str
+    lines: list[TrueUpLineView]
+    by_kwh: str
+    by: str
+    parts: int = Field(description="Parts in which it is paid, without interest; 1 is at once.")
+    currency: str
+
+
 class OwnReadState(StrEnum):
     """What became of a customer's read."""
 
