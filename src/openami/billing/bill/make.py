@@ -18,6 +18,7 @@ from openami.billing.bill.review import estimate_cause, falls_back, review, revi
 from openami.billing.jurisdiction.model import Jurisdiction
 from openami.billing.rating.demand_finding import left_out_of
 from openami.billing.rating.line import LineKind, RatedBill
+from openami.billing.rating.terms import BillTerms
 from openami.billing.rating.usage import BillSpan
 from openami.billing.tariff.coverage import Coverage, Fallback
 from openami.billing.tariff.model import RateSchedule
@@ -43,6 +44,12 @@ class Making:
     now: datetime
     rules: Jurisdiction
     others: Mapping[str, RateSchedule] = field(default_factory=dict)
+
+
+def ruled(terms: BillTerms, making: Making, span: BillSpan) -> BillTerms:
+    """Return terms with what the jurisdiction says of demand windows without actual intervals on a bill's last day."""
+    share = making.rules.on(span.last).reading.demand_left_out
+    return terms if share == terms.most_left_out else replace(terms, most_left_out=share)
 
 
 def make_bills(
@@ -71,7 +78,7 @@ def make_bills(
         if reason is not None:
             bills.append(held_bill(making, order, *reason, versions=versions.tolist()))
             continue
-        low = falls_back(schedule, all_rated[row].determinants)
+        low = falls_back(schedule, all_rated[row].determinants, making.rules.on(span.last).reading)
         if low is not None and low[0].fallback is not Fallback.BILL_ANYWAY:
             bills.append(_by_fallback(making, order, usage.part([row]), all_rated[row], *low, pieces.get(point, ())))
             continue

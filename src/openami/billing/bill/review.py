@@ -11,7 +11,7 @@ from decimal import Decimal
 from openami.billing.bill.hold import HoldCode
 from openami.billing.bill.order import BillOrder
 from openami.billing.bill.record import BillKind
-from openami.billing.jurisdiction.model import BillRules, EstimateCause
+from openami.billing.jurisdiction.model import BillRules, EstimateCause, ReadingRule
 from openami.billing.rating.determinant import Determinants
 from openami.billing.rating.line import RatedBill, StampCode
 from openami.billing.rating.usage import BillSpan
@@ -22,12 +22,6 @@ from openami.kernel.time import Period
 from openami.mdm.api import ReadKind, ReadPiece
 
 Waits = tuple[HoldCode, str]
-USUAL = Coverage(Decimal("0.9"), Fallback.HOLD)
-"""What holds of a rate by time that does not say itself what it does."""
-DISPLAY_WH = 2_000
-"""A display of whole kWh cuts off up to one at each end; times the multiplier, so far register and intervals differ."""
-SHARE = 200
-"""Beyond that, one part in so many: the class of accuracy of a meter's register and its profile together (0.5 %)."""
 _STAMPED = {
     StampCode.TAX_NOT_KNOWN: HoldCode.TAX_NOT_KNOWN,
     StampCode.HOLIDAYS_NOT_KNOWN: HoldCode.HOLIDAYS_NOT_KNOWN,
@@ -56,7 +50,7 @@ def review(
         period: its days in UTC.
     """
     doubts = _doubts(order, rules, in_a_row, cause)
-    doubts.append((HoldCode.REGISTER_DISAGREES, disagreement(found.usage_wh, reads, period)))
+    doubts.append((HoldCode.REGISTER_DISAGREES, disagreement(found.usage_wh, reads, period, rules.reading)))
     for code, words in doubts:
         if words and not order.has_passed(code):
             return code, words
@@ -74,12 +68,15 @@ def review_rated(order: BillOrder, rated: RatedBill) -> Waits | None:
     return None
 
 
-def coverage_rule(schedule: RateSchedule, span: BillSpan) -> Coverage | None:
-    """Return what the rate says of too few actual intervals; None for one whose price does not ask for the time."""
+def coverage_rule(schedule: RateSchedule, span: BillSpan, rule: ReadingRule) -> Coverage | None:
+    """Return what is done with too few actual intervals; None for a rate whose price does not ask for the time.
+
+    A rate by time that does not say it waits below the jurisdiction's share.
+    """
     tariff = schedule.versions[schedule.version_on(span.last)]
     if tariff.coverage is not None:
         return tariff.coverage
-    return USUAL if asks_for_times(tariff) else None
+    return Coverage(rule.least_actual_share, Fallback.HOLD) if asks_for_times(tariff) else None
 
 
 def asks_for_times(tariff: Tariff) -> bool:
@@ -89,9 +86,9 @@ def asks_for_times(tariff: Tariff) -> bool:
     )  # fmt: skip
 
 
-def falls_back(schedule: RateSchedule, found: Determinants) -> tuple[Coverage, str] | None:
+def falls_back(schedule: RateSchedule, found: Determinants, reading: ReadingRule) -> tuple[Coverage, str] | None:
     """Return the rule and words of a bill of which too few intervals are actual; None where enough are."""
-    rule = coverage_rule(schedule, found.span)
+    rule = coverage_rule(schedule, found.span, reading)
     if rule is None or not found.intervals:
         return None
     share = Decimal(found.intervals - found.estimated) / found.intervals
@@ -130,7 +127,7 @@ def _doubts(order: BillOrder, rules: BillRules, in_a_row: int, cause: EstimateCa
     return doubts
 
 
-def disagreement(usage_wh: int, reads: Sequence[ReadPiece], period: Period) -> str:
+def disagreement(usage_wh: int, reads: Sequence[ReadPiece], period: Period, rule: ReadingRule) -> str:
     """Say by how much registers and intervals of a bill differ; empty if little, or if it cannot be told.
 
     It can where every meter has actual reads, one took over where the other went, and the outer two are of the bill's
@@ -146,7 +143,8 @@ def disagreement(usage_wh: int, reads: Sequence[ReadPiece], period: Period) -> s
     if back is not None:
         return f"the register of meter {back.meter} went back from {back.begin.value} to {back.end.value}"
     counted = sum(p.usage_wh or 0 for p in own)
-    allowed = max(DISPLAY_WH * sum(p.multiplier for p in own), counted // SHARE)
+    allowed = rule.allowed_wh(counted, sum(p.multiplier for p in own))
     if abs(counted - usage_wh) <= allowed:
         return ""
-    return f"the register advanced by {counted / 1000:.1f} kWh, the intervals hold {usage_wh / 1000:.1f} kWh"
+    told = f"the register advanced by {counted / 1000:.1f} kWh, the intervals hold {usage_wh / 1000:.1f} kWh"
+    return f"{told}; they may differ by {allowed / 1000:.1f} kWh"

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 from openami.billing.bill.hold import HoldCode
-from openami.billing.bill.make import Making, held_bill
+from openami.billing.bill.make import Making, held_bill, ruled
 from openami.billing.bill.order import BillOrder
 from openami.billing.bill.record import Bill
 from openami.billing.rating.usage import BillSpan
@@ -37,5 +37,5 @@ async def heard_orders(
         if one.lacks:
             deaf.append((of, held_bill(making, order, HoldCode.SIGNAL_NOT_KNOWN, one.lacks)))
         else:
-            heard.append((of, replace(order, terms=one.into(order.terms))))
+            heard.append((of, replace(order, terms=ruled(one.into(order.terms), making, order.span))))
     return heard, deaf

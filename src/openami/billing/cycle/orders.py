@@ -9,7 +9,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from openami.billing.bill.hold import HoldCode
-from openami.billing.bill.make import Making, held_bill
+from openami.billing.bill.make import Making, held_bill, ruled
 from openami.billing.bill.making import bills_together, gathered
 from openami.billing.bill.order import BillOrder
 from openami.billing.bill.readings import closing_reads, end_of_nearest, opening_reads
@@ -88,7 +88,7 @@ async def made(
         if key not in signals:
             signals[key] = await heard_of(run.book.signals, making.schedule, planned.span, making.zone)
         heard = signals[key]
-        order = replace(asked, terms=heard.into(asked.terms))
+        order = replace(asked, terms=ruled(heard.into(asked.terms), making, planned.span))
         hold = _known_hold(planned, order, making.schedule, is_known=planned.rate_code in run.rates, waits=waits)
         point = planned.service_point_id
         if hold is None and point in said.holds and not order.has_passed(HoldCode.ASKED_FOR):

@@ -21,6 +21,7 @@ from openami.billing.jurisdiction.model import (
     Jurisdiction,
     Origin,
     PeriodRule,
+    ReadingRule,
     TrueUpRule,
 )
 from openami.kernel.errors import OpenAmiError
@@ -33,6 +34,7 @@ _TABLES: Mapping[str, Mapping[str, type]] = {
     "due": {"days": int},
     "estimate": {"causes": list, "most_in_a_row": int, "needs_notice": bool, "read_days": int, "warn_at": int},
     "true_up": {"apportion": str, "most_alone": str, "in_parts_over": str, "parts_a_period": int},
+    "reading": {"display_wh": int, "register_share": str, "least_actual_share": str, "demand_left_out": str},
     "correction": {
         "over_periods": int, "under_periods": int, "tampering_periods": int, "installment_factor": int,
         "tolerance_wh": int, "tolerance_money": str,
@@ -40,6 +42,8 @@ _TABLES: Mapping[str, Mapping[str, type]] = {
 }  # fmt: skip
 _OPTIONAL = {"over_periods", "under_periods", "tampering_periods"}
 """A look-back that is absent has no limit."""
+_ADDED = {"reading"}
+"""Tables that files of before do not have: what is shipped holds there, and says so."""
 _MOST = 1_000_000
 _MONEY = re.compile(r"[0-9]{1,6}(\.[0-9]{1,4})?")
 
@@ -96,7 +100,16 @@ def _rules(row: object, place: str) -> BillRules:
     start = row.get("from")
     if start is not None and (not isinstance(start, date)):
         raise JurisdictionError(f"{place}.from: a date must stand here, as 2026-01-31")
-    cells = {table: _table(row, table, place) for table in _TABLES}
+    lacks = {t for t in _ADDED if t not in row}
+    cells = {table: _table(row, table, place) for table in _TABLES if table not in lacks}
+    origins = {table: _origin(row[table], f"{place}.{table}") for table in cells}
+    if lacks:
+        usual = shipped_jurisdiction().versions[-1]
+        told = usual.origins["reading"]
+        reading = usual.reading
+        origins["reading"] = Origin(f"not in {place.partition(':')[0]}, so as shipped: {told.clause}", told.confidence)
+    else:
+        reading = _reading(cells["reading"], f"{place}.reading")
     period = PeriodRule(cells["period"]["least_days"], cells["period"]["most_days"])
     if not 1 <= period.least_days <= period.most_days <= 400:
         raise JurisdictionError(f"{place}.period: {period.least_days} to {period.most_days} days is no range")
@@ -106,8 +119,9 @@ def _rules(row: object, place: str) -> BillRules:
         _estimate(cells["estimate"], f"{place}.estimate"),
         _correction(cells["correction"], f"{place}.correction"),
         _true_up(cells["true_up"], f"{place}.true_up"),
+        reading,
         cells["due"]["days"],
-        {table: _origin(row[table], f"{place}.{table}") for table in _TABLES},
+        origins,
     )
 
 
@@ -144,6 +158,15 @@ def _true_up(cells: Mapping[str, Any], place: str) -> TrueUpRule:
         Apportion(cells["apportion"]), Decimal(cells["most_alone"]), Decimal(cells["in_parts_over"]),
         cells["parts_a_period"],
     )  # fmt: skip
+
+
+def _reading(cells: Mapping[str, Any], place: str) -> ReadingRule:
+    shares = {}
+    for name in ("register_share", "least_actual_share", "demand_left_out"):
+        if not _MONEY.fullmatch(cells[name]) or Decimal(cells[name]) > 1:
+            raise JurisdictionError(f'{place}.{name}: {cells[name]!r} is no share from 0 to 1, as "0.005"')
+        shares[name] = Decimal(cells[name])
+    return ReadingRule(cells["display_wh"], **shares)
 
 
 def _estimate(cells: Mapping[str, Any], place: str) -> EstimateRule:

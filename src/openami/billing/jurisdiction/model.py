@@ -129,6 +129,32 @@ class CorrectionRule:
 
 
 @dataclass(frozen=True, slots=True)
+class ReadingRule:
+    """How far readings must bear a bill before it goes out by itself.
+
+    Args:
+        display_wh: a display cuts off up to so much at both ends together, times the multiplier [Wh].
+        register_share: beyond that, register and intervals may differ by this share of what the register advanced.
+        least_actual_share: of a bill's intervals, on a rate by time that does not say itself what it asks.
+        demand_left_out: share of a demand period's windows without actual intervals above which a bill waits.
+    """
+
+    display_wh: int
+    register_share: Decimal
+    least_actual_share: Decimal
+    demand_left_out: Decimal
+
+    def allowed_wh(self, counted_wh: int, multipliers: int) -> int:
+        """Return by how much register and intervals may differ.
+
+        Args:
+            counted_wh: what the registers advanced [Wh].
+            multipliers: of all meters of the bill, added up.
+        """
+        return max(self.display_wh * multipliers, int(counted_wh * self.register_share))
+
+
+@dataclass(frozen=True, slots=True)
 class BillRules:
     """What holds from a day on.
 
@@ -138,6 +164,7 @@ class BillRules:
         estimate: estimated bills.
         correction: look-back, installments, tolerances.
         true_up: what an actual read after estimated bills does.
+        reading: how far readings must bear a bill.
         due_days: days from issue to the day after which a bill is delinquent.
         origins: clause and confidence of each, by the file's table name.
     """
@@ -147,6 +174,7 @@ class BillRules:
     estimate: EstimateRule
     correction: CorrectionRule
     true_up: TrueUpRule
+    reading: ReadingRule
     due_days: int
     origins: Mapping[str, Origin]
 

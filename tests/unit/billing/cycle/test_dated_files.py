@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -78,8 +79,21 @@ def test_the_shipped_rules_are_missouris_with_their_clauses() -> None:
     assert (rules.correction.over_periods, rules.correction.under_periods, rules.correction.tampering_periods) == (
         60, 12, None,
     )  # fmt: skip
-    assert set(rules.origins) == {"period", "due", "estimate", "true_up", "correction"}
-    assert all("20 CSR 4240" in o.clause for o in rules.origins.values())
+    assert set(rules.origins) == {"period", "due", "estimate", "true_up", "reading", "correction"}
+    assert [t for t, o in rules.origins.items() if "20 CSR 4240" not in o.clause] == ["reading"]
+    assert (rules.reading.allowed_wh(100_000, 2), rules.reading.allowed_wh(4_000_000, 2)) == (4_000, 20_000)
+
+
+def test_how_far_readings_may_differ_is_dated_and_a_file_of_before_has_what_is_shipped() -> None:
+    later = SHIPPED[SHIPPED.index("[[rules]]") :].replace("[[rules]]", "[[rules]]\nfrom = 2027-01-01", 1)
+    later = later.replace('least_actual_share = "0.9"', 'least_actual_share = "0.95"')
+    told = parse_jurisdiction((SHIPPED + later).encode(), name="j")
+    days = [told.on(d).reading.least_actual_share for d in (date(2026, 12, 31), date(2027, 1, 1))]
+    assert days == [Decimal("0.9"), Decimal("0.95")]
+    table = SHIPPED[SHIPPED.index("[rules.reading]") : SHIPPED.index("[rules.correction]")]
+    found = parse_jurisdiction(SHIPPED.replace(table, "").encode(), name="j.toml").on(date(2026, 11, 1))
+    assert found.reading == shipped_jurisdiction().on(date(2026, 11, 1)).reading
+    assert found.origins["reading"].clause.startswith("not in j.toml, so as shipped")
 
 
 def test_later_rules_hold_from_their_day_on() -> None:
@@ -94,6 +108,7 @@ def test_later_rules_hold_from_their_day_on() -> None:
     [
         ("least_days = 26", "least_days = 60", "no range"),
         ("least_days = 26", "least_days = true", "least_days"),
+        ('register_share = "0.005"', 'register_share = "5"', "register_share"),
         ('"weather"', '"laziness"', "causes"),
         ('confidence = "verified"', 'confidence = "sure"', "confidence"),
         ("[rules.due]", "[rules.dues]", "dues"),

@@ -127,7 +127,7 @@ HANDED_OVER = (
 def test_register_and_intervals_are_compared_wherever_all_reads_are_actual_and_of_the_bills_own_ends(
     pieces: list[ReadPiece], usage_wh: int, differs: bool
 ) -> None:
-    assert bool(disagreement(usage_wh, pieces, PERIOD)) is differs
+    assert bool(disagreement(usage_wh, pieces, PERIOD, shipped_jurisdiction().versions[0].reading)) is differs
 
 
 def test_an_estimate_that_was_too_high_is_no_roll_over() -> None:
