@@ -12,12 +12,14 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from tests.integration.billing.test_billing import FIRST, SCOPE, ZONE, World
 
 from openami.app.billing.correction_room import CorrectionRoom, correction_room
+from openami.app.commands.corrections_words import show_proposal
 from openami.app.engines.postgres import PostgresEngine
 from openami.billing.api import Billing
 from openami.billing.bill.record import Bill, BillState
 from openami.billing.correction.proposal import Proposal, Wish
 from openami.billing.correction.record import DecisionKind
 from openami.billing.correction.rules import Tolerances
+from openami.billing.correction.words import adjustment_words, part_words
 from openami.billing.ledger.account import LedgerAccount as A
 from openami.billing.tariff.load import parse_rate
 from openami.kernel.time import local_midnight
@@ -68,7 +70,7 @@ async def _proved(billing: Billing, bills: list[Bill]) -> None:
 
 
 async def test_a_rate_back_dated_into_the_middle_of_a_bill_parts_it_and_taking_it_back_makes_one_bill_again(
-    world: World, postgres: PostgresEngine
+    world: World, postgres: PostgresEngine, capsys: pytest.CaptureFixture[str]
 ) -> None:
     engines = [create_async_engine(postgres.url(role)) for role in ("openami_billing", "openami_mdm")]
     rates = {code: parse_rate(text.encode(), code=code) for code, text in (("plain", PLAIN), ("dearer", DEARER))}
@@ -112,6 +114,11 @@ async def test_a_rate_back_dated_into_the_middle_of_a_bill_parts_it_and_taking_i
     assert (proposal.effect.up, proposal.effect.most, proposal.effect.bills) == (
         Decimal("24.46"), Decimal("24.46"), 2,
     )  # fmt: skip
+    show_proposal(proposal, None)
+    shown = capsys.readouterr().out
+    assert "1 of them are parted where the rate changes: the parts' days are those of the old bill." in shown
+    assert f"bill {old.bill_id} becomes 2026-10-01 through 2026-10-14 on Plain: 201.600 kWh, 24.40" in shown
+    assert " 2026-10-15 through 2026-10-31 on Dearer: 244.800 kWh, 54.06" in shown
     assert set(proposal.parts.values()) == {4}, "two periods are repaid in four parts, not three bills in six"
     bills = await in_force()
     first, second, after = bills[1:]
@@ -127,6 +134,10 @@ async def test_a_rate_back_dated_into_the_middle_of_a_bill_parts_it_and_taking_i
         first.bill_id, (second.bill_id,), Decimal("24.56"),
     )  # fmt: skip
     assert sum((x.by for x in one.lines), Decimal(0)) == one.by
+    assert adjustment_words(one) == (
+        "Your bill for October 1 to October 31, 2026 was corrected, because the rate for these days was put right. "
+        "Two bills take its place. It adds 24.56 USD, which you may pay in 4 parts, one with each bill."
+    )
     owed = {s.account: s.balance for s in await room.ledger.standings()}
     assert owed[A.INSTALLMENTS] == Decimal("24.46")
     for bill, other in ((first, "Thu 15 Oct to Sat 31 Oct 2026"), (second, "Thu 1 Oct to Wed 14 Oct 2026")):
@@ -146,6 +157,7 @@ async def test_a_rate_back_dated_into_the_middle_of_a_bill_parts_it_and_taking_i
     assert (await weigher.weigh(last)).open == 0
     (case,) = await room.corrections.cases()
     joined, gone, follower = case.changes
+    assert part_words(gone) == ["its days go into the bill before it, which is of one rate with it now"]
     assert (joined.after, joined.parts[0].span.end, gone.after, gone.joins) == (
         Decimal("53.90"), NOVEMBER, Decimal(0), first.bill_id,
     )  # fmt: skip
@@ -159,6 +171,8 @@ async def test_a_rate_back_dated_into_the_middle_of_a_bill_parts_it_and_taking_i
     assert whole is not None
     assert whole.adjustments[0].endswith("which were $78.46 together. It is now $53.90: $24.56 less.")
     one = next(a for a in await room.book.adjustments(bill_ids=[second.bill_id]) if a.bill_id == first.bill_id)
+    assert "Your bills for October 1 to October 31, 2026 were corrected" in adjustment_words(one)
+    assert "One bill takes their place. It gives you back 24.56 USD." in adjustment_words(one)
     assert (one.more_bills, one.by, one.span.days) == ((second.bill_id,), Decimal("-24.56"), 31)
     await _sound(room, world)
     await _proved(billing, bills)

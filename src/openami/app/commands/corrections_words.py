@@ -16,7 +16,7 @@ from openami.billing.correction.effect import Effect
 from openami.billing.correction.group import CauseCase
 from openami.billing.correction.proposal import Proposal
 from openami.billing.correction.record import Adjustment, Change
-from openami.billing.correction.words import adjustment_words, case_words, proposal_words
+from openami.billing.correction.words import adjustment_words, case_words, part_words, proposal_words
 
 _SHOWN = 20
 
@@ -53,6 +53,17 @@ def change_document(change: Change) -> dict[str, Any]:
         "state": change.found.value,
         "reason": change.reason,
         "also": list(change.also),
+        "parts": [
+            {
+                "from": p.span.first.isoformat(),
+                "to": p.span.end.isoformat(),
+                "rate": p.rate_code,
+                "wh": p.wh,
+                "total": str(p.total),
+            }
+            for p in change.parts
+        ],
+        "joins": None if change.joins is None else str(change.joins),
     }
 
 
@@ -114,12 +125,20 @@ def _show_changes(changes: Sequence[Change]) -> None:
     table = Table(box=SIMPLE)
     for name in ("bill", "from", "to", "kWh before", "after", "$ before", "after", "by"):
         table.add_column(name, justify="left" if name in {"bill", "from", "to"} else "right")
-    for c in changes[:_SHOWN]:
+    shown = changes[:_SHOWN]
+    for c in shown:
         table.add_row(
             str(c.bill_id), str(c.span.first), str(c.span.end), f"{c.before_wh / 1000:,.3f}",
             f"{c.after_wh / 1000:,.3f}", f"{c.before:,.2f}", f"{c.after:,.2f}", f"{c.by:+,.2f}",
         )  # fmt: skip
     print_wide(table, columns=130)
+    for c in shown:
+        for number, words in enumerate(part_words(c)):
+            print(
+                f"  {f'bill {c.bill_id} becomes' if not number else ' ' * 49} {words}"
+                if c.parts
+                else f"  bill {c.bill_id}: {words}"
+            )
     if len(changes) > _SHOWN:
         print(f"  ... and {len(changes) - _SHOWN:,} more.")
 
@@ -163,6 +182,8 @@ def adjustment_document(one: Adjustment) -> dict[str, Any]:
         "adjustment": str(one.adjustment_id),
         "bill": str(one.bill_id),
         "corrected_bill": None if one.corrected_bill_id is None else str(one.corrected_bill_id),
+        "more_bills": [str(b) for b in one.more_bills],
+        "more_corrected_bills": [str(b) for b in one.more_corrected],
         "from": one.span.first.isoformat(),
         "to": one.span.end.isoformat(),
         "decision": str(one.decision_id),
@@ -182,14 +203,19 @@ def show_adjustments(found: Sequence[Adjustment]) -> None:
         print("No bill of this place was corrected.")
     for one in found:
         print(adjustment_words(one))
-        successor = f"corrected bill {one.corrected_bill_id}" if one.corrected_bill_id else "reversed whole"
-        print(f"  bill {one.bill_id}, {successor}, decision {one.decision_id}")
+        news = [str(b) for b in (one.corrected_bill_id, *one.more_corrected) if b is not None]
+        successor = f"corrected {_bills(news)}" if news else "reversed whole"
+        print(f"  {_bills([str(b) for b in (one.bill_id, *one.more_bills)])}, {successor}, decision {one.decision_id}")
         table = Table(box=SIMPLE)
         for name in ("line", "was", "is", "by"):
             table.add_column(name, justify="left" if name == "line" else "right")
         for line in one.lines:
             table.add_row(line.name, f"{line.before:,.2f}", f"{line.after:,.2f}", f"{line.by:+,.2f}")
         print_wide(table, columns=90)
+
+
+def _bills(ids: Sequence[str]) -> str:
+    return f"bill {ids[0]}" if len(ids) == 1 else f"bills {' and '.join(ids)}"
 
 
 def _effect(effect: Effect) -> dict[str, Any]:

@@ -31,6 +31,7 @@ from openami.portal.views.billing import (
     BlockedView,
     ChainState,
     ChangedBillView,
+    ChangedPartView,
     CorrectionCaseView,
     CorrectionDecisionView,
     CorrectionKeptView,
@@ -177,6 +178,14 @@ def _changed(change: Change) -> ChangedBillView:
         before=amount(change.before, change.currency),
         after=None if change.after is None else amount(change.after, change.currency),
         by=_signed(change.by, change.currency), words=change.reason or change.found.value.replace("_", " "),
+        parts=[
+            ChangedPartView(
+                first_day=p.span.first, last_day=p.span.last, rate=p.rate_name or p.rate_code, kwh=kwh(p.wh),
+                amount=amount(p.total, change.currency),
+            )
+            for p in change.parts
+        ],
+        joins=change.joins is not None,
     )  # fmt: skip
 
 

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from openami.billing.correction.group import CauseCase
 from openami.billing.correction.proposal import Proposal
-from openami.billing.correction.record import Adjustment, CauseKind
+from openami.billing.correction.record import Adjustment, CauseKind, Change
 
 _WHY = {
     CauseKind.EDIT: "readings were checked and put right",
@@ -15,6 +15,7 @@ _WHY = {
     CauseKind.READINGS: "better readings arrived",
     CauseKind.TRUE_UP: "it was estimated and an actual read has settled it",
 }
+_COUNT = {2: "Two", 3: "Three", 4: "Four"}
 
 
 def adjustment_words(one: Adjustment) -> str:
@@ -33,7 +34,31 @@ def adjustment_words(one: Adjustment) -> str:
         owed = f"It gives you back {amount}." if one.by else "The amount stays the same."
     if one.corrected_bill_id is None:
         return f"Your bill for {days} was taken back: your service had ended before. {owed}"
-    return f"Your bill for {days} was corrected, because {_WHY[one.cause.kind]}.{energy} {owed}"
+    bills = f"Your bill for {days} was" if not one.more_bills else f"Your bills for {days} were"
+    return f"{bills} corrected, because {_WHY[one.cause.kind]}.{_instead(one)}{energy} {owed}"
+
+
+def _instead(one: Adjustment) -> str:
+    """Say how many bills take the place of how many, where that is not one of one."""
+    before, after = len(one.more_bills) + 1, len(one.more_corrected) + 1
+    if before == after == 1:
+        return ""
+    if after == 1:
+        return " One bill takes their place."
+    return f" {_COUNT.get(after, str(after))} bills take {'its' if before == 1 else 'their'} place."
+
+
+def part_words(change: Change) -> list[str]:
+    """Return what takes the place of a bill, a line each, where that is not one bill of its days; else nothing.
+
+    The lines of a split bill's parts add up to what it would be, in energy and money.
+    """
+    if change.joins is not None:
+        return ["its days go into the bill before it, which is of one rate with it now"]
+    return [
+        f"{p.span.first} through {p.span.last} on {p.rate_name or p.rate_code}: {p.wh / 1000:,.3f} kWh, {p.total:,.2f}"
+        for p in change.parts
+    ]
 
 
 def case_words(case: CauseCase) -> str:
@@ -59,6 +84,12 @@ def proposal_words(proposal: Proposal) -> list[str]:
         limits = sorted({r.limit for r in proposal.reaches.values() if r.beyond and r.limit is not None})
         periods = " or ".join(map(str, limits))
         told.append(f"{effect.beyond:,} bills lie further back than {periods} billing periods and stay as they are.")
+    parted = sum(len(c.parts) > 1 for r in proposal.reaches.values() for c in r.rebilled)
+    joined = sum(c.joins is not None for r in proposal.reaches.values() for c in r.rebilled)
+    if parted:
+        told.append(f"{parted:,} of them are parted where the rate changes: the parts' days are those of the old bill.")
+    if joined:
+        told.append(f"{joined:,} of them go into the bill before: the rate changes between the two no more.")
     doubted = sorted({c.reason for r in proposal.reaches.values() for c in r.rebilled if c.reason})
     if doubted:
         more = f", and {len(doubted) - 1:,} like it" if len(doubted) > 1 else ""

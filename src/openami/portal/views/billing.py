@@ -86,6 +86,16 @@ class BlockedView(View):
     chain: list[BlockedLinkView]
 
 
+class ChangedPartView(View):
+    """One of the bills that take the place of another; their energy and amounts add up to what it would be."""
+
+    first_day: date
+    last_day: date
+    rate: str
+    kwh: str
+    amount: str
+
+
 class ChangedBillView(View):
     """One bill that went out and whose data changed."""
 
@@ -99,6 +109,8 @@ class ChangedBillView(View):
     after: str | None
     by: str
     words: str = Field(description="How it was weighed, or why it cannot be made again.")
+    parts: list[ChangedPartView] = Field(description="What takes its place, where that is not one bill of its days.")
+    joins: bool = Field(description="Whether its days go into the bill before it.")
 
 
 class CorrectionCaseView(View):
