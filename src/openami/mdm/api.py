@@ -18,6 +18,7 @@ from openami.contracts.channel import Channel
 from openami.contracts.day import DayTable, day_number
 from openami.contracts.reading import ReadingBatch, RegisterBatch, uuids_of
 from openami.kernel.time import Period, instant_from_epoch_s, local_date, local_day, zone_named
+from openami.mdm.beside import side_by_side
 from openami.mdm.ports import (
     DailyTotals,
     IntervalStore,
@@ -111,6 +112,7 @@ __all__ = [
     "degree_days_of",
     "estimated_share",
     "monthly_totals",
+    "side_by_side",
 ]  # fmt: skip
 
 

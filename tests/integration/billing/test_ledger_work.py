@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -18,7 +19,7 @@ from tests.integration.billing.test_cycle_close import read
 from openami.app.billing.correction_causes import RegistryCauses
 from openami.app.billing.correction_room import correction_room
 from openami.app.engines.postgres import PostgresEngine
-from openami.billing.api import Billing
+from openami.billing.api import Bill, Billing
 from openami.billing.correction.proposal import Wish
 from openami.billing.correction.record import CauseKind, DecisionKind
 from openami.billing.correction.rules import Tolerances
@@ -494,5 +495,44 @@ async def test_received_energy_that_comes_late_lowers_a_net_metered_bill_and_the
     assert await room.terms.note(at, since=LATER) == 0
     assert (await room.ledger.audit()).faults == []
     assert (await room.energy.balance([place], OCTOBER, NOVEMBER)).residual_wh == 0
+    for engine in engines:
+        await engine.dispose()
+
+
+class _Breaking:
+    """Postings of a process that dies before it books anything; counts how often it was asked to."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    async def post(self, bills: Sequence[Bill], *, at: datetime) -> int:
+        self.asked += len(bills)
+        raise ConnectionError("the process ended between the bills and their bookings")
+
+
+async def test_a_crash_between_bills_and_bookings_heals_and_makes_no_bill_again(
+    world: World, postgres: PostgresEngine
+) -> None:
+    engines = [create_async_engine(postgres.url(role)) for role in ("openami_billing", "openami_mdm")]
+    room = correction_room(world.data, billing=engines[0], mdm=engines[1], today=NOW.date(), rates=base_rates())
+    await world.billing.assign_rate(world.points, "ameren-mo-anytime", first_day=OCTOBER, at=NOW)
+    await world.write_days(OCTOBER, date(2026, 11, 9), is_read=False)
+    breaking = _Breaking()
+    setting = replace(world.billing.setting, postings=breaking)
+    closing = Billing(meters=world.data, book=world.billing.book, rates=base_rates(), setting=setting)
+    with pytest.raises(ConnectionError):
+        await closing.close_due(NOW)
+    kept = [b for p in world.points for b in await world.billing.bills(SCOPE, p)]
+    assert breaking.asked == len(kept) == 3
+    assert (await room.ledger.audit()).unposted == 3
+    setting = replace(world.billing.setting, postings=room.postings)
+    again = Billing(meters=world.data, book=world.billing.book, rates=base_rates(), setting=setting)
+    assert (await again.close_due(NOW + timedelta(minutes=1))).issued == 0
+    job = LedgerJob(room.ledger, room.book, room.postings, room.accrual, ZONE)
+    await job.run_due(NOW + timedelta(minutes=1))
+    found = await room.ledger.audit()
+    assert (found.faults, found.unposted) == ([], 0)
+    assert found.owed["USD"] == sum((b.total or Decimal(0) for b in kept), Decimal(0))
+    assert [b for p in world.points for b in await world.billing.bills(SCOPE, p)] == kept
     for engine in engines:
         await engine.dispose()

@@ -28,7 +28,7 @@ from openami.billing.tariff.errors import TariffError
 from openami.contracts.channel import Channel
 from openami.contracts.quality import QualityState
 from openami.kernel.time import Period
-from openami.mdm.api import READ_WINDOW_AFTER, FactKind, LocalDays, MeterData, ReadPiece, UsageMatrix
+from openami.mdm.api import READ_WINDOW_AFTER, FactKind, LocalDays, MeterData, ReadPiece, UsageMatrix, side_by_side
 from openami.security.access.scope import Purpose, Scope, system_scope
 
 INTERVAL = "interval"
@@ -112,11 +112,14 @@ async def gathered(
     """
     periods = _periods(asked)
     by_register, no_read = await _reading_facts(meters, periods, known_at)
-    pieces = await meters.reads_at_ends(scope, periods, (Channel.DELIVERED, Channel.RECEIVED), as_known_at=known_at)
+    days = {p: LocalDays(zone, span.first, span.last) for p, (span, zone) in asked.items() if p not in by_register}
+    channels = Channel.DELIVERED, Channel.RECEIVED
+    async with side_by_side() as start:
+        reading = start(meters.reads_at_ends(scope, periods, channels, as_known_at=known_at))
+        measuring = start(usages_of(meters, scope, days, known_at))
+    pieces, usages = reading.result(), measuring.result()
     for point in by_register:
         pieces[point] = [await meters.with_estimated_end(scope, p, as_known_at=known_at) for p in pieces[point]]
-    days = {p: LocalDays(zone, span.first, span.last) for p, (span, zone) in asked.items() if p not in by_register}
-    usages = await usages_of(meters, scope, days, known_at)
     points: dict[SpanKey, list[UUID]] = defaultdict(list)
     for point, key in asked.items():
         points[key].append(point)
@@ -200,9 +203,11 @@ async def usages_of(
 
     Service points without any version in their days are in none.
     """
-    delivered = await meters.matrices(scope, asked, Channel.DELIVERED, as_known_at=known_at)
-    received = await meters.matrices(scope, asked, Channel.RECEIVED, as_known_at=known_at)
-    return {days: [_fleet(m, received.get(days, ())) for m in own] for days, own in delivered.items()}
+    async with side_by_side() as start:
+        delivered = start(meters.matrices(scope, asked, Channel.DELIVERED, as_known_at=known_at))
+        received = start(meters.matrices(scope, asked, Channel.RECEIVED, as_known_at=known_at))
+    back = received.result()
+    return {days: [_fleet(m, back.get(days, ())) for m in own] for days, own in delivered.result().items()}
 
 
 async def fleet_usage(

@@ -21,6 +21,7 @@ from openami.contracts.channel import Channel
 from openami.contracts.quality import Source
 from openami.contracts.reading import uuids_of
 from openami.kernel.time import Period, instant_from_epoch_s
+from openami.mdm.beside import side_by_side
 from openami.mdm.ports import IntervalStore, MeterSpan
 from openami.mdm.registry.ports import Registry
 from openami.mdm.registry.records import InstalledMeter
@@ -126,10 +127,12 @@ async def end_reads(
     whole = Period(min(p.start for p in periods.values()), max(p.end for p in periods.values()))
     hung = await registry.installed(set(periods), whole, as_known_at=as_known_at)
     hung = [i for i in hung if _meets(i, periods[i.installation.service_point_id])]
+    hanging = {c: [i for i in hung if c in i.meter.channels] for c in channels}
+    async with side_by_side() as start:
+        asked = {c: start(_reads(store, scope, rows, periods, c, as_known_at)) for c, rows in hanging.items()}
     found: dict[UUID, list[ReadPiece]] = {p: [] for p in periods}
-    for channel in channels:
-        installed = [i for i in hung if channel in i.meter.channels]
-        reads = await _reads(store, scope, installed, periods, channel, as_known_at)
+    for channel, installed in hanging.items():
+        reads = asked[channel].result()
         own: dict[UUID, list[ReadPiece]] = defaultdict(list)
         for one in segments(installed, channel):
             period = periods[one.installation.service_point_id]
