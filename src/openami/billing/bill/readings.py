@@ -123,6 +123,8 @@ def _named(piece: ReadPiece, order: BillOrder) -> ReadPiece:
     """Call the read of a bill that ended shortly before its read day the nearest one, which it is."""
     if order.cycle is None or order.kind is BillKind.FINAL or piece.end.kind is not ReadKind.SCHEDULED:
         return piece
+    if not order.terms.is_last_part(order.span):
+        return piece
     early = order.cycle.read_on - order.span.end
     if timedelta(0) < early <= READ_WINDOW_BEFORE:
         return replace(piece, end=replace(piece.end, kind=ReadKind.NEAREST))

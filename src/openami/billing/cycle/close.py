@@ -109,6 +109,7 @@ class _Closing:
         self._open: set[Agreement] = set()
         self._moved: set[UUID] = set()
         self._ended: dict[UUID, date | None] = {}
+        self._unripe: set[Agreement] = set()
         self._done: frozenset[_Days] = frozenset()
         self._late: frozenset[_Days] = frozenset()
 
@@ -138,7 +139,9 @@ class _Closing:
         # What follows a bill that ended early begins there: the next run plans it so.
         rows = [self._behind(r) for r in rows if r.service_point_id not in self._moved]
         known = set() if self._retry_held else {r.service_point_id for r in rows if self._is_held(r)}
-        late = {r.service_point_id for r in rows if _days(r) in self._late} - known
+        # A plan begins where the last bill ended: days of one that is not kept yet must not be passed by.
+        late = {r.service_point_id for r in rows if _days(r) in self._late or agreement_of(r) in self._unripe} - known
+        self._unripe |= {agreement_of(r) for r in rows if r.service_point_id in late}
         self._open |= {agreement_of(r) for r in rows if r.service_point_id in known | late}
         rows = [r for r in rows if r.service_point_id not in known | late]
         return CloseReport(waiting=len(late)) + (await self._made(rows) if rows else CloseReport())
@@ -153,7 +156,11 @@ class _Closing:
         ends = {r.service_point_id: r.span.end for r in rows}
         early = {b.service_point_id: b.span.end for b in ripe if b.span.end < ends[b.service_point_id]}
         self._moved |= {b.service_point_id for b in issued if b.service_point_id in early}
-        self._ended |= {b.service_point_id: early.get(b.service_point_id) for b in ripe}
+        # Every part of a period that waits behind such a bill does.
+        through = {r.service_point_id for r in rows if r.begins_on is None or r.ends_its_period}
+        self._ended |= {p: early.get(p) for p in (b.service_point_id for b in ripe) if p in through}
+        kept = {b.service_point_id for b in ripe}
+        self._unripe |= {agreement_of(r) for r in rows if r.service_point_id not in kept}
         out = {b.service_point_id for b in issued}
         self._open |= {agreement_of(r) for r in rows if r.service_point_id not in out}
         return CloseReport(issued=len(issued), held=len(ripe) - len(issued), waiting=len(bills) - len(ripe))

@@ -15,7 +15,7 @@ from uuid import UUID
 from openami.billing.bill.record import Assignment
 from openami.billing.calendar.cycle import CycleCalendar
 from openami.billing.cycle.place import Holding, Place, Planned, Unplanned
-from openami.billing.cycle.plan import lacks_its_start, look
+from openami.billing.cycle.plan import is_within_a_period, lacks_its_start, look
 from openami.billing.cycle.rest import Rest, rest_of, stir_of
 from openami.billing.jurisdiction.model import Jurisdiction
 from openami.billing.ports import BillBook
@@ -127,9 +127,12 @@ async def _due_of(
     meters: MeterData, book: BillBook, calendar: CycleCalendar, rules: Jurisdiction, today: _Today, page: Sequence[UUID]
 ) -> Due:
     known = await places(meters, book, page)
-    # Only a bill that waits, days before the first one, or an account before make it matter which days went out.
+    # Only a bill that waits, days before the first one, an account before, or a part of a period that is not over make
+    # it matter which days went out.
     asked = [
-        p.service_point_id for p in known if len(p.billed) > 1 or any(b.held for b in p.billed) or lacks_its_start(p)
+        p.service_point_id
+        for p in known
+        if len(p.billed) > 1 or any(b.held for b in p.billed) or lacks_its_start(p) or is_within_a_period(p)
     ]
     issued = await book.cycle.issued_spans(asked) if asked else {}
     planned: list[Planned] = []

@@ -96,6 +96,11 @@ class Planned:
     part_of: PartOf | None = None
     begins_on: date | None = None
 
+    @property
+    def ends_its_period(self) -> bool:
+        """Whether no other part of its period follows."""
+        return self.part_of is None or self.span.end == self.part_of.period.end
+
 
 @dataclass(frozen=True, slots=True)
 class Unplanned:

@@ -57,6 +57,11 @@ def lacks_its_start(place: Place) -> bool:
     return any(_lacks_start(h, _own(place, h)) for h in _held(place))
 
 
+def is_within_a_period(place: Place) -> bool:
+    """Tell whether a bill went out up to a change of rate: what follows is a part of the same period."""
+    return any(b.end in _changes(place) for b in place.billed)
+
+
 def _held(place: Place) -> list[Holding]:
     """Return the accounts within the time in which any rate was assigned; one without a name where none is told."""
     if not place.rates:
@@ -87,7 +92,7 @@ def _of_account(place: Place, holding: Holding, calendar: CycleCalendar, rules: 
         if issued is not None:
             start, begins_on = issued.end, None
             continue
-        begun = _begun(place, holding, start, calendar)
+        begun = _begun(place, holding, start, calendar, own)
         read_day = _next_read(place.bill_group, begun, holding, calendar, rules)
         if read_day is None and holding.end is None:
             found.append(Unplanned(place.service_point_id, place.bill_group, start))
@@ -135,7 +140,7 @@ def _start(holding: Holding, billed: Sequence[Billed], issued: Sequence[BillSpan
     return max([holding.first, *(b.end for b in billed)])
 
 
-def _begun(place: Place, holding: Holding, start: date, calendar: CycleCalendar) -> date:
+def _begun(place: Place, holding: Holding, start: date, calendar: CycleCalendar, issued: Sequence[BillSpan]) -> date:
     """Return where the period of a bill began: before it where a change of rate parted the two.
 
     The part before may have gone out already, while this one waits: it ends on the same read day all the same.
@@ -145,6 +150,10 @@ def _begun(place: Place, holding: Holding, start: date, calendar: CycleCalendar)
         return start
     if calendar.read_days(group, start, start + timedelta(days=1)):
         return start
+    part = next((s for s in issued if s.end == start), None)
+    if part is not None:
+        # The first of its parts may have begun on the read on which a bill ended early.
+        return _begun(place, holding, part.first, calendar, issued)
     before = calendar.read_days(group, start - _SEARCH, start)
     return max([holding.first, *(d.read_on for d in before[-1:])])
 

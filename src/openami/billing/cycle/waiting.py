@@ -21,13 +21,18 @@ def waits_for_a_read(bill: Bill, now: datetime) -> bool:
 
 def scheduled_end(bill: Bill, zone: ZoneInfo) -> datetime:
     """Return the midnight at which the bill was to be read: its own end, or its read day where it ended before."""
-    if bill.cycle is None or bill.kind is BillKind.FINAL:
+    if bill.cycle is None or not _ends_on_its_read_day(bill):
         return bill.period.end
     return max(bill.period.end, local_midnight(bill.cycle.read_on, zone))
 
 
 def ended_early(bill: Bill) -> bool:
     """Tell whether a bill ended on the nearest read before its read day."""
-    if bill.cycle is None or bill.kind is BillKind.FINAL:
+    if bill.cycle is None or not _ends_on_its_read_day(bill):
         return False
     return timedelta(0) < bill.cycle.read_on - bill.span.end <= READ_WINDOW_BEFORE
+
+
+def _ends_on_its_read_day(bill: Bill) -> bool:
+    """Tell whether a read day ends a bill: a move or a change of rate ends others."""
+    return bill.kind is not BillKind.FINAL and bill.terms.is_last_part(bill.span)

@@ -58,6 +58,20 @@ def test_a_bill_that_ended_early_on_its_nearest_read_is_followed_by_one_to_the_n
     assert days(due(told)) == [(date(2026, 11, 5), date(2026, 12, 7), BillKind.REGULAR)]
 
 
+def test_a_later_part_of_a_period_that_began_on_an_early_read_knows_where_it_began() -> None:
+    rates = (
+        Assignment(POINT, "flat", date(2026, 9, 1), date(2026, 11, 20)),
+        Assignment(POINT, "tou", date(2026, 11, 20)),
+    )
+    began, change = date(2026, 11, 5), date(2026, 11, 20)
+    told = place(
+        Holding(ANNE, date(2026, 9, 1)), rates=rates, billed=(Billed(ANNE, change, (), date(2026, 9, 1)),),
+        issued={ANNE: (BillSpan(date(2026, 9, 1), began), BillSpan(began, change))},
+    )  # fmt: skip
+    (late,) = due(told)
+    assert (late.span.first, late.part_of) == (change, PartOf(BillSpan(began, date(2026, 12, 7))))
+
+
 EARLY, BEHIND = BillSpan(date(2026, 10, 7), date(2026, 11, 5)), date(2026, 11, 6)
 
 

@@ -171,3 +171,15 @@ def test_the_period_of_a_part_is_limited_and_an_accounts_last_one_is_not(
     order = replace(ORDER, span=TEN, terms=BillTerms(part_of=part_of))
     found = review(order, shipped_jurisdiction().on(TEN.last), Determinants(TEN, 0, {}), (), 0, CAUSE, TEN.period(ZONE))
     assert (None if found is None else found[1]) == waits
+
+
+def test_a_change_of_rate_shortly_before_the_read_day_is_no_early_end() -> None:
+    whole = BillSpan(SPAN.first, SPAN.end)
+    cut = BillSpan(SPAN.first, SPAN.end - timedelta(days=2))
+    order = replace(ORDER, span=cut, terms=BillTerms(part_of=PartOf(whole)))
+    period = cut.period(ZONE)
+    told = piece(BEGIN, end(301_000, at=period.end))
+    (found,) = printed_reads([told], order, ENERGY, period)
+    assert found.end.kind is ReadKind.SCHEDULED
+    (early,) = printed_reads([told], replace(order, terms=BillTerms()), ENERGY, period)
+    assert early.end.kind is ReadKind.NEAREST
