@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -88,6 +89,34 @@ async def _papers(billing: Billing, old: Bill, new: Bill, first_paper: bytes | N
             Path(folder, f"{name}.png").write_bytes(picture_of(statement))
 
 
+async def _parted(
+    billing: Billing, room: CorrectionRoom, desk: Desk, at: datetime, turn: Callable[[datetime], Awaitable[None]]
+) -> None:
+    """Another rate, entered for days in the middle of the other place's bill, parts it in three."""
+    place = desk.points[1]
+    (old,) = await billing.bills(SCOPE, place)
+    begin, end = FIRST + timedelta(days=9), FIRST + timedelta(days=19)
+    await billing.reassign_rate([place], "ameren-mo-smart", first_day=begin, end_day=end, at=at)
+    await turn(at + timedelta(minutes=20))
+    (case,) = await room.corrections.cases()
+    assert case.cause.name == "rate:ameren-mo-anytime>ameren-mo-smart"
+    wish = Wish(case.cause.name, DecisionKind.REBILL, "the customer's form was entered late")
+    proposal = await room.corrections.propose(wish, by=uuid4(), at=at)
+    assert await room.corrections.carry_out(proposal.decision, proposal.effect, by=uuid4(), at=at, real=at)
+    parts = sorted((b for b in await billing.bills(SCOPE, place) if b.state is BillState.ISSUED), key=lambda b: b.span)
+    assert [(b.span.first, b.span.end) for b in parts] == [(FIRST, begin), (begin, end), (end, NEXT)]
+    for part in parts:
+        lo, hi = (int(desk.grid.day_at[(d - FIRST).days]) for d in (part.span.first, part.span.end))
+        assert part.usage_wh == int(desk.truth[1][lo:hi].sum()), "by what was used in truth, not by our own sums"
+        found = await billing.papers.rebuilt(SCOPE, part.bill_id)
+        assert found is not None
+        assert found[0].differences == ()
+    (one,) = await room.book.adjustments(service_points=[place])
+    assert one.by == sum((b.total or Decimal(0) for b in parts), Decimal(0)) - (old.total or Decimal(0))
+    assert one.by_wh == 0
+    await _sound(room, desk)
+
+
 async def test_a_corrected_reading_goes_all_the_way_to_a_corrected_bill(
     postgres: PostgresEngine, store_process: Path
 ) -> None:
@@ -162,6 +191,7 @@ async def test_a_corrected_reading_goes_all_the_way_to_a_corrected_bill(
         await turn(at + timedelta(minutes=20))
         assert await room.corrections.cases() == []
         await _sound(room, desk)
+        await _parted(billing, room, desk, at + timedelta(hours=1), turn)
     finally:
         await store.close()
         await mdm.dispose()
