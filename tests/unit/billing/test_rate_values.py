@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
+from openami.app.billing import rate_files
 from openami.app.billing.rate_files import assume_values, home_rates
 from openami.app.settings import Home
 from openami.billing.tariff import RateSchedule, TariffError, demonstration_rates, shipped_rates
+from openami.billing.tariff.load import MAX_OCTETS
 from openami.billing.tariff.values import parse_values, with_values
 
 JANUARY = date(2026, 1, 1)
@@ -94,3 +97,35 @@ def test_a_home_adds_rates_and_values_and_a_bad_file_is_named(tmp_path: Path) ->
     place.write_text("format = ")
     with pytest.raises(TariffError, match=r"own\.toml"):
         home_rates(home)
+
+
+@pytest.mark.parametrize("folder", ["rates", "rates/values"])
+@pytest.mark.parametrize("make", ["pipe", "long", "folder"])
+def test_a_file_that_would_keep_its_reader_busy_is_refused_by_its_name(folder: str, make: str, tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    home.folder("rates")
+    place = home.folder(folder) / "bad.toml"
+    if make == "pipe":
+        os.mkfifo(place)
+    elif make == "folder":
+        place.mkdir()
+    else:
+        place.write_bytes(b"#" * (MAX_OCTETS + 1))
+    with pytest.raises(TariffError, match=r"bad\.toml.*(no regular file|the limit is)"):
+        home_rates(home)
+
+
+def test_more_files_than_a_utility_has_are_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    home = Home(tmp_path)
+    home.folder("rates")
+    values = home.folder("rates/values")
+    monkeypatch.setattr(rate_files, "MOST_FILES", 2)
+    for n in range(3):
+        (values / f"{n}.toml").write_text(FAC)
+    with pytest.raises(TariffError, match=r"values: 3 files of rates or values, the limit is 2"):
+        home_rates(home)
+
+
+def test_a_document_of_values_that_is_too_long_is_not_parsed() -> None:
+    with pytest.raises(TariffError, match="the limit is"):
+        parse_values(b"{" + b" " * MAX_OCTETS)

@@ -10,10 +10,13 @@ from pathlib import Path
 
 from openami.app.settings import Home
 from openami.billing.tariff import RateSchedule, TariffError, parse_rate, shipped_rates
+from openami.billing.tariff.load import MAX_OCTETS
 from openami.billing.tariff.values import assumed_values, parse_values, with_values
 
 FOLDER, VALUES = "rates", "values"
 _SUFFIXES = (".json", ".toml")
+MOST_FILES = 1_000
+"""In one folder: a utility has some hundred rates, and files values a dozen times a year."""
 
 
 def home_rates(home: Home) -> dict[str, RateSchedule]:
@@ -48,10 +51,18 @@ def assume_values(home: Home) -> None:
 
 def _octets(place: Path) -> bytes:
     try:
+        # A pipe would never end, and a device is no file of ours.
+        if not place.is_file():
+            raise TariffError("file", "it is no regular file")
+        if (size := place.stat().st_size) > MAX_OCTETS:
+            raise TariffError("file", f"{size} octets, the limit is {MAX_OCTETS}; split it")
         return place.read_bytes()
     except OSError as error:
         raise TariffError("file", error.strerror or "cannot be read") from error
 
 
 def _files(folder: Path) -> list[Path]:
-    return sorted(p for p in folder.glob("*") if p.suffix in _SUFFIXES) if folder.is_dir() else []
+    found = sorted(p for p in folder.glob("*") if p.suffix in _SUFFIXES) if folder.is_dir() else []
+    if len(found) > MOST_FILES:
+        raise TariffError(str(folder), f"{len(found)} files of rates or values, the limit is {MOST_FILES}")
+    return found

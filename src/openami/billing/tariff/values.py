@@ -16,7 +16,7 @@ from openami.billing.tariff.charge import DatedCharge, DatedValue, Tax
 from openami.billing.tariff.clause import Clause
 from openami.billing.tariff.errors import TariffError
 from openami.billing.tariff.export import ExportPrice, ExportTerms
-from openami.billing.tariff.load import parse_document, shipped_rates
+from openami.billing.tariff.load import MAX_OCTETS, parse_document, shipped_rates
 from openami.billing.tariff.model import RateSchedule, Tariff
 from openami.billing.tariff.native_charge import read_value
 
@@ -47,8 +47,10 @@ def parse_values(octets: bytes) -> tuple[ChargeValues, ...]:
     """Return the values of a file, JSON or TOML.
 
     Raises:
-        TariffError: a clause is missing, malformed or not one of the format; it is named by its path.
+        TariffError: it is too long, or a clause is missing, malformed or not of the format; the path names it.
     """
+    if len(octets) > MAX_OCTETS:
+        raise TariffError("file", f"{len(octets)} octets, the limit is {MAX_OCTETS}; split it")
     root = Clause("", parse_document(octets))
     if root.at("format").text() != FORMAT:
         raise TariffError("format", f"{FORMAT} is needed here")
