@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
-from typing import cast
+from typing import Any, cast
 from uuid import UUID, uuid4
 
 import numpy as np
@@ -23,11 +24,12 @@ from openami.contracts.channel import Channel
 from openami.contracts.quality import Source
 from openami.contracts.reading import RegisterBatch, uuid_column
 from openami.kernel.clock import FixedClock
-from openami.kernel.time import local_midnight
+from openami.kernel.time import Period, local_midnight
 from openami.mdm.api import ReadKind
 from openami.mdm.registry.change import EndRead, Exchange, Hang, TakeDown
 from openami.mdm.registry.facts import FactEntry, FactKind
 from openami.mdm.registry.records import Meter
+from openami.security.access.scope import Scope
 
 pytestmark = pytest.mark.engines
 OCTOBER, NOVEMBER = date(2026, 10, 1), date(2026, 11, 1)
@@ -353,3 +355,26 @@ async def test_a_rate_by_time_is_refused_where_only_a_register_is_read(world: Wo
     (held,) = await world.billing.book.cycle.held()
     assert held.hold is not None
     assert held.hold.code is HoldCode.NEEDS_INTERVALS
+
+
+async def test_bills_of_different_days_and_rates_are_read_with_one_question_to_the_registry(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+    real = world.data.reads_at_ends
+
+    async def counted(scope: Scope, periods: Mapping[UUID, Period], *rest: Any, **known: Any) -> Any:
+        asked.append(len({(p.start, p.end) for p in periods.values()}))
+        return await real(scope, periods, *rest, **known)
+
+    monkeypatch.setattr(world.data, "reads_at_ends", counted)
+    firsts = [OCTOBER, date(2026, 10, 5), date(2026, 10, 12)]
+    rates = ["ameren-mo-anytime", "ameren-mo-smart", "ameren-mo-anytime"]
+    for point, first, rate in zip(world.points, firsts, rates, strict=True):
+        await world.billing.assign_rate([point], rate, first_day=first, at=NOW)
+    await world.write_days(OCTOBER, date(2026, 10, 31))
+    assert (await world.billing.close_due(NOW)).issued == 3
+    assert asked == [3]
+    for point, first, rate in zip(world.points, firsts, rates, strict=True):
+        (bill,) = await bills(world, point)
+        assert (bill.span.first, bill.rate_code, bill.usage_wh) == (first, rate, bill.reads[0].usage_wh)

@@ -30,7 +30,7 @@ from openami.billing.tariff.price import Block, PricePeriod, Window
 from openami.billing.tariff.season import Season
 from openami.contracts.channel import Channel
 from openami.contracts.quality import QualityState
-from openami.mdm.api import EndOfRead, MeterData, ReadKind, ReadPiece, UsageMatrix
+from openami.mdm.api import EndOfRead, LocalDays, MeterData, ReadKind, ReadPiece, UsageMatrix
 
 CHICAGO = ZoneInfo("America/Chicago")
 SPAN = BillSpan(date(2026, 4, 1), date(2026, 5, 1))
@@ -68,14 +68,14 @@ class _Meters:
         """No place is said to be read by register alone."""
         return []
 
-    async def matrix(self, *request: Any, as_known_at: datetime | None = None) -> list[UsageMatrix]:
-        return [_matrix(POINTS, 100)] if request[2] is Channel.DELIVERED else self.received
+    async def matrices(self, *request: Any, as_known_at: datetime | None = None) -> dict[LocalDays, list[UsageMatrix]]:
+        found = [_matrix(POINTS, 100)] if request[2] is Channel.DELIVERED else self.received
+        return dict.fromkeys(request[1].values(), found)
 
-    async def end_reads(self, *request: Any, as_known_at: datetime | None = None) -> dict[UUID, list[Any]]:
-        if request[3] is not Channel.RECEIVED:
-            return {}
+    async def reads_at_ends(self, *request: Any, as_known_at: datetime | None = None) -> dict[UUID, list[Any]]:
         none = EndOfRead(datetime(2026, 5, 1, 5, tzinfo=UTC), None, ReadKind.MISSING)
-        return {p: [ReadPiece(p, "S-1", Channel.RECEIVED, none, none, 1, None)] for p in self.counts}
+        told = {p: [ReadPiece(p, "S-1", Channel.RECEIVED, none, none, 1, None)] for p in self.counts}
+        return {p: told.get(p, []) for p in request[1]}
 
 
 def _bills(

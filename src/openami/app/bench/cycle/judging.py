@@ -23,7 +23,7 @@ from openami.sim.billing.energy import Block
 
 SAMPLE_EVERY = 50
 """Of plain customers every fiftieth bill is priced again; of all others every one, up to a number."""
-PRICED_OF_A_FATE = 250
+PRICED_OF_A_FATE = 100
 """So many bills of each fate, with and without net metering, tell what the rate does of them."""
 
 
