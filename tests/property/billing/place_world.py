@@ -276,6 +276,8 @@ class _Book:
 
     async def wake(self, points: object) -> None: ...
 
+    async def touch(self, points: object) -> None: ...
+
     async def resting(self) -> list[Any]:
         return []
 
