@@ -9,7 +9,8 @@ from uuid import uuid4
 
 import pytest
 from sqlalchemy.ext.asyncio import create_async_engine
-from tests.integration.billing.test_billing import FIRST, SCOPE, ZONE, World
+from tests.integration.billing.test_billing import FIRST, SCOPE, ZONE, World, _day
+from tests.integration.billing.test_cycle_close import read
 
 from openami.app.billing.correction_room import CorrectionRoom, correction_room
 from openami.app.commands.corrections_words import show_proposal
@@ -22,8 +23,12 @@ from openami.billing.correction.rules import Tolerances
 from openami.billing.correction.words import adjustment_words, part_words
 from openami.billing.ledger.account import LedgerAccount as A
 from openami.billing.tariff.load import parse_rate
+from openami.contracts.channel import Channel
+from openami.contracts.day import DayTable
 from openami.kernel.time import local_midnight
+from openami.mdm.registry.change import EndRead, Exchange, Hang, TakeDown
 from openami.mdm.registry.facts import FactEntry, FactKind
+from openami.mdm.registry.records import Meter
 
 pytestmark = pytest.mark.engines
 OCTOBER, NOVEMBER, DECEMBER = (date(2026, month, 1) for month in (10, 11, 12))
@@ -220,5 +225,46 @@ async def test_a_bill_of_days_before_the_first_one_hands_on_and_the_first_one_is
     assert (await room.ledger.audit()).faults == []
     assert (await room.energy.balance([place], OCTOBER, NOVEMBER)).residual_wh == 0
     assert await room.book.note_handed(at=at) == 0
+    for engine in engines:
+        await engine.dispose()
+
+
+async def test_an_exchange_entered_for_a_day_within_a_bill_is_corrected_with_the_reads_of_both_meters(
+    world: World, postgres: PostgresEngine
+) -> None:
+    engines = [create_async_engine(postgres.url(role)) for role in ("openami_billing", "openami_mdm")]
+    rates = {"plain": parse_rate(PLAIN.encode(), code="plain")}
+    place, old_meter, new_meter = world.points[1], world.meters[1], uuid4()
+    billing = Billing(meters=world.data, book=world.billing.book, rates=rates, setting=world.billing.setting)
+    room = correction_room(world.data, billing=engines[0], mdm=engines[1], today=NOW.date(), rates=rates)
+    await billing.assign_rate([place], "plain", first_day=OCTOBER, at=NOW)
+    await world.write_days(OCTOBER, date(2026, 10, 31))
+    await billing.close_due(NOW)
+    (old,) = await billing.bills(SCOPE, place)
+    assert old.total == Decimal("53.90"), "446.4 kWh are 446, at 10 cents, and 9.30"
+    await room.postings.post(await room.book.bills([old.bill_id]), at=NOW)
+
+    later, instant = NOW + timedelta(hours=1), local_midnight(MIDDLE, ZONE)
+    await world.data.registry.add_meters([Meter(new_meter, "S-new", NOW, system_title=new_meter.bytes[:8])])
+    shown = old.reads[0].begin.value + 14 * 14_400 if old.reads[0].begin.value is not None else 0
+    gone = TakeDown(old_meter, instant, {Channel.DELIVERED: EndRead(shown), Channel.RECEIVED: EndRead(0)})
+    hang = Hang(uuid4(), place, new_meter, instant, {Channel.DELIVERED: EndRead(5), Channel.RECEIVED: EndRead(0)})
+    await world.data.registry.change(Exchange(gone, hang), at=later, by="anna", reason="the work order was found")
+    # The days since are the new meter's: 19.2 kWh each.
+    rows = [replace(_day(place, MIDDLE + timedelta(days=d), 2, wh=200), known_at=later) for d in range(17)]
+    await world.data.store.write_days(DayTable.from_rows(rows), token="new meter")
+    await read(world, new_meter, local_midnight(NOVEMBER, ZONE), 5 + 17 * 19_200)
+    assert await billing.find_corrections(later, first=OCTOBER, end=NOVEMBER) == 17
+    assert (await room.weigher.weigh(later)).open == 1
+    (case,) = await room.corrections.cases()
+    assert case.cause.words.endswith("the work order was found")
+    # 14 days of 14.4 and 17 of 19.2 kWh are 528.0: 52.80 and 9.30.
+    assert [(c.after, c.by, c.by_wh) for c in case.changes] == [(Decimal("62.10"), Decimal("8.20"), 17 * 4_800)]
+    await _decided(room, case.cause.name, later)
+    new = next(b for b in await billing.bills(SCOPE, place) if b.state is BillState.ISSUED)
+    assert [(p.meter, p.usage_wh) for p in new.reads] == [(f"S-{old_meter}", 14 * 14_400), ("S-new", 17 * 19_200)]
+    assert (await room.ledger.audit()).faults == []
+    assert (await room.energy.balance([place], OCTOBER, NOVEMBER)).residual_wh == 0
+    await _proved(billing, [new])
     for engine in engines:
         await engine.dispose()
