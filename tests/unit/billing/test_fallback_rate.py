@@ -16,6 +16,8 @@ from openami.billing.bill.make import Making, make_bills
 from openami.billing.bill.order import BillOrder
 from openami.billing.bill.record import Bill
 from openami.billing.bill.terms_document import parse_terms, terms_document
+from openami.billing.correction.compared import other_cause
+from openami.billing.correction.remade import Remade
 from openami.billing.jurisdiction import shipped_jurisdiction
 from openami.billing.rating.carried import BankedCredit, Carried, MonthPeak, YearToDate
 from openami.billing.rating.terms import Approval, BillTerms
@@ -135,3 +137,15 @@ def test_the_year_and_its_minimum_are_the_own_rates(closes: int, flat: Tariff, t
     assert bill.total == D(total)
     after = YearToDate() if closes == 4 else YearToDate(before.first, 365, 1_620_000, D("231.00"))
     assert bill.carried_out.year_to_date == after
+
+
+def test_a_bill_made_again_at_its_own_rates_prices_is_no_change_of_rate() -> None:
+    fell_back, by_times = _bill(TIMES, Carried()), _bill(TIMES, Carried(), estimated=0)
+    assert (fell_back.rate_code, by_times.rate_code) == ("flat", "times")
+    assert fell_back.own_rate_code == by_times.own_rate_code == "times"
+    unit = (fell_back.bill_id,)
+    assert other_cause(Remade(fell_back, (by_times,), unit, (by_times,))) is None
+    put_on_flat = replace(fell_back, terms=replace(fell_back.terms, instead_of=""))
+    cause = other_cause(Remade(fell_back, (put_on_flat,), unit, (put_on_flat,)))
+    assert cause is not None
+    assert cause.key == "times>flat"

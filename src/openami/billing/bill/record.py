@@ -169,6 +169,11 @@ class Bill:
         return (self.service_point_id, self.account_id) == (other.service_point_id, other.account_id)
 
     @property
+    def own_rate_code(self) -> str:
+        """The rate that the place was on: another than the one it was priced by where too little was measured."""
+        return self.terms.instead_of or self.rate_code
+
+    @property
     def hold_reason(self) -> str | None:
         """Why it waits, in words; None where it does not."""
         return None if self.hold is None else self.hold.reason

@@ -26,13 +26,13 @@ def other_cause(one: Remade) -> Cause | None:
         words = f"service stopped on {end}, entered after the bill"
         return Cause(CauseKind.REGISTRY, f"stop/{end.isoformat()}", words)
     over = [b for b in one.whole if b.span.first < old.span.end and b.span.end > old.span.first]
-    other = next((b for b in over if b.rate_code != old.rate_code), None)
+    other = next((b for b in over if b.own_rate_code != old.own_rate_code), None)
     if other is None:
         is_alone = len(one.bills) == 1 and one.bills[0].span == old.span
         return terms_cause(old, one.bills[0].terms) if is_alone else None
     since = "" if other.span.first <= old.span.first else f" from {other.span.first}"
     words = f"the rate is {other.rate_name or 'none'}{since} now, it was {old.rate_name}"
-    return Cause(CauseKind.RATE, f"{old.rate_code}>{other.rate_code}", words)
+    return Cause(CauseKind.RATE, f"{old.own_rate_code}>{other.own_rate_code}", words)
 
 
 def handed_cause(one: Remade, touched: TouchedBill) -> Cause | None:

@@ -112,7 +112,7 @@ class LateTerms:
         return found
 
     def _followed(self, bill: Bill) -> Sequence[Followed]:
-        schedule = self.rates.get(bill.rate_code)
+        schedule = self.rates.get(bill.own_rate_code)
         return [] if schedule is None else followed_by(schedule, bill.span)
 
 

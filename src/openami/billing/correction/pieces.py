@@ -60,7 +60,7 @@ def pieces_of(units: Sequence[Sequence[Bill]], assigned: Sequence[Assignment]) -
     found = []
     for unit in units:
         whole = BillSpan(unit[0].span.first, unit[-1].span.end)
-        parts = rates_over(whole, assigned) or [(whole, unit[0].rate_code)]
+        parts = rates_over(whole, assigned) or [(whole, unit[0].own_rate_code)]
         ids = tuple(b.bill_id for b in unit)
         # A corrected bill has another kind; that it was the account's last stays with its terms.
         stops = unit[-1].kind is BillKind.FINAL or unit[-1].terms.is_final
@@ -110,7 +110,7 @@ def is_parted_for_nothing(before: Bill, after: Bill, assigned: Sequence[Assignme
         assigned: of the place.
     """
     is_one_period = before.cycle is not None and before.cycle == after.cycle and before.is_of_same_account(after)
-    if not is_one_period or before.span.end != after.span.first or before.rate_code == after.rate_code:
+    if not is_one_period or before.span.end != after.span.first or before.own_rate_code == after.own_rate_code:
         return False
     code = code_on(after.span.first, assigned)
     return bool(code) and code == code_on(before.span.last, assigned)
