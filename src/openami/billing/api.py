@@ -22,6 +22,7 @@ from openami.billing.changed_days import days_changed, find_corrections
 from openami.billing.cycle.close import CloseReport, close_due
 from openami.billing.cycle.open import next_read_day, open_span
 from openami.billing.cycle.run import BillRun, BillSetting
+from openami.billing.cycle.terms import own_facts
 from openami.billing.edition.ports import EditionBook
 from openami.billing.figures import Figures, figures_of
 from openami.billing.interval_price import PricedIntervals, priced_intervals
@@ -34,6 +35,7 @@ from openami.billing.proof.record import ReadingProof
 from openami.billing.proof.trace import BillProof
 from openami.billing.rates import Rates, UnknownRateError
 from openami.billing.rating.usage import I64, BillSpan
+from openami.billing.signal.heard import heard_of
 from openami.billing.statement.record import Statement
 from openami.billing.tariff.errors import TariffError
 from openami.billing.tariff.load import shipped_rates
@@ -121,7 +123,9 @@ class Billing:
         if schedule is None or span is None or now <= (begin := span.period(zone).start):
             return None
         usage = await usage_of(self.meters, scope, service_point_id, Period(begin, now))
-        return so_far(schedule, usage, span, zone, now)
+        own = await own_facts(self.meters, {service_point_id: zone.key}, self.setting.standing)
+        heard = await heard_of(self.book.signals, schedule, span, zone)
+        return so_far(schedule, usage, span, zone, now, heard.into(own[service_point_id].terms(span)))
 
     async def next_read_day(self, service_point_id: UUID, after: date) -> date | None:
         """Return the local day of a place's next billing read after a day: from then on another rate applies."""

@@ -15,6 +15,7 @@ from openami.billing.bill.make import kept_lines
 from openami.billing.bill.record import KeptLine
 from openami.billing.rating.determinant import Determinants, determinants
 from openami.billing.rating.rate import rate
+from openami.billing.rating.terms import NO_TERMS, BillTerms
 from openami.billing.rating.usage import BillSpan, Usage
 from openami.billing.tariff.errors import TariffError
 from openami.billing.tariff.model import RateSchedule
@@ -55,16 +56,18 @@ class BillSoFar:
     through: int | None
 
 
-def so_far(schedule: RateSchedule, usage: Usage, span: BillSpan, zone: ZoneInfo, now: datetime) -> BillSoFar | None:
+def so_far(
+    schedule: RateSchedule, usage: Usage, span: BillSpan, zone: ZoneInfo, now: datetime, terms: BillTerms = NO_TERMS
+) -> BillSoFar | None:
     """Return the open bill from its intervals until now; None where the rate cannot price them."""
     try:
-        found = determinants(schedule, usage, [span], zone)[0]
+        found = determinants(schedule, usage, [span], zone, terms)[0]
     except TariffError as error:
         # The bill at the cycle's end will be held with this reason; a page has nothing to show until then.
         _LOG.info("bill_so_far.refused", clause=error.clause)
         return None
-    rated = rate(schedule, found)
-    low, high = _forecast(schedule, usage, found, zone, now)
+    rated = rate(schedule, found, terms)
+    low, high = _forecast(schedule, usage, found, zone, now, terms)
     return BillSoFar(
         span=span,
         period=span.period(zone),
@@ -82,7 +85,7 @@ def so_far(schedule: RateSchedule, usage: Usage, span: BillSpan, zone: ZoneInfo,
 
 
 def _forecast(
-    schedule: RateSchedule, usage: Usage, found: Determinants, zone: ZoneInfo, now: datetime
+    schedule: RateSchedule, usage: Usage, found: Determinants, zone: ZoneInfo, now: datetime, terms: BillTerms
 ) -> tuple[Decimal | None, Decimal | None]:
     """Scale the energy so far to the bill's end by the mean day and its spread, and rate both edges."""
     begin, end = found.span.period(zone).start_s, found.span.period(zone).end_s
@@ -99,5 +102,5 @@ def _forecast(
         energy = {k: round(v * scale) for k, v in found.energy_wh.items()}
         blocks = {k: round(v * scale) for k, v in found.blocks_wh.items()}
         whole = replace(found, usage_wh=sum(energy.values()), energy_wh=energy, blocks_wh=blocks)
-        edges.append(rate(schedule, whole).total)
+        edges.append(rate(schedule, whole, terms).total)
     return edges[0], edges[1]

@@ -95,7 +95,7 @@ async def test_a_place_is_taxed_in_its_own_town_waits_while_none_is_known_and_a_
     own, other = world.points[:2]
     billing = billing_of(world, "Ladue")
     await billing.assign_rate([own, other], "taxed", first_day=OCTOBER, at=NOW)
-    await world.write_days(OCTOBER, date(2026, 10, 31))
+    await world.write_days(OCTOBER, date(2026, 11, 9))
     await told(world, own, "Alton", date(2026, 1, 1))
     await billing.close_due(NOW)
     bill, waits = await the_bill(billing, own), await the_bill(billing, other)
@@ -108,6 +108,11 @@ async def test_a_place_is_taxed_in_its_own_town_waits_while_none_is_known_and_a_
     await told(world, other, "Ladue", date(2026, 1, 1))
     await billing.close_due(NOW)
     assert (await the_bill(billing, other)).state is BillState.ISSUED
+
+    running = await billing.bill_so_far(SCOPE, own, NOW)
+    assert running is not None
+    # Nine days of 9.6 kWh at 0.10 and 9.00 are 17.64, and 5 % of that.
+    assert [(line.name, line.amount) for line in running.lines if line.kind == "tax"] == [("City tax", D("0.88"))]
 
     await told(world, own, "Brent", ANNEXED)
     async with corrections(world, postgres) as room:

@@ -199,6 +199,8 @@ def _held(bill: Bill, now: datetime) -> dict[str, Any]:
 
 
 def _document(bill: Bill) -> dict[str, Any]:
+    from openami.billing.bill.terms_document import terms_document
+
     cycle = bill.cycle
     return {
         "bill": str(bill.bill_id), "service_point": str(bill.service_point_id), "state": bill.state.value,
@@ -210,7 +212,7 @@ def _document(bill: Bill) -> dict[str, Any]:
         "reading_state": None if bill.reading_state is None else bill.reading_state.value,
         "usage_wh": bill.usage_wh, "total": None if bill.total is None else str(bill.total),
         "currency": bill.currency, "due_on": None if bill.due_on is None else bill.due_on.isoformat(),
-        "stamps": list(bill.stamps), "released": bill.released,
+        "stamps": list(bill.stamps), "released": bill.released, "terms": terms_document(bill.terms),
         "reads": [
             {
                 "meter": p.meter, "channel": p.channel.name.lower(), "multiplier": p.multiplier,
@@ -233,6 +235,14 @@ def _show(bill: Bill, document: dict[str, Any]) -> None:
     print(f"{document['first_day']} to {document['last_day']} ({bill.span.days} days), rate {bill.rate_code}")
     if bill.cycle is not None:
         print(f"group {bill.cycle.bill_group}, read on {bill.cycle.read_on}, counts to {document['revenue_month']}")
+    terms = bill.terms
+    if any(terms.municipalities(bill.span)):
+        towns = [name or "a municipality that is not known" for name in terms.municipalities(bill.span)]
+        print(f"taxed in {', then '.join(towns)}")
+    if terms.attributes:
+        print("facts of the agreement: " + ", ".join(f"{k} {v}" for k, v in sorted(terms.attributes.items())))
+    for source in terms.sources:
+        print(f"by {source}")
     if bill.hold is not None:
         print(f"waits since {bill.hold.since:%Y-%m-%d} ({bill.hold.owner}): {bill.hold.reason}")
         print(f"what frees it: {bill.hold.action}")
