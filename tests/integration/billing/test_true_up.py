@@ -99,6 +99,11 @@ async def test_the_difference_is_spread_over_every_period_at_its_own_season_and_
     assert new[2].total == Decimal("99.55")
     assert [p.end.kind for b in new for p in b.reads] == [ReadKind.APPORTIONED] * 2 + [ReadKind.MANUAL]
 
+    for bill in new:
+        again = await world.billing.papers.rebuilt(SCOPE, bill.bill_id)
+        assert again is not None
+        assert again[0].differences == (), "each is made again to the letter, on the reads that it was settled on"
+
     told = await room.book.adjustments(service_points=[point])
     assert len({a.decision_id for a in told}) == 1, "one true-up, a line for each period"
     assert sorted((a.span.first, a.by_wh, a.by, a.installments) for a in told) == [
@@ -201,6 +206,10 @@ async def test_intervals_that_came_later_say_what_each_period_had(world: World, 
     new = await in_force(world, point)
     assert [b.usage_wh for b in new] == [11 * 14_400, 31 * 14_400, counted - 42 * 14_400]
     assert [p.usage_wh for b in new for p in b.reads] == [b.usage_wh for b in new]
+    for bill in new:
+        again = await world.billing.papers.rebuilt(SCOPE, bill.bill_id)
+        assert again is not None
+        assert again[0].differences == ()
     assert [b.estimates_in_a_row for b in new] == [0, 0, 0]
     balance = await room.energy.balance([point], FIRST, DECEMBER)
     assert (balance.residual_wh, balance.billed_wh, balance.estimated_wh) == (0, counted, 0)

@@ -13,7 +13,7 @@ from openami.billing.bill.record import Bill, BillState
 from openami.billing.jurisdiction import Jurisdiction
 from openami.billing.tariff.model import RateSchedule
 from openami.kernel.time import zone_named
-from openami.mdm.api import MeterData
+from openami.mdm.api import MeterData, ReadKind
 from openami.security.access.scope import Scope
 
 _OF_LATER = {"state", "hold"}
@@ -89,6 +89,10 @@ def order_of(kept: Bill, neighbors: Neighbors) -> BillOrder:
     """Return the order that a kept bill was made by."""
     before, after = neighbors.before, neighbors.after
     estimated = 1 if kept.estimates_in_a_row else 0
+    # Apportioned reads were settled before the bill was made: like a release they are given, not made by it.
+    settled = [p for p in kept.reads if ReadKind.APPORTIONED in (p.begin.kind, p.end.kind)]
+    opened = {(p.meter, p.channel): p.begin for p in settled if p.begin.kind is ReadKind.APPORTIONED}
+    closed = {(p.meter, p.channel): p.end for p in settled if p.end.kind is ReadKind.APPORTIONED}
     return BillOrder(
         service_point_id=kept.service_point_id,
         span=kept.span,
@@ -97,8 +101,8 @@ def order_of(kept: Bill, neighbors: Neighbors) -> BillOrder:
         cycle=kept.cycle,
         terms=kept.terms,
         carried=kept.carried_in,
-        opens_on={} if before is None else closing_reads(before.reads),
-        closes_on={} if after is None else opening_reads(after.reads),
+        opens_on={**({} if before is None else closing_reads(before.reads)), **opened},
+        closes_on={**({} if after is None else opening_reads(after.reads)), **closed},
         estimates_before=kept.estimates_in_a_row - estimated,
         version=kept.version,
         supersedes=kept.supersedes,
