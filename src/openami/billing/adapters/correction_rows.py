@@ -128,11 +128,13 @@ NOTE_HANDED = text("""
         and (cast(:since as timestamptz) is null or p.issued_at >= :since)
     on conflict do nothing returning bill_id
 """)
+# What was seen is the instant of the actual read, in minutes below zero: each read settles a bill once. The versions
+# of bills that NOTE_HANDED keeps there never come near it.
 ESTIMATED = text("""
-    select * from billing.bill where state = 'issued' and reading_state = 'estimated'
+    select * from billing.bill b where state = 'issued' and reading_state = 'estimated' and not exists (
+        select from billing.correction c where c.bill_id = b.bill_id and c.seen_version < -1000000)
     order by service_point_id, first_day
 """)
-# What was seen is the instant of the actual read, in minutes below zero: each read settles a bill once.
 NOTE_TRUE_UPS = text("""
     insert into billing.correction (bill_id, service_point_id, local_day, billed_version, seen_version, state, found_at)
     values (:bill_id, :service_point_id, :local_day, 0, :seen, 'open', :at)

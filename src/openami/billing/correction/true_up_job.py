@@ -25,7 +25,7 @@ from openami.billing.correction.proposal import Wish
 from openami.billing.correction.record import CauseKind, DecisionKind, Finding
 from openami.billing.correction.weigh import Weigher
 from openami.billing.correction.work import Corrections
-from openami.billing.jurisdiction import Jurisdiction
+from openami.billing.jurisdiction import Jurisdiction, TrueUpRule
 from openami.contracts.changed import DaysChanged
 
 _LOG = structlog.get_logger("true_up")
@@ -37,7 +37,10 @@ class EstimatedBills(Protocol):
     """What is asked of the book beside corrections."""
 
     async def estimated(self) -> list[Bill]:
-        """Return issued bills in force with an estimated end, without lines, by place and first day."""
+        """Return issued bills in force with an estimated end, without lines, by place and first day.
+
+        Those are left out that an actual read settled already: they are decided about, or wait for a person.
+        """
         ...
 
     async def note_true_ups(self, settled: Sequence[tuple[Bill, datetime]], *, at: datetime) -> int:
@@ -64,6 +67,7 @@ class TrueUps:
         corrections: cases, proposals, and carrying out.
         rules: of the jurisdiction.
         real: gives real time.
+        looked_at: what could not be carried out, by the versions that it was made from: a person's, until one changes.
     """
 
     book: EstimatedBills
@@ -72,6 +76,7 @@ class TrueUps:
     corrections: Corrections
     rules: Jurisdiction
     real: Callable[[], datetime]
+    looked_at: set[tuple[str, ...]] = field(default_factory=set)
 
     async def settle(self, now: datetime) -> int:
         """Settle what can be; doing it again settles nothing twice.
@@ -100,10 +105,20 @@ class TrueUps:
                for o in case.customers):  # fmt: skip
             # Somebody moved in between: two customers are charged by one decision, so a person looks at it.
             return False
+        versions = tuple(c.versions_digest for c in one.changes)
+        if versions in self.looked_at:
+            return False
+        done = await self._carried_out(case, one, rule, now)
+        if not done:
+            self.looked_at.add(versions)
+        return done
+
+    async def _carried_out(self, case: CauseCase, one: CustomerChanges, rule: TrueUpRule, now: datetime) -> bool:
         billed = sum((c.after or Decimal(0) for c in one.changes), Decimal(0))
         parts = rule.parts(one.by, billed, len(one.changes))
         wish = Wish(
-            case.cause.name, DecisionKind.REBILL, f"true-up: {case.cause.words}"[:500], place=place,
+            case.cause.name, DecisionKind.REBILL, f"true-up: {case.cause.words}"[:500],
+            place=one.changes[0].service_point_id,
             in_parts=parts if one.by > 0 else None,
         )  # fmt: skip
         try:
