@@ -20,7 +20,8 @@ from tests.integration.billing.test_corrections import LATE, LATER, OCTOBER, Bil
 from typer.testing import CliRunner
 
 from openami.app.billing import correction_desk, correction_room
-from openami.app.commands import corrections, ledger
+from openami.app.billing.signal_desk import SignalRefusedError
+from openami.app.commands import corrections, ledger, rates_signals, registry_group
 from openami.app.engines.postgres import SUPERUSER, PostgresEngine
 from openami.app.people.accounts import RealClock, accounts_of
 from openami.app.people.desk import SignInRefusedError
@@ -29,6 +30,7 @@ from openami.billing.correction.decision import CorrectionRefusedError
 from openami.billing.correction.effect import CorrectionLimits
 from openami.billing.correction.work import Corrections
 from openami.kernel.errors import MisuseError, OpenAmiError
+from openami.mdm.registry.facts import FactKind
 from openami.security.access.account import NewUser
 from openami.security.access.gate import AccessDeniedError
 from openami.security.access.order import OrderRefusedError
@@ -279,3 +281,41 @@ async def test_the_tables_say_what_the_documents_say(office: Office) -> None:
     assert "receivable" in journal
     assert "The ledger adds up" in await office.shows("check", app=ledger.app)
     assert LATE.kind.value == case["cause"].split(":")[0]
+
+
+async def test_a_person_states_peaks_of_the_system_and_a_signal_that_no_rate_follows_is_refused(office: Office) -> None:
+    told = office.home / "peaks.toml"
+    told.write_text(
+        'format = "openami-signals/1"\nsource = "report 10"\n[[peaks]]\nfirst = 2026-10-01T00:00:00-05:00\n'
+        "end = 2026-11-01T00:00:00-05:00\nat = [2026-10-20T16:00:00-05:00]\n"
+    )
+    (kept,) = await office.says("load", str(told), app=rates_signals.app)
+    assert (kept["kind"], kept["signal"], kept["holds"], kept["source"]) == ("peaks", "system", 1, "report 10")
+    assert await office.says("list", app=rates_signals.app) == [kept]
+    told.write_text(told.read_text().replace("[[peaks]]", '[[events]]\nsignal = "hot"').replace("at = [2", "# ["))
+    with pytest.raises(SignalRefusedError, match="no rate of this home follows events of 'hot'"):
+        await office.says("load", str(told), app=rates_signals.app)
+    assert len(await office.says("list", app=rates_signals.app)) == 1
+    logged = [(q, a) for q, a, allowed, _ in await office.looks() if allowed]
+    assert logged.count(("rates.signals", "change")) == 1
+
+
+async def test_municipalities_of_many_places_come_in_one_file_all_or_none(office: Office) -> None:
+    first, second = office.billed.world.points[:2]
+    file = office.home / "towns.csv"
+    head = "place,kind,value,from,until\n"
+    file.write_text(f"{head}{first},municipality,O'Fallon,2026-10-11,\n{second},municipality,<b>,2026-10-11,\n")
+    with pytest.raises(MisuseError, match=r"towns\.csv, line 3: municipality: '<b>' is no name"):
+        await office.says("facts", str(file), "--reason", "annexed", app=registry_group.app)
+    file.write_text(file.read_text().replace("<b>", "St. Louis"))
+    look = await office.says("facts", str(file), "--reason", "annexed", app=registry_group.app)
+    assert (look["accepted"], len(look["bills"])) == (False, 2), "the issued bills of both months are named"
+    done = await office.says(
+        "facts", str(file), "--reason", "annexed", "--accept", look["mark"], app=registry_group.app
+    )
+    assert done["accepted"] is True
+    facts = await office.billed.world.data.registry.facts.of([first, second], kinds=[FactKind.MUNICIPALITY])
+    assert {f.service_point_id: (f.value, f.reason) for f in facts} == {
+        first: ("O'Fallon", "annexed"),
+        second: ("St. Louis", "annexed"),
+    }
