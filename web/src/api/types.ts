@@ -70,6 +70,7 @@ export type CaseDetailView = Schemas['CaseDetailView'];
 export type WhyView = Schemas['WhyView'];
 export type LinkState = Schemas['LinkState'];
 export type CallAnswer = Schemas['CallAnswer'];
+export type HourRise = Schemas['HourRise'];
 export type WeatherDay = Schemas['WeatherDay'];
 export type BillProof = Schemas['BillProof'];
 export type ReadingProof = Schemas['ReadingProof'];

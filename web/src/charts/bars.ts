@@ -59,3 +59,12 @@ export function describe(bars: Bar[], amount: (wh: number) => string, when: (sta
   if (missing) parts.push(`${missing} missing`);
   return `${parts.join('; ')}.`;
 }
+
+/** Below this width a picture is drawn for a phone. */
+export const NARROW_PX = 560;
+
+/** How words under a bar are set: at both ends inward, so that none is cut off at the edge. */
+export function tickAnchor(index: number, count: number): 'start' | 'middle' | 'end' {
+  if (index === 0) return 'start';
+  return index >= count - 2 ? 'end' : 'middle';
+}

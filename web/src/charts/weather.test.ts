@@ -17,6 +17,8 @@ describe('the range of temperatures', () => {
 describe('what stands under a day', () => {
   const days = ['2026-09-29', '2026-09-30', '2026-10-01', '2026-10-02', '2026-10-05'].map((day) => ({ day }));
   it('names the month first and with the first of the next, and nothing so near that it would overlap', () => {
-    expect(days.map((_, i) => dayTick(days, i))).toEqual(['29 Sep', '', '1 Oct', '', '5']);
+    expect(days.map((_, i) => dayTick(days, i))).toEqual(['29 Sep', '', '1 Oct', '', '']);
+    const later = [...days, { day: '2026-10-10' }];
+    expect(dayTick(later, 5)).toBe('10');
   });
 });

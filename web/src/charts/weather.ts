@@ -23,10 +23,10 @@ export function rangeOf(days: Pick<WeatherDay, 'low' | 'high'>[]): AirRange {
 const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
 
 /** What stands under a day: its month with the first of it, and every fifth day where there is room. */
-export function dayTick(days: Pick<WeatherDay, 'day'>[], index: number): string {
+export function dayTick(days: { day: string }[], index: number): string {
   const iso = days[index]?.day ?? '';
   const number = Number(iso.slice(8));
   if (index === 0 || number === 1) return `${number} ${MONTHS[Number(iso.slice(5, 7)) - 1] ?? ''}`;
-  const isNear = (n: number): boolean => index < 3 || n > 28;
+  const isNear = (n: number): boolean => index < 5 || n > 28;
   return number % 5 === 0 && !isNear(number) ? String(number) : '';
 }

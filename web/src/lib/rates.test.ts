@@ -82,6 +82,7 @@ describe('prices and how sure they are', () => {
   it('are in cents below a dollar, and a span where blocks differ', () => {
     expect(price('0.186', '0.186', 'kWh', 'USD')).toBe('18.6 ¢');
     expect(price('0.0714', '0.1062', 'kWh', 'USD')).toBe('7.14 ¢ to 10.62 ¢');
+    expect(price('-0.00104', '-0.00104', 'kWh', 'USD')).toBe('−0.104 ¢');
     expect(price('9.28', '9.28', 'kW', 'USD')).toBe('$9.28');
     expect(price('0.19', '0.19', 'month', 'USD')).toBe('$0.19');
     expect(quantity('12.00', 'month')).toBe('12 months');

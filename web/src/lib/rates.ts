@@ -151,7 +151,7 @@ export function price(low: string, high: string, unit: string, currency: string)
   const one = (text: string): string => {
     const value = Number(text);
     if (unit !== 'kWh' || currency !== 'USD' || Math.abs(value) >= 1) return money(text, currency);
-    return `${decimal(value * 100, 4).replace(/\.?0+$/, '')} ¢`;
+    return `${decimal(value * 100, 4).replace(/\.?0+$/, '').replace('-', '−')} ¢`;
   };
   return low === high ? one(low) : `${one(low)} to ${one(high)}`;
 }

@@ -22,6 +22,7 @@ from openami.billing.tariff.proration import ProrationRule
 from openami.billing.tariff.season import Season, SeasonRule
 from openami.kernel.holiday import Observance
 
+_HOLIDAY_NAMES = {"new_years_day": "New Year's Day"}
 _BASES = {ChargeUnit.MONTH: "a bill", ChargeUnit.DAY: "a day", ChargeUnit.YEAR: "a year"}
 
 
@@ -175,7 +176,7 @@ def _notes(tariff: Tariff, asked: Sequence[Season]) -> list[str]:
         notes.append("A bill has one season for all its days: that of its billing month.")
     rules = tariff.holidays
     if rules.rules or rules.dates:
-        names = [r.name.replace("_", " ").capitalize() for r in rules.rules]
+        names = [_HOLIDAY_NAMES.get(r.name, r.name.replace("_", " ").title()) for r in rules.rules]
         days = joined([*names, *(f"{d:%Y-%m-%d}" for d in sorted(rules.dates))])
         until = "" if rules.years is None else f" The list ends with {rules.years[1]}."
         notes.append(f"Holidays are {days}{_OBSERVED[rules.observance]}.{until}")

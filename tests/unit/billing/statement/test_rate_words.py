@@ -131,7 +131,7 @@ def test_holidays_are_named_with_their_observance() -> None:
     rules = HolidayList((KNOWN["labor_day"], KNOWN["christmas"]), frozenset({date(2026, 11, 27)}))
     for observance, tail in ((Observance.ACTUAL_DAY, ""), (Observance.SUNDAY_TO_MONDAY, "; one on a Sunday")):
         notes = rate_words(replace(tariff, holidays=replace(rules, observance=observance)), "USD").notes
-        assert any(n.startswith(f"Holidays are Labor day, Christmas and 2026-11-27{tail}") for n in notes)
+        assert any(n.startswith(f"Holidays are Labor Day, Christmas and 2026-11-27{tail}") for n in notes)
 
 
 def test_fixed_charges_say_their_base_and_the_minimum_is_named() -> None:
