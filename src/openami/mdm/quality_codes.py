@@ -63,7 +63,8 @@ ROWS: dict[str, QualityCodes] = {
 """Every row of the table, by name."""
 
 READ_CODES = {
-    "scheduled": "3.0.1", "nearest": "3.0.1", "on_demand": "3.0.1", "manual": "3.0.1", "installer": "4.4.131",
+    "scheduled": "3.0.1", "nearest": "3.0.1", "on_demand": "3.0.1", "manual": "3.0.1", "customer": "3.0.1",
+    "installer": "4.4.131", "apportioned": "3.11.0",
     "estimated": "3.8.0", "missing": "2.5.259",
 }  # fmt: skip
 """IEC code of a register read at an end of a bill, by where it comes from."""
