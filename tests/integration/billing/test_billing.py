@@ -253,6 +253,19 @@ async def test_a_rate_change_ends_the_rate_before_and_two_rates_at_once_are_refu
     await billing.assign_rate([point], "ameren-mo-smart", first_day=date(2026, 10, 11), at=NOW)
     with pytest.raises(RateOverlapError):
         await billing.assign_rate([point], "ameren-mo-anytime", first_day=date(2026, 10, 1), at=NOW)
+    with pytest.raises(RateOverlapError, match="on another rate from 2026-10-11 on"):
+        await billing.reassign_rate([point], "ameren-mo-anytime", first_day=date(2026, 10, 1), at=NOW)
+    entered = await billing.book.assignments([point])
+    dated = (
+        ("ameren-mo-smart", date(2026, 10, 5), date(2026, 10, 8)),
+        ("ameren-mo-anytime", date(2026, 10, 5), date(2026, 10, 8)),
+    )
+    for code, first, end in dated:
+        await billing.reassign_rate([point], code, first_day=first, end_day=end, at=NOW)
+        await billing.reassign_rate([point], code, first_day=first, end_day=end, at=NOW)
+        parts = [(a.rate_code, a.first_day, a.end_day) for a in await billing.book.assignments([point])]
+        assert (code, first, end) in parts or code == "ameren-mo-anytime"
+    assert await billing.book.assignments([point]) == entered, "what was put over it and taken back leaves no trace"
     with pytest.raises(UnknownRateError):
         await billing.assign_rate([point], "no-such-rate", first_day=date(2026, 12, 1), at=NOW)
     await world.write_days(FIRST, date(2026, 10, 31))
