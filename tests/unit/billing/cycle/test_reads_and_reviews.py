@@ -10,7 +10,13 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from openami.billing.bill.order import BillOrder
-from openami.billing.bill.readings import closing_reads, end_of_nearest, printed_reads, reading_state
+from openami.billing.bill.readings import (
+    closing_reads,
+    end_of_nearest,
+    ends_estimated,
+    printed_reads,
+    reading_state,
+)
 from openami.billing.bill.record import Cycle, ReadingState
 from openami.billing.bill.register_bill import register_energy, spread
 from openami.billing.bill.review import disagreement, review
@@ -50,6 +56,23 @@ def test_a_missing_end_is_estimated_from_the_other_and_the_intervals() -> None:
     (found,) = printed_reads([piece(BEGIN, end(None, ReadKind.MISSING), multiplier=40)], ORDER, ENERGY, PERIOD)
     assert found.end.value == 1_000 + 7_500
     assert found.usage_wh == 300_000
+
+
+@pytest.mark.parametrize(
+    ("begin", "last", "state", "is_in_a_row"),
+    [
+        (ReadKind.SCHEDULED, ReadKind.ESTIMATED, ReadingState.ESTIMATED, True),
+        (ReadKind.ESTIMATED, ReadKind.MISSING, ReadingState.ESTIMATED, True),
+        (ReadKind.ESTIMATED, ReadKind.CUSTOMER, ReadingState.ESTIMATED, False),
+        (ReadKind.APPORTIONED, ReadKind.SCHEDULED, ReadingState.ESTIMATED_INTERVALS, False),
+        (ReadKind.MANUAL, ReadKind.CUSTOMER, ReadingState.ACTUAL, False),
+    ],
+)
+def test_a_bill_counts_in_a_row_only_if_it_ends_on_an_estimate(
+    begin: ReadKind, last: ReadKind, state: ReadingState, is_in_a_row: bool
+) -> None:
+    reads = [piece(end(1_000, begin, PERIOD.start), end(301_000, last))]
+    assert (reading_state(reads, 0), ends_estimated(reads)) == (state, is_in_a_row)
 
 
 def test_a_read_of_another_instant_is_no_end_of_the_bill() -> None:
