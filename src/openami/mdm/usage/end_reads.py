@@ -175,14 +175,15 @@ async def _reads(
     channel: Channel,
     as_known_at: datetime | None,
 ) -> _Reads:
-    """Return (instant, count, source) by meter, around both boundaries of each one's period."""
-    found: _Reads = defaultdict(list)
-    for is_end in (False, True):
-        spans, windows = [], []
-        for one in installed:
-            i = one.installation
-            period = periods[i.service_point_id]
-            at = period.end if is_end else period.start
+    """Return (instant, count, source) by meter, around both boundaries of each one's period.
+
+    Both are one question: midnights of a month lie together in the store, and to read them twice is what costs.
+    """
+    spans, windows = [], []
+    for one in installed:
+        i = one.installation
+        period = periods[i.service_point_id]
+        for at in (period.start, period.end):
             window = Period(at - WINDOW_BEFORE, at + WINDOW_AFTER)
             part = Period(i.start, i.end or max(window.end, i.start + _SECOND)).intersection(window)
             # A read at the very end belongs to the meter that went.
@@ -190,14 +191,13 @@ async def _reads(
                 end = min(part.end + _SECOND, window.end)
                 spans.append(MeterSpan(i.service_point_id, i.meter_id, Period(part.start, end)))
                 windows.append(window)
-        if spans:
-            whole = Period(min(w.start for w in windows), max(w.end for w in windows))
-            batch = await store.registers(scope, spans, channel, whole, as_known_at=as_known_at)
-            rows = zip(
-                uuids_of(batch.meter_id), batch.at.tolist(), batch.value.tolist(), batch.source.tolist(), strict=True
-            )
-            for meter, second, value, source in rows:
-                found[meter].append((second, value, source))
+    found: _Reads = defaultdict(list)
+    if spans:
+        whole = Period(min(w.start for w in windows), max(w.end for w in windows))
+        batch = await store.registers(scope, spans, channel, whole, as_known_at=as_known_at)
+        meters, at_s = uuids_of(batch.meter_id), batch.at.tolist()
+        for row in zip(meters, at_s, batch.value.tolist(), batch.source.tolist(), strict=True):
+            found[row[0]].append(row[1:])
     return found
 
 
