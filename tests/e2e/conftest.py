@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 from tests.conftest import free_port
+from tests.scheduling import PLATFORMS
 
 HOMES = 24
 CHROMIUM = shutil.which("chromium")
@@ -96,6 +97,32 @@ def stop(process: subprocess.Popen[str]) -> None:
     if process.poll() is None:
         process.send_signal(signal.SIGINT)
         process.wait(120)
+
+
+_WAITING: set[str] = set()
+"""Tests that still want the shared demonstration."""
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let those that share the demonstration follow each other: it is ended when the last of them has run."""
+    wants = {item.nodeid for item in items if "demo" in getattr(item, "fixturenames", ())}
+    _WAITING.update(wants)
+    # Whole platforms stay in front, and a sort leaves equals as they stand.
+    items.sort(key=lambda item: 0 if item.nodeid in wants else 1 if item.nodeid.startswith(PLATFORMS) else 2)
+
+
+@pytest.fixture(autouse=True)
+def ended_demonstration(request: pytest.FixtureRequest) -> Iterator[None]:
+    """End the shared demonstration behind the last test that wants it: its meters would go on pushing for nobody."""
+    if request.node.nodeid not in _WAITING:
+        yield
+        return
+    shared: Demo = request.getfixturevalue("demo")
+    yield
+    _WAITING.discard(request.node.nodeid)
+    if not _WAITING:
+        stop(shared.process)
 
 
 @pytest.fixture(scope="session")

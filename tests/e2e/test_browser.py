@@ -51,6 +51,16 @@ def opened(browser: Browser, demo: Demo, who: str, *, phone: bool = False, dark:
     return page
 
 
+def settled(page: Page) -> None:
+    """Wait until the page has its heading, and nothing on it stands for what is still coming."""
+    expect(page.get_by_role("heading", level=1)).to_be_visible()
+    page.wait_for_load_state("load")
+    expect(page.locator("[aria-busy=true]")).to_have_count(0)
+    expect(page.get_by_role("status", name=re.compile("^Loading"))).to_have_count(0)
+    # Two frames: what came last is drawn.
+    page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+
+
 def violations(page: Page) -> list[str]:
     """Return what axe finds, one line each."""
     page.evaluate(AXE.read_text())
@@ -233,20 +243,19 @@ def meter_page(page: Page, demo: Demo) -> str:
     return f"/meters/{heard[0]['meter_id']}"
 
 
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 @pytest.mark.parametrize("phone", [False, True], ids=["desktop", "phone"])
 @pytest.mark.parametrize("who", ["customer", "staff"])
-def test_axe_finds_no_violation(browser: Browser, demo: Demo, who: str, phone: bool, dark: bool) -> None:
-    page = opened(browser, demo, who, phone=phone, dark=dark)
+def test_axe_finds_no_violation_in_light_and_in_dark(browser: Browser, demo: Demo, who: str, phone: bool) -> None:
+    page = opened(browser, demo, who, phone=phone)
     problems: dict[str, list[str]] = {}
     for address in [*PAGES[who], *([meter_page(page, demo)] if who == "staff" else [])]:
         page.goto(f"{demo.portal}{address}")
-        expect(page.get_by_role("heading", level=1)).to_be_visible()
-        page.wait_for_load_state("load")
-        page.wait_for_timeout(600)
-        wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-        found = violations(page) + ([f"the page is {wide} px wider than the screen"] if wide > 1 else [])
-        if found:
-            problems[address] = found
+        for scheme in ("light", "dark"):
+            page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type] # one of the words that it wants
+            settled(page)
+            wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+            found = violations(page) + ([f"the page is {wide} px wider than the screen"] if wide > 1 else [])
+            if found:
+                problems[f"{address} in {scheme}"] = found
     page.context.close()
     assert not problems, json.dumps(problems, indent=1)

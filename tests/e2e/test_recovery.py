@@ -31,6 +31,7 @@ from openami.mdm.ports import MeterSpan
 from openami.security.access.scope import Purpose, system_scope
 
 pytestmark = [pytest.mark.e2e, pytest.mark.enable_socket, pytest.mark.timeout(400)]
+HOMES = 120
 SPEED = 240
 LIVE = timedelta(hours=4)
 """Domain time that is lived through before the account is made: a minute."""
@@ -44,7 +45,7 @@ NO_ROW = {"no_supply", "absent", "not_installed"}
 def fast_demo() -> Iterator[Demo]:
     folder = Path(tempfile.mkdtemp(prefix="oa-recovery-"))
     folder.chmod(0o755)
-    running = start_demo(folder / "home", "--homes", "400", "--days", "3", "--speed", str(SPEED))
+    running = start_demo(folder / "home", "--homes", str(HOMES), "--days", "3", "--speed", str(SPEED))
     try:
         wait_until_loaded(running)
         yield running
