@@ -251,7 +251,7 @@ def test_axe_finds_no_violation_in_light_and_in_dark(browser: Browser, demo: Dem
     for address in [*PAGES[who], *([meter_page(page, demo)] if who == "staff" else [])]:
         page.goto(f"{demo.portal}{address}")
         for scheme in ("light", "dark"):
-            page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type] # one of the words that it wants
+            page.emulate_media(color_scheme=scheme)
             settled(page)
             wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
             found = violations(page) + ([f"the page is {wide} px wider than the screen"] if wide > 1 else [])
