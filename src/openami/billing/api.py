@@ -135,7 +135,7 @@ class Billing:
         """Price delivered energy by interval under the rate of the last interval's day; None where it cannot be."""
         if not len(start_s):
             return None
-        zone = zone_named((await self.meters.registry.service_point(service_point_id)).zone)
+        zone = await self.meters.zone_of(service_point_id)
         last = local_date(datetime.fromtimestamp(int(start_s[-1]), tz=zone), zone)
         schedule = await self.rate_of(service_point_id, last)
         return None if schedule is None else priced_intervals(schedule, start_s, wh, interval_s, zone)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Protocol
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import numpy as np
 
@@ -116,6 +117,10 @@ __all__ = [
 ]  # fmt: skip
 
 
+MAX_ZONES = 200_000
+"""Places whose zone is remembered: some 20 MB."""
+
+
 class Store(IntervalStore, IntervalSummaries, Protocol):
     """What the store's adapter offers: intervals and their summaries."""
 
@@ -162,6 +167,20 @@ class MeterData:
         self.store = store
         self.book = book
         self._weather = weather
+        self._zones: dict[UUID, ZoneInfo] = {}
+
+    async def zone_of(self, service_point_id: UUID) -> ZoneInfo:
+        """Return the zone of a service point; it never changes, so the registry is asked once.
+
+        Raises:
+            UnknownRecordError: there is none.
+        """
+        if service_point_id not in self._zones:
+            point = await self.registry.service_point(service_point_id)
+            if len(self._zones) >= MAX_ZONES:
+                self._zones.clear()
+            self._zones[service_point_id] = zone_named(point.zone)
+        return self._zones[service_point_id]
 
     async def service_point(self, scope: Scope, service_point_id: UUID) -> ServicePoint:
         """Return a service point.
@@ -206,16 +225,17 @@ class MeterData:
             UnknownRecordError: no such service point.
             StoreError: the store refused or did not answer.
         """
-        point = await self.service_point(scope, service_point_id)
-        zone = zone_named(point.zone)
+        scope.require(frozenset({service_point_id}))
+        zone = await self.zone_of(service_point_id)
         first, last = local_date(period.start, zone), local_date(period.end - timedelta(microseconds=1), zone)
         table = await self.store.days(scope, [service_point_id], channel, first, last)
-        installed = await self.registry.installed({service_point_id}, period)
-        interval_s = installed[-1].meter.interval_s if installed else 900
-        series = series_of_days(table, service_point_id=service_point_id, channel=channel, interval_s=interval_s)
         done = set(table.local_day.tolist())
         open_days = [d for d in range(day_number(first), day_number(last) + 1) if d not in done]
-        if open_days and installed:
+        # Where every day is validated, which meter hung there changes nothing: most questions of a page are such.
+        installed = await self.registry.installed({service_point_id}, period) if open_days else []
+        interval_s = installed[-1].meter.interval_s if installed else 900
+        series = series_of_days(table, service_point_id=service_point_id, channel=channel, interval_s=interval_s)
+        if installed:
             begin = local_day(date.fromordinal(open_days[0] + date(1970, 1, 1).toordinal()), zone).start
             tail = await self._raw(scope, installed, series, Period(max(begin, period.start), period.end))
             series = joined_series(series, tail)

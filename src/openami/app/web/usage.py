@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError
 
 from openami.contracts.channel import Channel
 from openami.kernel.clock import Clock
-from openami.kernel.time import Period, local_date, zone_named
+from openami.kernel.time import Period, local_date
 from openami.mdm.api import MeterData, StoreError, UnknownRecordError
 from openami.portal.ports import Series, SourceUnavailableError
 from openami.security.access.scope import Purpose, Scope, system_scope
@@ -33,7 +33,6 @@ class MeterUsage:
 
     data: MeterData
     domain: Clock
-    _zones: dict[UUID, str] = field(default_factory=dict)
     _received: dict[tuple[UUID, int], float] = field(default_factory=dict)
 
     async def intervals(self, scope: Scope, service_point_id: UUID, channel: Channel, period: Period) -> Series:
@@ -91,7 +90,7 @@ class MeterUsage:
         until = min(period.end, now)
         if until <= period.start:
             return False
-        zone = zone_named((await self.data.registry.service_point(service_point_id)).zone)
+        zone = await self.data.zone_of(service_point_id)
         first, last = local_date(period.start, zone), local_date(until, zone)
         days = await self.data.daily_totals(_SCOPE, [service_point_id], Channel.RECEIVED, first, last)
         if (days.total != 0).any():
@@ -101,13 +100,10 @@ class MeterUsage:
         return bool((raw.value != 0).any())
 
     async def zone_of(self, service_point_id: UUID) -> str | None:
-        """Return the zone of a service point; it never changes, so it is asked once."""
-        if service_point_id not in self._zones:
-            try:
-                point = await self.data.registry.service_point(service_point_id)
-            except UnknownRecordError:
-                return None
-            except DBAPIError as error:
-                raise SourceUnavailableError("the registry does not answer") from error
-            self._zones[service_point_id] = point.zone
-        return self._zones[service_point_id]
+        """Return the zone of a service point, or None where there is none."""
+        try:
+            return (await self.data.zone_of(service_point_id)).key
+        except UnknownRecordError:
+            return None
+        except DBAPIError as error:
+            raise SourceUnavailableError("the registry does not answer") from error

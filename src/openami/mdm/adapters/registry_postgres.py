@@ -11,7 +11,7 @@ from uuid import UUID
 from sqlalchemy import Select, Table, Text, any_, func, literal, select
 from sqlalchemy.dialects.postgresql import ARRAY, Range, insert
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from openami.contracts.channel import Channel
 from openami.kernel.time import Period, zone_named
@@ -160,19 +160,16 @@ class PostgresRegistry:
     async def meters(self, ids: Collection[UUID] | None = None) -> list[Meter]:
         """See the port."""
         query = select(METER).order_by(METER.c.id)
-        if ids is not None:
-            query = query.where(METER.c.id == among(ids))
-        return await self._formed(await self._rows(query))
+        return await self._meters(query if ids is None else query.where(METER.c.id == among(ids)))
 
     async def meters_titled(self, titles: Collection[bytes]) -> list[Meter]:
         """Return the meters of these system titles, by id; unknown titles are absent."""
-        query = select(METER).order_by(METER.c.id).where(METER.c.system_title.in_(list(titles)))
-        return await self._formed(await self._rows(query))
+        return await self._meters(select(METER).order_by(METER.c.id).where(METER.c.system_title.in_(list(titles))))
 
     async def meters_of_serials(self, serials: Collection[str]) -> list[Meter]:
         """See the port."""
         wanted = any_(literal(list(serials), ARRAY(Text)))
-        return await self._formed(await self._rows(select(METER).order_by(METER.c.id).where(METER.c.serial == wanted)))
+        return await self._meters(select(METER).order_by(METER.c.id).where(METER.c.serial == wanted))
 
     async def installed(
         self,
@@ -187,13 +184,19 @@ class PostgresRegistry:
         query = asked(INSTALLATION).order_by(INSTALLATION.c.service_point_id, func.lower(INSTALLATION.c.period))
         if as_known_at is not None:
             query = query.where(INSTALLATION.c.entered_at <= as_known_at)
-        rows = await self._rows(query)
-        before = await self._rows(_believed(asked(INSTALLATION_BEFORE), as_known_at)) if as_known_at else []
-        ids = [r["id"] for r in rows] + [r["installation_id"] for r in before]
+        # One connection and one transaction for all of it: to borrow one costs as much as a question.
         async with self._engine.connect() as connection:
+            rows = await _rows_of(connection, query)
+            before = (
+                await _rows_of(connection, _believed(asked(INSTALLATION_BEFORE), as_known_at)) if as_known_at else []
+            )
+            ids = [r["id"] for r in rows] + [r["installation_id"] for r in before]
+            if not ids:
+                return []
             reads = await reads_of(connection, [r["id"] for r in rows])
             steps = await steps_of(connection, ids, as_known_at=as_known_at)
-        known = {m.id: m for m in await self.meters({r["meter_id"] for r in rows + before})}
+            named = select(METER).where(METER.c.id == among({r["meter_id"] for r in rows + before}))
+            known = {m.id: m for m in await _formed(connection, await _rows_of(connection, named))}
         found = [installation_of(r, reads.get(r["id"], ()), steps.get(r["id"], ())) for r in rows]
         for row in before:
             row["id"] = row["installation_id"]
@@ -235,16 +238,25 @@ class PostgresRegistry:
 
     async def _rows(self, query: Select[Any]) -> list[Row]:
         async with self._engine.connect() as connection:
-            return [dict(row) for row in (await connection.execute(query)).mappings()]
+            return await _rows_of(connection, query)
 
-    async def _formed(self, rows: Sequence[Row]) -> list[Meter]:
-        """Return meters with the registers that have a form of their own."""
-        query = select(METER_REGISTER).where(METER_REGISTER.c.meter_id == among([r["id"] for r in rows]))
-        forms: dict[UUID, dict[Channel, RegisterForm]] = {}
-        for row in await self._rows(query):
-            form = RegisterForm(row["resolution"], row["capacity"])
-            forms.setdefault(row["meter_id"], {})[Channel(row["channel"])] = form
-        return [_meter(row, forms.get(row["id"], {})) for row in rows]
+    async def _meters(self, query: Select[Any]) -> list[Meter]:
+        async with self._engine.connect() as connection:
+            return await _formed(connection, await _rows_of(connection, query))
+
+
+async def _rows_of(connection: AsyncConnection, query: Select[Any]) -> list[Row]:
+    return [dict(row) for row in (await connection.execute(query)).mappings()]
+
+
+async def _formed(connection: AsyncConnection, rows: Sequence[Row]) -> list[Meter]:
+    """Return meters with the registers that have a form of their own."""
+    query = select(METER_REGISTER).where(METER_REGISTER.c.meter_id == among([r["id"] for r in rows]))
+    forms: dict[UUID, dict[Channel, RegisterForm]] = {}
+    for row in await _rows_of(connection, query):
+        form = RegisterForm(row["resolution"], row["capacity"])
+        forms.setdefault(row["meter_id"], {})[Channel(row["channel"])] = form
+    return [_meter(row, forms.get(row["id"], {})) for row in rows]
 
 
 def _asked(

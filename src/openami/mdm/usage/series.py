@@ -98,27 +98,23 @@ def series_of_days(days: DayTable, *, service_point_id: UUID, channel: Channel, 
     if len(order):
         interval_s = int(days.interval_s[order[0]])
     order = order[days.interval_s[order] == interval_s]
-    spans = [slice(int(days.offsets[i]), int(days.offsets[i + 1])) for i in order.tolist()]
-    starts = [
-        int(days.start_utc[i]) + interval_s * np.arange(s.stop - s.start, dtype=np.int64)
-        for i, s in zip(order.tolist(), spans, strict=True)
-    ]
-
-    def joined(column: npt.NDArray[np.generic], dtype: str) -> npt.NDArray[np.generic]:
-        return np.concatenate([column[s] for s in spans]) if spans else np.zeros(0, dtype)
-
-    count = sum(s.stop - s.start for s in spans)
+    lengths = np.diff(days.offsets)[order]
+    # Of each interval the day's row, its place within the day, and its place in the columns of all days.
+    within = np.arange(int(lengths.sum())) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+    start_s = np.repeat(days.start_utc[order], lengths) + interval_s * within
+    is_whole = len(order) == len(days) and bool((order[1:] > order[:-1]).all())
+    cells = slice(None) if is_whole else np.repeat(days.offsets[:-1][order], lengths) + within
     return IntervalSeries(
         service_point_id=service_point_id,
         channel=channel,
         interval_s=interval_s,
-        start_s=np.concatenate(starts) if starts else np.zeros(0, np.int64),
-        value=joined(days.values, "i8").astype(np.int64),
-        quality=joined(days.quality, "u1").astype(np.uint8),
-        method=joined(days.method, "u1").astype(np.uint8),
-        low=joined(days.band_low, "i8").astype(np.int64),
-        high=joined(days.band_high, "i8").astype(np.int64),
-        preliminary=np.zeros(count, bool),
+        start_s=start_s,
+        value=days.values[cells].astype(np.int64, copy=False),
+        quality=days.quality[cells].astype(np.uint8, copy=False),
+        method=days.method[cells].astype(np.uint8, copy=False),
+        low=days.band_low[cells].astype(np.int64, copy=False),
+        high=days.band_high[cells].astype(np.int64, copy=False),
+        preliminary=np.zeros(len(start_s), bool),
     )
 
 
@@ -171,6 +167,8 @@ def owned_series(series: IntervalSeries, periods: Sequence[Period]) -> IntervalS
     inside = np.zeros(len(series.start_s), bool)
     for period in periods:
         inside |= (series.start_s >= period.start_s) & (series.start_s + series.interval_s <= period.end_s)
+    if inside.all():
+        return series
     columns = ("start_s", "value", "quality", "method", "low", "high", "preliminary")
     return replace(series, **{name: getattr(series, name)[inside] for name in columns})
 
