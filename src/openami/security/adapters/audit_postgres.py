@@ -80,10 +80,15 @@ class PostgresAuditLog:
                     future.set_exception(failure)
 
     async def _insert(self, entries: Sequence[AuditEntry]) -> None:
-        rows = [{"id": e.entry_id, "at": e.at, "subjects": list(e.subjects), "body": e.canonical()} for e in entries]
-        async with self.engine.begin() as connection:
-            await connection.execute(_ADD_ENTRY, rows)
-            await connection.execute(_ADD_PENDING, [{"id": r["id"]} for r in rows])
+        given = {
+            "ids": [e.entry_id for e in entries],
+            "ats": [e.at for e in entries],
+            "subjects": ["{" + ",".join(map(str, e.subjects)) + "}" for e in entries],
+            "bodies": [e.canonical() for e in entries],
+        }
+        # One statement is a transaction of its own: it is on disk when it returns, or nothing of it is.
+        async with self.engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
+            await connection.execute(_ADD_ENTRIES, given)
 
     async def who_looked(self, scope: Scope, service_point_id: UUID, *, limit: int) -> list[AuditEntry]:
         """Return looks at a service point, newest first, within the scope's time.
@@ -212,8 +217,13 @@ class AuditSequencer:
         return frontier
 
 
-_ADD_ENTRY = text("insert into audit.entry (entry_id, at, subjects, body) values (:id, :at, :subjects, :body)")
-_ADD_PENDING = text("insert into audit.pending (entry_id) values (:id)")
+_ADD_ENTRIES = text(
+    "with given as (select * from unnest(cast(:ids as uuid[]), cast(:ats as timestamptz[]), cast(:subjects as text[]), "
+    "cast(:bodies as bytea[])) as g (entry_id, at, subjects, body)), "
+    "kept as (insert into audit.entry (entry_id, at, subjects, body) "
+    "select entry_id, at, cast(subjects as uuid[]), body from given returning entry_id) "
+    "insert into audit.pending (entry_id) select entry_id from kept"
+)
 _LOOKS = text(
     "select body from audit.entry where subjects @> array[cast(:place as uuid)] order by at desc, entry_id limit :limit"
 )
