@@ -10,6 +10,7 @@ from sqlalchemy import Connection, event, text
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from openami.security.access.row import ROW_SETTINGS
+from openami.security.adapters.rested_connection import ask_the_rested
 
 _SET = text(
     "select set_config('app.role', :role, true), set_config('app.user', :user, true), "
@@ -19,9 +20,11 @@ _SET = text(
 
 def row_secured_engine(url: str, *, pool_size: int = 5) -> AsyncEngine:
     """Return an engine that writes the caller's row settings at the start of each transaction."""
+    # Last in, first out: at rest few connections are used, and those have answered a moment ago.
     engine = create_async_engine(
-        url, pool_size=pool_size, max_overflow=pool_size, pool_pre_ping=True, hide_parameters=True
+        url, pool_size=pool_size, max_overflow=pool_size, pool_use_lifo=True, hide_parameters=True
     )
+    ask_the_rested(engine)
     secure_rows(engine)
     return engine
 
