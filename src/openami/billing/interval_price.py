@@ -50,9 +50,12 @@ def priced_intervals(
         _, keys = price_keys(schedule, start_s, interval_s, [BillSpan(first, last + timedelta(days=1))], zone)
     except TariffError:
         return None
-    used = [int(k) for k in np.unique(keys)]
-    periods = [schedule.versions[k // KEY_STRIDE].periods[k % KEY_STRIDE] for k in used]
-    place = np.searchsorted(np.array(used), keys).astype(np.uint8)
+    # Keys are few and small, so a table of them finds each one's place quicker than a search would.
+    used = np.flatnonzero(np.bincount(keys))
+    periods = [schedule.versions[k // KEY_STRIDE].periods[k % KEY_STRIDE] for k in used.tolist()]
+    place_of = np.zeros(int(used[-1]) + 1, np.uint8)
+    place_of[used] = np.arange(len(used))
+    place = place_of[keys]
     if any(len(p.blocks) > 1 for p in periods):
         return PricedIntervals(schedule.currency, tuple(p.name for p in periods), place, None)
     per_wh = np.array([float(p.blocks[0].price) / 1000 for p in periods])

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import lru_cache
 from itertools import pairwise
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -89,6 +91,8 @@ def on_grid(series: Series, period: Period, *, now_s: int) -> Series:
     stopped = now_s - _WAITS_INTERVALS * step
     end = min(period.end_s, max(last_end, period.start_s + (stopped - period.start_s) // step * step))
     start = np.arange(period.start_s, max(end, period.start_s), step, dtype=np.int64)
+    if np.array_equal(start, series.start_s):
+        return series
     at = np.searchsorted(start, series.start_s)
     fits = (at < len(start)) & (start[np.minimum(at, max(len(start) - 1, 0))] == series.start_s) if len(start) else None
 
@@ -144,22 +148,26 @@ def gathered(series: Series, edges: I64 | None, *, is_energy: bool) -> Buckets:
         starts, index, size = starts[first:size], index - first, size - first
     elif not count:
         starts, size = starts[:0], 0
-    held = np.bincount(index[known], minlength=size)
+    # The index rises: each bucket is a run of intervals, between two places of a running sum.
+    bounds = np.searchsorted(index, np.arange(size + 1))
+    held = _sums(known, bounds)
 
     def total(column: I64) -> I64:
-        sums = np.zeros(size, np.int64)
-        np.add.at(sums, index[known], column[known])
+        if column is not series.value and np.array_equal(column, series.value):
+            return value
+        sums = _sums(np.where(known, column, 0), bounds)
         if is_energy or edges is None:
             return sums
         return np.where(held > 0, np.rint(sums / np.maximum(held, 1)), 0).astype(np.int64)
 
+    value = total(series.value)
     end = int(series.start_s[-1]) + series.interval_s if count else 0
     if edges is not None and count:
         end = int(edges[np.searchsorted(edges, series.start_s[-1], side="right")])
     return Buckets(
         start_s=starts,
         end_s=end,
-        value=total(series.value),
+        value=value,
         is_known=held > 0,
         quality=_notable_states(series.quality, index, size),
         low=total(series.low),
@@ -170,12 +178,22 @@ def gathered(series: Series, edges: I64 | None, *, is_energy: bool) -> Buckets:
     )
 
 
+def _sums(column: npt.NDArray[np.generic], bounds: I64) -> I64:
+    """Return the sum of each run of a column, exactly, from the places at which runs begin and end."""
+    running = np.zeros(len(column) + 1, np.int64)
+    np.cumsum(column, out=running[1:])
+    return running[bounds[1:]] - running[bounds[:-1]]
+
+
 def _notable_states(quality: U8, index: I64, size: int) -> U8:
     """Return the (size,) state of each bucket: of most concern among those that are notable in it."""
     whole = np.bincount(index, minlength=size)
     out = np.full(size, QualityState.ACTUAL, np.uint8)
     for state in _BY_CONCERN:
-        share = np.bincount(index[quality == state], minlength=size) / np.maximum(whole, 1)
+        mine = quality == state
+        if not mine.any():
+            continue
+        share = np.bincount(index[mine], minlength=size) / np.maximum(whole, 1)
         out[share >= NOTABLE_SHARE] = state
     return out
 
@@ -208,9 +226,9 @@ def quality_runs(quality: U8) -> list[tuple[Quality, int]]:
     return [(QUALITY_WORDS[state], count) for state, count in run_lengths(quality)]
 
 
-def with_gaps(value: npt.NDArray[np.generic], is_known: npt.NDArray[np.bool_]) -> list[int | None]:
-    """Return values as a list with None in the gaps."""
-    out: list[int | None] = value.tolist()
+def with_gaps(value: npt.NDArray[np.generic], is_known: npt.NDArray[np.bool_]) -> list[Any]:
+    """Return values as a list of plain numbers with None in the gaps."""
+    out: list[Any] = value.tolist()
     for i in np.flatnonzero(~is_known).tolist():
         out[i] = None
     return out
@@ -219,8 +237,13 @@ def with_gaps(value: npt.NDArray[np.generic], is_known: npt.NDArray[np.bool_]) -
 def day_lengths_h(first: date, last: date, zone: ZoneInfo) -> tuple[list[date], list[int]]:
     """Return the local days from first to last and how many hours each has (rounded to whole hours)."""
     days = [first + timedelta(days=d) for d in range((last - first).days + 1)]
-    edges = [local_midnight(d, zone) for d in [*days, last + timedelta(days=1)]]
-    return days, [round((b - a).total_seconds() / 3600) for a, b in pairwise(edges)]
+    return days, list(_lengths_h(first, last, zone))
+
+
+@lru_cache(maxsize=256)
+def _lengths_h(first: date, last: date, zone: ZoneInfo) -> tuple[int, ...]:
+    edges = [local_midnight(first + timedelta(days=d), zone) for d in range((last - first).days + 2)]
+    return tuple(round((b - a).total_seconds() / 3600) for a, b in pairwise(edges))
 
 
 def local_dates(period: Period, zone: ZoneInfo) -> tuple[date, date]:

@@ -71,8 +71,17 @@ async def session_of(request: Request) -> LiveSession:
     return session
 
 
-PortsOf = Annotated[Ports, Depends(ports_of)]
-ConfigOf = Annotated[PortalConfig, Depends(config_of)]
+# FastAPI runs a plain function in a thread of a pool, which costs far more than what these two do.
+async def _ports(request: Request) -> Ports:
+    return ports_of(request)
+
+
+async def _config(request: Request) -> PortalConfig:
+    return config_of(request)
+
+
+PortsOf = Annotated[Ports, Depends(_ports)]
+ConfigOf = Annotated[PortalConfig, Depends(_config)]
 SessionOf = Annotated[LiveSession, Depends(session_of)]
 
 

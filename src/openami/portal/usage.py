@@ -100,6 +100,8 @@ async def granted_series(
 
 
 def _masked(series: Series, keep: npt.NDArray[np.bool_]) -> Series:
+    if keep.all():
+        return series
     return Series(
         start_s=series.start_s[keep],
         value=series.value[keep],
@@ -183,9 +185,7 @@ async def _price(
     cost = None
     if priced.cost is not None:
         sums = np.bincount(buckets.index, weights=priced.cost, minlength=len(buckets.start_s))
-        cost = [
-            round(c, 6) if known else None for c, known in zip(sums.tolist(), buckets.is_known.tolist(), strict=True)
-        ]
+        cost = chart.with_gaps(np.round(sums, 6), buckets.is_known)
     period = priced.period
     if resolution is Resolution.HOUR:
         # Prices change on the hour: the first interval speaks for its hour.
