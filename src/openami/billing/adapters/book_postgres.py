@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from datetime import date, datetime
 from uuid import UUID, uuid4
 
-from sqlalchemy import any_, func, literal, select, text, tuple_, update
+from sqlalchemy import any_, bindparam, func, literal, select, text, tuple_, update
 from sqlalchemy.dialects.postgresql import ARRAY, Range, insert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -48,6 +48,12 @@ _KEEP_LINES = text(f"""
     select {_LINE_COLUMNS} from json_populate_recordset(null::billing.bill_line, cast(:rows as json))
     on conflict do nothing
 """)
+_ENTERED = select(
+    RATE_ASSIGNMENT.c.service_point_id, RATE_ASSIGNMENT.c.rate_code, func.lower(RATE_ASSIGNMENT.c.days),
+    func.upper(RATE_ASSIGNMENT.c.days),
+).order_by(RATE_ASSIGNMENT.c.service_point_id, RATE_ASSIGNMENT.c.days)  # fmt: skip
+_ENTERED_OF = _ENTERED.where(RATE_ASSIGNMENT.c.service_point_id == any_(bindparam("places", type_=ARRAY(Uuid))))
+"""Made once: every chart asks for the rate of its place, and to put a statement together costs as much as to ask it."""
 
 
 class PostgresBillBook:
@@ -131,14 +137,9 @@ class PostgresBillBook:
         return joined(await self._entered(service_points))
 
     async def _entered(self, service_points: Collection[UUID] | None) -> list[Assignment]:
-        table = RATE_ASSIGNMENT
-        query = select(
-            table.c.service_point_id, table.c.rate_code, func.lower(table.c.days), func.upper(table.c.days)
-        ).order_by(table.c.service_point_id, table.c.days)
-        if service_points is not None:
-            query = query.where(table.c.service_point_id == any_(literal(list(service_points), ARRAY(Uuid))))
+        query, given = (_ENTERED, {}) if service_points is None else (_ENTERED_OF, {"places": list(service_points)})
         async with self._engine.connect() as connection:
-            return [Assignment(*row) for row in (await connection.execute(query)).all()]
+            return [Assignment(*row) for row in (await connection.execute(query, given)).all()]
 
     async def states(self, first: date, end: date) -> dict[tuple[UUID, date], str]:
         """See the port."""

@@ -164,6 +164,12 @@ class StoreService:
         channel, first, last = _channel(parameters), int(parameters["first"]), int(parameters["last"])
         known_at = self._settled(parameters)
         points = queries.granted_points(scope, columns)
+        if len(points) == 1:
+            wide = queries.RUN_TOTALS_SCHEMA if schema is queries.TOTALS_SCHEMA else schema
+            statement = queries.select_days_of_one(channel, points[0], first, last, known_at, wide)
+            found = queries.latest_days(queries.one_batch(self._fetch(statement), wide))
+            yield queries.days_in_scope(found.select(schema.names), scope)
+            return
         days = max(1, last - first + 1)
         values_per_point = days * (96 if schema is STORED_DAY_SCHEMA else 1)
         step = max(1, min(POINTS_PER_PART, PART_ROWS // values_per_point))
