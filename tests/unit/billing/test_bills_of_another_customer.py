@@ -122,3 +122,29 @@ async def test_what_the_weather_makes_of_a_home_is_told_from_the_days_of_its_cus
     first, alone = _bills(moved_in=bill.span.first) if bill.account_id == MINE else (bill, book)
     await call_facts(cast("MeterData", meters), cast("BillBook", alone), STAFF, first)
     assert len(meters.asked) == 1, "the first bill of a customer has no days of theirs before it"
+
+
+class _Always(_Warm):
+    """Has a whole day for every day that is asked for."""
+
+    async def daily_totals(
+        self, scope: Scope, points: object, channel: Channel, first: date, last: date
+    ) -> DailyTotals:
+        days = (last - first).days + 1
+        whole, none = np.full(days, 96, np.int32), np.zeros(days, np.int32)
+        return DailyTotals(
+            uuid_column([POINT] * days), np.arange(days, dtype=np.int32) + (first - date(1970, 1, 1)).days,
+            np.full(days, 9_000, np.int64), whole, none, none, np.ones(days, np.uint64), np.zeros(days, np.int64),
+        )  # fmt: skip
+
+
+async def test_who_moved_out_and_in_again_is_told_nothing_from_the_days_of_whoever_lived_there_meanwhile() -> None:
+    facts = made_facts()
+    bills = sorted((facts.bill, *facts.earlier), key=lambda b: b.span.first)
+    away = bills[3].span.first, bills[5].span.end
+    bills = [replace(b, account_id=BEFORE_ME if away[0] <= b.span.first < away[1] else MINE) for b in bills]
+    found = await call_facts(cast("MeterData", _Always()), cast("BillBook", _Book(bills)), STAFF, bills[-1])
+    assert found.weather is not None
+    days = [day for day, _ in found.weather.baseline]
+    assert days, "the customer's own days are there"
+    assert not [d for d in days if away[0] <= d < away[1]]

@@ -68,9 +68,10 @@ async def _weather(
     if found is None:
         return None
     previous = max(earlier, key=lambda b: (b.span.first, b.version), default=None)
-    # Days before this customer's first bill are somebody else's, or nobody's.
+    # Days that no earlier bill of this customer holds are somebody else's, or nobody's: who comes back was away.
     start = max(year, min((b.span.first for b in earlier), default=bill.span.first))
-    baseline = await _whole_days(meters, scope, bill, start) if start < bill.span.first else ()
+    days = await _whole_days(meters, scope, bill, start) if start < bill.span.first else ()
+    baseline = tuple((day, wh) for day, wh in days if any(b.span.first <= day < b.span.end for b in earlier))
     return WeatherFacts(found, baseline, None if previous is None else previous.span)
 
 
