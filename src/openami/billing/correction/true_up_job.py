@@ -128,8 +128,9 @@ class TrueUps:
             done = await self.corrections.carry_out(
                 proposal.decision, proposal.effect, by=BY_RULE, at=now, real=self.real()
             )
-        except CorrectionRefusedError as error:
-            _LOG.warning("true_up.refused", cause=case.cause.name, why=str(error))
+        except CorrectionRefusedError:
+            # What it says may hold readings; `openami corrections preview` shows it to whoever may look.
+            _LOG.warning("true_up.refused", cause=case.cause.name)
             return False
         return done
 
