@@ -150,7 +150,7 @@ class Billing:
         """
         async with self.book.turn() as mine:
             if not mine:
-                return CloseReport()
+                return CloseReport(elsewhere=True)
             return await close_due(self.run, now, retry_held=retry_held, everywhere=everywhere)
 
     async def find_corrections(self, now: datetime, *, first: date, end: date) -> int:

@@ -59,6 +59,9 @@ class BillingJob:
         retry_held = self._held_again is None or now >= self._held_again
         everywhere = now.weekday() == SWEEP_DAY and self._swept != now.date()
         report = await self._billing.close_due(now, retry_held=retry_held, everywhere=everywhere)
+        if report.elsewhere:
+            # A person's run, or another worker's: nothing was looked at here, held bills and the week's look neither.
+            return
         if everywhere:
             self._swept = now.date()
         if report.missed:

@@ -72,7 +72,7 @@ def run(
 ) -> None:
     """Close what is due now, bills that wait too. The worker does so by itself.
 
-    Exits 1 if any bill waits, or if --all finds one that the short way would not have found.
+    Exits 1 if any bill waits, if --all finds one that the short way would not have found, or if the worker is at it.
     """
     from dataclasses import asdict
 
@@ -82,12 +82,14 @@ def run(
     report = asyncio.run(CycleDesk(Settings.load(home)).run(person_of(login), everywhere=everywhere))
     if json_output:
         print(json.dumps(asdict(report)))
+    elif report.elsewhere:
+        print("The worker closes bills just now, and two at once would be one too many: nothing was done. Try again.")
     else:
         print(f"{report.issued} issued, {report.held} held, {report.waiting} wait for readings or a read")
         print(f"{report.withdrawn} held ones withdrawn, {report.unplanned} places read on no day")
         if report.missed:
             print(f"{report.missed} places had a bill due though nothing called for a look at them. This is a fault.")
-    raise typer.Exit(1 if report.held or report.unplanned or report.missed else 0)
+    raise typer.Exit(1 if report.held or report.unplanned or report.missed or report.elsewhere else 0)
 
 
 def held(

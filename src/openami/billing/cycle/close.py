@@ -44,6 +44,7 @@ class CloseReport:
         withdrawn: held bills that are no longer due, because facts have changed.
         unplanned: places whose bill group is read on no day.
         missed: places that rested though a bill was due, which only a run over all places finds: always a fault.
+        elsewhere: another run closes bills just now, so this one did nothing.
     """
 
     issued: int = 0
@@ -52,12 +53,13 @@ class CloseReport:
     withdrawn: int = 0
     unplanned: int = 0
     missed: int = 0
+    elsewhere: bool = False
 
     def __add__(self, other: CloseReport) -> CloseReport:
         return CloseReport(
             self.issued + other.issued, self.held + other.held, self.waiting + other.waiting,
             self.withdrawn + other.withdrawn, self.unplanned + other.unplanned,
-            self.missed + other.missed,
+            self.missed + other.missed, self.elsewhere or other.elsewhere,
         )  # fmt: skip
 
 

@@ -32,6 +32,29 @@ class Closing:
         return 0
 
 
+class Busy(Closing):
+    """Is told for three minutes that another run closes bills."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.turned_away = 3
+
+    async def close_due(self, now: datetime, *, retry_held: bool = True, everywhere: bool = False) -> CloseReport:
+        if self.turned_away:
+            self.turned_away -= 1
+            return CloseReport(elsewhere=True)
+        return await super().close_due(now, retry_held=retry_held, everywhere=everywhere)
+
+
+async def test_a_week_is_not_passed_because_another_run_was_at_it_on_sunday() -> None:
+    closing = Busy()
+    job = BillingJob(closing)
+    with capture_logs():
+        for minute in range(6):
+            await job.run_due(SATURDAY + timedelta(days=1, minutes=minute))
+    assert [at.minute for at in closing.looked_everywhere] == [3]
+
+
 async def test_every_place_is_looked_at_once_each_sunday_and_what_was_missed_is_an_error() -> None:
     closing = Closing()
     job = BillingJob(closing)
