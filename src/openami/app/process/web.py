@@ -179,7 +179,7 @@ async def wired(settings: Settings) -> AsyncIterator[Parts]:
             gate=Gate(audit, real, domain),
             usage=usage,
             bills=bills,
-            own_reads=OwnReadPages(partial(read_room, settings), bills, domain),
+            own_reads=OwnReadPages(partial(read_room, registry, store), bills, domain),
             rates=portal_rates(data, portal, domain, rates, bill_setting(settings)),
             customers=PortalCustomers(PostgresCustomers(portal), usage.has_received),
             access_log=audit,

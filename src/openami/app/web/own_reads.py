@@ -10,16 +10,18 @@ from decimal import Decimal
 from uuid import UUID, uuid4
 
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncEngine
 
-from openami.app.devices.registry_desk import registry_room
-from openami.app.settings import Settings
 from openami.app.web.bills import PortalBills
 from openami.contracts.channel import Channel
 from openami.kernel.clock import Clock
 from openami.kernel.time import Period, epoch_s
+from openami.mdm.adapters.hand_reads_postgres import PostgresHandReads
+from openami.mdm.adapters.registry_postgres import PostgresRegistry
 from openami.mdm.api import StoreError
 from openami.mdm.hand_reads.desk import HandReadDesk, Taken
 from openami.mdm.hand_reads.read import HandRead, HandReadError, ReadState, Road
+from openami.mdm.ports import IntervalStore
 from openami.mdm.registry.facts import FactKind, ReadingKind
 from openami.mdm.registry.ports import Registry
 from openami.portal.ports import RefusedError, SourceUnavailableError
@@ -128,14 +130,18 @@ def _views(reads: Sequence[HandRead]) -> list[OwnReadView]:
 
 
 @asynccontextmanager
-async def read_room(settings: Settings) -> AsyncIterator[ReadRoom]:
-    """Hold the room of reads of a home open.
+async def read_room(engine: AsyncEngine, store: IntervalStore) -> AsyncIterator[ReadRoom]:
+    """Hold the room of reads for one request, over connections that stay open: no rate and no bill is read for it.
+
+    Args:
+        engine: connections of role ``openami_mdm``.
+        store: where accepted reads go.
 
     Raises:
         SourceUnavailableError: it does not answer.
     """
+    registry = PostgresRegistry(engine)
     try:
-        async with registry_room(settings) as room:
-            yield ReadRoom(room.registry, HandReadDesk(room.registry, room.data.store, room.hand_reads, uuid4))
+        yield ReadRoom(registry, HandReadDesk(registry, store, PostgresHandReads(engine), uuid4))
     except (DBAPIError, StoreError) as error:
         raise SourceUnavailableError("the book of reads does not answer") from error
