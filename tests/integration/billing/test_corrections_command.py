@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-from dataclasses import dataclass
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -19,9 +21,11 @@ from tests.base_rates import base_rates
 from tests.integration.billing.test_corrections import LATE, LATER, OCTOBER, Billed, billed
 from typer.testing import CliRunner
 
-from openami.app.billing import correction_desk, correction_room
+from openami.app.billing import correction_desk, correction_room, signal_desk
+from openami.app.billing.bill_room import bill_room
 from openami.app.billing.signal_desk import SignalRefusedError
 from openami.app.commands import corrections, ledger, rates_signals, registry_group
+from openami.app.devices import fact_orders
 from openami.app.engines.postgres import SUPERUSER, PostgresEngine
 from openami.app.people.accounts import RealClock, accounts_of
 from openami.app.people.desk import SignInRefusedError
@@ -29,6 +33,7 @@ from openami.app.settings import Home, Settings, real_now
 from openami.billing.correction.decision import CorrectionRefusedError
 from openami.billing.correction.effect import CorrectionLimits
 from openami.billing.correction.work import Corrections
+from openami.billing.signal.statement import SignalKind
 from openami.kernel.errors import MisuseError, OpenAmiError
 from openami.mdm.registry.facts import FactKind
 from openami.security.access.account import NewUser
@@ -289,15 +294,128 @@ async def test_a_person_states_peaks_of_the_system_and_a_signal_that_no_rate_fol
         'format = "openami-signals/1"\nsource = "report 10"\n[[peaks]]\nfirst = 2026-10-01T00:00:00-05:00\n'
         "end = 2026-11-01T00:00:00-05:00\nat = [2026-10-20T16:00:00-05:00]\n"
     )
-    (kept,) = await office.says("load", str(told), app=rates_signals.app)
-    assert (kept["kind"], kept["signal"], kept["holds"], kept["source"]) == ("peaks", "system", 1, "report 10")
-    assert await office.says("list", app=rates_signals.app) == [kept]
+    look = await office.says("load", str(told), app=rates_signals.app)
+    assert (look["state"], look["places"], look["second_person"]) == ("preview", 0, None)
+    assert await office.says("list", app=rates_signals.app) == [], "a look keeps nothing"
+    kept = await office.says("load", str(told), "--accept", look["mark"], app=rates_signals.app)
+    (one,) = kept["statements"]
+    assert (kept["state"], one["kind"], one["signal"], one["holds"], one["source"]) == (
+        "stated", "peaks", "system", 1, "report 10",
+    )  # fmt: skip
+    assert [r["source"] for r in await office.says("list", app=rates_signals.app)] == ["report 10"]
+    with pytest.raises(SignalRefusedError, match="look again"):
+        await office.says("load", str(told), "--accept", look["mark"], app=rates_signals.app)
     told.write_text(told.read_text().replace("[[peaks]]", '[[events]]\nsignal = "hot"').replace("at = [2", "# ["))
     with pytest.raises(SignalRefusedError, match="no rate of this home follows events of 'hot'"):
         await office.says("load", str(told), app=rates_signals.app)
     assert len(await office.says("list", app=rates_signals.app)) == 1
     logged = [(q, a) for q, a, allowed, _ in await office.looks() if allowed]
     assert logged.count(("rates.signals", "change")) == 1
+
+
+PRICED = """
+format = "openami-signals/1"
+source = "the market's own page"
+[[prices]]
+signal = "day_ahead"
+first = 2026-10-01T00:00:00-05:00
+interval_s = 86400
+prices = [{prices}]
+"""
+
+
+@pytest.mark.attack("A16")
+async def test_one_person_prices_no_more_customers_by_a_statement_than_by_a_correction(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain, rates = signal_desk.SignalDesk, base_rates()
+    monkeypatch.setattr(signal_desk, "SignalDesk", lambda settings: plain(settings, CorrectionLimits(customers=2)))
+    follows = {SignalKind.PRICES: "day_ahead"}
+    monkeypatch.setattr(
+        signal_desk, "followed_by",
+        lambda schedule, _: list(follows.items()) if schedule.code == "ameren-mo-anytime" else [],
+    )  # fmt: skip
+    real = bill_room
+
+    @asynccontextmanager
+    async def with_a_market_rate(settings: Settings) -> AsyncIterator[Any]:
+        async with real(settings) as billing:
+            version = next(iter(rates.values())).versions[0]
+            periods = tuple(replace(p, signal="day_ahead") for p in version.periods)
+            market = replace(next(iter(rates.values())), versions=(replace(version, periods=periods),))
+            billing.rates["market"] = market
+            yield billing
+
+    monkeypatch.setattr(signal_desk, "bill_room", with_a_market_rate)
+    file = office.home / "prices.toml"
+    file.write_text(PRICED.format(prices='"0.04", "0.05"'))
+    look = await office.says("load", str(file), app=rates_signals.app)
+    assert (look["places"], look["second_person"]) == (3, "it prices bills of 3 customers, the limit is 2")
+    kept = await office.says("load", str(file), "--accept", look["mark"], app=rates_signals.app)
+    assert (kept["state"], await office.says("list", app=rates_signals.app)) == ("waiting", [])
+    with pytest.raises(OrderRefusedError):
+        await office.says("approve", kept["order"], app=rates_signals.app)
+    with pytest.raises(AccessDeniedError):
+        await office.says("approve", kept["order"], app=rates_signals.app, by="vera")
+    for _ in range(2):
+        (stated,) = await office.says("approve", kept["order"], app=rates_signals.app, by="ben")
+        assert (stated["lowest"], stated["highest"]) == ("0.04", "0.05")
+    assert len(await office.says("list", app=rates_signals.app)) == 1, "once, however often it is approved"
+    with pytest.raises(SignalRefusedError, match="it counts"):
+        await office.says("withdraw", kept["order"], app=rates_signals.app, by="ben")
+    file.write_text(PRICED.format(prices='"9.99"'))
+    over = await office.says("load", str(file), app=rates_signals.app)
+    assert [r["source"] for r in over["takes_the_place_of"]] == ["the market's own page"]
+    waits = await office.says("load", str(file), "--accept", over["mark"], app=rates_signals.app)
+    await office.says("withdraw", waits["order"], app=rates_signals.app)
+    with pytest.raises((SignalRefusedError, OrderRefusedError)):
+        await office.says("approve", waits["order"], app=rates_signals.app, by="ben")
+    states = [r["state"] for r in await office.says("orders", app=rates_signals.app)]
+    assert states == ["withdrawn", "approved by two people"]
+    assert len(await office.says("list", app=rates_signals.app)) == 1
+
+
+@pytest.mark.attack("A16")
+async def test_one_person_prices_no_more_places_by_facts_than_by_a_correction_in_slices_neither(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fact_orders, "MOST_ALONE", 1)
+    first, second = office.billed.world.points[:2]
+    told = ("municipality", "Kirkwood", "--from", "2026-10-11", "--reason", "annexed")
+
+    async def enters(*words: str, by: str = "anna") -> Any:
+        look = await office.says(*words, app=registry_group.app, by=by)
+        return await office.says(*words, "--accept", look["mark"], app=registry_group.app, by=by)
+
+    assert (await enters("fact", str(first), *told))["accepted"] is True
+    look = await office.says("fact", str(second), *told, app=registry_group.app)
+    typed = (*told, "--accept", look["mark"], "--home", str(office.home), "--json", "--as", " ANNA ")
+    answer = await asyncio.to_thread(
+        CliRunner().invoke, registry_group.app, ["fact", str(second), *typed], input="anna-secret\n"
+    )
+    kept = json.loads(answer.stdout.splitlines()[-1])
+    assert kept["accepted"] is False
+    assert kept["second_person"] == (
+        "with what anna entered in the last day, it says by what the bills of 2 places are priced, the limit is 1"
+    )
+    registry = office.billed.world.data.registry
+    assert len(await registry.facts.of([first, second], kinds=[FactKind.MUNICIPALITY])) == 1
+    with pytest.raises(OrderRefusedError):
+        await enters("approve", kept["order"])
+    with pytest.raises(AccessDeniedError):
+        await enters("approve", kept["order"], by="vera")
+    assert (await enters("approve", kept["order"], by="ben"))["accepted"] is True
+    held = await registry.facts.of([second], kinds=[FactKind.MUNICIPALITY])
+    assert [(f.value, f.entered_by) for f in held] == [("Kirkwood", "anna, approved by a second person")]
+    with pytest.raises(OpenAmiError, match="are entered"):
+        await enters("approve", kept["order"], by="ben")
+    waits = await enters("fact", str(second), *told[:1], "Ladue", *told[2:])
+    assert await office.says("withdraw-order", waits["order"], app=registry_group.app) == {
+        "order": waits["order"], "state": "withdrawn",
+    }  # fmt: skip
+    with pytest.raises(OpenAmiError, match="withdrawn"):
+        await enters("approve", waits["order"], by="ben")
+    assert (await enters("fact", str(second), *told[:1], "Ladue", *told[2:], by="ben"))["accepted"] is True
 
 
 async def test_municipalities_of_many_places_come_in_one_file_all_or_none(office: Office) -> None:
@@ -310,6 +428,21 @@ async def test_municipalities_of_many_places_come_in_one_file_all_or_none(office
     file.write_text(file.read_text().replace("<b>", "St. Louis"))
     look = await office.says("facts", str(file), "--reason", "annexed", app=registry_group.app)
     assert (look["accepted"], len(look["bills"])) == (False, 2), "the issued bills of both months are named"
+    honest = file.read_text()
+    file.write_text(honest.replace("St. Louis", "Kirkwood"))
+    with pytest.raises(MisuseError, match="look again"):
+        await office.says("facts", str(file), "--reason", "annexed", "--accept", look["mark"], app=registry_group.app)
+    for more, words in (
+        (f"{second},municipality,Kirkwood,2026-10-11,", "line 3 says something of the same place, kind and start"),
+        (f"{second},municipality,Kirkwood,0001-01-01,", "no day of our time"),
+        (f"{second},municipality,=cmd(),2026-10-12,", "is no name"),
+        ("nowhere\x1b[2J,municipality,Kirkwood,2026-10-12,", "line 4: 'nowhere"),
+    ):
+        file.write_text(f"{honest}{more}\n")
+        with pytest.raises(MisuseError, match=words) as refused:
+            await office.says("facts", str(file), "--reason", "annexed", app=registry_group.app)
+        assert str(refused.value).isprintable()
+    file.write_text(honest)
     done = await office.says(
         "facts", str(file), "--reason", "annexed", "--accept", look["mark"], app=registry_group.app
     )

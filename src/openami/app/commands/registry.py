@@ -170,13 +170,19 @@ async def instant_at(room: RegistryRoom, point: UUID, said: str) -> datetime:
     Raises:
         MisuseError: it is neither.
     """
-    from openami.kernel.time import local_midnight, zone_named
+    from openami.kernel.time import EVER, local_midnight, zone_named
 
     try:
         day = date.fromisoformat(said)
     except ValueError:
-        return instant_of(said)
-    return local_midnight(day, zone_named((await room.registry.service_point(point)).zone))
+        found = instant_of(said)
+    else:
+        if not EVER.start.year < day.year < EVER.end.year:
+            raise MisuseError(f"{said[:40]!r} is no day of our time")
+        return local_midnight(day, zone_named((await room.registry.service_point(point)).zone))
+    if not EVER.holds(found):
+        raise MisuseError(f"{said[:40]!r} is no instant of our time")
+    return found
 
 
 async def point_of(room: RegistryRoom, said: str) -> UUID:
@@ -361,6 +367,8 @@ def print_effect(effect: dict[str, Any]) -> None:
         print(f"  {row['bill']}  {row['first']} to {row['last']}, {row['total']} {row['currency']}")
     for note in effect["notes"]:
         print(f"Note: {note}.")
+    if effect.get("second_person"):
+        print(f"A second person must approve: {effect['second_person']}.")
 
 
 def _many(count: int, word: str) -> str:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
+import io
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 from uuid import UUID
 
 import typer
 
+from openami.app.commands.person import person_of
 from openami.app.commands.platform import DEFAULT_HOME, HomeOption, JsonOption
 from openami.app.commands.registry import app, instant_at, point_of
 from openami.app.commands.registry_carry import (
@@ -20,17 +24,24 @@ from openami.app.commands.registry_carry import (
     PreviewOption,
     ReasonOption,
     carry,
+    carry_order,
 )
 from openami.kernel.errors import MisuseError, OpenAmiError
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from openami.app.devices.registry_desk import RegistryRoom
     from openami.mdm.registry.change import Change
-    from openami.mdm.registry.facts import FactKind
+    from openami.mdm.registry.facts import FactEntry, FactKind
 
 
 MOST_ROWS = 20_000
 """Facts in one file: each is looked up by itself, and all are tried in one transaction. An exchange carries more."""
+MOST_OCTETS = 4 * 1024 * 1024
+"""Two hundred for each row; an id, a kind, a name and two instants are about 130."""
+OrderArgument = Annotated[UUID, typer.Argument(metavar="ORDER", help="Id of the order.")]
+LINE_END = b"\n"
 _COLUMNS = frozenset({"place", "kind", "value", "from"})
 
 
@@ -55,25 +66,42 @@ def rows_of(file: Path) -> list[tuple[int, dict[str, str]]]:
         MisuseError: it cannot be read, has other columns, a row of another length, or too many rows.
     """
     try:
-        with file.open(encoding="utf-8-sig", newline="") as lines:
-            reader = csv.DictReader(lines, strict=True)
-            head = reader.fieldnames or ()
-            if set(head) - {"until"} != _COLUMNS or len(set(head)) != len(head):
-                raise MisuseError(
-                    f"{file.name}: the columns are place, kind, value, from and until, not {list(head)[:8]}"
-                )
-            found = []
-            for row in reader:
-                if None in row or None in row.values():
-                    raise MisuseError(f"{file.name}, line {reader.line_num}: it has more or fewer cells than the head")
-                found.append((reader.line_num, {k: v.strip() for k, v in row.items()}))
-                if len(found) > MOST_ROWS:
-                    raise MisuseError(f"{file.name}: more than {MOST_ROWS} rows; split it")
-    except (OSError, ValueError, csv.Error) as error:
+        reader = csv.DictReader(io.StringIO(_text_of(file), newline=""), strict=True)
+        head = reader.fieldnames or ()
+        if set(head) - {"until"} != _COLUMNS or len(set(head)) != len(head):
+            told = [name[:40] for name in head[:8]]
+            raise MisuseError(f"{file.name}: the columns are place, kind, value, from and until, not {told}")
+        found = []
+        for row in reader:
+            if None in row or None in row.values():
+                raise MisuseError(f"{file.name}, line {reader.line_num}: it has more or fewer cells than the head")
+            found.append((reader.line_num, {k: v.strip() for k, v in row.items()}))
+            if len(found) > MOST_ROWS:
+                raise MisuseError(f"{file.name}: more than {MOST_ROWS} rows; split it")
+    except csv.Error as error:
         raise MisuseError(f"{file.name}: it cannot be read: {str(error)[:120]}") from error
     if not found:
         raise MisuseError(f"{file.name}: it has no row")
     return found
+
+
+def _text_of(file: Path) -> str:
+    try:
+        # A device or a pipe has no size to ask for: what comes is counted.
+        with file.open("rb") as opened:
+            octets = opened.read(MOST_OCTETS + 1)
+        if len(octets) > MOST_OCTETS:
+            raise MisuseError(f"{file.name}: more than {MOST_OCTETS:,} octets; split it")
+        # The database takes no NUL in a text, and no name has one.
+        if (at := octets.find(b"\0")) >= 0:
+            line = octets.count(LINE_END, 0, at) + 1
+            raise MisuseError(f"{file.name}, line {line}: no text; export the file as CSV in UTF-8")
+        return octets.decode("utf-8-sig")
+    except OSError as error:
+        raise MisuseError(f"{file.name}: it cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        line = octets.count(LINE_END, 0, error.start) + 1
+        raise MisuseError(f"{file.name}, line {line}: no UTF-8 text; export the file as CSV in UTF-8") from error
 
 
 @app.command()
@@ -124,14 +152,20 @@ def facts(
         from openami.mdm.registry.change import EnterFacts
         from openami.mdm.registry.facts import FactEntry
 
-        entries = []
+        entries: list[FactEntry] = []
+        points: dict[str, UUID] = {}
+        said: dict[tuple[UUID, FactKind, datetime], int] = {}
         for number, row in rows_of(file):
             try:
-                point = await point_of(room, row["place"])
+                point = points.get(row["place"]) or await point_of(room, row["place"])
+                points[row["place"]] = point
                 start = await instant_at(room, point, row["from"])
                 end = await instant_at(room, point, row["until"]) if row.get("until") else None
                 told, of_kind = row["value"], kind_of(row["kind"])
                 entries.append(FactEntry(point, of_kind, None if told.lower() == "none" else told, start, end))
+                # Of two the later one would win without a word.
+                if (first := said.setdefault((point, of_kind, start), number)) != number:
+                    raise MisuseError(f"line {first} says something of the same place, kind and start: keep one")
             except OpenAmiError as error:
                 raise MisuseError(f"{file.name}, line {number}: {error}") from error
         return EnterFacts(tuple(entries))
@@ -184,3 +218,28 @@ def stop(
         return EnterFacts(await room.desk.stop(point, at=await instant_at(room, point, at)))
 
     carry(make, Asked(home, login, reason, preview, accept, json_output), "registry.stop")
+
+
+@app.command()
+def approve(
+    order: OrderArgument,
+    login: LoginOption,
+    preview: PreviewOption = False,
+    accept: AcceptOption = "",
+    home: HomeOption = DEFAULT_HOME,
+    json_output: JsonOption = False,
+) -> None:
+    """Look at facts that another person entered for many places, and let them count."""
+    carry_order(order, Asked(home, login, "", preview, accept, json_output))
+
+
+@app.command("withdraw-order")
+def withdraw_order(
+    order: OrderArgument, login: LoginOption, home: HomeOption = DEFAULT_HOME, json_output: JsonOption = False
+) -> None:
+    """Take back facts that wait for a second person."""
+    from openami.app.devices.fact_orders import withdraw_facts
+    from openami.app.settings import Settings
+
+    asyncio.run(withdraw_facts(Settings.load(home), person_of(login), order))
+    print(json.dumps({"order": str(order), "state": "withdrawn"}) if json_output else f"Order {order} is withdrawn.")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 from hashlib import sha256
 from uuid import UUID
 
@@ -18,7 +18,7 @@ from openami.app.billing.rate_files import home_rates
 from openami.app.engines.rooms import room_database
 from openami.app.settings import Settings
 from openami.billing.adapters.book_postgres import PostgresBillBook
-from openami.billing.api import Bill, Billing
+from openami.billing.api import Assignment, Bill, Billing
 from openami.kernel.errors import OpenAmiError
 from openami.kernel.time import local_date, zone_named
 from openami.mdm.adapters.hand_reads_postgres import PostgresHandReads
@@ -75,6 +75,9 @@ class Effect:
     def mark(self) -> str:
         """A short mark of all that was answered; accepting asks for the same."""
         told = [repr(a) for a in self.affected] + [f"{b.bill_id} {b.version}" for b in self.bills] + list(self.notes)
+        # Two values of one fact may touch the same days: whoever accepts one has not looked at the other.
+        if isinstance(self.change, EnterFacts):
+            told += [repr(e) for e in self.change.entries]
         return sha256("\n".join(told).encode()).hexdigest()[:MARK_LETTERS]
 
 
@@ -98,8 +101,11 @@ class RegistryWork:
         """
         affected = _joined(await self.registry.change(change, at=at, is_trial=True))
         bills: list[Bill] = []
+        spans: dict[tuple[date, date], list[UUID]] = {}
         for a in affected:
-            bills += await self.billing.issued_at([a.service_point_id], a.first, a.last)
+            spans.setdefault((a.first, a.last), []).append(a.service_point_id)
+        for (first, last), points in spans.items():
+            bills += await self.billing.issued_at(points, first, last)
         unique = {b.bill_id: b for b in bills}
         return Effect(change, tuple(affected), tuple(unique.values()), tuple(self._notes(change)))
 
@@ -127,19 +133,21 @@ class RegistryWork:
         return effect
 
     async def put_on_rates(self, entries: Sequence[FactEntry], *, at: datetime) -> None:
-        """Put places on the rates that bills are made by, where billing knows them.
+        """Put places on the rates that bills are made by, all or none, where billing knows them.
 
         Raises:
             RateOverlapError: a later rate is entered already.
         """
         rates = [e for e in entries if e.kind is FactKind.RATE and e.value in self.billing.rates]
         points = {p.id: p for p in await self.registry.service_points({e.service_point_id for e in rates})}
+        rows = []
         for entry in rates:
             zone = zone_named(points[entry.service_point_id].zone)
             first, value = local_date(entry.start, zone), entry.value or ""
             code = self.billing.code_for(value, first)
             end = local_date(entry.end, zone) if entry.end is not None else None
-            await self.billing.reassign_rate([entry.service_point_id], code, first_day=first, end_day=end, at=at)
+            rows.append(Assignment(entry.service_point_id, code, first, end))
+        await self.billing.book.reassign(rows, at=at)
 
     def _notes(self, change: Change) -> list[str]:
         notes = [
@@ -239,3 +247,8 @@ async def registry_room(settings: Settings) -> AsyncIterator[RegistryRoom]:
 def place_ids(affected: Sequence[Affected]) -> frozenset[UUID]:
     """Return the service points of days."""
     return frozenset(a.service_point_id for a in affected)
+
+
+def facts_of(change: Change) -> frozenset[UUID]:
+    """Return the service points of the facts of a change: one that holds from a later day on affects no day yet."""
+    return frozenset(e.service_point_id for e in change.entries) if isinstance(change, EnterFacts) else frozenset()

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
+from itertools import pairwise
 from typing import Any
 from uuid import UUID
 
@@ -37,18 +38,16 @@ def parse_statements(octets: bytes, *, at: datetime, by: str, new_id: Callable[[
     if root.at("format").text() != FORMAT:
         raise TariffError("format", f"{FORMAT} is needed here")
     source = root.at("source").text()
-    found: list[Statement] = []
+    found: list[tuple[Statement, Clause]] = []
     for kind in SignalKind:
         for row in root.each(kind.value):
-            one = _statement(kind, row, source, at, by, new_id())
+            found.append((_statement(kind, row, source, at, by, new_id()), row))
             row.close()
-            if any(_overlap(one, other) for other in found):
-                raise row.refuse("an earlier statement of this file speaks of the same signal and time")
-            found.append(one)
     root.close()
     if not found:
         raise TariffError("file", "it states nothing: events, prices or peaks are needed")
-    return found
+    _check_apart(found)
+    return [one for one, _ in found]
 
 
 def _statement(kind: SignalKind, row: Clause, source: str, at: datetime, by: str, new: UUID) -> Statement:
@@ -73,10 +72,16 @@ def _statement(kind: SignalKind, row: Clause, source: str, at: datetime, by: str
         raise row.refuse(str(error)[:200]) from error
 
 
-def _overlap(one: Statement, other: Statement) -> bool:
-    """Tell whether two statements of one file speak of the same: neither would be the later one."""
-    same = (one.kind, one.signal) == (other.kind, other.signal)
-    return same and one.period.intersection(other.period) is not None
+def _check_apart(found: Sequence[tuple[Statement, Clause]]) -> None:
+    """Pass if no two statements speak of the same signal and time: neither would be the later one.
+
+    Raises:
+        TariffError: two do; the one that begins later is named.
+    """
+    ordered = sorted(found, key=lambda f: (f[0].kind, f[0].signal, f[0].period.start))
+    for (one, _), (other, row) in pairwise(ordered):
+        if (one.kind, one.signal) == (other.kind, other.signal) and other.period.start < one.period.end:
+            raise row.refuse("another statement of this file speaks of the same signal and time")
 
 
 def _instants(row: Clause) -> tuple[datetime, ...]:

@@ -108,6 +108,20 @@ class PostgresFacts:
         async with self._engine.connect() as connection:
             return frozenset((await connection.execute(query)).scalars())
 
+    async def entered_by(self, by: str, kinds: Collection[FactKind], *, since: datetime) -> frozenset[UUID]:
+        """Return the places of which somebody entered facts of these kinds since an instant (domain time)."""
+        t = REGISTRY_CHANGE
+        query = select(t.c.subject).where(t.c.made_by == by, t.c.at >= since, t.c.kind.in_([k.value for k in kinds]))
+        async with self._engine.connect() as connection:
+            return frozenset((await connection.execute(query.distinct())).scalars())
+
+    async def is_entered(self, by: str, reason: str) -> bool:
+        """Tell whether anything was entered by somebody for exactly this reason."""
+        t = REGISTRY_CHANGE
+        query = select(exists().where(t.c.made_by == by, t.c.reason == reason))
+        async with self._engine.connect() as connection:
+            return bool((await connection.execute(query)).scalar())
+
     async def holidays(self, first: date, last: date) -> dict[str, frozenset[date]]:
         """See the port."""
         query = select(CALENDAR_DAY.c.calendar, CALENDAR_DAY.c.local_day)

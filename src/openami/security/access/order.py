@@ -57,6 +57,10 @@ class OrderKind(StrEnum):
     """Decisions about readings, beyond what one person may change alone."""
     CORRECTIONS = "corrections"
     """Decisions about bills that are out, beyond what one person may correct alone."""
+    SIGNALS = "signals"
+    """What rates follow, where it prices the bills of more customers than one person may decide about alone."""
+    FACTS = "facts"
+    """What bills of places are priced by, likewise."""
 
 
 _NUMBER_OF_KIND = {
@@ -66,6 +70,8 @@ _NUMBER_OF_KIND = {
     OrderKind.RELEASE: 4,
     OrderKind.EDITS: 5,
     OrderKind.CORRECTIONS: 6,
+    OrderKind.SIGNALS: 7,
+    OrderKind.FACTS: 8,
 }
 """In the signed octets; never given to another kind."""
 LONGEST_WINDOW = {
@@ -76,8 +82,12 @@ LONGEST_WINDOW = {
     OrderKind.RELEASE: timedelta(hours=24),
     OrderKind.EDITS: timedelta(days=14),
     OrderKind.CORRECTIONS: timedelta(days=14),
+    OrderKind.SIGNALS: timedelta(days=14),
+    OrderKind.FACTS: timedelta(days=14),
 }
-LONG_LAPSE = {OrderKind.EDITS: timedelta(days=7), OrderKind.CORRECTIONS: timedelta(days=7)}
+LONG_LAPSE = dict.fromkeys(
+    (OrderKind.EDITS, OrderKind.CORRECTIONS, OrderKind.SIGNALS, OrderKind.FACTS), timedelta(days=7)
+)
 """Kinds whose second person need not be at hand: a bill waits for days, and a wrong edit can be undone."""
 
 
