@@ -303,7 +303,7 @@ async def test_a_stop_entered_late_ends_the_bill_there_and_bills_the_rest_to_who
     accrued = [e for e in await room.ledger.of_place(place) if e.kind is EntryKind.UNBILLED]
     assert [(e.agreement_id, e.evidence["days"]) for e in accrued] == [(agreement_id_of(place, str(came)), 30)]
     assert await room.stops.note(LATER) == 0
-    late = replace(_day(place, date(2026, 10, 7), 5, wh=900), known_at=LATER)
+    late = replace(_day(place, date(2026, 10, 7), 5, wh=1_900), known_at=LATER)
     await world.data.store.write_days(DayTable.from_rows([late]), token="late")
     await world.billing.find_corrections(LATER, first=OCTOBER, end=NOVEMBER)
     await room.weigher.weigh(LATER)
@@ -312,6 +312,13 @@ async def test_a_stop_entered_late_ends_the_bill_there_and_bills_the_rest_to_who
     (again,) = (await room.corrections.remaker.again([final], now=LATER))[final.bill_id].bills
     assert change.bill_id == final.bill_id
     assert (final.terms.is_final, again.terms.is_final) == (True, True), "a corrected last bill is corrected as such"
+    # 172.8 kWh more, above the ten dollars that are repaid in parts: but no later bill comes to ask for one.
+    assert change.by > 10
+    proposal = await room.corrections.propose(replace(wish, cause=change.cause.name), by=uuid4(), at=LATER)
+    assert set(proposal.parts.values()) == {1}
+    assert await room.corrections.carry_out(proposal.decision, proposal.effect, by=uuid4(), at=LATER, real=LATER)
+    at = {s.account: s.balance for s in await room.ledger.standings(agreement_id=agreement_id_of(place, str(gone)))}
+    assert (at.get(A.INSTALLMENTS, 0), at[A.RECEIVABLE]) == (0, again.total)
     for engine in engines:
         await engine.dispose()
 

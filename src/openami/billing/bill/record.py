@@ -174,6 +174,11 @@ class Bill:
         return self.terms.instead_of or self.rate_code
 
     @property
+    def ends_service(self) -> bool:
+        """Whether it is its account's last one; a corrected bill has another kind, and its terms say so."""
+        return self.kind is BillKind.FINAL or self.terms.is_final
+
+    @property
     def hold_reason(self) -> str | None:
         """Why it waits, in words; None where it does not."""
         return None if self.hold is None else self.hold.reason

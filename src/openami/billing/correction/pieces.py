@@ -14,7 +14,7 @@ from datetime import date
 from itertools import pairwise
 from uuid import UUID
 
-from openami.billing.bill.record import Assignment, Bill, BillKind
+from openami.billing.bill.record import Assignment, Bill
 from openami.billing.rating.terms import PartOf
 from openami.billing.rating.usage import BillSpan
 
@@ -62,8 +62,7 @@ def pieces_of(units: Sequence[Sequence[Bill]], assigned: Sequence[Assignment]) -
         whole = BillSpan(unit[0].span.first, unit[-1].span.end)
         parts = rates_over(whole, assigned) or [(whole, unit[0].own_rate_code)]
         ids = tuple(b.bill_id for b in unit)
-        # A corrected bill has another kind; that it was the account's last stays with its terms.
-        stops = unit[-1].kind is BillKind.FINAL or unit[-1].terms.is_final
+        stops = unit[-1].ends_service
         for number, (span, code) in enumerate(parts):
             old = next(b for b in unit if b.span.first <= span.first < b.span.end)
             is_first, is_last = number == 0, number == len(parts) - 1

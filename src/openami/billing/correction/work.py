@@ -17,16 +17,17 @@ from openami.billing.correction.decision import (
 )
 from openami.billing.correction.effect import CorrectionLimits, Effect, effect_of, effect_of_leaving
 from openami.billing.correction.group import CauseCase, cases_of
+from openami.billing.correction.over import Ledgered
 from openami.billing.correction.periods import periods_of
 from openami.billing.correction.ports import CorrectionBook, Remaker, Writes
 from openami.billing.correction.proposal import Proposal, Wish, decided_bill, found_before, fresh_change
 from openami.billing.correction.reach import Reach, reach_of
 from openami.billing.correction.record import DecisionKind, Finding
 from openami.billing.correction.rules import CorrectionRules
-from openami.billing.correction.writing import Ledgered, Unit, corrected_rows
+from openami.billing.correction.writing import Unit, corrected_rows
 from openami.billing.ledger.installment import MAX_PARTS
 from openami.billing.ledger.ports import LedgerBook
-from openami.billing.ledger.posting import agreements_of
+from openami.billing.ledger.posting import agreements_of, deferred_of
 from openami.kernel.time import local_date, zone_named
 
 
@@ -76,7 +77,8 @@ class Corrections:
         is_rebill = wish.kind is DecisionKind.REBILL
         if is_rebill:
             reaches = await self._made(reaches, at)
-        parts = {a: self._parts(r, wish) for a, r in reaches.items()}
+        ended = await self._ended({c.service_point_id for c in case.changes})
+        parts = {a: 1 if a in ended else self._parts(r, wish) for a, r in reaches.items()}
         corrected = {c.bill_id: c for r in reaches.values() for c in r.rebilled} if is_rebill else {}
         # What cannot be made again stays on the queue, unless the decision is to leave all of it.
         told = [c for c in case.changes if c.found is Finding.OPEN or not is_rebill]
@@ -223,4 +225,16 @@ class Corrections:
 
     async def _ledgered(self, olds: Sequence[Bill], agreements: Mapping[UUID, UUID]) -> Ledgered:
         entries = await self.ledger.of_bills([b.bill_id for b in olds])
-        return Ledgered(tuple(entries), tuple(await self.ledger.plans(set(agreements.values()))))
+        plans = await self.ledger.plans(set(agreements.values()))
+        deferred = {a: await deferred_of(self.ledger, a) for a in {p.agreement_id for p in plans}}
+        ended = await self._ended({b.service_point_id for b in olds})
+        mine = frozenset(agreements.values())
+        unfallen = await self.ledger.installments(mine)
+        return Ledgered(tuple(entries), tuple(plans), deferred, ended & mine, tuple(unfallen))
+
+    async def _ended(self, places: set[UUID]) -> frozenset[UUID]:
+        """Return the agreements of places whose last bill is out: nothing of theirs can fall due with a later one."""
+        bills = sorted(await self.book.bills_of(places), key=lambda b: b.span)
+        agreements = agreements_of(bills)
+        last = {agreements[b.bill_id]: b for b in bills}
+        return frozenset(a for a, b in last.items() if b.ends_service)

@@ -11,12 +11,13 @@ from uuid import UUID
 from openami.billing.bill.record import Bill
 from openami.billing.correction.corrected import adjustment_of, require_whole
 from openami.billing.correction.decision import CorrectionDecision
+from openami.billing.correction.over import Ledgered, closing_entries
 from openami.billing.correction.ports import Writes
 from openami.billing.correction.record import Adjustment
 from openami.billing.ledger.budget import BudgetPlan
 from openami.billing.ledger.entry import Entry, EntryKind, reversal_of
 from openami.billing.ledger.installment import InstallmentPlan, parts_of, plan_entry
-from openami.billing.ledger.posting import charged, day_of, plan_for, plans_by_agreement
+from openami.billing.ledger.posting import charged, day_of, level_plan, plan_for, plans_by_agreement
 from openami.kernel.time import local_date, zone_named
 
 _OF_THE_BILL = frozenset({EntryKind.BILL, EntryKind.BUDGET})
@@ -39,18 +40,10 @@ class Unit:
         """By how much the totals change."""
         return _sum(self.news) - _sum(self.olds)
 
-
-@dataclass(frozen=True, slots=True)
-class Ledgered:
-    """What the ledger holds of bills that are superseded.
-
-    Args:
-        entries: about them.
-        plans: rows of budget plans of their agreements, oldest first.
-    """
-
-    entries: tuple[Entry, ...] = ()
-    plans: tuple[BudgetPlan, ...] = ()
+    @property
+    def ends_service(self) -> bool:
+        """Whether what takes their place is its account's last bill."""
+        return bool(self.news) and self.news[-1].ends_service
 
 
 def corrected_rows(
@@ -79,6 +72,8 @@ def corrected_rows(
     entries: list[Entry] = []
     adjustments: list[Adjustment] = []
     owed: dict[UUID, Decimal] = {}
+    ended = known.ended | {agreements[u.olds[0].bill_id] for u in units if u.ends_service}
+    parts = {a: 1 if a in ended else n for a, n in parts.items()}
     for unit in units:
         require_whole(unit.olds, unit.news)
         first = unit.olds[0]
@@ -86,13 +81,15 @@ def corrected_rows(
         day, levels = local_date(at, zone_named(first.zone)), plans.get(agreement, ())
         entries += _rebooked(unit, agreement, levels, known.entries, decision, day, at)
         # Under budget billing the difference is deferred like any other, and asked for in no part by itself.
-        is_level = plan_for(levels, unit.olds[-1].span.last) is not None
+        is_running = agreement not in ended and plan_for(levels, day) is not None
+        is_level = is_running and level_plan(levels, unit.olds[-1]) is not None
         one = adjustment_of(
             unit.olds, unit.news, agreement_id=agreement, decision_id=decision.decision_id, cause=decision.cause,
             installments=1 if is_level else parts.get(agreement, 1), day=day,
         )  # fmt: skip
         adjustments.append(one)
         owed[agreement] = owed.get(agreement, Decimal(0)) + (Decimal(0) if is_level else one.by)
+    entries += closing_entries(known, plans, adjustments, entries, ended=ended, at=at)
     repaid = _repaid(decision, adjustments, owed, parts)
     entries += [plan_entry(plan, made_at=at) for plan in repaid]
     return Writes(tuple(n for u in units for n in u.news), tuple(adjustments), tuple(entries), tuple(repaid))

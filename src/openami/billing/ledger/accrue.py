@@ -10,7 +10,7 @@ from uuid import UUID
 
 import numpy as np
 
-from openami.billing.bill.record import Assignment, Bill, BillKind
+from openami.billing.bill.record import Assignment, Bill
 from openami.billing.ledger.entry import Entry, agreement_id_of, reversal_of
 from openami.billing.ledger.ports import LedgerBook
 from openami.billing.ledger.unbilled import OpenUsage, Yardstick, rate_yardsticks, unbilled_entry, yardstick_of
@@ -61,40 +61,39 @@ class Accrual:
             at: domain time, after that day is validated.
         """
         day_after = month_end + timedelta(days=1)
-        assigned = [
-            a
-            for a in await self.bills.assignments(None)
-            if a.first_day <= month_end and (a.end_day is None or a.end_day > month_end)
-        ]
-        new = 0
+        rates: dict[UUID, list[Assignment]] = {}
+        for a in await self.bills.assignments(None):
+            if a.first_day < day_after and (a.end_day is None or a.end_day > day_after - LONGEST):
+                rates.setdefault(a.service_point_id, []).append(a)
+        assigned, new = list(rates), 0
         for start in range(0, len(assigned), AT_ONCE):
-            entries = await self._entries(assigned[start : start + AT_ONCE], month_end, at)
+            entries = await self._entries({p: rates[p] for p in assigned[start : start + AT_ONCE]}, month_end, at)
             backs = [reversal_of(e, day=day_after, made_at=at) for e in entries]
             new += await self.ledger.keep([*entries, *backs]) // 2
         return new
 
-    async def _entries(self, assigned: Sequence[Assignment], month_end: date, at: datetime) -> list[Entry]:
+    async def _entries(self, rates: Mapping[UUID, Sequence[Assignment]], month_end: date, at: datetime) -> list[Entry]:
         end = month_end + timedelta(days=1)
-        points = [a.service_point_id for a in assigned]
+        points = list(rates)
         last = {b.service_point_id: b for b in await self.bills.last_bills(points, end)}
         sticks = rate_yardsticks(last.values())
-        begins = {a.service_point_id: _begin(a, last.get(a.service_point_id), end) for a in assigned}
+        begins = {p: _begin(own[0], last.get(p), end) for p, own in rates.items()}
         used = await self._used(begins, end)
         accounts = await self._accounts(points)
         found = []
-        for row in assigned:
-            point, bill = row.service_point_id, last.get(row.service_point_id)
+        for point, assigned in rates.items():
+            bill, code = last.get(point), assigned[-1].rate_code
             spans: dict[str | None, list[Holder]] = {}
             for holder in holders(begins[point], end, accounts.get(point, ()), bill):
                 spans.setdefault(holder.account, []).append(holder)
             for account, some in spans.items():
                 there = used.get(point, {})
-                wh = [there[d] for d in there if any(h.first <= d < h.end for h in some)]
-                days = sum((h.end - h.first).days for h in some)
+                days = {d for h in some for d in _days_on_a_rate(h, assigned)}
+                wh = [there[d] for d in there if d in days]
                 agreement = agreement_id_of(point, account)
-                usage = OpenUsage(agreement, point, row.rate_code, days, sum(wh), days - len(wh))
+                usage = OpenUsage(agreement, point, code, len(days), sum(wh), len(days) - len(wh))
                 is_own = bill is not None and account == _account_of(bill)
-                own = _own(bill, row.rate_code) if is_own else None
+                own = _own(bill, code, is_any=code not in sticks) if is_own else None
                 entry = unbilled_entry(usage, own, sticks, month_end=month_end, made_at=at)
                 found += [] if entry is None else [entry]
         return found
@@ -153,7 +152,7 @@ def holders(first: date, end: date, accounts: Sequence[Holder], bill: Bill | Non
     if first >= end:
         return []
     if not accounts:
-        stopped = bill is None or bill.kind is BillKind.FINAL or bill.terms.is_final
+        stopped = bill is None or bill.ends_service
         return [Holder(None if stopped or bill is None else _account_of(bill), first, end)]
     found: list[Holder] = []
     day = first
@@ -177,8 +176,20 @@ def _begin(assigned: Assignment, bill: Bill | None, end: date) -> date:
     return max(begin, end - LONGEST)
 
 
-def _own(bill: Bill | None, rate_code: str) -> Yardstick | None:
-    """Return what a Wh and a day came to on a place's last bill of the same rate; nothing where it billed no energy."""
-    if bill is None or bill.rate_code != rate_code or not bill.usage_wh:
+def _days_on_a_rate(held: Holder, assigned: Sequence[Assignment]) -> list[date]:
+    """Return the days of a holder on which the place was on any rate: a change within them leaves none out."""
+    days = (held.first + timedelta(days=n) for n in range((held.end - held.first).days))
+    return [d for d in days if any(a.first_day <= d and (a.end_day is None or d < a.end_day) for a in assigned)]
+
+
+def _own(bill: Bill | None, rate_code: str, *, is_any: bool = False) -> Yardstick | None:
+    """Return what a Wh and a day came to on a place's last bill of the same rate; nothing where it billed no energy.
+
+    Args:
+        bill: the last one.
+        rate_code: of the place at the month's end.
+        is_any: no place was billed on that rate yet, so that a bill of another tells more than none.
+    """
+    if bill is None or not bill.usage_wh or (bill.own_rate_code != rate_code and not is_any):
         return None
     return yardstick_of([bill])

@@ -120,7 +120,14 @@ def budget_entry(plan: BudgetPlan, charged: Entry, total: Decimal, *, made_at: d
 
 
 def settlement_entry(
-    plan: BudgetPlan, deferred: Decimal, *, day: date, currency: str, made_at: datetime
+    plan: BudgetPlan,
+    deferred: Decimal,
+    *,
+    day: date,
+    currency: str,
+    made_at: datetime,
+    bill_id: UUID | None = None,
+    decision_id: UUID | None = None,
 ) -> Entry | None:
     """Return the entry that charges what was deferred, or gives it back; None where nothing is.
 
@@ -130,11 +137,15 @@ def settlement_entry(
         day: accounting day.
         currency: of it.
         made_at: domain time.
+        bill_id: the account's last bill, where that settles it.
+        decision_id: the decision about a correction, where that settles it.
     """
     if not deferred:
         return None
+    about = bill_id or decision_id or day.isoformat()
     return Entry(
-        entry_id_of(EntryKind.BUDGET_SETTLEMENT, f"{plan.agreement_id}/{day.isoformat()}"),
+        entry_id_of(EntryKind.BUDGET_SETTLEMENT, f"{plan.agreement_id}/{about}"),
         EntryKind.BUDGET_SETTLEMENT, plan.agreement_id, plan.service_point_id, day, currency,
         (Posting(LedgerAccount.RECEIVABLE, deferred), Posting(LedgerAccount.BUDGET_DEFERRED, -deferred)), made_at,
+        bill_id=bill_id, decision_id=decision_id,
     )  # fmt: skip

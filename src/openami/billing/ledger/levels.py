@@ -10,7 +10,6 @@ from typing import Protocol
 from uuid import UUID
 
 from openami.billing.bill.record import Bill
-from openami.billing.ledger.account import LedgerAccount
 from openami.billing.ledger.budget import (
     BudgetPlan,
     BudgetRefusedError,
@@ -20,7 +19,7 @@ from openami.billing.ledger.budget import (
     settlement_entry,
 )
 from openami.billing.ledger.ports import LedgerBook
-from openami.billing.ledger.posting import agreements_of, plan_for
+from openami.billing.ledger.posting import agreements_of, deferred_of, plan_for
 
 
 class PlaceBills(Protocol):
@@ -136,5 +135,4 @@ class Levels:
         return last, [b for b in bills if agreements[b.bill_id] == last]
 
     async def _deferred(self, agreement: UUID) -> Decimal:
-        standings = await self.ledger.standings(agreement_id=agreement)
-        return sum((s.balance for s in standings if s.account is LedgerAccount.BUDGET_DEFERRED), Decimal(0))
+        return await deferred_of(self.ledger, agreement)

@@ -6,16 +6,20 @@ from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import date, datetime
+from decimal import Decimal
 from uuid import UUID
 
 from openami.billing.bill.record import Bill, BillState
-from openami.billing.ledger.budget import BudgetPlan, budget_entry
+from openami.billing.ledger.account import LedgerAccount
+from openami.billing.ledger.budget import BudgetPlan, budget_entry, settlement_entry
 from openami.billing.ledger.charge import bill_entry
 from openami.billing.ledger.entry import Entry, EntryKind, agreement_id_of
 from openami.billing.ledger.installment import InstallmentPlan, part_entry
 from openami.billing.ledger.ports import LedgerBook
 from openami.kernel.money import rounded_to_cent
 from openami.kernel.time import local_date, zone_named
+
+DEFERRED = LedgerAccount.BUDGET_DEFERRED
 
 
 class LedgerPostings:
@@ -46,7 +50,31 @@ class LedgerPostings:
             told = await self._book.of_bills([b.bill_id for b in issued])
             taken = {(e.decision_id, e.bill_id) for e in told if e.kind is EntryKind.INSTALLMENT}
             entries += _due(issued, agreements, parts, taken, at)
+        for bill in issued:
+            levels = plans.get(agreements[bill.bill_id])
+            if bill.ends_service and levels:
+                entries += await self._settled(bill, levels[-1], entries, at)
         return await self._book.keep(entries)
+
+    async def _settled(self, bill: Bill, plan: BudgetPlan, entries: Sequence[Entry], at: datetime) -> list[Entry]:
+        """Return the entry by which an account's last bill asks for, or gives back, all that was deferred till then.
+
+        No later bill would: whoever is at the place now has an agreement of its own.
+        """
+        own = [e for e in entries if e.agreement_id == plan.agreement_id]
+        there = {e.entry_id for e in await self._book.of_bills({e.bill_id for e in own if e.bill_id is not None})}
+        deferred = await deferred_of(self._book, plan.agreement_id)
+        deferred += sum((e.amount_of(DEFERRED) for e in own if e.entry_id not in there), Decimal(0))
+        found = settlement_entry(
+            plan, deferred, day=day_of(bill), currency=bill.currency, made_at=at, bill_id=bill.bill_id
+        )
+        return [] if found is None else [found]
+
+
+async def deferred_of(book: LedgerBook, agreement_id: UUID) -> Decimal:
+    """Return what an agreement used and was not charged yet under budget billing; below zero where too much was."""
+    standings = await book.standings(agreement_id=agreement_id)
+    return sum((s.balance for s in standings if s.account is DEFERRED), Decimal(0))
 
 
 def agreements_of(bills: Collection[Bill]) -> dict[UUID, UUID]:
@@ -66,6 +94,8 @@ def charged(
 ) -> list[Entry]:
     """Return the entries of one bill: the charge, and what a level amount defers of it.
 
+    An account's last bill defers nothing: nothing comes after it that could ask for the rest.
+
     Args:
         bill: issued, with its lines.
         agreement_id: whose.
@@ -77,7 +107,7 @@ def charged(
     entry = bill_entry(bill, agreement_id=agreement_id, day=day, made_at=made_at, decision_id=decision_id)
     if entry is None or bill.total is None:
         return []
-    plan = plan_for(plans, bill.span.last)
+    plan = None if bill.ends_service else level_plan(plans, bill)
     level = None if plan is None else budget_entry(_for_part(plan, bill), entry, bill.total, made_at=made_at)
     return [entry] if level is None else [entry, level]
 
@@ -93,6 +123,11 @@ def _for_part(plan: BudgetPlan, bill: Bill) -> BudgetPlan:
         rounded_to_cent(plan.level * (day - whole.first).days / whole.days) for day in (bill.span.end, bill.span.first)
     )
     return replace(plan, level=through - before)
+
+
+def level_plan(plans: Sequence[BudgetPlan], bill: Bill) -> BudgetPlan | None:
+    """Return the plan that levels a bill: the one in force on the last day of its period, for all parts of it."""
+    return plan_for(plans, bill.terms.whole(bill.span).last)
 
 
 def plan_for(plans: Sequence[BudgetPlan], day: date) -> BudgetPlan | None:
@@ -126,7 +161,8 @@ def _due(
 ) -> list[Entry]:
     """Return the parts that fall due with bills that are new: each period takes one part of each plan.
 
-    Where a change of rate parts a period, the last of its bills takes the part.
+    Where a change of rate parts a period, the last of its bills takes the part. With an account's last bill everything
+    falls due that has not yet: no bill follows.
     """
     of_agreement: dict[UUID, list[Bill]] = defaultdict(list)
     for bill in bills:
@@ -136,6 +172,11 @@ def _due(
     for plan, fallen in plans:
         bills_of = of_agreement[plan.agreement_id]
         later = [b for b in bills_of if day_of(b) >= plan.made_on and (plan.decision_id, b.bill_id) not in taken]
-        for number, bill in zip(range(fallen, len(plan.parts)), later, strict=False):
-            found.append(part_entry(plan, number, bill_id=bill.bill_id, day=day_of(bill), made_at=at))
+        number, most = fallen, len(plan.parts)
+        for bill in later:
+            end = most if bill.ends_service else min(number + 1, most)
+            found += [
+                part_entry(plan, n, bill_id=bill.bill_id, day=day_of(bill), made_at=at) for n in range(number, end)
+            ]
+            number = end
     return found

@@ -79,7 +79,7 @@ def rate_yardsticks(bills: Iterable[Bill]) -> dict[str, Yardstick]:
     """Return the mean of each rate's bills: for places that have none of their own yet."""
     of_rate: dict[str, list[Bill]] = {}
     for bill in bills:
-        of_rate.setdefault(bill.rate_code, []).append(bill)
+        of_rate.setdefault(bill.own_rate_code, []).append(bill)
     found = {code: yardstick_of(some) for code, some in of_rate.items()}
     return {code: one for code, one in found.items() if one is not None}
 

@@ -16,14 +16,16 @@ from openami.billing.correction.compared import finding_of, told_parts
 from openami.billing.correction.corrected import require_whole
 from openami.billing.correction.decision import CorrectionDecision, DecidedBill
 from openami.billing.correction.effect import CorrectionLimits, effect_of
+from openami.billing.correction.over import Ledgered
 from openami.billing.correction.periods import periods_of
 from openami.billing.correction.reach import reach_of
 from openami.billing.correction.record import DecisionKind, Finding
 from openami.billing.correction.remade import Remade
 from openami.billing.correction.rules import CorrectionRules, LookBack
-from openami.billing.correction.writing import Ledgered, Unit, corrected_rows
+from openami.billing.correction.writing import Unit, corrected_rows
 from openami.billing.ledger.account import LedgerAccount as A
 from openami.billing.ledger.budget import BudgetPlan
+from openami.billing.ledger.installment import InstallmentPlan
 from openami.billing.ledger.posting import charged
 from openami.billing.rating.carried import BankedCredit, Carried
 from openami.billing.rating.terms import BillTerms, PartOf
@@ -130,3 +132,55 @@ def test_limits_repayment_and_the_second_person_count_a_parted_period_once_and_b
     assert "change by 550.00" in str(CorrectionLimits().needs_second(effect))
     beyond = reach_of(of(12, 1, "5"), periods, LookBack(), discovered=found)  # type: ignore[arg-type]
     assert (beyond.rebilled, beyond.periods) == ((), 0)
+
+
+@pytest.mark.parametrize(("is_ended", "is_stopped"), [(True, False), (False, True), (True, True)])
+def test_a_correction_after_a_plan_or_an_account_is_over_is_asked_for_and_never_deferred_for_good(
+    is_ended: bool, is_stopped: bool
+) -> None:
+    plan = BudgetPlan(AGREEMENT, POINT, date(2026, 1, 1), Decimal(50), 6)
+    stopped = replace(plan, first_day=date(2026, 11, 5), end_day=date(2026, 11, 5))
+    before, after = old(), replace(part(OCTOBER, 31, "90.00", version=2), terms=BillTerms())
+    booked = charged(before, AGREEMENT, [plan], day=OCTOBER, made_at=AT)
+    # The ten that were deferred of the first bill were settled when it was over.
+    known = Ledgered(
+        tuple(booked), (plan, stopped) if is_stopped else (plan,), {AGREEMENT: Decimal(0)},
+        frozenset({AGREEMENT} if is_ended else ()),
+    )  # fmt: skip
+    done = corrected_rows(
+        decision(before), [Unit((before,), (after,))], {before.bill_id: AGREEMENT}, known, {AGREEMENT: 2}, at=AT
+    )
+    on = {
+        a: sum((e.amount_of(a) for e in done.entries), Decimal(0))
+        for a in (A.RECEIVABLE, A.BUDGET_DEFERRED, A.INSTALLMENTS)
+    }
+    # 30 more, and no bill comes with which a part could fall due where the account has ended.
+    assert on == (
+        {A.RECEIVABLE: 30, A.BUDGET_DEFERRED: 0, A.INSTALLMENTS: 0}
+        if is_ended
+        else {A.RECEIVABLE: 0, A.BUDGET_DEFERRED: 0, A.INSTALLMENTS: 30}
+    )
+    assert [p.parts for p in done.plans] == ([] if is_ended else [(Decimal(15), Decimal(15))])
+
+
+def test_what_was_being_repaid_falls_due_where_a_bill_turns_out_to_be_the_last_one() -> None:
+    before, after = old(), replace(part(OCTOBER, 20, "38.00", version=2), terms=BillTerms(is_final=True))
+    booked = charged(before, AGREEMENT, [], day=OCTOBER, made_at=AT)
+    running = InstallmentPlan(UUID(int=9), AGREEMENT, POINT, (Decimal(20), Decimal(20), Decimal(20)), OCTOBER)
+    known = Ledgered(tuple(booked), unfallen=((running, 1),))
+    done = corrected_rows(
+        decision(before), [Unit((before,), (after,))], {before.bill_id: AGREEMENT}, known, {AGREEMENT: 2}, at=AT
+    )
+    assert sum((e.amount_of(A.INSTALLMENTS) for e in done.entries), Decimal(0)) == -40
+    assert sum((e.amount_of(A.RECEIVABLE) for e in done.entries), Decimal(0)) == 38 - 60 + 40
+
+
+def test_an_undercharge_of_an_account_that_has_ended_is_due_at_once() -> None:
+    before, after = old(), replace(part(OCTOBER, 31, "90.00", version=2), terms=BillTerms(is_final=True))
+    booked = charged(before, AGREEMENT, [], day=OCTOBER, made_at=AT)
+    done = corrected_rows(
+        decision(before), [Unit((before,), (after,))], {before.bill_id: AGREEMENT}, Ledgered(tuple(booked)),
+        {AGREEMENT: 2}, at=AT,
+    )  # fmt: skip
+    assert (done.plans, done.adjustments[0].installments) == ((), 1)
+    assert sum((e.amount_of(A.RECEIVABLE) for e in done.entries), Decimal(0)) == 30

@@ -13,14 +13,14 @@ from uuid import UUID
 import pytest
 from tests.unit.billing.ledger.bills import AT, POINT, bill, line
 
-from openami.billing.bill.record import Bill
+from openami.billing.bill.record import Bill, BillKind
 from openami.billing.ledger.account import LedgerAccount as A
 from openami.billing.ledger.budget import BudgetPlan
 from openami.billing.ledger.entry import Entry, EntryKind, agreement_id_of
 from openami.billing.ledger.installment import InstallmentPlan
 from openami.billing.ledger.ports import LedgerBook
 from openami.billing.ledger.posting import LedgerPostings
-from openami.billing.ledger.trial import standings_of
+from openami.billing.ledger.trial import Standing, standings_of
 from openami.billing.rating.terms import BillTerms, PartOf
 from openami.billing.rating.usage import BillSpan
 
@@ -51,6 +51,9 @@ class _Ledger:
 
     async def of_bills(self, bill_ids: Collection[UUID]) -> list[Entry]:
         return [e for e in self.entries.values() if e.bill_id in bill_ids]
+
+    async def standings(self, *, agreement_id: UUID) -> list[Standing]:
+        return standings_of([e for e in self.entries.values() if e.agreement_id == agreement_id])
 
     def stands(self, account: A) -> Decimal:
         rows = standings_of(list(self.entries.values()))
@@ -92,3 +95,23 @@ def test_one_instalment_falls_due_with_both_parts_of_a_period(together: bool) ->
     assert ledger.stands(A.RECEIVABLE) == 150
     _post(ledger, [bill([line("energy", "70.00")], first=PERIOD.end, days=30)])
     assert ledger.stands(A.RECEIVABLE) == 240, "the next period takes the next one"
+
+
+def test_an_accounts_last_bill_asks_for_all_parts_that_are_left_and_settles_what_was_deferred() -> None:
+    """Hand-calculated: 100 of 130 are asked for, 30 deferred; the last bill is 70, with 30 deferred and 40 of parts."""
+    plan = InstallmentPlan(UUID(int=9), AGREEMENT, POINT, (Decimal(20), Decimal(20), Decimal(20)), DAY)
+    ledger = _Ledger([BudgetPlan(AGREEMENT, POINT, DAY, Decimal(100), 6)], [plan])
+    _post(ledger, [bill([line("energy", "130.00")], first=PERIOD.first, days=31)])
+    assert (ledger.stands(A.RECEIVABLE), ledger.stands(A.BUDGET_DEFERRED)) == (120, 30)
+    last = replace(bill([line("energy", "70.00")], first=PERIOD.end, days=12), kind=BillKind.FINAL)
+    _post(ledger, [last], [last])
+    assert (ledger.stands(A.RECEIVABLE), ledger.stands(A.BUDGET_DEFERRED)) == (260, 0)
+    assert ledger.stands(A.INSTALLMENTS) == -60, "all three parts of the sixty have fallen due"
+
+
+def test_what_a_crash_left_out_is_settled_with_the_last_bill_in_one_booking() -> None:
+    ledger = _Ledger([BudgetPlan(AGREEMENT, POINT, DAY, Decimal(100), 6)])
+    early = bill([line("energy", "130.00")], first=PERIOD.first, days=31)
+    last = replace(bill([line("energy", "60.00")], first=PERIOD.end, days=12), kind=BillKind.FINAL)
+    _post(ledger, [early, last], [last, early])
+    assert (ledger.stands(A.RECEIVABLE), ledger.stands(A.BUDGET_DEFERRED)) == (190, 0)
