@@ -22,7 +22,8 @@ from openami.app.web.bills import PortalBills
 from openami.app.web.own_reads import OwnReadPages, ReadRoom
 from openami.billing.api import Bill, ReadingState
 from openami.billing.bill.record import BillKind
-from openami.billing.correction.record import CauseKind
+from openami.billing.correction.proposal import Wish
+from openami.billing.correction.record import CauseKind, DecisionKind
 from openami.billing.correction.true_up_job import BY_RULE
 from openami.billing.correction.words import adjustment_words
 from openami.contracts.day import DayTable
@@ -236,6 +237,28 @@ async def test_a_known_cause_is_named_and_one_that_the_policy_does_not_list_hold
     assert first.stamps == ("estimated: weather",)
     assert second.hold is not None
     assert second.hold.reason == "a bill may not be estimated for this cause: other"
+
+
+async def test_what_was_noted_of_an_estimated_bill_for_another_reason_keeps_no_actual_read_from_settling_it(
+    world: World, postgres: PostgresEngine
+) -> None:
+    point = await estimated(world)
+    room, engines = await room_of(world, postgres)
+    at = NOW + timedelta(hours=1)
+    await world.billing.reassign_rate([point], "ameren-mo-smart", first_day=OCTOBER, end_day=NOVEMBER, at=at)
+    assert await room.book.note_rates(at=at) == 1
+    await room.weigher.weigh(at)
+    (case,) = await room.corrections.cases()
+    leave = Wish(case.cause.name, DecisionKind.LEAVE, "it was entered for another place")
+    proposal = await room.corrections.propose(leave, by=uuid4(), at=at)
+    assert await room.corrections.carry_out(proposal.decision, proposal.effect, by=uuid4(), at=at, real=at)
+    await world.billing.reassign_rate([point], "ameren-mo-anytime", first_day=OCTOBER, end_day=NOVEMBER, at=at)
+
+    await read(world, world.meters[0], midnight(DECEMBER), 3_000_000, Source.FIELD)
+    assert await room.true_ups.settle(READ_AT) == 1
+    assert [b.usage_wh for b in await in_force(world, point)] == [170_000, 930_000]
+    for engine in engines:
+        await engine.dispose()
 
 
 async def test_a_true_up_above_the_policy_waits_for_a_person(world: World, postgres: PostgresEngine) -> None:

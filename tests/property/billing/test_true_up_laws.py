@@ -21,6 +21,7 @@ from openami.billing.bill.readings import closing_reads
 from openami.billing.bill.record import Bill, ReadingState
 from openami.billing.bill.register_bill import register_bill
 from openami.billing.bill.true_up import Weighed, settled_reads
+from openami.billing.correction.true_up import runs_of
 from openami.billing.jurisdiction import shipped_jurisdiction
 from openami.billing.rating.usage import BillSpan
 from openami.contracts.channel import Channel
@@ -175,3 +176,15 @@ def test_reads_between_two_actual_ones(
     found = settled_reads(run, actual, ZONE)
     assert [(found[at].value, found[at].kind) for at in sorted(found)] == expected
     assert all(at == e.at for at, e in found.items())
+
+
+def test_a_bill_made_while_the_one_before_it_was_settled_is_settled_on_the_read_that_one_closes_on() -> None:
+    """Estimated at 600 kWh, settled at 550: the bill behind it opened on the estimate, and 50 kWh were on no bill."""
+    settled = billed(
+        read(FIRSTS[0], 5_000_000), read(FIRSTS[1], 5_550_000, ReadKind.APPORTIONED), (FIRSTS[0], FIRSTS[1]), {}
+    )
+    begin, end = read(FIRSTS[1], 5_600_000, ReadKind.ESTIMATED), read(FIRSTS[2], 6_200_000)
+    behind = billed(begin, end, (FIRSTS[1], FIRSTS[2]), {})
+    ((run,),) = runs_of([settled, behind], Channel.DELIVERED).values()
+    found = settled_reads([Weighed(p, p.usage_wh or 0) for _, p in run], [], ZONE)
+    assert found == {begin.at: settled.reads[0].end}

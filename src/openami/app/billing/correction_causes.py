@@ -62,7 +62,9 @@ class RegistryCauses:
                 if c.at > bill.issued_at and c.kind not in _NO_CAUSE
             ]
             mine = [d for d in edits.get(bill.service_point_id, ()) if d.at > bill.issued_at]
-            found[bill.bill_id] = Counter(_cause(bill, day, zone, mine, changes) for day, _ in bill.days)
+            # What is not above zero is a mark of a rate, of terms, of a stop: no reading of that day is another one.
+            days = [day for day, version in bill.days if version > 0]
+            found[bill.bill_id] = Counter(_cause(bill, day, zone, mine, changes) for day in days)
         return found
 
     async def _edits(self, bills: Sequence[TouchedBill], zones: Mapping[UUID, ZoneInfo]) -> dict[UUID, list[Decision]]:

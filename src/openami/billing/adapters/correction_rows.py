@@ -110,7 +110,8 @@ NOTE_RATES = text("""
         -floor(extract(epoch from a.entered_at))::bigint, 'open', :at
     from billing.bill b join billing.rate_assignment a on a.service_point_id = b.service_point_id
         and a.days && daterange(b.first_day, b.end_day)
-    where b.state = 'issued' and a.rate_code <> b.rate_code and a.entered_at > b.issued_at
+    where b.state = 'issued' and a.entered_at > b.issued_at
+        and a.rate_code <> coalesce(b.terms ->> 'instead_of', b.rate_code)
         and (cast(:since as timestamptz) is null or a.entered_at >= :since)
         and not exists (select from billing.correction c where c.bill_id = b.bill_id and c.seen_version = 0
             and c.found_at >= a.entered_at)
@@ -129,10 +130,12 @@ NOTE_HANDED = text("""
     on conflict do nothing returning bill_id
 """)
 # What was seen is the instant of the actual read, in minutes below zero: each read settles a bill once. The versions
-# of bills that NOTE_HANDED keeps there never come near it.
+# of bills that NOTE_HANDED keeps there never come near it; the seconds of NOTE_RATES and the marks of late terms lie
+# far below, and settle nothing.
 ESTIMATED = text("""
     select * from billing.bill b where state = 'issued' and reading_state = 'estimated' and not exists (
-        select from billing.correction c where c.bill_id = b.bill_id and c.seen_version < -1000000)
+        select from billing.correction c where c.bill_id = b.bill_id
+            and c.seen_version between -200000000 and -1000000)
     order by service_point_id, first_day
 """)
 NOTE_TRUE_UPS = text("""

@@ -25,6 +25,9 @@ from openami.contracts.channel import Channel
 from openami.kernel.time import HOUR_S
 from openami.mdm.api import ReadKind, ReadPiece
 
+_RECKONED = frozenset({ReadKind.ESTIMATED, ReadKind.APPORTIONED})
+"""Reads that nobody took: what was reckoned may be too high, and that is no roll-over."""
+
 
 def register_bill(making: Making, order: BillOrder, pieces: Sequence[ReadPiece]) -> Bill:
     """Return the bill of one place from its reads: issued, or held with the reason."""
@@ -56,7 +59,7 @@ def register_bill(making: Making, order: BillOrder, pieces: Sequence[ReadPiece])
 def register_energy(delivered: Sequence[ReadPiece]) -> int | str:
     """Return the energy between the reads of all meters that hung there [Wh], or why it cannot be told.
 
-    A register that shows less than its estimate before did not roll over: the estimate was too high.
+    A register that shows a little less than was reckoned before did not roll over: the reckoning was too high.
     """
     if not delivered:
         return "no meter with a register hung there"
@@ -66,13 +69,18 @@ def register_energy(delivered: Sequence[ReadPiece]) -> int | str:
         if begin.value is None or end.value is None:
             at = begin.at if begin.value is None else end.at
             return f"meter {piece.meter} was not read around {at.date()}, and nothing is known to estimate it from"
-        if end.value < begin.value and begin.kind is ReadKind.ESTIMATED:
+        if end.value < begin.value and begin.kind in _RECKONED and not _rolled_over(piece, begin.value - end.value):
             too_high = (begin.value - end.value) * piece.multiplier / 1000
             return f"the estimate before was too high by {too_high:.0f} kWh: the estimated bills have to be corrected"
         if piece.usage_wh is None:
             return f"the register of meter {piece.meter} went back from {begin.value} to {end.value}"
         total += piece.usage_wh
     return total
+
+
+def _rolled_over(piece: ReadPiece, back: int) -> bool:
+    """Tell whether a register that went back by so many counts went on beyond its end: then it went back by most."""
+    return piece.capacity is not None and 2 * back > piece.capacity
 
 
 def sent_out(export: ExportTerms | None, order: BillOrder, pieces: Sequence[ReadPiece]) -> int | str:

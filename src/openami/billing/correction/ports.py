@@ -102,7 +102,7 @@ class Causes(Protocol):
     """Says why billed days changed."""
 
     async def of(self, bills: Sequence[TouchedBill]) -> Mapping[UUID, Mapping[Cause, int]]:
-        """Return, by bill, how many of its changed days each cause explains. Every bill has at least one."""
+        """Return, by bill, how many of its changed days each cause explains: marks of others are none."""
         ...
 
 

@@ -111,6 +111,9 @@ def has_unsure_end(bill: Bill) -> bool:
 def runs_of(chains: Sequence[Bill], channel: Channel) -> dict[_Key, list[list[_Part]]]:
     """Return the pieces of each meter that hang together by estimated ends, by place and serial number.
 
+    A bill that was made while the one before it was settled opens on the estimate of old: it hangs on that one still,
+    and is settled on the read on which that one closes now.
+
     Args:
         chains: bills in force, by place and first day.
         channel: which register.
@@ -122,7 +125,7 @@ def runs_of(chains: Sequence[Bill], channel: Channel) -> dict[_Key, list[list[_P
                 continue
             some = found[bill.service_point_id, piece.meter]
             last = some[-1][-1][1].end if some else None
-            if last is not None and last.at == piece.begin.at and is_unsure(last):
+            if last is not None and last.at == piece.begin.at and (is_unsure(last) or is_unsure(piece.begin)):
                 some[-1].append((bill, piece))
             else:
                 some.append([(bill, piece)])

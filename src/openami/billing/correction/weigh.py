@@ -10,7 +10,14 @@ from decimal import Decimal
 from uuid import UUID
 
 from openami.billing.bill.record import Bill
-from openami.billing.correction.compared import change_of, finding_of, handed_cause, is_exact, other_cause
+from openami.billing.correction.compared import (
+    change_of,
+    finding_of,
+    handed_cause,
+    is_exact,
+    other_cause,
+    unexplained_cause,
+)
 from openami.billing.correction.neighbors import Neighbors
 from openami.billing.correction.ports import Causes, CorrectionBook, Remaker, Settling, TouchedBill
 from openami.billing.correction.record import Cause, Change, Finding
@@ -123,7 +130,7 @@ class Weigher:
         for bill_id, first in led.items():
             # It takes in what the bill before it hands over now: that bill's cause is its own.
             found[bill_id] = found[bill_id] or found[first]
-        return found
+        return {i: causes or {unexplained_cause(touched[i]): 1} for i, causes in found.items()}
 
 
 def _led(made: Mapping[UUID, Remade], touched: Collection[UUID]) -> dict[UUID, UUID]:
