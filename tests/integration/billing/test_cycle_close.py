@@ -172,6 +172,27 @@ async def test_a_place_on_hold_waits_until_it_is_lifted_and_keeps_since_when(wor
     assert [b.state for b in await bills(world, point)] == [BillState.ISSUED]
 
 
+async def test_a_bill_that_waits_ends_where_its_account_does_and_keeps_nobody_who_came_from_theirs(
+    world: World,
+) -> None:
+    point, moved = world.points[0], date(2026, 10, 12)
+    await world.billing.assign_rate([point], "ameren-mo-anytime", first_day=OCTOBER, at=NOW)
+    await account(world, point, ANNE, OCTOBER)
+    await world.write_days(OCTOBER, date(2026, 11, 9))
+    await world.billing.book.cycle.hold_place(PlaceHold(uuid4(), point, "a dispute", "anna", NOW))
+    await world.billing.close_due(NOW)
+    (first,) = await bills(world, point)
+    assert (first.hold and first.hold.code, first.span.end) == (HoldCode.ASKED_FOR, NOVEMBER)
+    await account(world, point, BEN, moved)
+    await world.billing.close_due(NOW + timedelta(hours=1))
+    found = await bills(world, point)
+    assert [(b.account_id, b.span.first, b.span.end, b.hold and b.hold.code) for b in found] == [
+        (ANNE, OCTOBER, moved, HoldCode.ASKED_FOR), (BEN, moved, NOVEMBER, HoldCode.ASKED_FOR),
+    ]  # fmt: skip
+    assert found[0].hold is not None
+    assert found[0].hold.since == NOW, "whatever it is now, it has waited since it was held first"
+
+
 async def test_a_release_lets_one_bill_pass_one_hold_and_says_so_on_it(world: World) -> None:
     point, book = world.points[0], world.billing.book.cycle
     await world.billing.assign_rate([point], "ameren-mo-anytime", first_day=OCTOBER, at=NOW)

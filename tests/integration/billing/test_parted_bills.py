@@ -108,6 +108,7 @@ async def test_a_rate_back_dated_into_the_middle_of_a_bill_parts_it_and_taking_i
         "rate:plain>dearer", "the rate is Dearer from 2026-10-15 now, it was Plain",
     )  # fmt: skip
     parted, follower = case.changes
+    assert parted.also == (), "no reading of its days is another one"
     # 14 days: 201.6 kWh with 0.4 at 10 cents and 14/31 of 9.30; 17 days: 244.8 kWh at 20 cents and 17/31 of 9.30.
     told = [(p.span.first, p.span.end, p.rate_code, p.wh, p.total) for p in parted.parts]
     assert told == [
@@ -181,6 +182,48 @@ async def test_a_rate_back_dated_into_the_middle_of_a_bill_parts_it_and_taking_i
     assert (one.more_bills, one.by, one.span.days) == ((second.bill_id,), Decimal("-24.56"), 31)
     await _sound(room, world)
     await _proved(billing, bills)
+    for engine in engines:
+        await engine.dispose()
+
+
+async def test_a_stop_entered_late_within_a_later_part_shortens_the_period_of_the_part_before(
+    world: World, postgres: PostgresEngine
+) -> None:
+    """Hand-calculated: service ended with 20 October, so that the month of 9.30 is shared by 14 and 6 days of 20.
+
+    201.6 kWh are 201 at 10 cents and 6.51 where 14/31 had been 4.20; six days of 14.4 kWh at 20 cents are 17.28.
+    """
+    engines = [create_async_engine(postgres.url(role)) for role in ("openami_billing", "openami_mdm")]
+    rates = {code: parse_rate(text.encode(), code=code) for code, text in (("plain", PLAIN), ("dearer", DEARER))}
+    place, stop = world.points[1], date(2026, 10, 21)
+    billing = Billing(meters=world.data, book=world.billing.book, rates=rates, setting=world.billing.setting)
+    room = correction_room(world.data, billing=engines[0], mdm=engines[1], today=NOW.date(), rates=rates)
+    account = FactEntry(place, FactKind.ACCOUNT, str(uuid4()), local_midnight(OCTOBER, ZONE))
+    await world.data.registry.facts.enter([account], at=NOW, by="anna")
+    await billing.assign_rate([place], "plain", first_day=OCTOBER, at=NOW)
+    await billing.assign_rate([place], "dearer", first_day=MIDDLE, at=NOW)
+    await world.write_days(OCTOBER, date(2026, 10, 31))
+    await billing.close_due(NOW)
+    parts = sorted(await billing.bills(SCOPE, place), key=lambda b: b.span)
+    assert [(b.span.end, b.total) for b in parts] == [(MIDDLE, Decimal("24.30")), (NOVEMBER, Decimal("54.06"))]
+    await room.postings.post(await room.book.bills([b.bill_id for b in parts]), at=NOW)
+
+    later = NOW + timedelta(hours=1)
+    ended = replace(account, end=local_midnight(stop, ZONE))
+    await world.data.registry.facts.enter([ended], at=later, by="anna")
+    assert await room.stops.note(later, since=later + timedelta(seconds=1)) == 0
+    assert await room.stops.note(later, since=later) == 2
+    assert (await room.weigher.weigh(later)).open == 2
+    (case,) = await room.corrections.cases()
+    assert (case.cause.name, {c.also for c in case.changes}) == ("registry:stop/2026-10-21", {()})
+    await _decided(room, case.cause.name, later)
+    new = sorted((b for b in await billing.bills(SCOPE, place) if b.state is BillState.ISSUED), key=lambda b: b.span)
+    assert [(b.span.end, b.total, b.terms.is_final) for b in new] == [
+        (MIDDLE, Decimal("26.61"), False), (stop, Decimal("20.07"), True),
+    ]  # fmt: skip
+    assert await room.stops.note(later) == 0
+    assert (await room.ledger.audit()).faults == []
+    await _proved(billing, new)
     for engine in engines:
         await engine.dispose()
 

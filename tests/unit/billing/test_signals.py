@@ -70,6 +70,14 @@ def test_of_one_time_the_newest_statement_counts_and_the_rest_of_the_older_stays
     assert heard_from(EVENTS, MONTH, [none, old]).events == (EventPeriod("peak", at(3, 14), at(3, 18)),)
 
 
+def test_an_event_that_a_newer_statement_speaks_of_in_part_holds_for_the_rest_of_it_alone() -> None:
+    old = said(SignalKind.EVENTS, MONTH.start, MONTH.end, events=(Period(at(15, 14), at(15, 18)),))
+    later = said(SignalKind.EVENTS, at(15, 16), at(16, 0))
+    assert heard_from(EVENTS, MONTH, [later, old]).events == (EventPeriod("peak", at(15, 14), at(15, 16)),)
+    earlier = said(SignalKind.EVENTS, at(15, 0), at(15, 15))
+    assert heard_from(EVENTS, MONTH, [earlier, old]).events == (EventPeriod("peak", at(15, 15), at(15, 18)),)
+
+
 def test_an_event_over_the_edge_of_a_bill_is_heard_by_both_bills() -> None:
     one = said(
         SignalKind.EVENTS, MONTH.start - HOUR, MONTH.end, events=(Period(MONTH.start - HOUR, MONTH.start + HOUR),)

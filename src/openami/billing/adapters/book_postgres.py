@@ -27,19 +27,22 @@ from openami.security.access.scope import Scope
 
 CLOSING_LOCK = 0x0A42
 # One statement a table, whatever number of rows: a document of them is read by the database itself, which is several
-# times quicker than to send each value as a parameter. An issued bill is left as it is; of one that is held, the reason
-# may change, and whatever it is now, the bill has waited since it was held first.
+# times quicker than to send each value as a parameter. An issued bill is left as it is; of one that is held, all but
+# since when may change, and whatever it is now, the bill has waited since it was held first.
 _BILL_COLUMNS = ", ".join(c.name for c in BILL.c)
 _FRESH = ", ".join(
     f"{c.name} = excluded.{c.name}" for c in BILL.c if c.name not in {"bill_id", "service_point_id", "held_since"}
 )
+# Whose a bill that waits is, and of which days, may change with the registry while its reason stays the same.
+_SHOWN = ("hold_reason", "end_day", "account_id", "rate_code", "kind")
+_OF_A_HOLD, _OF_A_HOLD_NOW = (", ".join(f"{of}.{c}" for c in _SHOWN) for of in ("b", "excluded"))
 _KEEP_BILLS = text(f"""
     insert into billing.bill as b ({_BILL_COLUMNS})
     select {_BILL_COLUMNS} from json_populate_recordset(null::billing.bill, cast(:rows as json))
     on conflict (bill_id) do update
         set {_FRESH}, held_since = case when excluded.state = 'held' then b.held_since end
         where b.state = 'held'
-            and (excluded.state <> 'held' or b.hold_reason is distinct from excluded.hold_reason)
+            and (excluded.state <> 'held' or ({_OF_A_HOLD}) is distinct from ({_OF_A_HOLD_NOW}))
     returning bill_id
 """)
 _LINE_COLUMNS = ", ".join(c.name for c in BILL_LINE.c)

@@ -147,6 +147,18 @@ def _metered(
     return reviewed_bill(making, order, rated, versions, reads, stamps)
 
 
+def row_of_estimates(order: BillOrder, reads: Sequence[ReadPiece]) -> int:
+    """Return how many estimated periods follow each other up to a bill.
+
+    Limits and notices speak of periods from read to read: of one that a change of rate parts, the part before has
+    counted already.
+    """
+    if not ends_estimated(reads):
+        return 0
+    is_later_part = order.span.first > order.terms.whole(order.span).first
+    return max(order.estimates_before + (not is_later_part), 1)
+
+
 def reviewed_bill(
     making: Making,
     order: BillOrder,
@@ -159,7 +171,7 @@ def reviewed_bill(
     schedule, span, found = making.schedule, order.span, rated.determinants
     rules = making.rules.on(span.last)
     state = reading_state(reads, found.estimated)
-    in_a_row = order.estimates_before + 1 if ends_estimated(reads) else 0
+    in_a_row = row_of_estimates(order, reads)
     cause = estimate_cause(order, reads, by_register=not any(versions))
     waits = review(order, rules, found, reads, in_a_row, cause, span.period(making.zone))
     if waits is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import date
 from decimal import Decimal
 from uuid import UUID
 
@@ -22,9 +23,9 @@ def other_cause(one: Remade) -> Cause | None:
     if one.is_reversed:
         return Cause(CauseKind.REGISTRY, "stop/before", "service stopped before these days, entered after the bill")
     end = one.whole[-1].span.end
-    if len(one.unit) == 1 and end != old.span.end:
-        words = f"service stopped on {end}, entered after the bill"
-        return Cause(CauseKind.REGISTRY, f"stop/{end.isoformat()}", words)
+    if len(one.unit) == 1 and (stop := _stop(one, end)) is not None:
+        words = f"service stopped on {stop}, entered after the bill"
+        return Cause(CauseKind.REGISTRY, f"stop/{stop.isoformat()}", words)
     over = [b for b in one.whole if b.span.first < old.span.end and b.span.end > old.span.first]
     other = next((b for b in over if b.own_rate_code != old.own_rate_code), None)
     if other is None:
@@ -33,6 +34,21 @@ def other_cause(one: Remade) -> Cause | None:
     since = "" if other.span.first <= old.span.first else f" from {other.span.first}"
     words = f"the rate is {other.rate_name or 'none'}{since} now, it was {old.rate_name}"
     return Cause(CauseKind.RATE, f"{old.own_rate_code}>{other.own_rate_code}", words)
+
+
+def _stop(one: Remade, end: date) -> date | None:
+    """Return the day on which service stopped, where a bill went out without knowing; None where it was known."""
+    old, last = one.old, one.whole[-1]
+    if end != old.span.end or (last.ends_service and not old.ends_service):
+        return end
+    period = last.terms.whole(last.span).end
+    return period if len(one.whole) == 1 and period < old.terms.whole(old.span).end else None
+
+
+def unexplained_cause(touched: TouchedBill) -> Cause:
+    """Return the cause of a bill that was looked at for a mark behind which nothing is found any more."""
+    day = touched.found_at.date().isoformat()
+    return Cause(CauseKind.READINGS, day, f"what was noted by {day}, and is as it was billed")
 
 
 def handed_cause(one: Remade, touched: TouchedBill) -> Cause | None:

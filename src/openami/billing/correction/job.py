@@ -43,8 +43,13 @@ class RateChanges(Protocol):
 class Stops(Protocol):
     """Finds bills of accounts that stopped within their days."""
 
-    async def note(self, now: datetime) -> int:
-        """Put such bills on the queue; returns how many are new."""
+    async def note(self, now: datetime, *, since: datetime | None = None) -> int:
+        """Put such bills on the queue; returns how many are new.
+
+        Args:
+            now: domain time.
+            since: moves entered from then on; None looks at every place.
+        """
         ...
 
 
@@ -73,6 +78,7 @@ class CorrectionJob:
 
     name = "corrections"
     PAUSE = timedelta(minutes=15)
+    ALL_STOPS = timedelta(days=7)
 
     def __init__(self, weigher: Weigher, rates: RateChanges, stops: Stops, terms: Terms | None = None) -> None:
         self._weigher = weigher
@@ -92,11 +98,12 @@ class CorrectionJob:
         await self._rates.note_handed(at=now, since=self._rates_at)
         if self._terms is not None:
             await self._terms.note(now, since=self._rates_at)
-        self._rates_at = now - self.PAUSE
-        # Accounts are asked about all at once: once a day is often enough for what was late already.
-        if self._stops_on != now.date():
-            await self._stops.note(now)
+        # Every account is asked about at the start and once a week; in between, those that were told of since.
+        is_whole = self._stops_on is None or now.date() - self._stops_on >= self.ALL_STOPS
+        await self._stops.note(now, since=None if is_whole else self._rates_at)
+        if is_whole:
             self._stops_on = now.date()
+        self._rates_at = now - self.PAUSE
         counts = [0, 0, 0]
         while True:
             found = await self._weigher.weigh(now)

@@ -16,6 +16,10 @@ class Neighbors:
 
     opening: Mapping[tuple[UUID, date, UUID | None], Bill]
     closing: Mapping[tuple[UUID, date, UUID | None], Bill]
+    opening_at: Mapping[tuple[UUID, date], Bill]
+    """By place and first day, whoever's: a register stands where it stands when people move."""
+    closing_at: Mapping[tuple[UUID, date], Bill]
+    """By place and the day after the last."""
 
     @classmethod
     def of(cls, bills: Sequence[Bill]) -> Neighbors:
@@ -23,6 +27,8 @@ class Neighbors:
         return cls(
             {(b.service_point_id, b.span.first, b.account_id): b for b in bills},
             {(b.service_point_id, b.span.end, b.account_id): b for b in bills},
+            {(b.service_point_id, b.span.first): b for b in bills},
+            {(b.service_point_id, b.span.end): b for b in bills},
         )
 
     def before(self, bill: Bill) -> Bill | None:

@@ -18,8 +18,8 @@ from openami.billing.rating.terms import BillTerms
 
 PieceKey: TypeAlias = tuple[UUID, date]
 """A service point and the first day of a piece: no two pieces share both."""
-Closed: TypeAlias = Mapping[tuple[UUID, date, UUID | None], Bill]
-"""Bills that were made just now, by service point, the day after their last, and account."""
+Closed: TypeAlias = Mapping[tuple[UUID, date], Bill]
+"""Bills that were made just now, by service point and the day after their last."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -62,6 +62,9 @@ def settled_ends(
 def order_of(piece: Piece, around: Around, closed: Closed, settled: tuple[MeterReads, MeterReads]) -> BillOrder:
     """Return what is asked for: where the bill before was made again, it opens on that one.
 
+    Reads are those of the bills beside it whoever's they are; what is carried, and how many estimated bills follow each
+    other, is one account's.
+
     Args:
         piece: days to be made again.
         around: what stands beside it.
@@ -69,16 +72,17 @@ def order_of(piece: Piece, around: Around, closed: Closed, settled: tuple[MeterR
         settled: reads that settle its ends.
     """
     old, key = piece.old, key_of(piece)
-    before = around.neighbors.before(old) if piece.is_first else None
-    fresh = closed.get((old.service_point_id, piece.span.first, old.account_id))
+    there = around.neighbors.closing_at.get(key) if piece.is_first else None
+    fresh = closed.get(key)
     if fresh is not None and fresh.state is BillState.ISSUED:
-        before = fresh
-    after = around.neighbors.after(old) if piece.is_last else None
+        there = fresh
+    before = there if there is not None and there.account_id == old.account_id else None
+    after = around.neighbors.opening_at.get((old.service_point_id, piece.span.end)) if piece.is_last else None
     same_first = piece.span.first == old.span.first
     return BillOrder(
         old.service_point_id, piece.span, kind=BillKind.CORRECTED, account_id=old.account_id, cycle=old.cycle,
         terms=around.terms[key], carried=old.carried_in if before is None else before.carried_out,
-        opens_on={**({} if before is None else closing_reads(before.reads)), **settled[0]},
+        opens_on={**({} if there is None else closing_reads(there.reads)), **settled[0]},
         closes_on={
             **({} if after is None or after.bill_id in around.again else opening_reads(after.reads)),
             **settled[1],

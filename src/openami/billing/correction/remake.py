@@ -21,9 +21,9 @@ from openami.billing.bill.hold import RELEASABLE, HoldCode
 from openami.billing.bill.make import Making, held_bill
 from openami.billing.bill.making import bills_of
 from openami.billing.bill.order import BillOrder
-from openami.billing.bill.record import Assignment, Bill, BillKind
+from openami.billing.bill.record import Assignment, Bill
 from openami.billing.correction.hearing import heard_orders
-from openami.billing.correction.moves import shortened
+from openami.billing.correction.moves import stopped_on, unknown_stop
 from openami.billing.correction.neighbors import Neighbors
 from openami.billing.correction.orders import Around, PieceKey, key_of, order_of, settled_ends
 from openami.billing.correction.pieces import Piece, pieces_of, units_of
@@ -34,7 +34,6 @@ from openami.billing.cycle.terms import Standing, own_facts
 from openami.billing.jurisdiction import Jurisdiction
 from openami.billing.ports import BillBook
 from openami.billing.rating.terms import BillTerms
-from openami.billing.rating.usage import BillSpan
 from openami.billing.tariff.model import RateSchedule
 from openami.kernel.time import zone_named
 from openami.mdm.api import MeterData
@@ -79,12 +78,12 @@ class RoadRemaker:
         )  # fmt: skip
         settled = {} if self.settling is None else await self.settling.of(list(olds.values()))
         made: dict[PieceKey, Bill] = {}
-        closed: dict[tuple[UUID, date, UUID | None], Bill] = {}
+        closed: dict[tuple[UUID, date], Bill] = {}
         for wave in zip_longest(*chains.values()):
             part = [p for p in wave if p is not None]
             orders = {key_of(p): order_of(p, around, closed, settled_ends(p, olds, settled)) for p in part}
             found = await self._wave(part, orders, now)
-            closed |= {(b.service_point_id, b.span.end, b.account_id): b for b in found.values()}
+            closed |= {(b.service_point_id, b.span.end): b for b in found.values()}
             made |= found
         kept = {b.bill_id: b for b in [*in_force, *bills]}
         return gone | _remade(chains, made, kept)
@@ -92,15 +91,14 @@ class RoadRemaker:
     async def _as_long_as_served(self, bills: Sequence[Bill], now: datetime) -> tuple[list[Bill], dict[UUID, Remade]]:
         """Return bills that end where their account's service did, and holds of those that lie wholly after it."""
         zones = {b.service_point_id: b.zone for b in bills}
-        ends = shortened(bills, await holdings_of(self.meters, zones, set(zones)))
+        holdings = await holdings_of(self.meters, zones, set(zones))
         kept, gone = [], {}
         for bill in bills:
-            end = ends.get(bill.bill_id, bill.span.end)
-            if end > bill.span.first:
-                kind = bill.kind if bill.bill_id not in ends else BillKind.FINAL
-                kept.append(replace(bill, span=BillSpan(bill.span.first, end), kind=kind))
+            stop = unknown_stop(bill, holdings.get(bill.service_point_id, ()))
+            if stop is None or stop > bill.span.first:
+                kept.append(bill if stop is None else stopped_on(bill, stop))
             else:
-                words = f"its account's service ended on {end}: nothing of this bill is that account's"
+                words = f"its account's service ended on {stop}: nothing of this bill is that account's"
                 order = BillOrder(bill.service_point_id, bill.span)
                 held = held_bill(self._nameless(bill, now), order, HoldCode.BILLED_ALREADY, words)
                 gone[bill.bill_id] = Remade(bill, (held,), (bill.bill_id,), (held,))

@@ -112,10 +112,14 @@ def _of_account(place: Place, holding: Holding, calendar: CycleCalendar, rules: 
 
 
 def _taken(place: Place, holding: Holding) -> date:
-    """Return the day up to which accounts before this one were billed."""
+    """Return the day up to which bills of accounts before this one went out.
+
+    One that waits keeps nobody from a bill: it will be made anew, and end where its account does.
+    """
     before = {h.account_id for h in place.holdings if h.first < holding.first}
-    others = [b for b in place.billed if b.account_id not in {holding.account_id, None}]
-    return max((b.end for b in others if b.account_id in before), default=date.min)
+    others = [b for b in place.billed if b.account_id not in {holding.account_id, None} and b.account_id in before]
+    ends = [s.end for b in others if b.held for s in place.issued.get(b.account_id, ())]
+    return max([*ends, *(b.end for b in others if not b.held)], default=date.min)
 
 
 def _own(place: Place, holding: Holding) -> list[Billed]:

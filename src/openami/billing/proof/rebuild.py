@@ -88,7 +88,9 @@ async def rebuild(
 def order_of(kept: Bill, neighbors: Neighbors) -> BillOrder:
     """Return the order that a kept bill was made by."""
     before, after = neighbors.before, neighbors.after
-    estimated = 1 if kept.estimates_in_a_row else 0
+    # Of a period in parts the part before has counted already.
+    is_later_part = kept.span.first > kept.terms.whole(kept.span).first
+    estimated = 1 if kept.estimates_in_a_row and not is_later_part else 0
     # Apportioned reads were settled before the bill was made: like a release they are given, not made by it.
     settled = [p for p in kept.reads if ReadKind.APPORTIONED in (p.begin.kind, p.end.kind)]
     opened = {(p.meter, p.channel): p.begin for p in settled if p.begin.kind is ReadKind.APPORTIONED}

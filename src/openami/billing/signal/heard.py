@@ -105,17 +105,23 @@ def heard_from(followed: Sequence[Followed], period: Period, statements: Sequenc
 def _added(found: Heard, one: Statement, told: Sequence[Period], period: Period) -> Heard:
     """Add what a statement says of the parts of a bill that no newer one speaks of."""
     source = f"{one.kind.value} of {one.signal}: {one.source}, entered {one.entered_at.date().isoformat()}"
-    events = tuple(
-        EventPeriod(one.signal, e.start, e.end)
-        for e in one.events
-        if e.end > period.start and any(p.holds(max(e.start, period.start)) for p in told)
-    )
+    events = tuple(EventPeriod(one.signal, *_told(e, part, period)) for e in one.events for part in told
+                   if e.intersection(part) is not None)  # fmt: skip
     return Heard(
         (*found.events, *events),
         (*found.prices, *((_cut(one, period),) if one.prices else ())),
         (*found.peaks, *(i for i in one.instants if any(p.start <= i < p.end for p in told))),
         tuple(dict.fromkeys((*found.sources, source))),
     )
+
+
+def _told(event: Period, part: Period, period: Period) -> tuple[datetime, datetime]:
+    """Return from when to when an event was, by a statement that is asked about a part of a bill alone.
+
+    It is cut where a newer statement begins to speak, not where the bill ends.
+    """
+    start = event.start if part.start == period.start else max(event.start, part.start)
+    return start, event.end if part.end == period.end else min(event.end, part.end)
 
 
 def _cut(one: Statement, period: Period) -> PriceSeries:

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from openami.billing.bill.make import row_of_estimates
 from openami.billing.bill.order import BillOrder
 from openami.billing.bill.readings import (
     closing_reads,
@@ -161,6 +162,32 @@ def test_an_estimate_that_was_too_high_is_no_roll_over() -> None:
     rolled = piece(end(99_999_000), end(500), capacity=100_000_000)
     assert register_energy([rolled]) == 1_500
     assert isinstance(register_energy([]), str)
+
+
+@pytest.mark.parametrize("kind", [ReadKind.ESTIMATED, ReadKind.APPORTIONED])
+def test_what_was_reckoned_too_high_charges_no_roll_over_and_a_register_that_did_roll_over_is_billed(
+    kind: ReadKind,
+) -> None:
+    told = register_energy([piece(end(5_000_000, kind), end(4_900_000), capacity=100_000_000)])
+    assert isinstance(told, str), "the register would have gone round by 99,900 kWh"
+    assert "too high by 100 kWh" in told
+    assert register_energy([piece(end(99_999_000, kind), end(500), capacity=100_000_000)]) == 1_500
+
+
+@pytest.mark.parametrize(
+    ("before", "first", "last", "row"),
+    [
+        (0, 0, ReadKind.ESTIMATED, 1), (1, 0, ReadKind.ESTIMATED, 2),
+        (2, 10, ReadKind.ESTIMATED, 2), (0, 10, ReadKind.ESTIMATED, 1), (2, 10, ReadKind.SCHEDULED, 0),
+    ],
+    ids=["a first one", "a second one", "behind a part that counts", "behind an actual part", "an actual one"],
+)  # fmt: skip
+def test_the_parts_of_a_period_count_once_in_the_row_of_estimates(
+    before: int, first: int, last: ReadKind, row: int
+) -> None:
+    span = BillSpan(SPAN.first + timedelta(days=first), SPAN.end)
+    order = replace(ORDER, span=span, estimates_before=before, terms=BillTerms(part_of=PartOf(SPAN)))
+    assert row_of_estimates(order, [piece(BEGIN, end(2_000, last))]) == row
 
 
 @pytest.mark.parametrize(("energy", "parts"), [(0, 720), (7, 4), (299_999, 721), (1, 720)])
