@@ -20,6 +20,7 @@ from openami.app.billing.correction_causes import RegistryCauses
 from openami.app.billing.correction_room import correction_room
 from openami.app.engines.postgres import PostgresEngine
 from openami.billing.api import Bill, Billing
+from openami.billing.bill.record import bill_id_of
 from openami.billing.correction.proposal import Wish
 from openami.billing.correction.record import CauseKind, DecisionKind
 from openami.billing.correction.rules import Tolerances
@@ -32,6 +33,8 @@ from openami.billing.ledger.energy import EnergyCheck
 from openami.billing.ledger.entry import EntryKind, Posting, agreement_id_of
 from openami.billing.ledger.job import LedgerJob
 from openami.billing.ledger.levels import Levels
+from openami.billing.rating.terms import BillTerms
+from openami.billing.rating.usage import BillSpan
 from openami.billing.tariff import demonstration_rates
 from openami.billing.tariff.rounding import EnergyRounding
 from openami.contracts.channel import Channel
@@ -233,6 +236,22 @@ async def test_a_rate_entered_back_dated_comes_up_as_its_own_cause_and_prices_by
     new, old = await billed.bills(2)
     assert (new.rate_code, old.rate_code, new.usage_wh) == ("ameren-mo-smart", "ameren-mo-anytime", old.usage_wh)
     assert await billed.book.note_rates(at=LATER) == 0
+
+
+async def test_a_rate_entered_late_is_compared_with_a_places_own_and_not_with_the_one_that_its_bill_fell_back_to(
+    billed: Billed,
+) -> None:
+    point, june, july = billed.world.points[1], date(2026, 6, 1), date(2026, 7, 1)
+    (bill,) = await billed.bills(1)
+    fell_back = replace(
+        bill, bill_id=bill_id_of(point, june, 1), span=BillSpan(june, july), day_versions=(1,) * 30,
+        terms=BillTerms(instead_of="ameren-mo-smart"),
+    )  # fmt: skip
+    await billed.world.billing.book.keep([fell_back])
+    await billed.world.billing.reassign_rate([point], "ameren-mo-smart", first_day=june, end_day=july, at=LATER)
+    assert await billed.book.note_rates(at=LATER) == 0
+    await billed.world.billing.reassign_rate([point], "ameren-mo-anytime", first_day=june, end_day=july, at=LATER)
+    assert await billed.book.note_rates(at=LATER) == 1
 
 
 async def test_causes_are_what_people_decided_then_what_the_registry_was_told_then_the_readings(

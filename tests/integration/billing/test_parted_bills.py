@@ -209,7 +209,7 @@ async def test_a_stop_entered_late_within_a_later_part_shortens_the_period_of_th
     await room.postings.post(await room.book.bills([b.bill_id for b in parts]), at=NOW)
 
     later = NOW + timedelta(hours=1)
-    ended = replace(account, end=local_midnight(stop, ZONE))
+    ended = replace(account, value=None, start=local_midnight(stop, ZONE))
     await world.data.registry.facts.enter([ended], at=later, by="anna")
     assert await room.stops.note(later, since=later + timedelta(seconds=1)) == 0
     assert await room.stops.note(later, since=later) == 2

@@ -20,6 +20,7 @@ import structlog
 from openami.billing.bill.record import Bill
 from openami.billing.correction.decision import CorrectionRefusedError
 from openami.billing.correction.group import CauseCase, CustomerChanges
+from openami.billing.correction.periods import periods_of
 from openami.billing.correction.ports import Settling
 from openami.billing.correction.proposal import Wish
 from openami.billing.correction.record import CauseKind, DecisionKind, Finding
@@ -115,10 +116,11 @@ class TrueUps:
 
     async def _carried_out(self, case: CauseCase, one: CustomerChanges, rule: TrueUpRule, now: datetime) -> bool:
         billed = sum((c.after or Decimal(0) for c in one.changes), Decimal(0))
-        parts = rule.parts(one.by, billed, len(one.changes))
+        place, mine = one.changes[0].service_point_id, {c.bill_id for c in one.changes}
+        bills = await self.corrections.book.bills_of({place})
+        parts = rule.parts(one.by, billed, len(periods_of([b for b in bills if b.bill_id in mine])))
         wish = Wish(
-            case.cause.name, DecisionKind.REBILL, f"true-up: {case.cause.words}"[:500],
-            place=one.changes[0].service_point_id,
+            case.cause.name, DecisionKind.REBILL, f"true-up: {case.cause.words}"[:500], place=place,
             in_parts=parts if one.by > 0 else None,
         )  # fmt: skip
         try:

@@ -102,10 +102,10 @@ def test_an_accounts_last_bill_asks_for_all_parts_that_are_left_and_settles_what
     plan = InstallmentPlan(UUID(int=9), AGREEMENT, POINT, (Decimal(20), Decimal(20), Decimal(20)), DAY)
     ledger = _Ledger([BudgetPlan(AGREEMENT, POINT, DAY, Decimal(100), 6)], [plan])
     _post(ledger, [bill([line("energy", "130.00")], first=PERIOD.first, days=31)])
-    assert (ledger.stands(A.RECEIVABLE), ledger.stands(A.BUDGET_DEFERRED)) == (120, 30)
+    assert (ledger.stands(A.RECEIVABLE), ledger.stands(A.BUDGET_DEFERRED)) == (Decimal(120), Decimal(30))
     last = replace(bill([line("energy", "70.00")], first=PERIOD.end, days=12), kind=BillKind.FINAL)
     _post(ledger, [last], [last])
-    assert (ledger.stands(A.RECEIVABLE), ledger.stands(A.BUDGET_DEFERRED)) == (260, 0)
+    assert (ledger.stands(A.RECEIVABLE), ledger.stands(A.BUDGET_DEFERRED)) == (Decimal(260), Decimal(0))
     assert ledger.stands(A.INSTALLMENTS) == -60, "all three parts of the sixty have fallen due"
 
 
@@ -114,4 +114,4 @@ def test_what_a_crash_left_out_is_settled_with_the_last_bill_in_one_booking() ->
     early = bill([line("energy", "130.00")], first=PERIOD.first, days=31)
     last = replace(bill([line("energy", "60.00")], first=PERIOD.end, days=12), kind=BillKind.FINAL)
     _post(ledger, [early, last], [last, early])
-    assert (ledger.stands(A.RECEIVABLE), ledger.stands(A.BUDGET_DEFERRED)) == (190, 0)
+    assert (ledger.stands(A.RECEIVABLE), ledger.stands(A.BUDGET_DEFERRED)) == (Decimal(190), Decimal(0))
