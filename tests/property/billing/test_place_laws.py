@@ -8,7 +8,7 @@ from decimal import Decimal
 from fractions import Fraction
 from itertools import pairwise
 
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 from tests.property.billing.place_world import ZONE, PlaceWorld, Truth
 
@@ -107,11 +107,35 @@ def hold_apart(world: PlaceWorld) -> None:
     assert all(a.end <= b.first for a, b in pairwise(spans)), spans
 
 
+PART_AFTER_ONE_THAT_WAITED = Truth(
+    first=date(2026, 8, 20),
+    end=date(2026, 12, 28),
+    bill_group=12,
+    moves=(date(2026, 12, 9),),
+    rates={
+        date(2026, 8, 20): "flat",
+        date(2026, 9, 11): "least",
+        date(2026, 9, 22): "least",
+        date(2026, 11, 29): "flat",
+    },
+    approved=date(2026, 8, 20),
+    seed=0,
+    sends=True,
+    estimated=frozenset(),
+    unread=frozenset({date(2026, 11, 17), date(2026, 12, 16)}),
+    misread=frozenset({date(2026, 10, 16)}),
+    late={},
+    is_late_everywhere=True,
+)
+"""A bill waits and is then made up to an earlier read, when the last part of the next period was out already."""
+
+
 @settings(
     max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck),
     phases=[Phase.explicit, Phase.reuse, Phase.generate],
 )  # fmt: skip
 @given(truths())
+@example(PART_AFTER_ONE_THAT_WAITED)
 def test_every_day_of_an_account_is_billed_once_with_all_its_energy_and_hands_on_all_it_has(truth: Truth) -> None:
     world = lived(truth)
     for account, first, end in truth.accounts:

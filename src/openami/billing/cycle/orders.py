@@ -181,7 +181,16 @@ def _known_hold(
         return HoldCode.EARLIER_WAITS, words
     if planned.is_billed_already:
         return HoldCode.BILLED_ALREADY, f"days from {planned.span.first} on are on a bill of the account before"
-    if agreement_of(planned) in waits and carries(schedule, order):
+    if agreement_of(planned) in waits:
+        return _behind_one_that_waits(planned, order, schedule)
+    return None
+
+
+def _behind_one_that_waits(planned: Planned, order: BillOrder, schedule: RateSchedule) -> _Hold | None:
+    if planned.part_of is not None and planned.part_of.period.first < planned.span.first:
+        words = "the part before it waits, and may yet begin on another read: the two share one period's charges"
+        return HoldCode.EARLIER_WAITS, words
+    if carries(schedule, order):
         return HoldCode.EARLIER_WAITS, "the bill before it waits, and this rate carries credits or peaks from it"
     return None
 
