@@ -15,17 +15,19 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from tests.base_rates import base_rates
 from tests.integration.billing.test_billing import FIRST, NOW, SCOPE, ZONE, World, _day
 from tests.integration.billing.test_cycle_close import bills, midnight, read
+from tests.integration.billing.test_parted_bills import DEARER, PLAIN
 
 from openami.app.billing.correction_room import CorrectionRoom, correction_room
 from openami.app.engines.postgres import PostgresEngine
 from openami.app.web.bills import PortalBills
 from openami.app.web.own_reads import OwnReadPages, ReadRoom
-from openami.billing.api import Bill, ReadingState
+from openami.billing.api import Bill, Billing, ReadingState
 from openami.billing.bill.record import BillKind
 from openami.billing.correction.proposal import Wish
 from openami.billing.correction.record import CauseKind, DecisionKind
 from openami.billing.correction.true_up_job import BY_RULE
 from openami.billing.correction.words import adjustment_words
+from openami.billing.tariff.load import parse_rate
 from openami.contracts.day import DayTable
 from openami.contracts.quality import Source
 from openami.kernel.clock import FixedClock
@@ -43,12 +45,12 @@ OCTOBER, NOVEMBER, DECEMBER = date(2026, 10, 1), date(2026, 11, 1), date(2026, 1
 READ_AT = datetime(2026, 12, 3, tzinfo=UTC)
 
 
-async def estimated(world: World) -> UUID:
+async def estimated(world: World, rate: str = "ameren-mo-anytime") -> UUID:
     """Return a place read by hand, with two estimated bills at 10 kWh a day: September's last days, and October."""
     point, meter = world.points[0], world.meters[0]
     entry = FactEntry(point, FactKind.READING, "by_hand", midnight(date(2026, 9, 1)))
     await world.data.registry.facts.enter([entry], at=NOW)
-    await world.billing.assign_rate([point], "ameren-mo-anytime", first_day=FIRST, at=NOW)
+    await world.billing.assign_rate([point], rate, first_day=FIRST, at=NOW)
     days = [FIRST + timedelta(days=n) for n in range(72)]
     await world.book.mark_done(ZONE.key, days, run_id=uuid4(), at=NOW)
     for day, value in ((FIRST, 1_000_000), (date(2026, 9, 28), 1_080_000)):
@@ -237,6 +239,54 @@ async def test_a_known_cause_is_named_and_one_that_the_policy_does_not_list_hold
     assert first.stamps == ("estimated: weather",)
     assert second.hold is not None
     assert second.hold.reason == "a bill may not be estimated for this cause: other"
+
+
+@pytest.mark.parametrize(
+    ("shown", "sums"),
+    [(3_000_000, ["46.20", "107.10", "99.30"]), (1_200_000, ["6.83", "11.48", "14.93"])],
+    ids=["the estimates were too low", "the estimates were too high"],
+)
+async def test_a_rate_back_dated_into_a_bill_that_an_actual_read_settled_keeps_what_its_register_counted(
+    world: World, postgres: PostgresEngine, shown: int, sums: list[str]
+) -> None:
+    """Hand-calculated: October's 930 kWh are 420 and 510 by days: 42.00 and 4.20, 102.00 and 5.10; November stays.
+
+    Where 200 kWh were counted in all, October has 58.125: 26.25 and 31.875 kWh. Those who correct it read nothing anew.
+    """
+    engines = [create_async_engine(postgres.url(role)) for role in ("openami_billing", "openami_mdm")]
+    texts = ("plain", PLAIN.replace("whole_kwh", "wh_exact")), ("dearer", DEARER)
+    rates = {code: parse_rate(text.encode(), code=code) for code, text in texts}
+    setting = world.billing.setting
+    world.billing = Billing(meters=world.data, book=world.billing.book, rates=rates, setting=setting)
+    point = await estimated(world, "plain")
+    room = correction_room(
+        world.data, billing=engines[0], mdm=engines[1], today=NOW.date(), rates=rates, setting=setting
+    )
+    await read(world, world.meters[0], midnight(DECEMBER), shown, Source.FIELD)
+    assert await room.true_ups.settle(READ_AT) == 1
+    await world.billing.close_due(READ_AT)
+    _, october, november = await in_force(world, point)
+    at = READ_AT + timedelta(hours=1)
+    middle = date(2026, 10, 15)
+    await world.billing.reassign_rate([point], "dearer", first_day=middle, end_day=NOVEMBER, at=at)
+    assert await room.book.note_rates(at=at) == 1
+    assert (await room.weigher.weigh(at)).open == 1
+    (case,) = await room.corrections.cases()
+    wish = Wish(case.cause.name, DecisionKind.REBILL, "the form had lain in a drawer")
+    proposal = await room.corrections.propose(wish, by=uuid4(), at=at)
+    assert await room.corrections.carry_out(proposal.decision, proposal.effect, by=uuid4(), at=at, real=at)
+    _, first, second, after = await in_force(world, point)
+    assert [str(b.total) for b in (first, second, after)] == sums
+    assert after == november
+    assert (first.usage_wh or 0) + (second.usage_wh or 0) == october.usage_wh
+    assert (first.reads[0].begin, second.reads[0].end) == (october.reads[0].begin, october.reads[0].end)
+    assert await room.true_ups.settle(at) == 0
+    for bill in (first, second):
+        again = await world.billing.papers.rebuilt(SCOPE, bill.bill_id)
+        assert again is not None
+        assert again[0].differences == ()
+    for engine in engines:
+        await engine.dispose()
 
 
 async def test_what_was_noted_of_an_estimated_bill_for_another_reason_keeps_no_actual_read_from_settling_it(

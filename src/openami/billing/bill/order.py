@@ -34,6 +34,7 @@ class BillOrder:
         carried: what the bill before it handed over.
         opens_on: reads that the bill before it closed on: this one opens on exactly those.
         closes_on: reads that the bill after it opened on, where that one went out first.
+        closes_about: reads that are reckoned between two that were taken; used at its end where nobody took one.
         ends_from: earliest day on which it may end where its last midnight was not read; None where that stands.
         estimates_before: how many estimated bills end where this one begins.
         version, supersedes: of a corrected bill.
@@ -52,6 +53,7 @@ class BillOrder:
     carried: Carried = field(default_factory=Carried)
     opens_on: MeterReads = field(default_factory=dict)
     closes_on: MeterReads = field(default_factory=dict)
+    closes_about: MeterReads = field(default_factory=dict)
     ends_from: date | None = None
     estimates_before: int = 0
     version: int = 1

@@ -100,6 +100,8 @@ def _joined(piece: ReadPiece, order: BillOrder) -> ReadPiece:
     begin, end = order.opens_on.get(key), order.closes_on.get(key)
     if begin is not None and piece.begin.kind is not ReadKind.INSTALLER:
         piece = replace(piece, begin=begin)
+    if end is None and piece.end.kind in _UNSURE:
+        end = order.closes_about.get(key)
     if end is not None and piece.end.kind is not ReadKind.INSTALLER:
         piece = replace(piece, end=end)
     return piece

@@ -75,6 +75,23 @@ def settled_reads(run: Sequence[Weighed], actual: Sequence[EndOfRead], zone: Zon
     return found
 
 
+def read_between(piece: ReadPiece, at: datetime, zone: ZoneInfo) -> EndOfRead | None:
+    """Return where a register stood at an instant between two reads, every day alike.
+
+    Args:
+        piece: both of its reads were taken, or reckoned between such.
+        at: between the two.
+        zone: of the days.
+
+    Returns:
+        Nothing where the register went back, or a read is missing.
+    """
+    if piece.begin.value is None or piece.end.value is None:
+        return None
+    value = _between(piece.begin, piece.end, at, _knots([Weighed(piece, 0)], zone), piece.capacity)
+    return None if value is None else EndOfRead(at, value, ReadKind.APPORTIONED)
+
+
 @dataclass(frozen=True, slots=True)
 class _Knots:
     """Weight that has run up by each end of a piece, straight between; behind the last as within the last piece."""

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
-from datetime import date
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
 from typing import TypeAlias
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from openami.billing.bill.order import BillOrder, MeterReads
 from openami.billing.bill.readings import closing_reads, opening_reads
 from openami.billing.bill.record import Bill, BillKind, BillState
+from openami.billing.bill.true_up import is_unsure, read_between
 from openami.billing.correction.neighbors import Neighbors
 from openami.billing.correction.pieces import Piece
 from openami.billing.correction.ports import Settled
 from openami.billing.rating.terms import BillTerms
+from openami.contracts.channel import Channel
+from openami.kernel.time import local_midnight, zone_named
+from openami.mdm.api import EndOfRead, ReadKind, ReadPiece
 
+_Reads: TypeAlias = dict[tuple[str, Channel], EndOfRead]
 PieceKey: TypeAlias = tuple[UUID, date]
 """A service point and the first day of a piece: no two pieces share both."""
 Closed: TypeAlias = Mapping[tuple[UUID, date], Bill]
@@ -44,22 +50,61 @@ def key_of(piece: Piece) -> PieceKey:
     return piece.old.service_point_id, piece.span.first
 
 
-def settled_ends(
-    piece: Piece, olds: Mapping[UUID, Bill], settled: Mapping[UUID, Settled]
-) -> tuple[MeterReads, MeterReads]:
-    """Return the reads that settle the ends of a piece: those of the old bill that begins, or ends, with it.
+@dataclass(frozen=True, slots=True, eq=False)
+class Ends:
+    """What is known of the reads at the ends of a piece, by the bills that it takes the place of.
+
+    Args:
+        kept_opens, kept_closes: reads on which those were settled before.
+        opens_on, closes_on: reads that settle an estimate of theirs now.
+        closes_about: reads within those, between two that were taken.
+    """
+
+    kept_opens: MeterReads = field(default_factory=dict)
+    kept_closes: MeterReads = field(default_factory=dict)
+    opens_on: MeterReads = field(default_factory=dict)
+    closes_on: MeterReads = field(default_factory=dict)
+    closes_about: MeterReads = field(default_factory=dict)
+
+
+def ends_of(piece: Piece, olds: Mapping[UUID, Bill], settled: Mapping[UUID, Settled]) -> Ends:
+    """Return what is known of the reads at the ends of a piece.
+
+    A read counts at its own instant alone: that of a bill which ends earlier now is not where it ends.
 
     Args:
         piece: days to be made again.
         olds: bills that are made again, by id.
         settled: how their estimated ends stand now, by id.
     """
-    first = settled.get(piece.old.bill_id) if piece.span.first == piece.old.span.first else None
-    last = next((settled.get(i) for i in piece.unit if olds[i].span.end == piece.span.end), None)
-    return {} if first is None else first.opens_on, {} if last is None else last.closes_on
+    zone = zone_named(piece.old.zone)
+    opens, closes = (local_midnight(d, zone) for d in (piece.span.first, piece.span.end))
+    kept_opens, kept_closes, opens_on, closes_on, about = _Reads(), _Reads(), _Reads(), _Reads(), _Reads()
+    for old in (olds[i] for i in piece.unit):
+        now = settled.get(old.bill_id)
+        for p in old.reads:
+            key = p.meter, p.channel
+            begin, end = (None, None) if now is None else (now.opens_on.get(key), now.closes_on.get(key))
+            _put(key, opens, begin or p.begin, kept_opens if begin is None else opens_on, is_new=begin is not None)
+            _put(key, closes, end or p.end, kept_closes if end is None else closes_on, is_new=end is not None)
+            if not any(old.day_versions):
+                _put_within(key, closes, replace(p, begin=begin or p.begin, end=end or p.end), about, zone)
+    return Ends(kept_opens, kept_closes, opens_on, closes_on, about)
 
 
-def order_of(piece: Piece, around: Around, closed: Closed, settled: tuple[MeterReads, MeterReads]) -> BillOrder:
+def _put(key: tuple[str, Channel], at: datetime, read: EndOfRead, into: _Reads, *, is_new: bool) -> None:
+    if read.at == at and (is_new or read.kind is ReadKind.APPORTIONED):
+        into[key] = read
+
+
+def _put_within(key: tuple[str, Channel], at: datetime, piece: ReadPiece, into: _Reads, zone: ZoneInfo) -> None:
+    if piece.begin.at < at < piece.end.at and not (is_unsure(piece.begin) or is_unsure(piece.end)):
+        found = read_between(piece, at, zone)
+        if found is not None:
+            into[key] = found
+
+
+def order_of(piece: Piece, around: Around, closed: Closed, ends: Ends) -> BillOrder:
     """Return what is asked for: where the bill before was made again, it opens on that one.
 
     Reads are those of the bills beside it whoever's they are; what is carried, and how many estimated bills follow each
@@ -69,7 +114,7 @@ def order_of(piece: Piece, around: Around, closed: Closed, settled: tuple[MeterR
         piece: days to be made again.
         around: what stands beside it.
         closed: bills that were made just now.
-        settled: reads that settle its ends.
+        ends: reads at its ends.
     """
     old, key = piece.old, key_of(piece)
     there = around.neighbors.closing_at.get(key) if piece.is_first else None
@@ -82,11 +127,13 @@ def order_of(piece: Piece, around: Around, closed: Closed, settled: tuple[MeterR
     return BillOrder(
         old.service_point_id, piece.span, kind=BillKind.CORRECTED, account_id=old.account_id, cycle=old.cycle,
         terms=around.terms[key], carried=old.carried_in if before is None else before.carried_out,
-        opens_on={**({} if there is None else closing_reads(there.reads)), **settled[0]},
+        opens_on={**ends.kept_opens, **({} if there is None else closing_reads(there.reads)), **ends.opens_on},
         closes_on={
+            **ends.kept_closes,
             **({} if after is None or after.bill_id in around.again else opening_reads(after.reads)),
-            **settled[1],
+            **ends.closes_on,
         },
+        closes_about=ends.closes_about,
         estimates_before=0 if before is None else before.estimates_in_a_row,
         version=max(around.versions.get(key, 0), old.version if same_first else 0) + 1,
         supersedes=old.bill_id, replaces=() if piece.is_alone else piece.unit, released=old.released,

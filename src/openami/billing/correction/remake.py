@@ -25,7 +25,7 @@ from openami.billing.bill.record import Assignment, Bill
 from openami.billing.correction.hearing import heard_orders
 from openami.billing.correction.moves import stopped_on, unknown_stop
 from openami.billing.correction.neighbors import Neighbors
-from openami.billing.correction.orders import Around, PieceKey, key_of, order_of, settled_ends
+from openami.billing.correction.orders import Around, PieceKey, ends_of, key_of, order_of
 from openami.billing.correction.pieces import Piece, pieces_of, units_of
 from openami.billing.correction.ports import CorrectionBook, Settling
 from openami.billing.correction.remade import Remade
@@ -81,7 +81,7 @@ class RoadRemaker:
         closed: dict[tuple[UUID, date], Bill] = {}
         for wave in zip_longest(*chains.values()):
             part = [p for p in wave if p is not None]
-            orders = {key_of(p): order_of(p, around, closed, settled_ends(p, olds, settled)) for p in part}
+            orders = {key_of(p): order_of(p, around, closed, ends_of(p, olds, settled)) for p in part}
             found = await self._wave(part, orders, now)
             closed |= {(b.service_point_id, b.span.end): b for b in found.values()}
             made |= found

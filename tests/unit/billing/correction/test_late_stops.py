@@ -13,14 +13,16 @@ from openami.billing.bill.record import Bill, BillKind
 from openami.billing.correction.compared import other_cause
 from openami.billing.correction.moves import stopped_on, unknown_stop
 from openami.billing.correction.neighbors import Neighbors
-from openami.billing.correction.orders import Around, key_of, order_of
+from openami.billing.correction.orders import Around, Ends, ends_of, key_of, order_of
 from openami.billing.correction.pieces import pieces_of
+from openami.billing.correction.ports import Settled
 from openami.billing.correction.remade import Remade
 from openami.billing.cycle.place import Holding
 from openami.billing.rating.carried import BankedCredit, Carried
 from openami.billing.rating.terms import BillTerms, PartOf
 from openami.billing.rating.usage import BillSpan
 from openami.contracts.channel import Channel
+from openami.kernel.time import local_midnight, zone_named
 from openami.mdm.api import EndOfRead, ReadKind, ReadPiece
 
 ANNE, BEN = UUID(int=11), UUID(int=12)
@@ -97,7 +99,7 @@ def test_a_bill_made_again_meets_the_reads_of_whoever_was_there_before_and_after
     after = reading(part(STOP, NOVEMBER, of=None), 3_000, 4_000)
     (piece,) = pieces_of([[mine]], [])
     around = Around(Neighbors.of([before, mine, after]), {mine.bill_id}, {key_of(piece): BillTerms()}, {})
-    order = order_of(piece, around, {}, ({}, {}))
+    order = order_of(piece, around, {}, Ends())
     key = "S-1", Channel.DELIVERED
     assert (order.opens_on[key].value, order.closes_on[key].value) == (2_000, 3_000)
     assert (order.carried, order.estimates_before) == (Carried(), 0)
@@ -108,6 +110,30 @@ def test_one_bill_in_place_of_two_parts_closes_where_the_bill_behind_them_opens(
     after = reading(part(NOVEMBER, date(2026, 12, 1), of=None), 3_000, 4_000)
     (piece,) = pieces_of([[early, late]], [])
     around = Around(Neighbors.of([early, late, after]), {early.bill_id, late.bill_id}, {key_of(piece): BillTerms()}, {})
-    order = order_of(piece, around, {}, ({}, {}))
+    order = order_of(piece, around, {}, Ends())
     assert order.span == PERIOD
     assert order.closes_on["S-1", Channel.DELIVERED].value == 3_000
+
+
+def test_a_bill_that_ends_earlier_now_ends_on_no_read_of_its_old_end_but_on_its_share_of_the_days() -> None:
+    zone = zone_named("America/Chicago")
+    opens, closes = (local_midnight(d, zone) for d in (OCTOBER, NOVEMBER))
+    reads = EndOfRead(opens, 1_000, ReadKind.APPORTIONED), EndOfRead(closes, 2_000, ReadKind.ESTIMATED)
+    old = replace(part(OCTOBER, NOVEMBER), reads=(ReadPiece(POINT, "S-1", Channel.DELIVERED, *reads, 1, None),))
+    by_register = replace(old, day_versions=(0,) * 31)
+    key, actual = ("S-1", Channel.DELIVERED), EndOfRead(closes, 4_100, ReadKind.APPORTIONED)
+    settled = {old.bill_id: Settled({}, {key: actual}, actual)}
+
+    def ends(made: Bill, stop: date | None) -> Ends:
+        now = made if stop is None else stopped_on(made, stop)
+        (piece,) = pieces_of([[now]], [])
+        return ends_of(piece, {made.bill_id: now}, settled)
+
+    whole = ends(by_register, None)
+    assert (whole.kept_opens, whole.closes_on, whole.closes_about) == ({key: reads[0]}, {key: actual}, {})
+    short = ends(by_register, STOP)
+    # 3,100 counts in 31 days, of which 20 are left.
+    assert (short.closes_on, short.closes_about[key].value) == ({}, 3_000)
+    assert short.closes_about[key].kind is ReadKind.APPORTIONED
+    measured = ends(old, STOP)
+    assert (measured.closes_on, measured.closes_about) == ({}, {}), "its own intervals say more than days"
