@@ -170,6 +170,15 @@ async def instant_at(room: RegistryRoom, point: UUID, said: str) -> datetime:
     Raises:
         MisuseError: it is neither.
     """
+    return instant_in((await room.registry.service_point(point)).zone, said)
+
+
+def instant_in(zone: str, said: str) -> datetime:
+    """Read an instant with its offset, or a day as the midnight of a zone at which it begins.
+
+    Raises:
+        MisuseError: it is neither.
+    """
     from openami.kernel.time import EVER, local_midnight, zone_named
 
     try:
@@ -179,7 +188,7 @@ async def instant_at(room: RegistryRoom, point: UUID, said: str) -> datetime:
     else:
         if not EVER.start.year < day.year < EVER.end.year:
             raise MisuseError(f"{said[:40]!r} is no day of our time")
-        return local_midnight(day, zone_named((await room.registry.service_point(point)).zone))
+        return local_midnight(day, zone_named(zone))
     if not EVER.holds(found):
         raise MisuseError(f"{said[:40]!r} is no instant of our time")
     return found

@@ -6,6 +6,8 @@ import asyncio
 import csv
 import io
 import json
+from collections.abc import Collection
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 from uuid import UUID
@@ -14,7 +16,7 @@ import typer
 
 from openami.app.commands.person import person_of
 from openami.app.commands.platform import DEFAULT_HOME, HomeOption, JsonOption
-from openami.app.commands.registry import app, instant_at, point_of
+from openami.app.commands.registry import app, instant_at, instant_in, point_of
 from openami.app.commands.registry_carry import (
     AT,
     AcceptOption,
@@ -34,10 +36,11 @@ if TYPE_CHECKING:
     from openami.app.devices.registry_desk import RegistryRoom
     from openami.mdm.registry.change import Change
     from openami.mdm.registry.facts import FactEntry, FactKind
+    from openami.mdm.registry.records import ServicePoint
 
 
 MOST_ROWS = 20_000
-"""Facts in one file: each is looked up by itself, and all are tried in one transaction. An exchange carries more."""
+"""Facts in one file: all are tried in one transaction. An exchange carries more."""
 MOST_OCTETS = 4 * 1024 * 1024
 """Two hundred for each row; an id, a kind, a name and two instants are about 130."""
 OrderArgument = Annotated[UUID, typer.Argument(metavar="ORDER", help="Id of the order.")]
@@ -104,6 +107,15 @@ def _text_of(file: Path) -> str:
         raise MisuseError(f"{file.name}, line {line}: no UTF-8 text; export the file as CSV in UTF-8") from error
 
 
+async def _places_of(room: RegistryRoom, said: Collection[str]) -> dict[str, ServicePoint]:
+    """Return the service points of ids with one question; a serial, or what is no id of ours, is left out."""
+    ids: dict[UUID, str] = {}
+    for place in said:
+        with suppress(ValueError):
+            ids[UUID(place)] = place
+    return {ids[p.id]: p for p in await room.registry.service_points(set(ids))}
+
+
 @app.command()
 def fact(
     place: PlaceArgument,
@@ -153,14 +165,16 @@ def facts(
         from openami.mdm.registry.facts import FactEntry
 
         entries: list[FactEntry] = []
-        points: dict[str, UUID] = {}
         said: dict[tuple[UUID, FactKind, datetime], int] = {}
-        for number, row in rows_of(file):
+        rows = rows_of(file)
+        places = await _places_of(room, {row["place"] for _, row in rows})
+        for number, row in rows:
             try:
-                point = points.get(row["place"]) or await point_of(room, row["place"])
-                points[row["place"]] = point
-                start = await instant_at(room, point, row["from"])
-                end = await instant_at(room, point, row["until"]) if row.get("until") else None
+                if row["place"] not in places:
+                    places[row["place"]] = await room.registry.service_point(await point_of(room, row["place"]))
+                point, zone = places[row["place"]].id, places[row["place"]].zone
+                start = instant_in(zone, row["from"])
+                end = instant_in(zone, row["until"]) if row.get("until") else None
                 told, of_kind = row["value"], kind_of(row["kind"])
                 entries.append(FactEntry(point, of_kind, None if told.lower() == "none" else told, start, end))
                 # Of two the later one would win without a word.

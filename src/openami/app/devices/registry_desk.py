@@ -107,7 +107,7 @@ class RegistryWork:
         for (first, last), points in spans.items():
             bills += await self.billing.issued_at(points, first, last)
         unique = {b.bill_id: b for b in bills}
-        return Effect(change, tuple(affected), tuple(unique.values()), tuple(self._notes(change)))
+        return Effect(change, tuple(affected), tuple(unique.values()), tuple(self._notes(change, at)))
 
     async def accept(self, change: Change, *, at: datetime, by: str, reason: str, mark: str | None = None) -> Effect:
         """Carry a change out.
@@ -149,7 +149,7 @@ class RegistryWork:
             rows.append(Assignment(entry.service_point_id, code, first, end))
         await self.billing.book.reassign(rows, at=at)
 
-    def _notes(self, change: Change) -> list[str]:
+    def _notes(self, change: Change, at: datetime) -> list[str]:
         notes = [
             f"{u.value_wh:,} Wh {u.channel.name.lower()} passed while no meter hung there: an estimate "
             f"({u.method.replace('_', ' ')}), kept apart from both meters"
@@ -162,6 +162,8 @@ class RegistryWork:
                 if r.estimated_because
             ]
         if isinstance(change, EnterFacts):
+            if coming := sum(e.start >= at for e in change.entries):
+                notes.append(f"{coming:,} of the facts hold from a later day on: bills of those days follow them")
             notes += [
                 f"billing knows no rate {e.value!r}: the registry keeps it, bills stay on the rate they are on"
                 for e in change.entries
