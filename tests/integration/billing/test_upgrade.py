@@ -16,7 +16,7 @@ from tests.integration.billing.test_corrections import Billed, billed
 
 from openami.app.engines import migrate as engine_migrations
 from openami.app.engines.migrate import migrate
-from openami.app.engines.postgres import SUPERUSER, PostgresEngine
+from openami.app.engines.postgres import SUPERUSER, EngineError, PostgresEngine
 
 __all__ = ["billed"]
 pytestmark = pytest.mark.engines
@@ -80,3 +80,14 @@ async def test_bills_of_an_older_release_stay_and_what_waited_goes_out_once(
     assert found == {(p, d, "issued"): 1 for p in world.points for d in days}
     every = await billed.book.bills([b[0] for b in before])
     assert [await billed.postings.post(every, at=IN_DECEMBER) for _ in range(2)] == [3, 0], "October is booked"
+
+
+def test_an_older_release_leaves_the_database_of_a_newer_one_alone_and_says_so(postgres: PostgresEngine) -> None:
+    ((head,),) = rows(postgres, "select version_num from alembic_version")
+    rows(postgres, "update alembic_version set version_num = '9999_later'")
+    try:
+        with pytest.raises(EngineError, match="by a newer release: start that one"):
+            migrate(postgres.url(SUPERUSER))
+        assert rows(postgres, "select version_num from alembic_version") == [("9999_later",)]
+    finally:
+        rows(postgres, "update alembic_version set version_num = %s", head)
