@@ -15,7 +15,7 @@ from tests.canary.needles import Finder
 from openami.app.engines.address import postgres_engine
 from openami.app.engines.postgres import DATABASE, SUPERUSER
 from openami.app.engines.rooms import room_database
-from openami.app.process.web import RealClock, accounts_of
+from openami.app.people.accounts import RealClock, accounts_of
 from openami.app.settings import Settings
 from openami.customer.adapters.customer_postgres import PostgresCustomers
 from openami.customer.api import CustomerBook, NewCustomer

@@ -22,7 +22,7 @@ from tests.e2e.conftest import Demo
 
 from openami.app.devices.shipment import take_shipment
 from openami.app.engines.rooms import room_database
-from openami.app.process.web import RealClock, accounts_of
+from openami.app.people.accounts import RealClock, accounts_of
 from openami.app.settings import Settings, real_now
 from openami.billing.adapters.book_postgres import PostgresBillBook
 from openami.billing.bill.record import Assignment

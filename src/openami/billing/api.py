@@ -13,10 +13,10 @@ from openami.billing.bill.record import (
     BillKind,
     BillState,
     Correction,
-    Cycle,
     KeptLine,
     ReadingState,
 )
+from openami.billing.calendar.cycle import Cycle
 from openami.billing.call.record import CallAnswer
 from openami.billing.changed_days import days_changed, find_corrections
 from openami.billing.cycle.close import CloseReport, close_due

@@ -21,7 +21,7 @@ from openami.app.billing.parallel_files import parse_places
 from openami.app.commands import bill_parallel
 from openami.app.people.desk import Act, Person
 from openami.app.settings import Settings
-from openami.billing.bill.record import Cycle
+from openami.billing.calendar.cycle import Cycle
 from openami.billing.parallel.cause import Cause
 from openami.billing.parallel.difference import BillDifference, Effect
 from openami.billing.parallel.report import ParallelReport

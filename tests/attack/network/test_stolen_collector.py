@@ -25,8 +25,8 @@ from openami.app.devices.shipment import root_key
 from openami.app.engines.nats import NatsEngine, connect
 from openami.app.engines.postgres import SUPERUSER, PostgresEngine
 from openami.app.engines.rooms import room_database
+from openami.app.people.accounts import RealClock, accounts_of
 from openami.app.people.desk import Person, SignInRefusedError
-from openami.app.process.web import RealClock, accounts_of
 from openami.app.settings import Home, Settings, real_now
 from openami.app.web.audit import audit_log
 from openami.contracts.deadletter import RefusalReason

@@ -26,7 +26,7 @@ from openami.app.bench.pushes import FIRST_END, PushFactory
 from openami.app.devices.firmware_desk import Choice, FirmwareDesk, Person, Wish
 from openami.app.engines.nats import NatsEngine, connect
 from openami.app.engines.postgres import SUPERUSER, PostgresEngine
-from openami.app.process.web import RealClock, accounts_of
+from openami.app.people.accounts import RealClock, accounts_of
 from openami.app.settings import Home, Settings, real_now
 from openami.app.web.audit import audit_log
 from openami.contracts.command import COMMAND_MAGIC, CommandClass, decode_command

@@ -24,6 +24,7 @@ from openami.app.commands import audit as audit_command
 from openami.app.engines.address import nats_url, postgres_url
 from openami.app.engines.nats import NatsEngine, connect
 from openami.app.engines.postgres import SUPERUSER, PostgresEngine
+from openami.app.people.accounts import RealClock, accounts_of
 from openami.app.process import web
 from openami.app.settings import Home, Settings
 from openami.billing.adapters.book_postgres import PostgresBillBook
@@ -115,7 +116,7 @@ async def world(postgres: PostgresEngine, nats_server: NatsEngine, short_tmp: Pa
         await registry.install(
             [Installation(uuid4(), p, m, began) for p, m in ((mine, my_meter), (other, other_meter))], at=now
         )
-        accounts = web.accounts_of(settings, access_engine, web.RealClock())
+        accounts = accounts_of(settings, access_engine, RealClock())
         book = CustomerBook(PostgresCustomers(customer_engine), accounts, settings.clock())
         await book.create(
             [
@@ -239,7 +240,7 @@ async def test_the_log_of_looks_is_checked_and_one_entry_is_proved_from_the_comm
         await ada.get("/me/service-points")
         entry = (await ada.get(f"/service-points/{world.mine}/who-looked")).json()["entries"][0]["entry_id"]
     accounts_engine = row_secured_engine(postgres_url(world.settings, "openami_audit"))
-    await AuditSequencer(accounts_engine, web.RealClock(), web.audit_key_of(world.settings)).seal()
+    await AuditSequencer(accounts_engine, RealClock(), web.audit_key_of(world.settings)).seal()
     await accounts_engine.dispose()
     home = ["--home", str(world.settings.home.path)]
     file = world.settings.home.path / "log.jsonl"

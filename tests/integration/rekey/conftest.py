@@ -29,8 +29,8 @@ from tests.integration.network.support import pki_contexts
 from openami.app.bench.pushes import FIRST_END, MadeUpMeter, PushFactory
 from openami.app.engines.nats import NatsEngine, connect
 from openami.app.engines.postgres import SUPERUSER, PostgresEngine
+from openami.app.people.accounts import RealClock, accounts_of
 from openami.app.process.command import client_title
-from openami.app.process.web import RealClock, accounts_of
 from openami.app.settings import Home, Settings, real_now
 from openami.contracts.command import decode_command
 from openami.contracts.frame import FrameClass

@@ -19,8 +19,8 @@ from openami.app.commands.thresholds import app
 from openami.app.devices.quarantine_desk import QuarantineDesk
 from openami.app.engines.postgres import SUPERUSER, PostgresEngine
 from openami.app.orders.threshold_desk import ThresholdRefusedError
+from openami.app.people.accounts import RealClock, accounts_of
 from openami.app.people.desk import Person
-from openami.app.process.web import RealClock, accounts_of
 from openami.app.settings import Home, Settings
 from openami.contracts.command import CommandEffect
 from openami.contracts.threshold import BUILT_IN

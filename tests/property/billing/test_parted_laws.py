@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.billing.ledger.bills import POINT, bill, line
 
-from openami.billing.bill.record import Assignment, Bill, Cycle
+from openami.billing.bill.record import Assignment, Bill
+from openami.billing.calendar.cycle import Cycle
 from openami.billing.correction.periods import periods_of
 from openami.billing.correction.pieces import code_on, pieces_of, units_of
 from openami.billing.rating.usage import BillSpan

@@ -8,7 +8,7 @@ from datetime import date, timedelta
 from itertools import pairwise
 from uuid import UUID
 
-from openami.app.billing.billing_setting import billing_calendar
+from openami.app.billing.bill_calendar import billing_calendar
 from openami.app.billing.correction_desk import CorrectionDesk
 from openami.app.people.desk import Act, Actor, acting
 from openami.app.settings import Settings

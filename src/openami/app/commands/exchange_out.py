@@ -37,7 +37,7 @@ def reads(
     json_output: JsonOption = False,
 ) -> None:
     """Write the billing reads and determinants of a bill group's cycle. Exits 1 if a bill is held."""
-    from openami.app.billing.billing_setting import cycle_days
+    from openami.app.billing.bill_calendar import cycle_days
     from openami.app.commands.intervals import day_of
     from openami.app.exchange.exchange_out import by_cycle, check_form
     from openami.app.settings import Settings

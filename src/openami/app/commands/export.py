@@ -93,7 +93,7 @@ async def _fetch(
     home: Path, place: UUID, names: list[str], days: tuple[date, date], sign_in: tuple[str, str]
 ) -> list[IntervalSeries]:
     from openami.app.engines.address import postgres_url
-    from openami.app.process.web import RealClock, accounts_of
+    from openami.app.people.accounts import RealClock, accounts_of
     from openami.app.settings import Settings
     from openami.contracts.channel import CHANNEL_BY_NAME
     from openami.kernel.time import Period, local_midnight, zone_named

@@ -133,7 +133,7 @@ async def _in_registry(data: MeterData, account: UUID, placed: PlacedMeter, now:
 async def _on_account(settings: Settings, email: str, placed: PlacedMeter) -> UUID:
     """Begin an agreement of a known customer at the imported place, as long as the file is; return the account."""
     from openami.app.engines.address import postgres_url
-    from openami.app.process.web import RealClock, accounts_of
+    from openami.app.people.accounts import RealClock, accounts_of
     from openami.customer.adapters.customer_postgres import PostgresCustomers
     from openami.customer.api import CustomerBook, NewCustomer
     from openami.security.adapters.row_security import row_secured_engine

@@ -19,8 +19,8 @@ from sqlalchemy import text
 from openami.app.devices.shipment import public_shipment_key, register_maker, take_shipment
 from openami.app.engines.rooms import room_database
 from openami.app.keys.rekey_desk import RekeyDesk
+from openami.app.people.accounts import RealClock, accounts_of
 from openami.app.people.desk import Person
-from openami.app.process.web import RealClock, accounts_of
 from openami.app.readings.history import DemoWish
 from openami.app.settings import Settings
 from openami.billing.adapters.book_postgres import PostgresBillBook

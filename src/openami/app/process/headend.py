@@ -22,7 +22,7 @@ from uuid import uuid4
 from nats.aio.client import Client
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from openami.app.billing.billing_setting import billing_calendar
+from openami.app.billing.bill_calendar import billing_calendar
 from openami.app.devices.fleet_roster import RegistryRoster
 from openami.app.devices.shipment import root_key
 from openami.app.engines.address import nats_url, postgres_url

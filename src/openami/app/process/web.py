@@ -29,8 +29,7 @@ from openami.app.keys.key_desk import KeyDesk
 from openami.app.keys.rekey_desk import RekeyDesk
 from openami.app.orders.switch_desk import SwitchDesk
 from openami.app.orders.threshold_desk import ThresholdDesk
-from openami.app.people.accounts import RealClock as RealClock  # noqa: PLC0414 - taken from here by others
-from openami.app.people.accounts import accounts_of as accounts_of  # noqa: PLC0414 - likewise
+from openami.app.people.accounts import RealClock, accounts_of
 from openami.app.people.case_desk import CaseDesk
 from openami.app.process import ready
 from openami.app.readings.editing_desk import EditingDesk

@@ -13,7 +13,7 @@ from datetime import date, datetime, timedelta
 from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
 
-from openami.app.billing.billing_setting import read_days_around
+from openami.app.billing.bill_calendar import read_days_around
 from openami.app.engines.rooms import room_database
 from openami.app.orders.order_desk import approve_or_resume, make_order, withdraw_order
 from openami.app.people.desk import Act, Actor, acting

@@ -11,8 +11,9 @@ from uuid import UUID
 import orjson
 
 from openami.billing.bill.hold import Hold, HoldCode
-from openami.billing.bill.record import Bill, BillKind, BillState, Cycle, KeptLine, ReadingState
+from openami.billing.bill.record import Bill, BillKind, BillState, KeptLine, ReadingState
 from openami.billing.bill.terms_document import parse_terms, terms_document
+from openami.billing.calendar.cycle import Cycle
 from openami.billing.rating.carried import Carried
 from openami.billing.rating.carried_document import carried_document, parse_carried
 from openami.billing.rating.usage import BillSpan

@@ -8,7 +8,8 @@ from datetime import date
 from uuid import UUID
 
 from openami.billing.bill.hold import HoldCode
-from openami.billing.bill.record import BillKind, Cycle
+from openami.billing.bill.record import BillKind
+from openami.billing.calendar.cycle import Cycle
 from openami.billing.jurisdiction.model import EstimateCause
 from openami.billing.rating.carried import Carried
 from openami.billing.rating.terms import NO_TERMS, BillTerms

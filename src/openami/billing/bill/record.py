@@ -10,6 +10,7 @@ from enum import StrEnum
 from uuid import UUID, uuid5
 
 from openami.billing.bill.hold import Hold
+from openami.billing.calendar.cycle import Cycle
 from openami.billing.rating.carried import Carried
 from openami.billing.rating.terms import NO_TERMS, BillTerms
 from openami.billing.rating.usage import BillSpan
@@ -46,21 +47,6 @@ class ReadingState(StrEnum):
     ACTUAL = "actual"
     ESTIMATED_INTERVALS = "estimated_intervals"
     ESTIMATED = "estimated"
-
-
-@dataclass(frozen=True, slots=True)
-class Cycle:
-    """The place of a bill in the billing calendar.
-
-    Args:
-        bill_group: whose read day it is.
-        revenue_month: first day of the month that the bill counts to.
-        read_on: local day on whose first midnight the registers are read.
-    """
-
-    bill_group: int
-    revenue_month: date
-    read_on: date
 
 
 @dataclass(frozen=True, slots=True)

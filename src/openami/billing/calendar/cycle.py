@@ -18,7 +18,6 @@ from itertools import pairwise
 from operator import attrgetter
 from typing import Protocol
 
-from openami.billing.bill.record import Cycle
 from openami.kernel.holiday import KNOWN, HolidayList, Observance
 
 BUSINESS_DAYS = HolidayList(
@@ -33,6 +32,21 @@ _FRIDAY = 4
 _LONGEST_MONTH = timedelta(days=62)
 _CHAIN_DAYS = 75
 """So far back lies the month from which read days are followed: three months before."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cycle:
+    """The place of a bill in the billing calendar.
+
+    Args:
+        bill_group: whose read day it is.
+        revenue_month: first day of the month that the bill counts to.
+        read_on: local day on whose first midnight the registers are read.
+    """
+
+    bill_group: int
+    revenue_month: date
+    read_on: date
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from datetime import date
 from uuid import UUID
 
-from openami.billing.bill.record import Assignment, BillKind, Cycle
+from openami.billing.bill.record import Assignment, BillKind
+from openami.billing.calendar.cycle import Cycle
 from openami.billing.rating.terms import PartOf
 from openami.billing.rating.usage import BillSpan
 

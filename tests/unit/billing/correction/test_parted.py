@@ -11,7 +11,8 @@ import pytest
 from tests.unit.billing.correction.test_deciding import LATE, change
 from tests.unit.billing.ledger.bills import AT, POINT, bill, line
 
-from openami.billing.bill.record import Bill, BillState, Cycle
+from openami.billing.bill.record import Bill, BillState
+from openami.billing.calendar.cycle import Cycle
 from openami.billing.correction.compared import finding_of, told_parts
 from openami.billing.correction.corrected import require_whole
 from openami.billing.correction.decision import CorrectionDecision, DecidedBill

@@ -12,7 +12,8 @@ from openami.app.billing.cycle_desk import DueGroup, grouped
 from openami.app.commands.bills import app
 from openami.app.commands.bills_cycle import _document, _held
 from openami.billing.bill.hold import ACTIONS, OWNERS, RELEASABLE, Hold, HoldCode
-from openami.billing.bill.record import Bill, BillKind, BillState, Cycle
+from openami.billing.bill.record import Bill, BillKind, BillState
+from openami.billing.calendar.cycle import Cycle
 from openami.billing.cycle.due import Due
 from openami.billing.cycle.place import Planned
 from openami.billing.rating.usage import BillSpan

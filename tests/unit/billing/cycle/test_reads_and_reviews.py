@@ -18,9 +18,10 @@ from openami.billing.bill.readings import (
     printed_reads,
     reading_state,
 )
-from openami.billing.bill.record import Cycle, ReadingState
+from openami.billing.bill.record import ReadingState
 from openami.billing.bill.register_bill import register_energy, spread
 from openami.billing.bill.review import disagreement, review
+from openami.billing.calendar.cycle import Cycle
 from openami.billing.jurisdiction import EstimateCause, shipped_jurisdiction
 from openami.billing.rating.determinant import Determinants
 from openami.billing.rating.terms import BillTerms, PartOf
