@@ -75,6 +75,32 @@ def test_web_requests_may_only_select_what_customers_and_bills_hold(postgres: Po
     assert by_column == ["headend.counter_release", "headend.request"]
 
 
+NOBODY_ELSE = {
+    # What was stated and measured is added to; what a run remembers is the room's own.
+    "billing.signal_statement": {"openami_billing": "insert,select", "openami_portal": "select"},
+    "billing.place_rest": {"openami_billing": "delete,insert,select,update"},
+    "billing.place_touched": {"openami_billing": "delete,insert,select,update"},
+    "mdm.place_news": {"openami_mdm": "delete,insert,select,update"},
+    "mdm.weather_station": {"openami_mdm": "insert,select"},
+    "mdm.weather_day": {"openami_mdm": "insert,select"},
+    "mdm.weather_use": {"openami_mdm": "insert,select"},
+}
+
+
+@pytest.mark.parametrize("table", NOBODY_ELSE)
+def test_what_runs_remember_and_people_state_is_for_whoever_needs_it_alone(
+    postgres: PostgresEngine, table: str
+) -> None:
+    with superuser(postgres) as c:
+        rights = c.execute(
+            "select grantee, string_agg(lower(privilege_type), ',' order by privilege_type) "
+            "from information_schema.role_table_grants where table_schema || '.' || table_name = %s "
+            "and (grantee like 'openami_%%' or grantee = 'PUBLIC') group by grantee",
+            (table,),
+        ).fetchall()
+    assert {str(who): str(may) for who, may in rights} == NOBODY_ELSE[table]
+
+
 @pytest.mark.parametrize("reason", ["counter_jump", "bad_tag"])
 def test_web_requests_may_release_a_held_counter_and_no_other_letter(postgres: PostgresEngine, reason: str) -> None:
     with superuser(postgres) as c:

@@ -93,6 +93,9 @@ def orders(login: LoginOption, home: HomeOption = DEFAULT_HOME, json_output: Jso
     if json_output:
         print(json.dumps(rows))
         return
+    if not rows:
+        print("Nothing ever waited for a second person.")
+        return
     table = Table("order", "what", "source", "made", "state", box=SIMPLE)
     for row in rows:
         table.add_row(*row.values())
@@ -129,6 +132,9 @@ def _show(rows: list[Statement], *, json_output: bool) -> None:
     told = [_told(r) for r in rows]
     if json_output:
         print(json.dumps(told))
+        return
+    if not told:
+        print("Nothing was stated yet: `openami rates signals load FILE`.")
         return
     table = Table(box=SIMPLE)
     columns = ("signal", "kind", "from", "to", "holds", "lowest", "highest", "source", "entered")
