@@ -158,3 +158,26 @@ async def test_what_changes_while_a_run_over_all_places_reads_is_no_miss(world: 
     found = [point async for due in pages for point in await passed_over(run, due, early)]
     assert point not in found
     assert set(world.points[1:]) <= set(found), "they stir in November only"
+
+
+async def test_a_run_that_dies_before_it_says_who_rests_is_made_up_by_the_next_and_bills_nothing_twice(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await world.billing.assign_rate(world.points, "ameren-mo-anytime", first_day=OCTOBER, at=NOW)
+    await world.write_days(OCTOBER, date(2026, 11, 9))
+
+    async def dies(*_: object) -> None:
+        raise ConnectionError("the power fails between the bills and their places' rests")
+
+    book = world.billing.book
+    assert isinstance(book, PostgresBillBook)
+    with monkeypatch.context() as patched:
+        patched.setattr(type(book.rests), "rest", dies)
+        with pytest.raises(ConnectionError):
+            await world.billing.close_due(NOW)
+    assert await planned(world, NOW) == set(), "the bills went out"
+    assert set(await book.rests.stirring((), (), after=None, limit=100, with_waiting=False)) == set(world.points)
+    done = await world.billing.close_due(NOW)
+    assert (done.issued, done.held, done.missed) == (0, 0, 0)
+    assert await awake(world, NOW) == set()
+    assert (await world.billing.close_due(NOW, everywhere=True)).missed == 0
