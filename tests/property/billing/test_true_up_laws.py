@@ -188,3 +188,20 @@ def test_a_bill_made_while_the_one_before_it_was_settled_is_settled_on_the_read_
     ((run,),) = runs_of([settled, behind], Channel.DELIVERED).values()
     found = settled_reads([Weighed(p, p.usage_wh or 0) for _, p in run], [], ZONE)
     assert found == {begin.at: settled.reads[0].end}
+
+
+def test_a_true_up_that_waited_until_the_next_bill_was_out_shares_out_as_it_would_have_before() -> None:
+    """Estimated at 100 and 200 kWh, then 900 read: the bill that closed on them opened on the estimate."""
+    ends = [
+        read(FIRSTS[0], 0),
+        read(FIRSTS[1], 100_000, ReadKind.ESTIMATED),
+        read(FIRSTS[2], 300_000, ReadKind.ESTIMATED),
+    ]
+    estimates = chain(ends)
+    actual = read(FIRSTS[3], 900_000)
+    before = settled_reads([Weighed(b.reads[0], b.usage_wh or 0) for b in estimates], [actual], ZONE)
+    rest = billed(ends[2], actual, (FIRSTS[2], FIRSTS[3]), {})
+    assert rest.usage_wh == 600_000
+    weighed = [Weighed(b.reads[0], b.usage_wh or 0) for b in (*estimates, rest)]
+    assert settled_reads(weighed, [actual], ZONE) == before
+    assert [e.value for e in before.values()] != [100_000, 300_000]

@@ -16,6 +16,7 @@ from openami.billing.bill.order import BillOrder
 from openami.billing.bill.readings import joined_reads
 from openami.billing.bill.record import Bill
 from openami.billing.bill.review import asks_for_times
+from openami.billing.bill.true_up import rolled_over
 from openami.billing.rating.determinant import determinants
 from openami.billing.rating.rate import rate
 from openami.billing.rating.usage import I64, Usage
@@ -59,7 +60,7 @@ def register_bill(making: Making, order: BillOrder, pieces: Sequence[ReadPiece])
 def register_energy(delivered: Sequence[ReadPiece]) -> int | str:
     """Return the energy between the reads of all meters that hung there [Wh], or why it cannot be told.
 
-    A register that shows a little less than was reckoned before did not roll over: the reckoning was too high.
+    A register that shows a little less did not roll over: what was reckoned before was too high, or a read is wrong.
     """
     if not delivered:
         return "no meter with a register hung there"
@@ -69,18 +70,16 @@ def register_energy(delivered: Sequence[ReadPiece]) -> int | str:
         if begin.value is None or end.value is None:
             at = begin.at if begin.value is None else end.at
             return f"meter {piece.meter} was not read around {at.date()}, and nothing is known to estimate it from"
-        if end.value < begin.value and begin.kind in _RECKONED and not _rolled_over(piece, begin.value - end.value):
-            too_high = (begin.value - end.value) * piece.multiplier / 1000
+        back = begin.value - end.value
+        if back > 0 and not rolled_over(back, piece.capacity):
+            if begin.kind not in _RECKONED:
+                return f"the register of meter {piece.meter} went back from {begin.value} to {end.value}"
+            too_high = back * piece.multiplier / 1000
             return f"the estimate before was too high by {too_high:.0f} kWh: the estimated bills have to be corrected"
         if piece.usage_wh is None:
             return f"the register of meter {piece.meter} went back from {begin.value} to {end.value}"
         total += piece.usage_wh
     return total
-
-
-def _rolled_over(piece: ReadPiece, back: int) -> bool:
-    """Tell whether a register that went back by so many counts went on beyond its end: then it went back by most."""
-    return piece.capacity is not None and 2 * back > piece.capacity
 
 
 def sent_out(export: ExportTerms | None, order: BillOrder, pieces: Sequence[ReadPiece]) -> int | str:

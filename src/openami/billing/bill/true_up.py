@@ -38,6 +38,14 @@ class Weighed:
     is_measured: bool = False
 
 
+def rolled_over(back: int, capacity: int | None) -> bool:
+    """Tell whether a register that shows less by so many counts went on beyond its end: then it went back by most.
+
+    Else a read of it is wrong, and is charged nobody as a whole turn of the register.
+    """
+    return capacity is not None and 2 * back > capacity
+
+
 def is_unsure(end: EndOfRead) -> bool:
     """Tell whether nobody took a read."""
     return end.kind in _UNSURE
@@ -54,7 +62,7 @@ def settled_reads(run: Sequence[Weighed], actual: Sequence[EndOfRead], zone: Zon
     Returns:
         Nothing for an instant behind which no actual read lies yet, or where the register went back.
     """
-    knots = _knots(run, zone)
+    knots = _knots(_shaped(run), zone)
     known = {e.at: e for w in run for e in (w.piece.begin, w.piece.end) if not is_unsure(e)}
     known |= {e.at: e for e in actual}
     anchors = [known[at] for at in sorted(known) if known[at].value is not None]
@@ -90,6 +98,16 @@ def read_between(piece: ReadPiece, at: datetime, zone: ZoneInfo) -> EndOfRead | 
         return None
     value = _between(piece.begin, piece.end, at, _knots([Weighed(piece, 0)], zone), piece.capacity)
     return None if value is None else EndOfRead(at, value, ReadKind.APPORTIONED)
+
+
+def _shaped(run: Sequence[Weighed]) -> Sequence[Weighed]:
+    """Return the pieces whose weights tell a shape: not one that went out on the actual read and opened on an estimate.
+
+    All that was estimated too little, or too much, is in its energy: by that weight every estimate would seem right.
+    """
+    last = run[-1].piece if len(run) > 1 else None
+    is_rest = last is not None and is_unsure(last.begin) and not is_unsure(last.end)
+    return run[:-1] if is_rest and not all(w.is_measured for w in run) else run
 
 
 @dataclass(frozen=True, slots=True)

@@ -173,6 +173,8 @@ def test_what_was_reckoned_too_high_charges_no_roll_over_and_a_register_that_did
     assert isinstance(told, str), "the register would have gone round by 99,900 kWh"
     assert "too high by 100 kWh" in told
     assert register_energy([piece(end(99_999_000, kind), end(500), capacity=100_000_000)]) == 1_500
+    wrong = register_energy([piece(end(5_000_000), end(4_900_000), capacity=100_000_000)])
+    assert wrong == "the register of meter S-1 went back from 5000000 to 4900000"
 
 
 @pytest.mark.parametrize(
