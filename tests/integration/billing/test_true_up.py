@@ -289,6 +289,48 @@ async def test_a_rate_back_dated_into_a_bill_that_an_actual_read_settled_keeps_w
         await engine.dispose()
 
 
+async def decided(room: CorrectionRoom, at: datetime) -> None:
+    """Carry out every open case as a person would."""
+    for case in await room.corrections.cases():
+        wish = Wish(case.cause.name, DecisionKind.REBILL, "as it came up")
+        proposal = await room.corrections.propose(wish, by=uuid4(), at=at)
+        assert await room.corrections.carry_out(proposal.decision, proposal.effect, by=uuid4(), at=at, real=at)
+
+
+@pytest.mark.parametrize("is_told_first", [True, False], ids=["the move came first", "the read came first"])
+async def test_whoever_moved_in_pays_for_their_own_days_whenever_move_and_read_became_known(
+    world: World, postgres: PostgresEngine, is_told_first: bool
+) -> None:
+    """Hand-calculated: 30 kWh a day from 28 September on: 19 days of October are hers, 12 and November are his."""
+    point, anne, ben = world.points[0], uuid4(), uuid4()
+    facts, moved = world.data.registry.facts, date(2026, 10, 20)
+    await facts.enter([FactEntry(point, FactKind.ACCOUNT, str(anne), midnight(date(2026, 9, 1)))], at=NOW)
+    await estimated(world)
+    room, engines = await room_of(world, postgres)
+    for step in range(2):
+        at = (NOW, READ_AT)[step] + timedelta(hours=1)
+        if is_told_first is (step == 0):
+            await facts.enter([FactEntry(point, FactKind.ACCOUNT, str(ben), midnight(moved))], at=at)
+            assert await room.stops.note(at, since=at) > 0
+            await room.weigher.weigh(at)
+            await decided(room, at)
+        else:
+            await read(world, world.meters[0], midnight(DECEMBER), 3_000_000, Source.FIELD)
+            assert await room.true_ups.settle(READ_AT) == (not is_told_first)
+        await world.billing.close_due(at)
+        if step:
+            # Two customers are charged by one true-up: a person looks at it, after his bill of November went out.
+            await room.true_ups.settle(at)
+            await decided(room, at)
+        await world.billing.close_due(at + timedelta(minutes=5))
+    assert [(b.account_id, b.span.first, b.usage_wh) for b in await in_force(world, point)] == [
+        (anne, FIRST, 170_000), (anne, OCTOBER, 570_000), (ben, moved, 360_000), (ben, NOVEMBER, 900_000),
+    ]  # fmt: skip
+    assert (await room.energy.balance([point], FIRST, DECEMBER)).residual_wh == 0
+    for engine in engines:
+        await engine.dispose()
+
+
 async def test_what_was_noted_of_an_estimated_bill_for_another_reason_keeps_no_actual_read_from_settling_it(
     world: World, postgres: PostgresEngine
 ) -> None:

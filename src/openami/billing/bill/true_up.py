@@ -96,6 +96,9 @@ def read_between(piece: ReadPiece, at: datetime, zone: ZoneInfo) -> EndOfRead | 
     """
     if piece.begin.value is None or piece.end.value is None:
         return None
+    back = piece.begin.value - piece.end.value
+    if back > 0 and not rolled_over(back, piece.capacity):
+        return None
     value = _between(piece.begin, piece.end, at, _knots([Weighed(piece, 0)], zone), piece.capacity)
     return None if value is None else EndOfRead(at, value, ReadKind.APPORTIONED)
 

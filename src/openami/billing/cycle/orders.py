@@ -17,6 +17,7 @@ from openami.billing.bill.record import Bill, BillKind, ReadingState
 from openami.billing.calendar.cycle import next_read_day
 from openami.billing.cycle.place import Planned
 from openami.billing.cycle.ports import PlaceHold, Release, ReleaseKey
+from openami.billing.cycle.reckoned import reckoned
 from openami.billing.cycle.run import BillRun
 from openami.billing.cycle.terms import OwnFacts, own_facts, terms_of
 from openami.billing.rating.carried import Carried
@@ -118,6 +119,7 @@ def _in_turn(bill: Bill, making: Making, order: BillOrder) -> Bill:
 async def _made(run: BillRun, free: Sequence[tuple[Making, BillOrder]]) -> list[Bill]:
     """Make bills from what is read of all at once; one whose read day was not read ends where its nearest read is."""
     data = await gathered(run.meters, {o.service_point_id: (o.span, m.zone) for m, o in free})
+    free = await reckoned(run.meters, free, data)
     whole: list[tuple[Making, BillOrder]] = []
     early: list[tuple[Making, BillOrder]] = []
     for making, order in free:
