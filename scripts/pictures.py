@@ -28,6 +28,7 @@ def pages(today: date, meter: str, place: str, bill: str) -> dict[str, list[tupl
             ("year", f"/usage?level=year&day={today.isoformat()}"),
             ("bills", "/bills"),
             ("bill", f"/bills/{bill}"),
+            ("rates", "/rates"),
             ("radio", "/radio"),
             ("my-data", "/my-data"),
         ],
