@@ -254,6 +254,20 @@ async def test_a_rate_entered_late_is_compared_with_a_places_own_and_not_with_th
     assert await billed.book.note_rates(at=LATER) == 1
 
 
+async def test_a_rate_that_is_taken_back_before_anybody_decided_is_no_case_any_more(billed: Billed) -> None:
+    point, at = billed.world.points[1], LATER + timedelta(hours=1)
+    enter = billed.world.billing.reassign_rate
+    await enter([point], "ameren-mo-smart", first_day=OCTOBER, end_day=NOVEMBER, at=LATER)
+    assert await billed.book.note_rates(at=LATER) == 1
+    assert (await billed.weigh()).open == 1
+    await enter([point], "ameren-mo-anytime", first_day=OCTOBER, end_day=NOVEMBER, at=at)
+    assert await billed.book.note_rates(at=at, since=LATER) == 1
+    assert await billed.book.note_rates(at=at, since=LATER) == 0
+    found = await billed.weigh()
+    assert (found.open, found.tolerated) == (0, 1)
+    assert await billed.corrections.cases() == []
+
+
 async def test_causes_are_what_people_decided_then_what_the_registry_was_told_then_the_readings(
     billed: Billed, postgres: PostgresEngine
 ) -> None:

@@ -103,7 +103,8 @@ DAYS_LEFT = text("""
     group by bill_id, local_day having bool_and(state = 'dismissed')
 """)
 # The day's readings are the same, its rate is not: what was seen is when that was entered, below zero, so that each
-# entry for a day counts anew. Entries that were decided about before that was so are known by version 0.
+# entry for a day counts anew. One that takes a rate back counts where the bill waits for a person: it is as it was.
+# Entries that were decided about before that was so are known by version 0.
 NOTE_RATES = text("""
     insert into billing.correction (bill_id, service_point_id, local_day, billed_version, seen_version, state, found_at)
     select b.bill_id, b.service_point_id, greatest(b.first_day, lower(a.days)), 0,
@@ -111,7 +112,8 @@ NOTE_RATES = text("""
     from billing.bill b join billing.rate_assignment a on a.service_point_id = b.service_point_id
         and a.days && daterange(b.first_day, b.end_day)
     where b.state = 'issued' and a.entered_at > b.issued_at
-        and a.rate_code <> coalesce(b.terms ->> 'instead_of', b.rate_code)
+        and (a.rate_code <> coalesce(b.terms ->> 'instead_of', b.rate_code) or exists (
+            select from billing.correction o where o.bill_id = b.bill_id and o.state = 'open'))
         and (cast(:since as timestamptz) is null or a.entered_at >= :since)
         and not exists (select from billing.correction c where c.bill_id = b.bill_id and c.seen_version = 0
             and c.found_at >= a.entered_at)
