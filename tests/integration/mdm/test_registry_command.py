@@ -22,6 +22,7 @@ from openami.app.devices import registry_desk
 from openami.app.engines.postgres import SUPERUSER, PostgresEngine
 from openami.app.engines.rooms import room_database
 from openami.app.people.accounts import RealClock, accounts_of
+from openami.app.people.desk import SignInRefusedError
 from openami.app.settings import Home, Settings, real_now
 from openami.billing.adapters.book_postgres import PostgresBillBook
 from openami.billing.bill.record import Assignment, Bill, BillState
@@ -279,11 +280,15 @@ def test_a_refusal_names_the_place_and_the_mend(site: Site) -> None:
 def test_a_calendar_is_read_from_a_file(site: Site, tmp_path: Path) -> None:
     file = tmp_path / "fair.csv"
     file.write_text("2026-08-13,State fair\n\n2026-12-24,Eve\n")
-    assert "2 days kept" in site.run("calendar", "fair", str(file)).stdout
+    assert "signs in" in str(site.run("calendar", "fair", str(file)).exception)
+    done = site.change("calendar", "fair", str(file), told="not the password\n")
+    assert isinstance(done.exception, SignInRefusedError)
+    assert "2 days kept" in site.change("calendar", "fair", str(file), told=f"{PASSWORD}\n").stdout
     assert json.loads(site.run("calendar", "fair", "--json").stdout)["days"] == ["2026-08-13", "2026-12-24"]
     file.write_text("13.8.2026,State fair\n")
-    assert "line 1" in str(site.run("calendar", "fair", str(file)).exception)
-    assert "shipped" in str(site.run("calendar", "us", str(file)).exception)
+    assert "line 1" in str(site.change("calendar", "fair", str(file)).exception)
+    file.write_text("2026-08-13,State fair\n")
+    assert "shipped" in str(site.change("calendar", "us", str(file)).exception)
 
 
 def test_a_place_that_no_network_reads_is_read_by_hand_held_and_decided(site: Site) -> None:

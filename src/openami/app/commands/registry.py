@@ -127,27 +127,6 @@ def unmetered(home: HomeOption = DEFAULT_HOME, json_output: JsonOption = False) 
         print("No exchange left a place without a meter.")
 
 
-@app.command()
-def calendar(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="Name of the calendar.")],
-    file: Annotated[
-        Path | None,
-        typer.Argument(metavar="FILE", help="Lines of DATE,NAME that replace its days; without it: list them."),
-    ] = None,
-    year: Annotated[int, typer.Option(help="Year to list; 0 for this one.", min=0, max=9998)] = 0,
-    home: HomeOption = DEFAULT_HOME,
-    json_output: JsonOption = False,
-) -> None:
-    """List the holidays of a calendar, or replace those of one of the utility's own."""
-    rows = asyncio.run(_calendar(home, name, file, year))
-    if json_output:
-        print(json.dumps({"calendar": name, "days": rows}))
-        return
-    print(f"{name}: {len(rows)} days" + (" kept" if file is not None else ""))
-    for day in rows:
-        print(f"  {day}")
-
-
 def instant_of(said: str) -> datetime:
     """Read an instant with its offset.
 
@@ -323,45 +302,6 @@ async def _unmetered(home: Path) -> list[dict[str, Any]]:
         }
         for point, u in rows
     ]  # fmt: skip
-
-
-async def _calendar(home: Path, name: str, file: Path | None, year: int) -> list[str]:
-    from openami.app.devices.registry_desk import registry_room
-    from openami.app.settings import Settings
-    from openami.mdm.registry.calendar import SHIPPED
-
-    async with registry_room(Settings.load(home)) as room:
-        if file is not None:
-            if name in SHIPPED:
-                raise MisuseError(f"the calendar {name!r} is shipped; give the utility's own another name")
-            days = days_of(file)
-            await room.registry.facts.set_calendar(name, days, at=room.now)
-            return [f"{d.isoformat()} {n}" for d, n in sorted(days.items())]
-        asked = year or room.now.year
-        known = await room.registry.facts.holidays(date(asked, 1, 1), date(asked, 12, 31))
-    if name not in known:
-        raise MisuseError(f"no calendar {name!r}; there are {', '.join(sorted(known))}")
-    return [d.isoformat() for d in sorted(known[name])]
-
-
-def days_of(file: Path) -> dict[date, str]:
-    """Read lines of DATE,NAME.
-
-    Raises:
-        MisuseError: a line is not that; the text says which.
-    """
-    from openami.app.commands.intervals import octets_of
-
-    days: dict[date, str] = {}
-    for number, line in enumerate(octets_of(file).decode("utf-8", "replace").splitlines(), 1):
-        if not line.strip():
-            continue
-        day, _, name = line.partition(",")
-        try:
-            days[date.fromisoformat(day.strip())] = name.strip()[:100]
-        except ValueError as error:
-            raise MisuseError(f"{file}, line {number}: {day[:20]!r} is no date, as 2026-08-13,State fair") from error
-    return days
 
 
 def print_effect(effect: dict[str, Any]) -> None:
