@@ -31,7 +31,7 @@ from openami.mdm.ports import MeterSpan
 from openami.security.access.scope import Purpose, system_scope
 
 pytestmark = [pytest.mark.e2e, pytest.mark.enable_socket, pytest.mark.timeout(400)]
-HOMES = 120
+HOMES = 300
 SPEED = 240
 LIVE = timedelta(hours=4)
 """Domain time that is lived through before the account is made: a minute."""

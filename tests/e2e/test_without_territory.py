@@ -31,9 +31,11 @@ def orphan(demo: Demo) -> Demo:
     """The demonstration after its territory was killed and its folder deleted."""
     names = [p["name"] for p in demo.status()["processes"]]
     if "territory" in names:
-        # The supervisor starts it again in vain: without its folder it cannot come up.
-        shutil.rmtree(demo.home / "territory")
+        # The supervisor starts it again in vain: without its folder it cannot come up. It is moved away in one step,
+        # because a folder in which the territory still writes cannot be deleted.
+        gone = (demo.home / "territory").rename(demo.home / "territory.gone")
         os.kill(demo.pid_of("territory"), signal.SIGKILL)
+        shutil.rmtree(gone, ignore_errors=True)
     deadline = time.monotonic() + 30
     while any(p["serves"] for p in demo.status()["processes"] if p["name"] == "territory"):
         assert time.monotonic() < deadline, "the territory lives on"

@@ -43,10 +43,21 @@ _TWO_SHORT_MONTHS = BusinessDayCalendar(
     holidays=HolidayList((KNOWN["new_years_day"], KNOWN["mlk_day"]), observance=Observance.ACTUAL_DAY)
 )
 """Group 20 is read on 1 February 2049 for January, so late that February moves, and March after it."""
+_A_LONG_NOVEMBER = BusinessDayCalendar(
+    holidays=HolidayList(
+        tuple(
+            KNOWN[name]
+            for name in ("veterans_day", "thanksgiving", "day_after_thanksgiving", "christmas_eve", "christmas")
+        ),
+        observance=Observance.ACTUAL_DAY,
+    )
+)
+"""Group 19 would be read on 2 December 2047 for November, 38 days after the read before."""
 
 
 @given(CALENDARS, st.integers(1, 21), st.integers(2000, 2090))
 @example(_TWO_SHORT_MONTHS, 20, 2048)
+@example(_A_LONG_NOVEMBER, 19, 2046)
 def test_every_group_is_read_once_a_month_in_order_and_after_a_regular_number_of_days(
     calendar: BusinessDayCalendar, group: int, year: int
 ) -> None:

@@ -185,6 +185,10 @@ def _is_credit(line: KeptLine) -> bool:
     return line.kind == "credit" and line.unit == "kWh"
 
 
+LEAST_DAYS = 26
+"""Of a regular bill, by the rules that are shipped."""
+
+
 def hold_months(bills: list[Bill], truth: Truth) -> None:
     """From read to read the customer charge is taken once, whatever parts the period has."""
     calendar = BusinessDayCalendar()
@@ -192,7 +196,9 @@ def hold_months(bills: list[Bill], truth: Truth) -> None:
     for bill in bills:
         day = bill.span.first
         is_read = bool(calendar.read_days(truth.bill_group, day, day + timedelta(days=1)))
-        if periods and day in truth.rates and not is_read and periods[-1][-1].span.end == day:
+        # A period that began on the read before a missed read day passes over that day: it would be too short.
+        is_passed = bool(len(periods) > 1 and (day - periods[-1][0].span.first).days < LEAST_DAYS)
+        if periods and day in truth.rates and (is_passed or not is_read) and periods[-1][-1].span.end == day:
             periods[-1].append(bill)
         else:
             periods.append([bill])

@@ -80,11 +80,13 @@ class BusinessDayCalendar:
         groups: how many there are.
         holidays: days that are no business days. In a year that the list does not know nobody is read.
         least_days: so many days lie between two reads at least.
+        most_days: and so many at the most; a month of many holidays is read earlier.
     """
 
     groups: int = 21
     holidays: HolidayList = field(default=BUSINESS_DAYS)
     least_days: int = 26
+    most_days: int = 35
     _known: dict[tuple[date, int], ReadDay] = field(
         default_factory=dict, init=False, repr=False, compare=False, hash=False
     )
@@ -115,13 +117,16 @@ class BusinessDayCalendar:
         return found
 
     def _read_on(self, month: date, bill_group: int) -> date:
-        # A read day that moves makes the month after it short as well; no chain is longer than two.
+        # A read day that moves makes the month after it short, or long, as well; no chain is longer than two.
         first, *others = _months((month - timedelta(days=_CHAIN_DAYS)).replace(day=1), month + timedelta(days=1))
         found = _nth(self.holidays, first, bill_group)
         for each in others:
-            earliest = found + timedelta(days=self.least_days)
+            earliest, latest = found + timedelta(days=self.least_days), found + timedelta(days=self.most_days)
             found = _nth(self.holidays, each, bill_group)
-            found = found if found >= earliest else _business_day(self.holidays, earliest)
+            if found < earliest:
+                found = _business_day(self.holidays, earliest)
+            elif found > latest:
+                found = _business_day(self.holidays, latest, step=-1)
         return found
 
 
@@ -173,10 +178,11 @@ def _months(first: date, end: date) -> Iterator[date]:
         day = (day + timedelta(days=32)).replace(day=1)
 
 
-def _business_day(holidays: HolidayList, day: date) -> date:
-    closed = holidays.between(day, day + _LONGEST_MONTH)
+def _business_day(holidays: HolidayList, day: date, *, step: int = 1) -> date:
+    """Return a day, or the next business day after it; with ``step=-1`` the last one before it."""
+    closed = holidays.between(day - _LONGEST_MONTH, day + _LONGEST_MONTH)
     while day.weekday() > _FRIDAY or day in closed:
-        day += timedelta(days=1)
+        day += timedelta(days=step)
     return day
 
 

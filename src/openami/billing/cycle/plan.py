@@ -92,7 +92,7 @@ def _of_account(place: Place, holding: Holding, calendar: CycleCalendar, rules: 
         if issued is not None:
             start, begins_on = issued.end, None
             continue
-        begun = _begun(place, holding, start, calendar, own)
+        begun = _begun(place, holding, start, calendar, rules, own)
         read_day = _next_read(place.bill_group, begun, holding, calendar, rules)
         if read_day is None and holding.end is None:
             found.append(Unplanned(place.service_point_id, place.bill_group, start))
@@ -144,7 +144,14 @@ def _start(holding: Holding, billed: Sequence[Billed], issued: Sequence[BillSpan
     return max([holding.first, *(b.end for b in billed)])
 
 
-def _begun(place: Place, holding: Holding, start: date, calendar: CycleCalendar, issued: Sequence[BillSpan]) -> date:
+def _begun(
+    place: Place,
+    holding: Holding,
+    start: date,
+    calendar: CycleCalendar,
+    rules: Jurisdiction,
+    issued: Sequence[BillSpan],
+) -> date:
     """Return where the period of a bill began: before it where a change of rate parted the two.
 
     The part before may have gone out already, while this one waits: it ends on the same read day all the same.
@@ -152,12 +159,14 @@ def _begun(place: Place, holding: Holding, start: date, calendar: CycleCalendar,
     group = place.bill_group
     if start == holding.first or start not in _changes(place):
         return start
-    if calendar.read_days(group, start, start + timedelta(days=1)):
-        return start
     part = next((s for s in issued if s.end == start), None)
     if part is not None:
-        # The first of its parts may have begun on the read on which a bill ended early.
-        return _begun(place, holding, part.first, calendar, issued)
+        # The first of its parts may have begun on the read on which a bill ended early, a few days before a read day.
+        begun = _begun(place, holding, part.first, calendar, rules, issued)
+        ends_on = _next_read(group, begun, holding, calendar, rules)
+        return start if ends_on is not None and ends_on.read_on <= start else begun
+    if calendar.read_days(group, start, start + timedelta(days=1)):
+        return start
     before = calendar.read_days(group, start - _SEARCH, start)
     return max([holding.first, *(d.read_on for d in before[-1:])])
 
