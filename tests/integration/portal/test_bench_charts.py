@@ -53,3 +53,22 @@ async def test_an_answer_that_is_no_page_is_an_error_and_not_a_fast_answer(answe
     async with server, Lines(server.sockets[0].getsockname()[1], 1).open() as lines:
         with pytest.raises(LineError, match=said):
             await lines.get("/chart?from=2026-10-14", "session=made-up")
+
+
+async def test_a_connection_that_the_portal_closed_while_it_rested_is_opened_again_for_a_page_and_for_no_act() -> None:
+    asked: list[bytes] = []
+
+    async def portal(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.append(await reader.readuntil(b"\r\n\r\n"))
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+        await writer.drain()
+        # As a server does that lets nobody rest: the next request on this connection meets its end.
+        writer.close()
+
+    server = await asyncio.start_server(portal, "127.0.0.1", 0)
+    async with server, Lines(server.sockets[0].getsockname()[1], 1).open() as lines:
+        assert await lines.get("/chart", "session=made-up") == b"ok"
+        assert await lines.get("/chart", "session=made-up") == b"ok"
+        with pytest.raises(LineError, match="did not answer: ConnectionResetError"):
+            await lines.post("/act", b"{}")
+    assert len(asked) == 2
